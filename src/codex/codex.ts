@@ -1,0 +1,279 @@
+/**
+ * `Codex` and `Thread`: the surface of `@openai/codex-sdk`, over one long-lived app-server.
+ *
+ * A `Codex` owns one app-server process, which starts with the first turn and serves all its threads. A `Thread` is
+ * a view of a thread with the options it was asked for; two views of the same thread share its session, so their turns
+ * wait for each other.
+ */
+import { join } from "node:path";
+import { systemClock } from "../base/clock.ts";
+import { silentLog } from "../base/log.ts";
+import { Redactor } from "../base/redact.ts";
+import { CodexAppServer } from "./app-server.ts";
+import { findCodex } from "./binary.ts";
+import { AbortError, CodexError } from "./errors.ts";
+import type { ThreadEvent, ThreadItem, Usage } from "./events.ts";
+import { prepareCodexHome, switchyardHome, userCodexHome } from "./home.ts";
+import { InheritedServers } from "./inherited-servers.ts";
+import type { CodexOptions, Input, ThreadOptions, TurnOptions } from "./options.ts";
+import { processEnvironment } from "./process-environment.ts";
+import type { TurnStartParams } from "./protocol.ts";
+import { buildInput, buildThreadSpec, checkOutputSchema } from "./thread-config.ts";
+import { type Origin, ThreadSession } from "./thread-session.ts";
+
+/** A completed turn. */
+export interface Turn {
+  items: ThreadItem[];
+  /** The agent's last message. */
+  finalResponse: string;
+  /** Tokens of the thread so far, as in the SDK. */
+  usage: Usage | null;
+}
+export type RunResult = Turn;
+
+export interface StreamedTurn {
+  events: AsyncGenerator<ThreadEvent>;
+}
+export type RunStreamedResult = StreamedTurn;
+
+const QUESTION_TIMEOUT_MS = 600_000;
+
+/** What the threads of one `Codex` share. */
+interface Engine {
+  readonly options: CodexOptions;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly redactor: Redactor;
+  createSession(origin: Origin): ThreadSession;
+  /** The one session of a thread with an id; `undefined` where the thread is not in use. */
+  knownSession(threadId: string): ThreadSession | undefined;
+  forget(session: ThreadSession): void;
+}
+
+/**
+ * The engine: many threads, one Codex.
+ *
+ * Nothing is started before the first turn runs. Dispose it (`await using`) to end the process, and with it every
+ * MCP server of every thread.
+ */
+export class Codex implements AsyncDisposable {
+  readonly #server: CodexAppServer;
+  readonly #sessions = new Set<ThreadSession>();
+  readonly #byThread = new Map<string, ThreadSession>();
+  readonly #engine: Engine;
+
+  /** @throws {CodexError} `invalid_options` */
+  constructor(options: CodexOptions = {}) {
+    const clock = options.clock ?? systemClock;
+    const log = options.log ?? silentLog;
+    const env = options.env ?? process.env;
+    const redactor = new Redactor();
+    if (options.apiKey !== undefined) redactor.add(options.apiKey);
+    const codexHome = chooseHome(options, env);
+    // The key goes to the built-in provider by login, to one of ours with the configuration of each thread.
+    const loginKey = options.baseUrl === undefined ? options.apiKey : undefined;
+    const find = (): ReturnType<typeof findCodex> => findCodex(options.codexPathOverride, env);
+    this.#server = new CodexAppServer({
+      findBinary: find,
+      prepareHome: () => {
+        if (options.home !== "user") prepareCodexHome(codexHome, env, options.apiKey === undefined);
+        return codexHome;
+      },
+      env: () => processEnvironment(options, env, find().pathDirs),
+      flags: processFlags(options),
+      apiKey: loginKey,
+      clock,
+      random: Math.random,
+      log,
+      redactor,
+    });
+    const inherited = new InheritedServers(codexHome);
+    const createSession = (origin: Origin): ThreadSession => {
+      const session = new ThreadSession(
+        {
+          server: this.#server,
+          inherited,
+          clock,
+          log,
+          redactor,
+          idleUnloadMs: options.idleUnloadMs ?? 60_000,
+          reconnectTimeoutMs: options.reconnectTimeoutMs ?? 120_000,
+          readerStallMs: options.readerStallMs ?? 300_000,
+          onOpened: (threadId, opened) => this.#byThread.set(threadId, opened),
+          onCold: forget,
+        },
+        origin,
+      );
+      this.#sessions.add(session);
+      if (session.threadId !== null) this.#byThread.set(session.threadId, session);
+      return session;
+    };
+    // A thread that is not loaded costs nothing here either; it is found again by its id.
+    const forget = (session: ThreadSession): void => {
+      this.#sessions.delete(session);
+      const { threadId } = session;
+      if (threadId !== null && this.#byThread.get(threadId) === session) this.#byThread.delete(threadId);
+    };
+    this.#engine = {
+      options,
+      env,
+      redactor,
+      createSession,
+      knownSession: (threadId) => this.#byThread.get(threadId),
+      forget,
+    };
+  }
+
+  /** A new thread. It gets its id with its first turn. */
+  startThread(options: ThreadOptions = {}): Thread {
+    return new Thread(this.#engine, options, { kind: "new" });
+  }
+
+  /** A thread that goes on, by its id. Of what it was opened with before, nothing is kept: `options` say it all. */
+  resumeThread(id: string, options: ThreadOptions = {}): Thread {
+    return new Thread(this.#engine, options, { kind: "existing", threadId: id });
+  }
+
+  /** A new thread that begins with the history of another. Ours; the SDK has no such call. */
+  forkThread(id: string, options: ThreadOptions = {}): Thread {
+    return new Thread(this.#engine, options, { kind: "fork", threadId: id });
+  }
+
+  /** Process id of the app-server, while one runs. */
+  get pid(): number | undefined {
+    return this.#server.current?.pid;
+  }
+
+  /** Interrupts every turn, ends the process and everything it started. Idempotent. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#sessions].map((session) => session.close()));
+    await this.#server.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/** One conversation. Turns of a thread run one after the other. */
+export class Thread implements AsyncDisposable {
+  readonly #engine: Engine;
+  readonly #options: ThreadOptions;
+  readonly #origin: Origin;
+  /** The session of a thread that had no id when it was made. One with an id is looked up by it. */
+  #session: ThreadSession | undefined;
+  #closed = false;
+  #mcpServers: ThreadOptions["mcpServers"];
+
+  /** @internal use `Codex.startThread` and its like */
+  constructor(engine: Engine, options: ThreadOptions, origin: Origin) {
+    this.#engine = engine;
+    this.#options = options;
+    this.#origin = origin;
+    this.#mcpServers = options.mcpServers;
+  }
+
+  /** The thread's id; `null` before its first turn has started. */
+  get id(): string | null {
+    if (this.#origin.kind === "existing") return this.#origin.threadId;
+    return this.#session?.threadId ?? null;
+  }
+
+  /** Runs a turn and yields its events as they come. The turn starts when the first event is asked for. */
+  runStreamed(input: Input, turnOptions: TurnOptions = {}): Promise<StreamedTurn> {
+    return Promise.resolve({ events: this.#run(input, turnOptions) });
+  }
+
+  /**
+   * Runs a turn and returns it as a whole.
+   *
+   * @throws {Error} the turn failed, with the model's or Codex's message; a `CodexError` where the cause is known
+   * @throws {AbortError} the signal aborted
+   */
+  async run(input: Input, turnOptions: TurnOptions = {}): Promise<Turn> {
+    const turn: Turn = { items: [], finalResponse: "", usage: null };
+    for await (const event of this.#run(input, turnOptions)) {
+      if (event.type === "item.completed") {
+        if (event.item.type === "agent_message") turn.finalResponse = event.item.text;
+        turn.items.push(event.item);
+      } else if (event.type === "turn.completed") {
+        turn.usage = event.usage;
+      } else if (event.type === "turn.failed") {
+        const { message, code } = event.error;
+        throw code === undefined ? new Error(message) : new CodexError(code as CodexError["code"], message);
+      }
+    }
+    return turn;
+  }
+
+  /**
+   * Interrupts the turn that runs and takes the thread out of the process; its MCP servers end. The thread stays on
+   * disk, unless it is ephemeral, and can be resumed. Idempotent.
+   */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const session = this.id === null ? this.#session : this.#engine.knownSession(this.id);
+    if (session === undefined) return;
+    await session.close();
+    this.#engine.forget(session);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async *#run(input: Input, turnOptions: TurnOptions): AsyncGenerator<ThreadEvent, void, undefined> {
+    const { signal, cyberAccessProgram } = turnOptions;
+    if (this.#closed) throw new CodexError("closed", "The thread was closed");
+    if (signal?.aborted === true) throw new AbortError(signal);
+    const outputSchema = checkOutputSchema(turnOptions.outputSchema);
+    if (turnOptions.mcpServers !== undefined) this.#mcpServers = turnOptions.mcpServers;
+    const options = {
+      ...this.#options,
+      ...(this.#mcpServers === undefined ? {} : { mcpServers: this.#mcpServers }),
+    };
+    const turn: Omit<TurnStartParams, "threadId" | "input"> = {
+      ...(outputSchema === undefined ? {} : { outputSchema }),
+      ...(cyberAccessProgram === undefined ? {} : { cyberAccessProgram }),
+    };
+    const request = {
+      spec: buildThreadSpec(this.#engine.options, options, this.#engine.env),
+      input: buildInput(input),
+      turn,
+      signal,
+      onQuestion: options.onQuestion,
+      questionTimeoutMs: options.questionTimeoutMs ?? QUESTION_TIMEOUT_MS,
+    };
+    yield* this.#findSession().run(request);
+  }
+
+  #findSession(): ThreadSession {
+    const { id } = this;
+    if (id !== null) {
+      return this.#engine.knownSession(id) ?? this.#engine.createSession({ kind: "existing", threadId: id });
+    }
+    this.#session ??= this.#engine.createSession(this.#origin);
+    return this.#session;
+  }
+}
+
+function chooseHome(options: CodexOptions, env: Engine["env"]): string {
+  const { home = "switchyard" } = options;
+  if (home === "switchyard") return join(switchyardHome(env), "codex");
+  return home === "user" ? userCodexHome(env) : home.path;
+}
+
+/** Settings of the process. None of them is a secret: they stand in argv. */
+function processFlags(options: CodexOptions): string[] {
+  return [
+    // A login shell per thread, and the only thing that makes Codex slower the more threads it has.
+    "features.shell_snapshot=false",
+    // Both bring MCP servers that no thread of ours has asked for.
+    "features.plugins=false",
+    "features.apps=false",
+    // A turn on a dead network fails after 24 s instead of never.
+    "features.unbounded_connection_retries=false",
+    // A thread that nobody is subscribed to is unloaded at once, with its MCP servers, instead of after 30 minutes.
+    "thread_unload_delay_secs=0",
+    `cli_auth_credentials_store="${options.apiKey === undefined ? "file" : "ephemeral"}"`,
+  ];
+}

@@ -1,0 +1,285 @@
+/**
+ * From the app-server's notifications to the SDK's events, one turn at a time.
+ *
+ * It reproduces what `codex exec --experimental-json` prints (0.163 and 0.169 print the same), item for item:
+ * which notification becomes which event, how items are numbered, what is left out. It keeps the state of one
+ * turn and does no I/O.
+ *
+ * Invariants
+ *   E1. Items are numbered from `item_0` in the order they are first seen; a web search spends a number but keeps
+ *       its own id.
+ *   E2. A notification of another turn, an unknown method and an unknown kind of item yield nothing.
+ *   E3. Servers are named as the host named them, whatever name Codex knows them by.
+ */
+import type {
+  CommandExecutionItem,
+  ContentBlock,
+  ErrorItem,
+  FileChangeItem,
+  McpToolCallItem,
+  ThreadEvent,
+  ThreadItem,
+  TodoListItem,
+  Usage,
+} from "./events.ts";
+import type {
+  FileChange,
+  Notification,
+  Notifications,
+  TokenUsage,
+  TurnError,
+  WebSearchAction,
+  WireItem,
+} from "./protocol.ts";
+
+export const NO_USAGE: Usage = {
+  input_tokens: 0,
+  cached_input_tokens: 0,
+  cache_write_input_tokens: 0,
+  output_tokens: 0,
+  reasoning_output_tokens: 0,
+};
+
+export interface EventMapperOptions {
+  /** Usage of the thread before this turn. */
+  readonly usage: Usage;
+  /** The host's name of a server that Codex knows as `name` (E3). */
+  readonly serverName: (name: string) => string;
+}
+
+export class EventMapper {
+  readonly #serverName: (name: string) => string;
+  #usage: Usage;
+  #nextItem = 0;
+  /** Raw id of an item that was started to what was said of it. */
+  readonly #started = new Map<string, ThreadItem>();
+  #todo: TodoListItem | undefined;
+
+  constructor(options: EventMapperOptions) {
+    this.#usage = options.usage;
+    this.#serverName = options.serverName;
+  }
+
+  get usage(): Usage {
+    return this.#usage;
+  }
+
+  /** An error item of our own, or of Codex about something that does not end the turn. */
+  errorItem(error: Omit<ErrorItem, "id" | "type">): ThreadEvent {
+    return { type: "item.completed", item: { id: this.#newId(), type: "error", ...error } };
+  }
+
+  /** The events that a notification stands for; mostly none or one. */
+  map(notification: Notification): ThreadEvent[] {
+    switch (notification.method) {
+      case "turn/started":
+        return [{ type: "turn.started" }];
+      case "item/started":
+        return this.#itemStarted(notification.params.item);
+      case "item/completed":
+        return this.#itemCompleted(notification.params.item);
+      case "item/fileChange/patchUpdated":
+        return this.#patchUpdated(notification.params);
+      case "turn/plan/updated":
+        return this.#planUpdated(notification.params.plan);
+      case "thread/tokenUsage/updated":
+        this.#usage = toUsage(notification.params.tokenUsage.total);
+        return [];
+      case "warning":
+        return [this.errorItem({ message: notification.params.message })];
+      case "configWarning":
+      case "deprecationNotice": {
+        const { summary, details } = notification.params;
+        return [this.errorItem({ message: details === null ? summary : `${summary} (${details})` })];
+      }
+      case "model/rerouted": {
+        const { fromModel, toModel } = notification.params;
+        return [this.errorItem({ message: `model rerouted: ${fromModel} -> ${toModel}` })];
+      }
+      case "error":
+        return [{ type: "error", message: errorText(notification.params.error) }];
+      case "turn/completed":
+        return this.#turnCompleted(notification.params.turn);
+      default:
+        return [];
+    }
+  }
+
+  #itemStarted(wire: WireItem): ThreadEvent[] {
+    // These are told of once they are complete; their start would only spend a number.
+    if (wire.type === "agentMessage" || wire.type === "reasoning") return [];
+    const known = this.#started.get(wire.id);
+    const item = this.#toItem(wire, known?.id);
+    if (item === undefined) return [];
+    this.#started.set(wire.id, item);
+    return [{ type: known === undefined ? "item.started" : "item.updated", item }];
+  }
+
+  #itemCompleted(wire: WireItem): ThreadEvent[] {
+    const item = this.#toItem(wire, this.#started.get(wire.id)?.id);
+    this.#started.delete(wire.id);
+    return item === undefined ? [] : [{ type: "item.completed", item }];
+  }
+
+  #patchUpdated(params: Notifications["item/fileChange/patchUpdated"]): ThreadEvent[] {
+    const known = this.#started.get(params.itemId);
+    if (known?.type !== "file_change") return [];
+    const item: FileChangeItem = { ...known, changes: params.changes.map(toFileChange) };
+    this.#started.set(params.itemId, item);
+    return [{ type: "item.updated", item }];
+  }
+
+  #planUpdated(plan: Notifications["turn/plan/updated"]["plan"]): ThreadEvent[] {
+    const items = plan.map(({ step, status }) => ({ text: step, completed: status === "completed" }));
+    const first = this.#todo === undefined;
+    this.#todo = { id: this.#todo?.id ?? this.#newId(), type: "todo_list", items };
+    return [{ type: first ? "item.started" : "item.updated", item: this.#todo }];
+  }
+
+  #turnCompleted(turn: Notifications["turn/completed"]["turn"]): ThreadEvent[] {
+    if (turn.status === "interrupted") return [];
+    const events: ThreadEvent[] = [];
+    for (const wire of turn.items) if (this.#started.has(wire.id)) events.push(...this.#itemCompleted(wire));
+    if (this.#todo !== undefined) events.push({ type: "item.completed", item: this.#todo });
+    if (turn.status === "failed") {
+      const message = turn.error === null ? "turn failed" : errorText(turn.error);
+      events.push({ type: "turn.failed", error: { message } });
+    } else {
+      events.push({ type: "turn.completed", usage: this.#usage });
+    }
+    return events;
+  }
+
+  #toItem(wire: WireItem, knownId: string | undefined): ThreadItem | undefined {
+    switch (wire.type) {
+      case "agentMessage":
+        return { id: this.#newId(), type: "agent_message", text: wire.text };
+      case "reasoning": {
+        const text = wire.summary.join("\n");
+        return text.trim() === "" ? undefined : { id: this.#newId(), type: "reasoning", text };
+      }
+      case "commandExecution":
+        return toCommand(wire, knownId ?? this.#newId());
+      case "fileChange":
+        return {
+          id: knownId ?? this.#newId(),
+          type: "file_change",
+          changes: wire.changes.map(toFileChange),
+          // "in_progress" is not among the SDK's types, but it is what exec prints.
+          status: (wire.status === "inProgress"
+            ? "in_progress"
+            : wire.status === "declined"
+              ? "failed"
+              : wire.status) as FileChangeItem["status"],
+        };
+      case "mcpToolCall":
+        return toToolCall(wire, knownId ?? this.#newId(), this.#serverName(wire.server));
+      case "webSearch": {
+        if (knownId === undefined) this.#newId();
+        const action = toSearchAction(wire.action);
+        return { id: wire.id, type: "web_search", query: wire.query, ...{ action } };
+      }
+      case "collabAgentToolCall":
+        return toCollabCall(wire, knownId ?? this.#newId());
+      default:
+        return undefined;
+    }
+  }
+
+  #newId(): string {
+    return `item_${this.#nextItem++}`;
+  }
+}
+
+/** As exec words an error: the text, and what is known besides. */
+export function errorText(error: TurnError): string {
+  return error.additionalDetails === null ? error.message : `${error.message} (${error.additionalDetails})`;
+}
+
+export function toUsage(total: TokenUsage): Usage {
+  return {
+    input_tokens: total.inputTokens,
+    cached_input_tokens: total.cachedInputTokens,
+    cache_write_input_tokens: total.cacheWriteInputTokens,
+    output_tokens: total.outputTokens,
+    reasoning_output_tokens: total.reasoningOutputTokens,
+  };
+}
+
+function toCommand(wire: WireItem & { type: "commandExecution" }, id: string): CommandExecutionItem {
+  return {
+    id,
+    type: "command_execution",
+    command: wire.command,
+    aggregated_output: wire.aggregatedOutput ?? "",
+    // exec prints null while the command runs, and "declined" for one that was refused; the SDK's types know neither.
+    exit_code: wire.exitCode as number,
+    status: (wire.status === "inProgress" ? "in_progress" : wire.status) as CommandExecutionItem["status"],
+  };
+}
+
+function toFileChange(change: FileChange): FileChangeItem["changes"][number] {
+  return { path: change.path, kind: change.kind.type };
+}
+
+function toToolCall(wire: WireItem & { type: "mcpToolCall" }, id: string, server: string): McpToolCallItem {
+  const { result, error } = wire;
+  const item = {
+    id,
+    type: "mcp_tool_call" as const,
+    server,
+    tool: wire.tool,
+    arguments: wire.arguments,
+    result:
+      result === null
+        ? null
+        : {
+            content: result.content as unknown as ContentBlock[],
+            structured_content: result.structuredContent,
+            ...(result._meta === null ? {} : { _meta: result._meta }),
+          },
+    error: error === null ? null : { message: error.message },
+    status: wire.status === "inProgress" ? ("in_progress" as const) : wire.status,
+  };
+  // exec prints null where the SDK's types leave the member out.
+  return item as unknown as McpToolCallItem;
+}
+
+function toSearchAction(action: WebSearchAction | null): object {
+  switch (action?.type) {
+    case "search":
+      return withoutNulls({ type: "search", query: action.query, queries: action.queries });
+    case "openPage":
+      return withoutNulls({ type: "open_page", url: action.url });
+    case "findInPage":
+      return withoutNulls({ type: "find_in_page", url: action.url, pattern: action.pattern });
+    default:
+      return { type: "other" };
+  }
+}
+
+/** A kind of item that exec prints and the SDK's types do not know. */
+function toCollabCall(wire: WireItem & { type: "collabAgentToolCall" }, id: string): ThreadItem {
+  const agents = Object.entries(wire.agentsStates).map(([threadId, state]) => [
+    threadId,
+    { status: snake(state?.status ?? ""), message: state?.message ?? null },
+  ]);
+  return {
+    id,
+    type: "collab_tool_call",
+    tool: snake(wire.tool),
+    sender_thread_id: wire.senderThreadId,
+    receiver_thread_ids: wire.receiverThreadIds,
+    prompt: wire.prompt,
+    agents_states: Object.fromEntries(agents),
+    status: snake(wire.status),
+  } as unknown as ThreadItem;
+}
+
+function snake(camel: string): string {
+  return camel.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+function withoutNulls(object: Record<string, unknown>): object {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== null));
+}

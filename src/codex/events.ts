@@ -1,0 +1,196 @@
+/**
+ * The events and items of a thread, in the shapes of `@openai/codex-sdk` 0.163.
+ *
+ * Code written for the SDK reads ours, and the other way round; `test/codex/sdk-types.test-d.ts` holds that.
+ * What we add is optional members, never another kind of event.
+ */
+
+/** A block of MCP content, as the protocol has it. */
+export type ContentBlock =
+  | { type: "text"; text: string; [key: string]: unknown }
+  | { type: "image"; data: string; mimeType: string; [key: string]: unknown }
+  | { type: "audio"; data: string; mimeType: string; [key: string]: unknown }
+  | { type: "resource_link"; uri: string; name: string; [key: string]: unknown }
+  | {
+      type: "resource";
+      resource:
+        | { uri: string; text: string; [key: string]: unknown }
+        | { uri: string; blob: string; [key: string]: unknown };
+      [key: string]: unknown;
+    };
+
+export type CommandExecutionStatus = "in_progress" | "completed" | "failed";
+
+/** A command the agent ran. */
+export interface CommandExecutionItem {
+  id: string;
+  type: "command_execution";
+  command: string;
+  /** stdout and stderr together. */
+  aggregated_output: string;
+  /** Missing while the command runs. */
+  exit_code?: number;
+  status: CommandExecutionStatus;
+}
+
+export type PatchChangeKind = "add" | "delete" | "update";
+
+export interface FileUpdateChange {
+  path: string;
+  kind: PatchChangeKind;
+}
+
+export type PatchApplyStatus = "completed" | "failed";
+
+/** Files the agent changed. */
+export interface FileChangeItem {
+  id: string;
+  type: "file_change";
+  changes: FileUpdateChange[];
+  status: PatchApplyStatus;
+}
+
+export type McpToolCallStatus = "in_progress" | "completed" | "failed";
+
+/** A call of a tool on an MCP server. `server` and `tool` are the names as configured and as declared. */
+export interface McpToolCallItem {
+  id: string;
+  type: "mcp_tool_call";
+  server: string;
+  tool: string;
+  arguments: unknown;
+  /** What the server answered; a tool that reports an error has a `result` and `status: "failed"`. */
+  result?: { content: ContentBlock[]; _meta?: unknown; structured_content: unknown };
+  /** Why there is no answer. */
+  error?: { message: string };
+  status: McpToolCallStatus;
+}
+
+/** What the agent says: text, or JSON when an output schema was given. */
+export interface AgentMessageItem {
+  id: string;
+  type: "agent_message";
+  text: string;
+}
+
+/** A summary of the agent's reasoning. */
+export interface ReasoningItem {
+  id: string;
+  type: "reasoning";
+  text: string;
+}
+
+export interface WebSearchItem {
+  id: string;
+  type: "web_search";
+  query: string;
+}
+
+/**
+ * Something went wrong that did not end the turn.
+ *
+ * `code` and what belongs to it are ours; the message alone says it all to a reader that does not know them:
+ * - `mcp_server_failed`: `server` is missing in this turn, for `reason`
+ * - `request_declined`: Codex asked for something nobody was there to answer. `request` says what kind of
+ *   question it was, `option` which option would have let it through
+ */
+export interface ErrorItem {
+  id: string;
+  type: "error";
+  message: string;
+  code?: "mcp_server_failed" | "request_declined";
+  server?: string;
+  reason?: string;
+  request?: string;
+  option?: string;
+}
+
+export interface TodoItem {
+  text: string;
+  completed: boolean;
+}
+
+/** The agent's to-do list. It completes when the turn ends. */
+export interface TodoListItem {
+  id: string;
+  type: "todo_list";
+  items: TodoItem[];
+}
+
+export type ThreadItem =
+  | AgentMessageItem
+  | ReasoningItem
+  | CommandExecutionItem
+  | FileChangeItem
+  | McpToolCallItem
+  | WebSearchItem
+  | TodoListItem
+  | ErrorItem;
+
+/** First event of every turn, also of a thread that goes on. */
+export interface ThreadStartedEvent {
+  type: "thread.started";
+  thread_id: string;
+}
+
+export interface TurnStartedEvent {
+  type: "turn.started";
+}
+
+/**
+ * Tokens used. As in the SDK, these are the totals of the thread so far, not of the turn.
+ */
+export interface Usage {
+  input_tokens: number;
+  cached_input_tokens: number;
+  cache_write_input_tokens: number;
+  output_tokens: number;
+  reasoning_output_tokens: number;
+}
+
+export interface TurnCompletedEvent {
+  type: "turn.completed";
+  usage: Usage;
+}
+
+/** Why a turn failed. `code` is ours: the code of the `CodexError`, where the failure is not the model's. */
+export interface ThreadError {
+  message: string;
+  code?: string;
+}
+
+export interface TurnFailedEvent {
+  type: "turn.failed";
+  error: ThreadError;
+}
+
+export interface ItemStartedEvent {
+  type: "item.started";
+  item: ThreadItem;
+}
+
+export interface ItemUpdatedEvent {
+  type: "item.updated";
+  item: ThreadItem;
+}
+
+export interface ItemCompletedEvent {
+  type: "item.completed";
+  item: ThreadItem;
+}
+
+/** An error of the stream, also one after which Codex tries again. */
+export interface ThreadErrorEvent {
+  type: "error";
+  message: string;
+}
+
+export type ThreadEvent =
+  | ThreadStartedEvent
+  | TurnStartedEvent
+  | TurnCompletedEvent
+  | TurnFailedEvent
+  | ItemStartedEvent
+  | ItemUpdatedEvent
+  | ItemCompletedEvent
+  | ThreadErrorEvent;

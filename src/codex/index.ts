@@ -1,0 +1,32 @@
+/** The `codex` engine: real Codex through its app-server, with the surface of its SDK. */
+export {
+  Codex,
+  type RunResult,
+  type RunStreamedResult,
+  type StreamedTurn,
+  Thread,
+  type Turn,
+} from "./codex.ts";
+export { AbortError, CodexError, type CodexErrorCode } from "./errors.ts";
+export type * from "./events.ts";
+export { checkCodexVersion, type CodexBinary, findCodex, SUPPORTED_CODEX } from "./binary.ts";
+export { hasUserLogin, switchyardHome, userCodexHome } from "./home.ts";
+export type {
+  McpHttpServerConfig,
+  McpServerConfig,
+  McpServerRules,
+  McpServers,
+  McpStdioServerConfig,
+  McpToolApproval,
+} from "./mcp-servers.ts";
+export type * from "./options.ts";
+export type {
+  Answer,
+  CommandQuestion,
+  ElicitationQuestion,
+  FileChangeQuestion,
+  McpToolCallQuestion,
+  Question,
+  QuestionHandler,
+  UserInputQuestion,
+} from "./questions.ts";

@@ -1,0 +1,90 @@
+/**
+ * Keeps out the MCP servers that configuration files bring along.
+ *
+ * Codex merges the configuration of a thread over its files field by field, headers included, and has no way to
+ * say "only these". So a server of a file is switched off by name, and a server of the thread that happens to have
+ * the same name runs under another one, so that not a single field of the file's reaches it.
+ */
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import type { AppServerProcess } from "./app-server-process.ts";
+import type { ResolvedServer } from "./mcp-servers.ts";
+import type { JsonObject, JsonValue } from "./protocol.ts";
+
+/** Names of the servers in Codex's files, asked for again only when a file has changed. */
+export class InheritedServers {
+  readonly #files: Set<string>;
+  #known:
+    | { readonly process: AppServerProcess; readonly stamp: string; readonly names: readonly string[] }
+    | undefined;
+
+  constructor(codexHome: string) {
+    this.#files = new Set(
+      [codexHome, "/etc/codex"].flatMap((dir) => [
+        join(dir, "config.toml"),
+        join(dir, "managed_config.toml"),
+      ]),
+    );
+  }
+
+  async names(process: AppServerProcess, signal: AbortSignal | undefined): Promise<readonly string[]> {
+    const stamp = this.#stamp();
+    if (this.#known?.process === process && this.#known.stamp === stamp) return this.#known.names;
+    const { layers } = await process.request("config/read", { includeLayers: true }, { signal });
+    const names = new Set<string>();
+    for (const { name, config } of layers ?? []) {
+      if (name.file !== undefined) this.#files.add(name.file);
+      const servers = isObject(config) ? config.mcp_servers : undefined;
+      if (isObject(servers)) for (const server of Object.keys(servers)) names.add(server);
+    }
+    this.#known = { process, stamp, names: [...names] };
+    return this.#known.names;
+  }
+
+  #stamp(): string {
+    return [...this.#files]
+      .map((file) => {
+        const stat = statSync(file, { throwIfNoEntry: false });
+        return stat === undefined ? "-" : `${stat.mtimeMs}:${stat.size}`;
+      })
+      .join(" ");
+  }
+}
+
+/** The servers of a thread as Codex is told of them. */
+export interface WireServers {
+  readonly config: JsonObject;
+  /** The name Codex knows a server by, to the host's name of it. */
+  readonly names: ReadonlyMap<string, string>;
+}
+
+/**
+ * @param inherited names of the servers in Codex's files
+ * @param leaseId tag that every process started here carries in its environment
+ */
+export function toWireServers(
+  servers: readonly ResolvedServer[],
+  inherited: readonly string[],
+  leaseVariable: string,
+  leaseId: string,
+): WireServers {
+  const config: JsonObject = {};
+  const names = new Map<string, string>();
+  for (const name of inherited) config[name] = { enabled: false };
+  const taken = new Set([...inherited, ...servers.map((server) => server.name)]);
+  for (const server of servers) {
+    let name = server.name;
+    for (let n = 2; inherited.includes(server.name) && taken.has(name); n++) name = `${server.name}_${n}`;
+    taken.add(name);
+    names.set(name, server.name);
+    const env = server.config.env;
+    config[name] = isObject(env)
+      ? { ...server.config, env: { ...env, [leaseVariable]: leaseId } }
+      : server.config;
+  }
+  return { config, names };
+}
+
+function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

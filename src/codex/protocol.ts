@@ -1,0 +1,308 @@
+/**
+ * The part of the app-server's wire protocol (v2) that we use, by hand.
+ *
+ * Source: `codex app-server generate-json-schema --experimental` of Codex 0.169. `protocol.codex.test.ts` asks
+ * the real binary for that schema and compares: what we send must be accepted by it, what we read must be
+ * promised by it. Members we neither send nor read are left out.
+ */
+
+export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
+
+export type JsonObject = { [key: string]: JsonValue };
+
+// ---- requests we send --------------------------------------------------------------------------------------
+
+export interface InitializeParams {
+  clientInfo: { name: string; title: string | null; version: string };
+  capabilities: { experimentalApi: boolean; optOutNotificationMethods: string[] };
+}
+
+export type SandboxMode = "read-only" | "workspace-write" | "danger-full-access";
+export type ApprovalPolicy = "never" | "on-request" | "untrusted";
+
+export interface ThreadStartParams {
+  model?: string;
+  modelProvider?: string;
+  cwd?: string;
+  approvalPolicy?: ApprovalPolicy;
+  sandbox?: SandboxMode;
+  config?: JsonObject;
+  ephemeral?: boolean;
+  threadSource?: string;
+}
+
+export interface ThreadResumeParams {
+  threadId: string;
+  model?: string;
+  modelProvider?: string;
+  cwd?: string;
+  approvalPolicy?: ApprovalPolicy;
+  sandbox?: SandboxMode;
+  config?: JsonObject;
+  excludeTurns?: boolean;
+}
+
+export interface ThreadForkParams extends ThreadResumeParams {
+  ephemeral?: boolean;
+  threadSource?: string;
+}
+
+/** What we read of a thread that was started, resumed or forked. */
+export interface ThreadOpened {
+  thread: { id: string };
+}
+
+export type WireInput =
+  | { type: "text"; text: string; text_elements: [] }
+  | { type: "localImage"; path: string };
+
+export interface TurnStartParams {
+  threadId: string;
+  input: WireInput[];
+  effort?: string;
+  outputSchema?: JsonValue;
+  cyberAccessProgram?: "standard" | "daybreak_blue" | "daybreak_red";
+}
+
+export interface ConfigReadResponse {
+  layers: { name: { type: string; file?: string }; config: JsonValue }[] | null;
+}
+
+export interface McpServerStatusListResponse {
+  data: {
+    name: string;
+    runtimeStatus:
+      | "notStarted"
+      | "starting"
+      | "connected"
+      | "authenticationRequired"
+      | "failed"
+      | "cancelled"
+      | "disabled"
+      | null;
+    toolsError: string | null;
+  }[];
+}
+
+/** Method to its parameters and to what we read of its result. */
+export interface Requests {
+  initialize: { params: InitializeParams; result: { userAgent: string } };
+  "account/login/start": { params: { type: "apiKey"; apiKey: string }; result: { type: string } };
+  "account/read": {
+    params: { refreshToken?: boolean };
+    result: { account: { type: string } | null; requiresOpenaiAuth: boolean };
+  };
+  "config/read": { params: { includeLayers: boolean; cwd?: string }; result: ConfigReadResponse };
+  "mcpServerStatus/list": {
+    params: { threadId: string; detail: "toolsAndAuthOnly" };
+    result: McpServerStatusListResponse;
+  };
+  "thread/start": { params: ThreadStartParams; result: ThreadOpened };
+  "thread/resume": { params: ThreadResumeParams; result: ThreadOpened };
+  "thread/fork": { params: ThreadForkParams; result: ThreadOpened };
+  "thread/unsubscribe": {
+    params: { threadId: string };
+    result: { status: "notLoaded" | "notSubscribed" | "unsubscribed" };
+  };
+  "turn/start": { params: TurnStartParams; result: { turn: { id: string } } };
+  "turn/interrupt": { params: { threadId: string; turnId: string }; result: object };
+}
+
+// ---- notifications we read ---------------------------------------------------------------------------------
+
+export interface TurnError {
+  message: string;
+  additionalDetails: string | null;
+}
+
+export interface WireTurn {
+  id: string;
+  status: "completed" | "interrupted" | "failed" | "inProgress";
+  items: WireItem[];
+  error: TurnError | null;
+}
+
+export interface TokenUsage {
+  inputTokens: number;
+  cachedInputTokens: number;
+  cacheWriteInputTokens: number;
+  outputTokens: number;
+  reasoningOutputTokens: number;
+}
+
+export interface FileChange {
+  path: string;
+  kind: { type: "add" } | { type: "delete" } | { type: "update" };
+}
+
+export type WebSearchAction =
+  | { type: "search"; query: string | null; queries: string[] | null }
+  | { type: "openPage"; url: string | null }
+  | { type: "findInPage"; url: string | null; pattern: string | null }
+  | { type: "other" };
+
+/** The items that become events. Codex has more kinds; the mapper ignores what is not here. */
+export type WireItem =
+  | { type: "agentMessage"; id: string; text: string }
+  | { type: "reasoning"; id: string; summary: string[] }
+  | {
+      type: "commandExecution";
+      id: string;
+      command: string;
+      status: "inProgress" | "completed" | "failed" | "declined";
+      aggregatedOutput: string | null;
+      exitCode: number | null;
+    }
+  | {
+      type: "fileChange";
+      id: string;
+      changes: FileChange[];
+      status: "inProgress" | "completed" | "failed" | "declined";
+    }
+  | {
+      type: "mcpToolCall";
+      id: string;
+      server: string;
+      tool: string;
+      status: "inProgress" | "completed" | "failed";
+      arguments: JsonValue;
+      result: { content: JsonValue[]; structuredContent: JsonValue | null; _meta: JsonValue | null } | null;
+      error: { message: string } | null;
+    }
+  | { type: "webSearch"; id: string; query: string; action: WebSearchAction | null }
+  | {
+      type: "collabAgentToolCall";
+      id: string;
+      tool: string;
+      status: "inProgress" | "completed" | "failed" | "interrupted";
+      senderThreadId: string;
+      receiverThreadIds: string[];
+      prompt: string | null;
+      agentsStates: { [threadId: string]: { status: string; message: string | null } | undefined };
+    };
+
+/** Method to its parameters. */
+export interface Notifications {
+  error: { threadId: string; turnId: string; willRetry: boolean; error: TurnError };
+  warning: { threadId: string | null; message: string };
+  configWarning: { summary: string; details: string | null };
+  deprecationNotice: { summary: string; details: string | null };
+  "model/rerouted": { threadId: string; fromModel: string; toModel: string };
+  "thread/started": { thread: { id: string; parentThreadId: string | null } };
+  "thread/closed": { threadId: string };
+  "thread/tokenUsage/updated": {
+    threadId: string;
+    turnId: string;
+    tokenUsage: { total: TokenUsage; last: TokenUsage };
+  };
+  "turn/started": { threadId: string; turn: WireTurn };
+  "turn/completed": { threadId: string; turn: WireTurn };
+  "turn/plan/updated": {
+    threadId: string;
+    turnId: string;
+    plan: { step: string; status: "pending" | "inProgress" | "completed" }[];
+  };
+  "item/started": { threadId: string; turnId: string; item: WireItem };
+  "item/completed": { threadId: string; turnId: string; item: WireItem };
+  "item/fileChange/patchUpdated": { threadId: string; turnId: string; itemId: string; changes: FileChange[] };
+  "mcpServer/startupStatus/updated": {
+    threadId: string | null;
+    name: string;
+    status: "starting" | "ready" | "failed" | "cancelled";
+    error: string | null;
+  };
+  "serverRequest/resolved": { threadId: string; requestId: string | number };
+}
+
+/** Any notification, as one union over `method`. */
+export type Notification = {
+  [Method in keyof Notifications]: { readonly method: Method; readonly params: Notifications[Method] };
+}[keyof Notifications];
+
+/**
+ * Notifications that no event of ours is made of. Codex is asked not to send them: streaming ten answers of
+ * 20 kB costs it 40 % less time without the deltas, and us nearly all of ours.
+ */
+export const UNUSED_NOTIFICATIONS: readonly string[] = [
+  "item/agentMessage/delta",
+  "item/plan/delta",
+  "item/reasoning/summaryTextDelta",
+  "item/reasoning/summaryPartAdded",
+  "item/reasoning/textDelta",
+  "item/commandExecution/outputDelta",
+  "item/commandExecution/terminalInteraction",
+  "item/fileChange/outputDelta",
+  "turn/diff/updated",
+  "thread/status/changed",
+  "thread/readState/changed",
+  "thread/name/updated",
+  "thread/settings/updated",
+  "account/rateLimits/updated",
+  "hook/started",
+  "hook/completed",
+  "skills/changed",
+  "app/list/updated",
+  "remoteControl/status/changed",
+];
+
+// ---- requests Codex sends to us ------------------------------------------------------------------------------
+
+export type FormElicitation = {
+  mode: "form" | "openai/form";
+  message: string;
+  requestedSchema: JsonValue;
+  _meta: JsonValue | null;
+};
+
+/** Method to the parameters we read and the answer we give. */
+export interface ServerRequests {
+  "item/commandExecution/requestApproval": {
+    params: {
+      threadId: string;
+      turnId: string;
+      itemId: string;
+      reason?: string | null;
+      command?: string | null;
+      cwd?: string | null;
+    };
+    result: { decision: "accept" | "acceptForSession" | "decline" | "cancel" };
+  };
+  "item/fileChange/requestApproval": {
+    params: {
+      threadId: string;
+      turnId: string;
+      itemId: string;
+      reason?: string | null;
+      grantRoot?: string | null;
+    };
+    result: { decision: "accept" | "acceptForSession" | "decline" | "cancel" };
+  };
+  "mcpServer/elicitation/request": {
+    params: {
+      threadId: string;
+      turnId: string | null;
+      serverName: string;
+    } & (FormElicitation | { mode: "url"; message: string; url: string; _meta: JsonValue | null });
+    result: { action: "accept" | "decline" | "cancel"; content: JsonValue | null; _meta: JsonValue | null };
+  };
+  "item/tool/requestUserInput": {
+    params: {
+      threadId: string;
+      turnId: string;
+      itemId: string;
+      questions: {
+        id: string;
+        header: string;
+        question: string;
+        isOther: boolean;
+        isSecret: boolean;
+        options: { label: string; description: string }[] | null;
+      }[];
+    };
+    result: { answers: { [questionId: string]: { answers: string[] } } };
+  };
+  "item/permissions/requestApproval": {
+    params: { threadId: string; turnId: string; itemId: string; reason: string | null };
+    result: { permissions: object; scope: "turn" };
+  };
+}

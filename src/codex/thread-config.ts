@@ -1,0 +1,235 @@
+/**
+ * From options to what is sent: the parameters of `thread/start` and `thread/resume`, and of `turn/start`.
+ *
+ * Codex stores none of the configuration of a thread, so the whole of it goes with every start, resume and fork
+ * (facts: a resume without it loses the servers without an error). The key of what is sent is compared between
+ * turns; another key means the thread must be loaded anew.
+ *
+ * Invariants
+ *   F1. A repository is never trusted because a thread works in it: the directory, its repository and everything
+ *       between are sent as untrusted, so Codex neither records trust nor starts the repository's servers.
+ *   F2. The agent's commands see a minimal environment and what the thread's `env` says, unless asked otherwise.
+ *   F3. Configuration holds secrets. It is sent over the pipe and kept in memory; nothing here writes it anywhere.
+ */
+import { readFileSync, realpathSync, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { parse as parseToml } from "smol-toml";
+import { CodexError } from "./errors.ts";
+import { type ResolvedServer, resolveServers } from "./mcp-servers.ts";
+import type { CodexOptions, Input, ThreadOptions } from "./options.ts";
+import type { ApprovalPolicy, JsonObject, JsonValue, ThreadStartParams, WireInput } from "./protocol.ts";
+
+/** Everything a thread is opened with, ready to be sent. */
+export interface ThreadSpec {
+  readonly start: ThreadStartParams;
+  readonly servers: readonly ResolvedServer[];
+  readonly secrets: readonly string[];
+}
+
+/** The name of the model provider we declare for a `baseUrl` or a thread's own key. */
+const PROVIDER = "switchyard";
+const OPENAI_BASE_URL = "https://api.openai.com/v1";
+
+/**
+ * @param env where references in server configurations are looked up
+ * @throws {CodexError} `invalid_options`, naming the option
+ */
+export function buildThreadSpec(
+  codex: CodexOptions,
+  thread: ThreadOptions,
+  env: Readonly<Record<string, string | undefined>>,
+): ThreadSpec {
+  const cwd = checkDirectory(thread.workingDirectory ?? process.cwd());
+  const config: JsonObject = {};
+  for (const [key, value] of Object.entries(codex.config ?? {})) assign(config, key, value as JsonValue);
+  for (const override of codex.configOverrides ?? []) applyOverride(config, override);
+  // Code written for the SDK puts servers here; they are the thread's only if it names none itself.
+  const fromConfig = config.mcp_servers;
+  delete config.mcp_servers;
+
+  const approvalPolicy: ApprovalPolicy =
+    thread.approvalPolicy === "on-failure" ? "on-request" : (thread.approvalPolicy ?? "never");
+  const servers = resolveServers(thread.mcpServers ?? fromConfig ?? {}, {
+    env,
+    defaultApproval: approvalPolicy === "never" ? "approve" : undefined,
+  });
+  // Codex leaves out a server that is not ready after a second, without a word. 0 means: wait for it.
+  config.mcp_optional_startup_grace_ms = 0;
+  config.projects = Object.fromEntries(
+    untrustedDirectories(cwd).map((directory) => [directory, { trust_level: "untrusted" }]),
+  );
+  if (thread.modelReasoningEffort !== undefined) config.model_reasoning_effort = thread.modelReasoningEffort;
+  const webSearch = thread.webSearchMode ?? webSearchOf(thread.webSearchEnabled);
+  if (webSearch !== undefined) config.web_search = webSearch;
+  if (thread.networkAccessEnabled !== undefined) {
+    assign(config, "sandbox_workspace_write.network_access", thread.networkAccessEnabled);
+  }
+  if (thread.additionalDirectories !== undefined && thread.additionalDirectories.length > 0) {
+    const roots = thread.additionalDirectories.map((directory) => resolve(cwd, directory));
+    assign(config, "sandbox_workspace_write.writable_roots", roots);
+  }
+  config.shell_environment_policy = commandEnvironment(codex, thread, config.shell_environment_policy);
+
+  const start: ThreadStartParams = { cwd, approvalPolicy, config };
+  const secrets = servers.flatMap((server) => server.secrets);
+  const provider = modelProvider(codex, thread, secrets);
+  if (provider !== undefined) {
+    assign(config, `model_providers.${PROVIDER}`, provider);
+    start.modelProvider = PROVIDER;
+  }
+  if (thread.model !== undefined) start.model = thread.model;
+  // In the user's own home, what they set themselves stays the default.
+  if (thread.sandboxMode !== undefined || codex.home !== "user")
+    start.sandbox = thread.sandboxMode ?? "read-only";
+  if (thread.ephemeral === true) start.ephemeral = true;
+  if (thread.threadSource !== undefined) start.threadSource = thread.threadSource;
+  return { start, servers, secrets };
+}
+
+/** As `codex exec` sends it: images first, then the text parts as one. */
+export function buildInput(input: Input): WireInput[] {
+  if (typeof input === "string") return [{ type: "text", text: input, text_elements: [] }];
+  const images = input.filter((part) => part.type === "local_image");
+  const texts = input.filter((part) => part.type === "text");
+  const wire: WireInput[] = images.map((image) => ({ type: "localImage", path: resolve(image.path) }));
+  if (texts.length > 0) {
+    wire.push({ type: "text", text: texts.map((part) => part.text).join("\n\n"), text_elements: [] });
+  }
+  return wire;
+}
+
+/** @throws {CodexError} `invalid_options` as the SDK does: a schema must be an object */
+export function checkOutputSchema(schema: unknown): JsonValue | undefined {
+  if (schema === undefined) return undefined;
+  if (typeof schema !== "object" || schema === null || Array.isArray(schema)) {
+    throw new CodexError("invalid_options", "outputSchema must be a plain JSON object");
+  }
+  return schema as JsonObject;
+}
+
+function checkDirectory(directory: string): string {
+  const path = resolve(directory);
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new CodexError("invalid_options", `workingDirectory "${directory}" is not a directory`);
+  }
+  return path;
+}
+
+function webSearchOf(enabled: boolean | undefined): "live" | "disabled" | undefined {
+  if (enabled === undefined) return undefined;
+  return enabled ? "live" : "disabled";
+}
+
+/**
+ * The directories to name as untrusted (F1): Codex looks up trust by the directory itself and by the root of its
+ * repository (of the main one, for a worktree), and reads `.codex/` of every directory in between.
+ */
+function untrustedDirectories(cwd: string): string[] {
+  const found = new Set([cwd]);
+  for (const start of new Set([cwd, realpathSync(cwd)])) {
+    found.add(start);
+    for (let at = start; ; at = dirname(at)) {
+      const git = statSync(join(at, ".git"), { throwIfNoEntry: false });
+      const codex = statSync(join(at, ".codex"), { throwIfNoEntry: false });
+      if (git !== undefined || codex !== undefined) found.add(at);
+      if (git?.isFile() === true) {
+        const main = mainRepository(join(at, ".git"));
+        if (main !== undefined) found.add(main);
+      }
+      if (dirname(at) === at) break;
+    }
+  }
+  return [...found];
+}
+
+/** The repository a worktree belongs to; its `.git` file says `gitdir: <main>/.git/worktrees/<name>`. */
+function mainRepository(gitFile: string): string | undefined {
+  const gitdir = /^gitdir: (.+)$/m.exec(readFileSync(gitFile, "utf8"))?.[1]?.trim();
+  if (gitdir === undefined) return undefined;
+  const absolute = resolve(dirname(gitFile), gitdir);
+  const match = /^(.*)[\\/]\.git[\\/]worktrees[\\/][^\\/]+$/.exec(absolute);
+  return match?.[1];
+}
+
+function commandEnvironment(
+  codex: CodexOptions,
+  thread: ThreadOptions,
+  configured: JsonValue | undefined,
+): JsonObject {
+  const inheritAll = thread.inheritEnv ?? codex.env !== undefined;
+  const policy: JsonObject = {
+    inherit: inheritAll ? "all" : "core",
+    ...(isObject(configured) ? configured : {}),
+  };
+  if (thread.env !== undefined) policy.set = { ...(isObject(policy.set) ? policy.set : {}), ...thread.env };
+  return policy;
+}
+
+/**
+ * A provider of our own, where the built-in one cannot do it: for another endpoint (the built-in one loses 6 s per
+ * thread to WebSocket attempts where only HTTP is spoken), or for the key of one thread among many.
+ */
+function modelProvider(
+  codex: CodexOptions,
+  thread: ThreadOptions,
+  secrets: string[],
+): JsonObject | undefined {
+  const baseUrl = thread.baseUrl ?? codex.baseUrl;
+  if (baseUrl === undefined && thread.apiKey === undefined) return undefined;
+  const apiKey = thread.apiKey ?? codex.apiKey;
+  if (apiKey !== undefined) secrets.push(apiKey);
+  if (baseUrl !== undefined && URL.parse(baseUrl) === null) {
+    throw new CodexError("invalid_options", `baseUrl ${JSON.stringify(baseUrl)} is not a URL`);
+  }
+  return {
+    name: "Switchyard",
+    base_url: baseUrl ?? OPENAI_BASE_URL,
+    wire_api: "responses",
+    supports_websockets: false,
+    ...(apiKey === undefined ? { requires_openai_auth: true } : { experimental_bearer_token: apiKey }),
+  };
+}
+
+/** Sets `value` at a dotted path, merging objects. */
+function assign(target: JsonObject, path: string, value: JsonValue): void {
+  const keys = path.split(".");
+  const last = keys.pop() as string;
+  let at = target;
+  for (const key of keys) {
+    const next = at[key];
+    at = isObject(next) ? next : (at[key] = {});
+  }
+  if (!isObject(value) || !isObject(at[last])) {
+    at[last] = isObject(value) ? expand(value) : value;
+    return;
+  }
+  for (const [key, inner] of Object.entries(value)) assign(at[last], key, inner);
+}
+
+function expand(value: JsonObject): JsonObject {
+  const copy: JsonObject = {};
+  for (const [key, inner] of Object.entries(value)) if (inner !== undefined) assign(copy, key, inner);
+  return copy;
+}
+
+function applyOverride(config: JsonObject, override: string): void {
+  const equals = override.indexOf("=");
+  if (equals < 1) {
+    throw new CodexError(
+      "invalid_options",
+      `configOverrides: ${JSON.stringify(override)} is not "key=value"`,
+    );
+  }
+  const raw = override.slice(equals + 1).trim();
+  let value: JsonValue = raw;
+  try {
+    value = parseToml(`value = ${raw}`).value as JsonValue;
+  } catch {
+    // As Codex does: what is no TOML value is a string.
+  }
+  assign(config, override.slice(0, equals).trim(), value);
+}
+
+function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
