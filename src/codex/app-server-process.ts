@@ -21,6 +21,7 @@ import { Backoff } from "../base/backoff.ts";
 import { type Clock, sleep } from "../base/clock.ts";
 import { within } from "../base/abort.ts";
 import type { Log } from "../base/log.ts";
+import { packageVersion } from "../base/package-version.ts";
 import { createLeaseId, LEASE_VARIABLE, signalGroup, sweepLease } from "../base/process-tree.ts";
 import type { Redactor } from "../base/redact.ts";
 import { Tail } from "../base/tail.ts";
@@ -196,7 +197,7 @@ export class AppServerProcess {
     await this.request(
       "initialize",
       {
-        clientInfo: { name: "switchyard", title: "Switchyard", version: "0.1.0" },
+        clientInfo: { name: "switchyard", title: "Switchyard", version: packageVersion() },
         capabilities: { experimentalApi: true, optOutNotificationMethods: [...UNUSED_NOTIFICATIONS] },
       },
       { timeoutMs },

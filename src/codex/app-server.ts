@@ -38,7 +38,8 @@ export interface CodexAppServerOptions {
   readonly flags: readonly string[];
   readonly apiKey: string | undefined;
   readonly clock: Clock;
-  readonly random: () => number;
+  /** Chance, for the jitter of restarts. @default Math.random */
+  readonly random?: () => number;
   readonly log: Log;
   readonly redactor: Redactor;
 }
@@ -84,7 +85,8 @@ export class CodexAppServer implements AsyncDisposable {
 
   constructor(options: CodexAppServerOptions) {
     this.#options = options;
-    this.#backoff = new Backoff({ firstMs: 250, maxMs: 30_000, random: options.random });
+    const { random } = options;
+    this.#backoff = new Backoff({ firstMs: 250, maxMs: 30_000, ...(random === undefined ? {} : { random }) });
   }
 
   /** The process that runs now, if one does. */

@@ -82,7 +82,6 @@ export class Codex implements AsyncDisposable {
       flags: processFlags(options),
       apiKey: loginKey,
       clock,
-      random: Math.random,
       log,
       redactor,
     });

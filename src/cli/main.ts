@@ -1,0 +1,38 @@
+#!/usr/bin/env node
+/**
+ * `switchyard`: argv to one call into a layer to an exit code.
+ *
+ * 0: done. 1: the operation failed. 2: the command line makes no sense. 130: interrupted.
+ */
+import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { CodexError } from "../codex/index.ts";
+import { registerDemo } from "./demo.ts";
+import { registerRun } from "./run.ts";
+import { registerRunner } from "./runner.ts";
+import { packageVersion } from "../base/package-version.ts";
+
+const program = new Command("switchyard")
+  .description("Gives every coding-agent thread its own MCP servers")
+  .version(packageVersion())
+  .exitOverride()
+  .showHelpAfterError("(switchyard --help lists the commands)")
+  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "switchyard: ")) });
+
+registerRun(program);
+registerRunner(program);
+registerDemo(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  const usage =
+    error instanceof InvalidArgumentError ||
+    (error instanceof CodexError && error.code === "invalid_options");
+  if (error instanceof CommanderError && !usage) {
+    // Help and version are no failure, whatever commander calls them.
+    process.exitCode = error.exitCode === 0 ? 0 : 2;
+  } else {
+    process.stderr.write(`switchyard: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = usage ? 2 : 1;
+  }
+}

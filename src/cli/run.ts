@@ -1,0 +1,148 @@
+/** `switchyard run`: one turn, watched by a person. */
+import { resolve } from "node:path";
+import { type Command, Option } from "commander";
+import { systemClock } from "../base/clock.ts";
+import {
+  AbortError,
+  Codex,
+  type CodexOptions,
+  hasUserLogin,
+  type ThreadOptions,
+  userCodexHome,
+} from "../codex/index.ts";
+import { TurnRenderer } from "./render.ts";
+import { parseServerFlags, type ServerFlags } from "./server-flags.ts";
+
+interface RunFlags extends ServerFlags {
+  readonly resume?: string;
+  readonly json?: boolean;
+  readonly model?: string;
+  readonly baseUrl?: string;
+  readonly cd?: string;
+  readonly sandbox?: NonNullable<ThreadOptions["sandboxMode"]>;
+  readonly userHome?: boolean;
+  readonly verbose?: boolean;
+}
+
+const collect = (value: string, before: string[]): string[] => [...before, value];
+
+export function registerRun(program: Command): void {
+  program
+    .command("run")
+    .description("run one turn of a Codex thread with its own MCP servers")
+    .argument("<prompt>", "what to tell the agent")
+    .option(
+      "-s, --server <name=target>",
+      "an MCP server: name=https://… or name=command with arguments",
+      collect,
+      [],
+    )
+    .option("-H, --header <name:Header=value>", "a header for an HTTP server", collect, [])
+    .option(
+      "--header-env <name:Header=VAR>",
+      "a header whose value is in an environment variable",
+      collect,
+      [],
+    )
+    .option("--servers <file.toml>", "servers from the [mcp_servers.<name>] tables of a file")
+    .option("-r, --resume <thread>", "go on with a thread")
+    .option("-m, --model <model>", "the model to ask")
+    .option("--base-url <url>", "a Responses API endpoint to use instead of OpenAI's")
+    .option("-C, --cd <directory>", "the directory to work in")
+    .addOption(
+      new Option("--sandbox <mode>", "what commands may do").choices([
+        "read-only",
+        "workspace-write",
+        "danger-full-access",
+      ]),
+    )
+    .option(
+      "--user-home",
+      "work in your own Codex home: your sessions and settings, still none of its MCP servers",
+    )
+    .option("--json", "print the events as JSON, one a line")
+    .option("-v, --verbose", "print diagnostics of Codex")
+    .action(async (prompt: string, flags: RunFlags) => {
+      process.exitCode = await run(prompt, flags);
+    });
+}
+
+/** @returns the exit code */
+async function run(prompt: string, flags: RunFlags): Promise<number> {
+  const apiKey = process.env.OPENAI_API_KEY || undefined;
+  if (apiKey === undefined && flags.baseUrl === undefined && !hasUserLogin(process.env)) {
+    process.stderr.write(
+      `switchyard: there is no way to ask a model: OPENAI_API_KEY is not set and ${userCodexHome(process.env)} has no login.\n` +
+        'Set OPENAI_API_KEY, or log in once with "npx codex login".\n' +
+        'To see Switchyard work without either: "switchyard demo".\n',
+    );
+    return 1;
+  }
+  const threadOptions: ThreadOptions = {
+    mcpServers: parseServerFlags(flags),
+    ...(flags.model === undefined ? {} : { model: flags.model }),
+    ...(flags.cd === undefined ? {} : { workingDirectory: resolve(flags.cd) }),
+    ...(flags.sandbox === undefined ? {} : { sandboxMode: flags.sandbox }),
+  };
+  const codexOptions: CodexOptions = {
+    ...(apiKey === undefined ? {} : { apiKey }),
+    ...(flags.baseUrl === undefined ? {} : { baseUrl: flags.baseUrl }),
+    ...(flags.userHome === true ? { home: "user" as const } : {}),
+    log: (level, message) => {
+      if (flags.verbose === true || level === "error") process.stderr.write(`codex ${level}: ${message}\n`);
+    },
+  };
+
+  const interrupt = new AbortController();
+  const onSignal = (signal: NodeJS.Signals): void => {
+    // A second one means it: leave at once. Codex ends with its input, so nothing stays behind.
+    if (interrupt.signal.aborted) process.exit(130);
+    interrupt.abort(new Error(signal));
+  };
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  try {
+    await using codex = new Codex(codexOptions);
+    const thread =
+      flags.resume === undefined
+        ? codex.startThread(threadOptions)
+        : codex.resumeThread(flags.resume, threadOptions);
+    const completed = await watch(
+      thread.runStreamed(prompt, { signal: interrupt.signal }),
+      flags.json === true,
+    );
+    if (flags.json !== true && thread.id !== null) {
+      process.stderr.write(`go on with: switchyard run --resume ${thread.id} "…"\n`);
+    }
+    return completed ? 0 : 1;
+  } catch (error) {
+    if (!(error instanceof AbortError)) throw error;
+    process.stderr.write("interrupted\n");
+    return 130;
+  } finally {
+    process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+  }
+}
+
+/** @returns whether the turn completed */
+async function watch(
+  turn: ReturnType<ReturnType<Codex["startThread"]>["runStreamed"]>,
+  json: boolean,
+): Promise<boolean> {
+  const renderer = new TurnRenderer({
+    clock: systemClock,
+    colour: process.stderr.isTTY && process.env.NO_COLOR === undefined,
+    width: Math.max(60, process.stderr.columns ?? 160),
+  });
+  let completed = false;
+  for await (const event of (await turn).events) {
+    if (event.type === "turn.completed") completed = true;
+    if (json) {
+      process.stdout.write(`${JSON.stringify(event)}\n`);
+      continue;
+    }
+    for (const { to, text } of renderer.render(event)) {
+      (to === "answer" ? process.stdout : process.stderr).write(`${text}\n`);
+    }
+  }
+  return completed;
+}

@@ -1,0 +1,87 @@
+/** `--server`, `--header`, `--header-env` and `--servers`: the MCP servers of one turn, from the command line. */
+import { readFileSync } from "node:fs";
+import { InvalidArgumentError } from "commander";
+import { parse as parseToml, TomlError } from "smol-toml";
+import { parseArgsStringToArgv } from "string-argv";
+import type { McpServerConfig, McpServers } from "../codex/index.ts";
+
+export interface ServerFlags {
+  readonly server: readonly string[];
+  readonly header: readonly string[];
+  readonly headerEnv: readonly string[];
+  /** Path of a TOML file with `[mcp_servers.<name>]` tables, as in Codex's `config.toml`. */
+  readonly servers?: string;
+}
+
+/** @throws {InvalidArgumentError} naming the flag and what it should look like */
+export function parseServerFlags(flags: ServerFlags): McpServers {
+  const servers: Record<string, McpServerConfig> =
+    flags.servers === undefined ? {} : readServersFile(flags.servers);
+  for (const flag of flags.server) {
+    const { name, rest } = split(
+      "--server",
+      flag,
+      "=",
+      "name=https://host/mcp or name=command with arguments",
+    );
+    if (/^https?:\/\//.test(rest)) servers[name] = { url: rest };
+    else {
+      const [command, ...args] = parseArgsStringToArgv(rest);
+      if (command === undefined) throw new InvalidArgumentError(`--server ${flag}: the command is empty`);
+      servers[name] = { command, args };
+    }
+  }
+  for (const flag of flags.header) addHeader(servers, "--header", flag, "http_headers");
+  for (const flag of flags.headerEnv) addHeader(servers, "--header-env", flag, "env_http_headers");
+  return servers;
+}
+
+function addHeader(
+  servers: Record<string, McpServerConfig>,
+  option: string,
+  flag: string,
+  field: "http_headers" | "env_http_headers",
+): void {
+  const form = field === "http_headers" ? "name:Header=value" : "name:Header=VARIABLE";
+  // A server's name may hold a colon; the header's may not. So: everything before the last colon before "=".
+  const { name: target, rest: value } = split(option, flag, "=", form);
+  const colon = target.lastIndexOf(":");
+  const name = target.slice(0, colon);
+  const header = target.slice(colon + 1);
+  if (colon < 1 || header === "") throw new InvalidArgumentError(`${option}: expected ${form}`);
+  const server = servers[name];
+  if (server === undefined) {
+    const known = Object.keys(servers).join(", ") || "none";
+    throw new InvalidArgumentError(`${option}: there is no server "${name}"; known: ${known}`);
+  }
+  if (!("url" in server))
+    throw new InvalidArgumentError(`${option}: server "${name}" is a command and takes no headers`);
+  servers[name] = { ...server, [field]: { ...server[field], [header]: value } };
+}
+
+function split(option: string, flag: string, at: string, form: string): { name: string; rest: string } {
+  const index = flag.indexOf(at);
+  // The flag itself is not repeated: a header's value may be a secret.
+  if (index < 1) throw new InvalidArgumentError(`${option}: expected ${form}`);
+  return { name: flag.slice(0, index), rest: flag.slice(index + 1) };
+}
+
+function readServersFile(path: string): Record<string, McpServerConfig> {
+  let table: Record<string, unknown>;
+  try {
+    table = parseToml(readFileSync(path, "utf8"));
+  } catch (error) {
+    if (error instanceof TomlError) {
+      throw new InvalidArgumentError(
+        `--servers ${path}:${error.line}:${error.column}: ${error.message.split("\n")[0]}`,
+      );
+    }
+    throw new InvalidArgumentError(`--servers: cannot read "${path}": ${(error as Error).message}`);
+  }
+  const servers = table.mcp_servers;
+  if (typeof servers !== "object" || servers === null || Array.isArray(servers)) {
+    throw new InvalidArgumentError(`--servers ${path}: there is no [mcp_servers.<name>] table in it`);
+  }
+  // The engine checks every field and names the one that is wrong.
+  return { ...(servers as unknown as Record<string, McpServerConfig>) };
+}
