@@ -1,0 +1,307 @@
+/**
+ * The two sides a parity test compares: the real `@openai/codex-sdk` and ours, made as alike as they can be.
+ *
+ * Both run the same Codex binary with the same settings against the same model and the same MCP server; each has a
+ * home of its own, and a bearer token of its own by which its model requests are told from the other's.
+ *
+ * Invariants
+ *   S1. A scenario gets a directory of its own on each side, so nothing it writes is seen by another.
+ *   S2. What must differ between the sides (thread ids, directories, ids the model makes up) is written the same
+ *       way by `normalise`, numbered by first appearance; everything else stays as it came.
+ */
+import { mkdtemp, mkdir, realpath, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import * as sdk from "@openai/codex-sdk";
+import { Codex, findCodex, type McpServers, Thread, type ThreadOptions, type TurnOptions } from "../../../src/index.ts";
+import { pick, type RecordedModelRequest, type ScriptedModel } from "../../../src/testing/index.ts";
+
+/** What a user of the SDK sees of a thread. Both sides are used through this. */
+export type AnyThread = Pick<sdk.Thread, "id" | "run" | "runStreamed">;
+
+export type SharedThreadOptions = Omit<sdk.ThreadOptions, "workingDirectory" | "skipGitRepoCheck"> & {
+  readonly mcpServers?: McpServers;
+};
+
+/** One side in one scenario. */
+export interface Side {
+  readonly name: "sdk" | "ours";
+  /** Working directory of the scenario's threads. */
+  readonly cwd: string;
+  startThread(options?: SharedThreadOptions): AnyThread;
+  /** The same thread by another `Codex` object than the one that started it. */
+  resumeThread(thread: AnyThread, options?: SharedThreadOptions): Promise<AnyThread>;
+  /** Any thread, by its id. */
+  openThread(id: string, options?: SharedThreadOptions): AnyThread;
+  /** The model requests of this side in this scenario, oldest first. */
+  requests(): readonly RecordedModelRequest[];
+}
+
+/** Retries of a stream that fails, on both sides. */
+export const STREAM_RETRIES = 2;
+
+const PROVIDER = "switchyard";
+const MODEL = "mock-model";
+
+export class Sides implements AsyncDisposable {
+  readonly #root: string;
+  readonly #model: ScriptedModel;
+  readonly #binary: string;
+  readonly #ours: Codex;
+  #resuming: Codex | undefined;
+
+  private constructor(root: string, model: ScriptedModel) {
+    this.#root = root;
+    this.#model = model;
+    this.#binary = findCodex(undefined, process.env).path;
+    this.#ours = this.#createOurs();
+  }
+
+  static async create(model: ScriptedModel): Promise<Sides> {
+    const root = await realpath(await mkdtemp(join(tmpdir(), "switchyard-parity-")));
+    await mkdir(join(root, "sdk-home"));
+    return new Sides(root, model);
+  }
+
+  /** The directory everything lies in. */
+  get root(): string {
+    return this.#root;
+  }
+
+  /** Both sides of one scenario, its directories made. */
+  async scenario(name: string): Promise<{ readonly sdk: Side; readonly ours: Side }> {
+    const place = name.replaceAll(/[^a-z0-9]+/gi, "-");
+    const cwd = { sdk: join(this.#root, "sdk", place), ours: join(this.#root, "ours", place) };
+    await mkdir(cwd.sdk, { recursive: true });
+    await mkdir(cwd.ours, { recursive: true });
+    return { sdk: this.#sdkSide(cwd.sdk), ours: this.#oursSide(cwd.ours) };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.#ours.close(), this.#resuming?.close()]);
+    await rm(this.#root, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  #sdkSide(cwd: string): Side {
+    const from = this.#model.received;
+    const create = ({ mcpServers, ...options }: SharedThreadOptions): [sdk.Codex, sdk.ThreadOptions] => {
+      const provider = {
+        name: "Switchyard",
+        base_url: this.#model.baseUrl,
+        wire_api: "responses",
+        supports_websockets: false,
+        experimental_bearer_token: "sdk",
+      };
+      const codex = new sdk.Codex({
+        codexPathOverride: this.#binary,
+        env: { ...this.#env(), CODEX_HOME: join(this.#root, "sdk-home") },
+        config: {
+          ...this.#config(provider),
+          model_provider: PROVIDER,
+          // Ours tells Codex all of this by itself.
+          features: {
+            shell_snapshot: false,
+            plugins: false,
+            apps: false,
+            unbounded_connection_retries: false,
+          },
+          mcp_optional_startup_grace_ms: 0,
+          mcp_servers: withApproval(mcpServers),
+        },
+      });
+      return [codex, { ...this.#common(cwd), skipGitRepoCheck: true, ...options }];
+    };
+    return {
+      name: "sdk",
+      cwd,
+      startThread: (options = {}) => {
+        const [codex, threadOptions] = create(options);
+        return codex.startThread(threadOptions);
+      },
+      resumeThread: (thread, options = {}) => {
+        const [codex, threadOptions] = create(options);
+        return Promise.resolve(codex.resumeThread(thread.id ?? "", threadOptions));
+      },
+      openThread: (id, options = {}) => {
+        const [codex, threadOptions] = create(options);
+        return codex.resumeThread(id, threadOptions);
+      },
+      requests: () => this.#requests(from, "sdk"),
+    };
+  }
+
+  #oursSide(cwd: string): Side {
+    const from = this.#model.received;
+    return {
+      name: "ours",
+      cwd,
+      startThread: (options = {}) => this.#ours.startThread({ ...this.#common(cwd), ...options }),
+      resumeThread: async (thread, options = {}) => {
+        // A thread belongs to one process at a time; the SDK's ends with every turn.
+        if (thread instanceof Thread) await thread.close();
+        this.#resuming ??= this.#createOurs();
+        return this.#resuming.resumeThread(thread.id ?? "", { ...this.#common(cwd), ...options });
+      },
+      openThread: (id, options = {}) =>
+        this.#ours.resumeThread(id, { ...this.#common(cwd), ...options }),
+      requests: () => this.#requests(from, "ours"),
+    };
+  }
+
+  #createOurs(): Codex {
+    return new Codex({
+      codexPathOverride: this.#binary,
+      env: { ...this.#env(), SWITCHYARD_HOME: join(this.#root, "ours-home") },
+      baseUrl: this.#model.baseUrl,
+      apiKey: "ours",
+      config: this.#config({}),
+    });
+  }
+
+  #common(workingDirectory: string): ThreadOptions {
+    return { model: MODEL, workingDirectory, sandboxMode: "danger-full-access", approvalPolicy: "never" };
+  }
+
+  #config(provider: sdk.CodexOptions["config"] & object): sdk.CodexOptions["config"] & object {
+    return {
+      model_providers: {
+        [PROVIDER]: { ...provider, request_max_retries: 0, stream_max_retries: STREAM_RETRIES },
+      },
+      // Codex offers the plan only to models it knows.
+      tools: { update_plan: { enabled: true } },
+    };
+  }
+
+  #env(): Record<string, string> {
+    return { PATH: process.env.PATH ?? "", HOME: this.#root, RUST_BACKTRACE: "0" };
+  }
+
+  #requests(from: number, token: string): readonly RecordedModelRequest[] {
+    return this.#model.requests.filter(
+      ({ order, request }) => order >= from && request?.bearerToken === token,
+    );
+  }
+}
+
+/** As ours does where nobody can be asked. */
+function withApproval(servers: McpServers = {}): sdk.CodexOptions["config"] & object {
+  return Object.fromEntries(
+    Object.entries(servers).map(([name, server]) => [
+      name,
+      { default_tools_approval_mode: "approve", ...server } as sdk.CodexOptions["config"] & object,
+    ]),
+  );
+}
+
+/** What one side did, as far as its user can see. */
+export interface Observation {
+  /** Events of each turn. */
+  readonly turns: unknown[][];
+  /** What `run()` returned, per call. */
+  readonly results: unknown[];
+  /** What was thrown, per turn or call that threw. */
+  readonly thrown: unknown[];
+  /** What else a scenario looks at, by name. */
+  readonly facts: Record<string, unknown>;
+}
+
+/** Uses one side and writes down what its user sees. */
+export class Recorder {
+  readonly side: Side;
+  readonly seen: Observation = { turns: [], results: [], thrown: [], facts: {} };
+
+  constructor(side: Side) {
+    this.side = side;
+  }
+
+  /** Runs a turn to its end. `onEvent` may leave the loop by returning `"leave"`. */
+  async stream(
+    thread: AnyThread,
+    input: sdk.Input,
+    options?: TurnOptions,
+    onEvent: (event: sdk.ThreadEvent) => "leave" | undefined = () => undefined,
+  ): Promise<void> {
+    const events: unknown[] = [];
+    this.seen.turns.push(events);
+    try {
+      for await (const event of (await thread.runStreamed(input, options)).events) {
+        events.push(event);
+        if (onEvent(event) === "leave") break;
+      }
+    } catch (error) {
+      this.seen.thrown.push(describeError(error));
+    }
+  }
+
+  async run(thread: AnyThread, input: sdk.Input, options?: TurnOptions): Promise<void> {
+    try {
+      this.seen.results.push(await thread.run(input, options));
+    } catch (error) {
+      this.seen.thrown.push(describeError(error));
+    }
+  }
+
+  note(name: string, fact: unknown): void {
+    this.seen.facts[name] = fact;
+  }
+
+  /** What the person said last, as the model was told, and the form its answer must have. */
+  lastAsked(): { readonly content: unknown; readonly format: unknown } {
+    const body = this.side.requests().at(-1)?.body;
+    const input = pick(body, "input") as readonly { readonly role?: string; readonly content?: unknown }[];
+    return {
+      content: input.findLast(({ role }) => role === "user")?.content,
+      format: pick(body, "text", "format"),
+    };
+  }
+}
+
+function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return { thrown: error };
+  const { name, message, cause } = error;
+  const code = "code" in error ? { code: error.code } : {};
+  return { name, message, ...code, ...(cause === undefined ? {} : { cause: describeError(cause) }) };
+}
+
+/** Ids that are made up anew on every run. */
+const MADE_UP = /\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b|\bws_[0-9a-f]+_\d+_\d+\b/g;
+
+/** See S2. Through JSON, because that is what a reader of events gets. */
+export function normalise(side: Side, root: string, value: unknown): unknown {
+  const ids = new Map<string, string>();
+  const text = JSON.stringify(value)
+    .replaceAll(/\{"type":"item.completed","item":\{"id":"item_0","type":"error","message":"Codex could not find bubblewrap[^}]*\}\},/g, "")
+    .replaceAll(side.cwd, "<cwd>")
+    .replaceAll(root, "<root>")
+    .replaceAll(MADE_UP, (id) => {
+      const known = ids.get(id) ?? `<id ${ids.size + 1}>`;
+      ids.set(id, known);
+      return known;
+    });
+  return JSON.parse(text);
+}
+
+/** One place where two observations differ. A side that has nothing there has no value. */
+export interface Difference {
+  readonly at: string;
+  readonly sdk?: unknown;
+  readonly ours?: unknown;
+}
+
+/** Every place where the two differ, innermost first differing value. Lists are compared by position. */
+export function differences(theirs: unknown, ours: unknown, at = ""): Difference[] {
+  if (Object.is(theirs, ours)) return [];
+  if (!isContainer(theirs) || !isContainer(ours) || Array.isArray(theirs) !== Array.isArray(ours)) {
+    return [
+      { at, ...(theirs === undefined ? {} : { sdk: theirs }), ...(ours === undefined ? {} : { ours }) },
+    ];
+  }
+  const keys = new Set([...Object.keys(theirs), ...Object.keys(ours)]);
+  return [...keys].flatMap((key) =>
+    differences(theirs[key], ours[key], at === "" ? key : `${at}.${key}`),
+  );
+}
+
+function isContainer(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}

@@ -1,0 +1,233 @@
+/**
+ * The ten rules that make one app-server good enough for many threads, each shown on the real binary.
+ *
+ * What breaks a rule is measured with plain Codex in the project's fact sheets; here it must not happen.
+ */
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { Clock } from "../../src/base/clock.ts";
+import { systemClock } from "../../src/base/clock.ts";
+import { promptOf, RecordingMcpServer, ScriptedModel, stdioServer } from "../../src/testing/index.ts";
+import { collect, itemsOfType, startEngine, textOf } from "../support/engine.ts";
+import { lossyCodex } from "../support/lossy-codex.ts";
+
+const whoami = promptOf({ call: { server: "svc", tool: "whoami" } }, { say: "done" });
+const timeout = 60_000;
+
+test("rule 1: no login shell is started for a thread", { timeout }, async () => {
+  await using engine = await startEngine();
+  // A login shell would read this file and leave the mark.
+  const mark = join(engine.cwd, "login-shell-ran");
+  const profile = `touch ${mark}\n`;
+  for (const file of [".bashrc", ".bash_profile", ".profile", ".zshrc"])
+    writeFileSync(join(engine.cwd, file), profile);
+  const codex = engine.another({
+    env: { PATH: process.env.PATH ?? "", HOME: engine.cwd, SHELL: "/bin/bash" },
+  });
+  await codex.startThread({ workingDirectory: engine.cwd }).run(promptOf({ say: "hello" }));
+  assert.equal(existsSync(mark), false);
+});
+
+test("rule 2: a server that needs longer than Codex's second of grace has its tools in the first turn", {
+  timeout,
+}, async () => {
+  await using engine = await startEngine();
+  const mcpServers = { svc: stdioServer({ startupDelayMs: 2_500 }) };
+  const events = await collect(
+    engine.codex.startThread({ workingDirectory: engine.cwd, mcpServers }).runStreamed(whoami),
+  );
+  assert.equal(itemsOfType(events, "mcp_tool_call")[0]?.status, "completed");
+  assert.deepEqual(
+    itemsOfType(events, "error").filter((item) => item.code !== undefined),
+    [],
+  );
+});
+
+test("rule 3: a thread keeps its servers when it is resumed, by another process and by a fork", {
+  timeout,
+}, async () => {
+  await using engine = await startEngine();
+  await using http = await RecordingMcpServer.start();
+  const options = {
+    workingDirectory: engine.cwd,
+    mcpServers: {
+      svc: { url: http.url, headers: { Authorization: "Bearer of-the-thread", "X-Identity": "one" } },
+    },
+  };
+  const thread = engine.codex.startThread(options);
+  await thread.run(whoami);
+  const id = thread.id as string;
+  await thread.close();
+  await engine.codex.resumeThread(id, options).run(whoami);
+  const fork = engine.codex.forkThread(id, options);
+  await fork.run(whoami);
+  assert.notEqual(fork.id, id);
+  await engine.codex.close();
+  await engine.another().resumeThread(id, options).run(whoami);
+  assert.deepEqual(
+    http.calls.map((call) => [call.tool, call.outcome, call.headers.authorization]),
+    Array.from({ length: 4 }, () => ["whoami", "completed", "Bearer of-the-thread"]),
+  );
+});
+
+test("rule 4: 150 threads started at once all start, and every call arrives under its own name", {
+  timeout,
+}, async () => {
+  await using engine = await startEngine();
+  await using http = await RecordingMcpServer.start({ stateless: true, recordMax: 20_000 });
+  const names = Array.from({ length: 150 }, (_, n) => `user-${n}`);
+  await Promise.all(
+    names.map(async (name) => {
+      const mcpServers = { svc: { url: http.url, headers: { "X-Identity": name } } };
+      const thread = engine.codex.startThread({ workingDirectory: engine.cwd, ephemeral: true, mcpServers });
+      const { items } = await thread.run(whoami);
+      const call = items.find((item) => item.type === "mcp_tool_call");
+      assert.match(textOf(call), new RegExp(`"${name}"`));
+      await thread.close();
+    }),
+  );
+  assert.equal(http.calls.length, names.length);
+});
+
+test("rule 4: a lost reply to turn/start does not lose the turn", { timeout }, async () => {
+  await using engine = await startEngine();
+  const codex = engine.another({ codexPathOverride: lossyCodex(engine.cwd, "turn/start") });
+  const turn = await codex.startThread({ workingDirectory: engine.cwd }).run(promptOf({ say: "still here" }));
+  assert.equal(turn.finalResponse, "still here");
+});
+
+test("rule 4: a lost reply to thread/start fails the turn in time, and the next one works", {
+  timeout,
+}, async () => {
+  await using engine = await startEngine();
+  // Sixty times faster than life, so that the minute of patience passes in a second.
+  const clock: Clock = {
+    now: () => systemClock.now() * 60,
+    schedule: (delayMs, fire, options) => systemClock.schedule(delayMs / 60, fire, options),
+  };
+  const codex = engine.another({ codexPathOverride: lossyCodex(engine.cwd, "thread/start"), clock });
+  const thread = codex.startThread({ workingDirectory: engine.cwd });
+  await assert.rejects(thread.run(promptOf({ say: "one" })), { name: "CodexError", code: "request_timeout" });
+  assert.equal((await thread.run(promptOf({ say: "two" }))).finalResponse, "two");
+});
+
+test("rule 5: a second turn of a busy thread waits and is a turn of its own", { timeout }, async () => {
+  await using engine = await startEngine();
+  await using http = await RecordingMcpServer.start();
+  const thread = engine.codex.startThread({
+    workingDirectory: engine.cwd,
+    mcpServers: { svc: { url: http.url } },
+  });
+  const sleep = promptOf(
+    { call: { server: "svc", tool: "sleep", arguments: { ms: 300 } } },
+    { say: "first" },
+  );
+  const first = thread.run(sleep);
+  const second = thread.run(promptOf({ say: "second" }));
+  assert.equal((await first).finalResponse, "first");
+  assert.equal((await second).finalResponse, "second");
+  const prompts = engine.model.requests.map(({ request }) => request?.prompt);
+  assert.deepEqual(prompts, [sleep, sleep, promptOf({ say: "second" })]);
+});
+
+test("rule 6: servers may differ between two turns of a thread, and the old ones are let go", {
+  timeout,
+}, async () => {
+  await using engine = await startEngine();
+  await using http = await RecordingMcpServer.start();
+  const as = (name: string): object => ({
+    svc: { url: `${http.origin}/${name}`, headers: { "X-Identity": name } },
+  });
+  const thread = engine.codex.startThread({ workingDirectory: engine.cwd });
+  for (const name of ["ann", "ben", "ann"]) {
+    const { items } = await thread.run(whoami, { mcpServers: as(name) as never });
+    assert.match(textOf(items.find((item) => item.type === "mcp_tool_call")), new RegExp(name));
+  }
+  const sessions = http.sessions.map(({ path, closedBy }) => [path, closedBy]);
+  assert.deepEqual(sessions, [
+    ["/ann", "client"],
+    ["/ben", "client"],
+    ["/ann", undefined],
+  ]);
+  await thread.run(promptOf({ say: "bare" }), { mcpServers: {} });
+  assert.equal(http.openSessions, 0);
+});
+
+test("rule 7: every thread asks its own endpoint with its own key", { timeout }, async () => {
+  await using engine = await startEngine();
+  await using other = await ScriptedModel.start();
+  const common = { workingDirectory: engine.cwd };
+  await Promise.all([
+    engine.codex.startThread(common).run("one"),
+    engine.codex.startThread({ ...common, apiKey: "sk-key-of-thread-two" }).run("two"),
+    engine.codex
+      .startThread({ ...common, apiKey: "sk-key-of-thread-three", baseUrl: other.baseUrl })
+      .run("three"),
+  ]);
+  const asked = (model: ScriptedModel): unknown[] =>
+    model.requests.map(({ request }) => [request?.prompt, request?.bearerToken]).sort();
+  assert.deepEqual(asked(engine.model), [
+    ["one", "sk-test-key-of-the-engine"],
+    ["two", "sk-key-of-thread-two"],
+  ]);
+  assert.deepEqual(asked(other), [["three", "sk-key-of-thread-three"]]);
+});
+
+test("rule 8: an endpoint of one's own is never asked for a WebSocket", { timeout }, async () => {
+  await using engine = await startEngine();
+  await engine.codex.startThread({ workingDirectory: engine.cwd }).run("hello");
+  assert.deepEqual(
+    engine.model.requests.map(({ method }) => method),
+    ["POST"],
+  );
+});
+
+test("rule 9: a repository is not trusted, and its servers are not started, because a thread works in it", {
+  timeout,
+}, async () => {
+  await using engine = await startEngine();
+  const mark = join(engine.cwd, "started");
+  const repository = join(engine.cwd, "repository");
+  const inner = join(repository, "packages", "inner");
+  for (const directory of [join(repository, ".git"), join(repository, ".codex"), join(inner, ".codex")]) {
+    mkdirSync(directory, { recursive: true });
+  }
+  const config = `[mcp_servers.theirs]\ncommand = "touch"\nargs = ["${mark}"]\n`;
+  for (const directory of [repository, inner])
+    writeFileSync(join(directory, ".codex", "config.toml"), config);
+  for (const workingDirectory of [repository, inner]) {
+    const sandboxMode = "danger-full-access";
+    await engine.codex.startThread({ workingDirectory, sandboxMode }).run("hello");
+    await engine.codex
+      .startThread({ workingDirectory, sandboxMode })
+      .run("again: trust would count from now on");
+  }
+  assert.equal(existsSync(mark), false, "a server of the repository was started");
+  const written = join(engine.home, "config.toml");
+  assert.doesNotMatch(existsSync(written) ? readFileSync(written, "utf8") : "", /trusted/);
+});
+
+test("rule 10: a question is answered even when nobody listens, and the first one has the id 0", {
+  timeout,
+}, async () => {
+  await using engine = await startEngine();
+  const mcpServers = { svc: { ...stdioServer(), default_tools_approval_mode: "prompt" as const } };
+  const options = { workingDirectory: engine.cwd, mcpServers, approvalPolicy: "on-request" as const };
+  const events = await collect(engine.codex.startThread(options).runStreamed(whoami));
+  const declined = itemsOfType(events, "error").find((item) => item.code === "request_declined");
+  assert.equal(declined?.request, "mcp_tool_call");
+  assert.equal(declined?.server, "svc");
+  assert.match(declined?.message ?? "", /whoami.*default_tools_approval_mode/);
+  assert.equal(itemsOfType(events, "mcp_tool_call")[0]?.status, "failed");
+  assert.equal(events.at(-1)?.type, "turn.completed");
+  const asked: string[] = [];
+  const onQuestion = (question: { kind: string }) => {
+    asked.push(question.kind);
+    return { decision: "accept" as const };
+  };
+  const allowed = await engine.codex.startThread({ ...options, onQuestion }).run(whoami);
+  assert.deepEqual(asked, ["mcp_tool_call"]);
+  assert.equal(allowed.items.find((item) => item.type === "mcp_tool_call")?.status, "completed");
+});

@@ -1,0 +1,88 @@
+/**
+ * A real Codex, a scripted model and a folder of its own for one test.
+ *
+ * Disposing it ends all of them and then looks for what should not be there any more: processes below this one, and
+ * the folder.
+ */
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Codex, type CodexOptions, type ThreadEvent, type ThreadItem } from "../../src/index.ts";
+import { descendants, ScriptedModel, waitUntilGone } from "../../src/testing/index.ts";
+
+export interface Engine extends AsyncDisposable {
+  readonly model: ScriptedModel;
+  readonly codex: Codex;
+  /** Working directory of the threads; empty at first. */
+  readonly cwd: string;
+  /** The Codex home. */
+  readonly home: string;
+  /** What the engine logged, one line each. */
+  readonly log: string[];
+  /** A second `Codex` on the same home and model. It is disposed with the engine. */
+  another(options?: CodexOptions): Codex;
+}
+
+export async function startEngine(options: CodexOptions = {}, model?: ScriptedModel): Promise<Engine> {
+  const root = mkdtempSync(join(tmpdir(), "switchyard-test-"));
+  const home = join(root, "home");
+  const cwd = join(root, "work");
+  mkdirSync(cwd);
+  const ownModel = model ?? (await ScriptedModel.start());
+  const log: string[] = [];
+  const all: Codex[] = [];
+  const another = (more: CodexOptions = {}): Codex => {
+    const codex = new Codex({
+      baseUrl: ownModel.baseUrl,
+      apiKey: "sk-test-key-of-the-engine",
+      home: { path: home },
+      log: (level, message) => void log.push(`${level} ${message}`),
+      ...options,
+      ...more,
+    });
+    all.push(codex);
+    return codex;
+  };
+  return {
+    model: ownModel,
+    codex: another(),
+    cwd,
+    home,
+    log,
+    another,
+    [Symbol.asyncDispose]: async () => {
+      const started = descendants(process.pid);
+      await Promise.all(all.map((codex) => codex.close()));
+      if (model === undefined) await ownModel[Symbol.asyncDispose]();
+      const left = await waitUntilGone(started, { timeoutMs: 10_000 });
+      rmSync(root, { recursive: true, force: true });
+      assert.deepEqual(left, [], "processes left behind");
+    },
+  };
+}
+
+/** Reads a stream of events to its end. */
+export async function collect(turn: Promise<{ events: AsyncIterable<ThreadEvent> }>): Promise<ThreadEvent[]> {
+  const events: ThreadEvent[] = [];
+  for await (const event of (await turn).events) events.push(event);
+  return events;
+}
+
+/** The items that completed. */
+export function itemsOf(events: readonly ThreadEvent[]): ThreadItem[] {
+  return events.flatMap((event) => (event.type === "item.completed" ? [event.item] : []));
+}
+
+/** The items of one kind that completed. */
+export function itemsOfType<Type extends ThreadItem["type"]>(
+  events: readonly ThreadEvent[],
+  type: Type,
+): Extract<ThreadItem, { type: Type }>[] {
+  return itemsOf(events).filter((item): item is Extract<ThreadItem, { type: Type }> => item.type === type);
+}
+
+/** What a tool call answered, as text. */
+export function textOf(item: Extract<ThreadItem, { type: "mcp_tool_call" }> | undefined): string {
+  return (item?.result?.content ?? []).map((block) => (block.type === "text" ? block.text : "")).join("");
+}
