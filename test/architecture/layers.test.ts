@@ -9,7 +9,7 @@
  *   L2. A test file may import testing besides.
  *   L3. An import of a package is one of the row's, and Node's own modules are written `node:`.
  *   L4. Only layers of the table exist in src/, and every import can be read: no computed module names.
- *   L5. Time and randomness are read in base, cli and testing; everyone else is handed them. Tests own theirs.
+ *   L5. Time and randomness are read in base, cli and testing; others are handed them. Tests own theirs.
  *   L6. No comment turns a check off, except `@ts-expect-error` in a test, where it is the assertion.
  */
 import assert from "node:assert/strict";

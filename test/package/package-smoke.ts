@@ -64,7 +64,7 @@ function createFolder(parent: string, name: string, content: object): string {
 
 const install = ["install", "--prefer-offline", "--no-audit", "--no-fund"] as const;
 
-/** Installs Node 22 and returns the folder of its binary. Its install script fetches the platform's binary. */
+/** Installs Node 22, whose install script fetches the platform's binary, and returns that one's folder. */
 async function installOldestNode(temporary: string): Promise<string> {
   const folder = createFolder(temporary, "node-22", { allowScripts: { node: true } });
   await run(folder, binaries, "npm", ...install, `node@${OLDEST_NODE}`);
@@ -134,10 +134,13 @@ async function checkOn(nodeFolder: string, major: string, user: string): Promise
 
 const temporary = mkdtempSync(join(tmpdir(), "package-"));
 try {
-  const [oldestNode, user] = await Promise.all([
+  const preparing = [
     installOldestNode(temporary),
     pack(temporary).then((tarball) => installPackage(temporary, tarball)),
-  ]);
+  ] as const;
+  // Both to the end, also when one fails: npm must not go on writing into a folder that we remove.
+  await Promise.allSettled(preparing);
+  const [oldestNode, user] = await Promise.all(preparing);
   checkFiles(join(user, "node_modules", manifest.name));
   console.log(`installed; importing ${writeImports(user).join(", ")}`);
   const strict = ["--noEmit", "--strict", "--skipLibCheck", "--module", "nodenext", "--target", "es2024"];

@@ -1,0 +1,432 @@
+/** What happens to turns and threads when something breaks: Codex, a server, the model, the reader, the host. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { chmodSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import {
+  descendants,
+  hang,
+  isAlive,
+  promptOf,
+  RecordingMcpServer,
+  ScriptedModel,
+  stdioServer,
+  waitUntilGone,
+} from "../../src/testing/index.ts";
+import { collect, itemsOf, itemsOfType, startEngine, textOf } from "../support/engine.ts";
+
+const timeout = 60_000;
+const whoami = promptOf({ call: { server: "svc", tool: "whoami" } }, { say: "done" });
+const longCall = promptOf({ call: { server: "svc", tool: "sleep", arguments: { ms: 60_000 } } });
+
+test("Codex killed in the middle of turns: each fails once with the cause, and its thread goes on", {
+  timeout,
+}, async () => {
+  await using engine = await startEngine();
+  await using http = await RecordingMcpServer.start();
+  const threads = ["a", "b", "c"].map((name) =>
+    engine.codex.startThread({
+      workingDirectory: engine.cwd,
+      mcpServers: { svc: { url: `${http.origin}/${name}` } },
+    }),
+  );
+  const turns = threads.map((thread) => collect(thread.runStreamed(longCall)));
+  await http.waitFor(() => http.calls.length === 3);
+  const killed = engine.codex.pid as number;
+  process.kill(killed, "SIGKILL");
+  for (const events of await Promise.all(turns)) {
+    const ends = events.filter(({ type }) => type === "turn.failed" || type === "turn.completed");
+    assert.equal(ends.length, 1);
+    assert.ok(ends[0]?.type === "turn.failed");
+    assert.equal(ends[0].error.code, "process_exited");
+    assert.match(ends[0].error.message, /SIGKILL/);
+  }
+  for (const thread of threads) {
+    const { id } = thread;
+    assert.equal((await thread.run(whoami)).finalResponse, "done");
+    assert.equal(thread.id, id);
+  }
+  assert.notEqual(engine.codex.pid, killed);
+});
+
+test("a Codex that dies at every start is started ever more slowly, and says so", { timeout }, async () => {
+  await using engine = await startEngine();
+  const path = join(engine.cwd, "codex-dies");
+  writeFileSync(
+    path,
+    `#!/bin/sh\n[ "$1" = --version ] && echo codex-cli 0.169.0 && exit 0\necho "no memory left" >&2; exit 7\n`,
+  );
+  chmodSync(path, 0o755);
+  const codex = engine.another({ codexPathOverride: path });
+  const thread = codex.startThread({ workingDirectory: engine.cwd });
+  for (let n = 0; n < 4; n++) {
+    await assert.rejects(thread.run("hello"), {
+      code: "codex_start_failed",
+      message: /exit code 7.*no memory left/,
+    });
+  }
+  const waits = engine.log.flatMap((line) => /next start waits (\d+) ms/.exec(line)?.[1] ?? []).map(Number);
+  assert.equal(waits.length, 3);
+  assert.ok(
+    waits.every((wait, n) => n === 0 || wait > (waits[n - 1] as number) / 2),
+    `waits: ${waits.join(", ")}`,
+  );
+  assert.ok((waits[2] as number) >= 500, `waits: ${waits.join(", ")}`);
+});
+
+test("an aborted turn cancels the MCP call on the wire and leaves the thread usable", {
+  timeout,
+}, async () => {
+  await using engine = await startEngine();
+  await using http = await RecordingMcpServer.start();
+  const thread = engine.codex.startThread({
+    workingDirectory: engine.cwd,
+    mcpServers: { svc: { url: http.url } },
+  });
+  const abort = new AbortController();
+  const turn = thread.run(longCall, { signal: abort.signal });
+  await http.waitFor(() => http.calls.length === 1);
+  const reason = new Error("changed my mind");
+  abort.abort(reason);
+  await assert.rejects(turn, { name: "AbortError", code: "ABORT_ERR", cause: reason });
+  await http.waitFor(() => http.calls[0]?.outcome === "cancelled");
+  assert.ok(http.requests.some(({ rpcMethod }) => rpcMethod === "notifications/cancelled"));
+  assert.equal((await thread.run(whoami)).finalResponse, "done");
+  await assert.rejects(thread.run(whoami, { signal: abort.signal }), { name: "AbortError" });
+});
+
+test("a turn can be aborted at any moment of its life, and the thread takes the next one", {
+  timeout,
+}, async () => {
+  await using engine = await startEngine();
+  await using http = await RecordingMcpServer.start({ behaviour: { startupDelayMs: 200 } });
+  const mcpServers = { svc: { url: http.url } };
+  // The Nth event, for every N; 0 is before the first.
+  for (let n = 0; n <= 5; n++) {
+    const thread = engine.codex.startThread({ workingDirectory: engine.cwd, mcpServers });
+    const abort = new AbortController();
+    const { events } = await thread.runStreamed(whoami, { signal: abort.signal });
+    let seen = 0;
+    await assert.rejects(
+      async () => {
+        if (n === 0) queueMicrotask(() => abort.abort());
+        for await (const _ of events) if (++seen === n) abort.abort();
+      },
+      { name: "AbortError" },
+      `aborted at event ${n}`,
+    );
+    assert.equal((await thread.run(promptOf({ say: "next" }))).finalResponse, "next", `after event ${n}`);
+    await thread.close();
+  }
+});
+
+test("a reader that leaves the loop interrupts its turn", { timeout }, async () => {
+  await using engine = await startEngine();
+  await using http = await RecordingMcpServer.start();
+  const thread = engine.codex.startThread({
+    workingDirectory: engine.cwd,
+    mcpServers: { svc: { url: http.url } },
+  });
+  for await (const event of (await thread.runStreamed(longCall)).events) {
+    if (event.type === "item.started") {
+      await http.waitFor(() => http.calls.length === 1);
+      break;
+    }
+  }
+  await http.waitFor(() => http.calls[0]?.outcome === "cancelled");
+  assert.equal((await thread.run(promptOf({ say: "next" }))).finalResponse, "next");
+});
+
+test("a failed optional server is an event; the next turn tries it again", { timeout }, async () => {
+  await using engine = await startEngine();
+  await using http = await RecordingMcpServer.start({ behaviour: { refuse: 403 } });
+  const thread = engine.codex.startThread({
+    workingDirectory: engine.cwd,
+    mcpServers: { svc: { url: http.url } },
+  });
+  const events = await collect(thread.runStreamed(promptOf({ say: "without it" })));
+  const failure = itemsOfType(events, "error").find((item) => item.code === "mcp_server_failed");
+  assert.equal(failure?.server, "svc");
+  assert.match(failure?.reason ?? "", /403/);
+  assert.equal(events.at(-1)?.type, "turn.completed");
+  http.behaviour.refuse = undefined as never;
+  const { items } = await thread.run(whoami);
+  assert.equal(items.find((item) => item.type === "mcp_tool_call")?.status, "completed");
+  assert.equal(
+    items.some((item) => item.type === "error" && item.code !== undefined),
+    false,
+  );
+});
+
+test("a failed required server fails the turn before the model is asked", { timeout }, async () => {
+  await using engine = await startEngine();
+  const mcpServers = { svc: { ...stdioServer({ exitAtStart: { code: 3 } }), required: true } };
+  const thread = engine.codex.startThread({ workingDirectory: engine.cwd, mcpServers });
+  const events = await collect(thread.runStreamed("hello"));
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    ["turn.failed"],
+  );
+  assert.ok(events[0]?.type === "turn.failed");
+  assert.equal(events[0].error.code, "mcp_server_failed");
+  assert.match(events[0].error.message, /svc/);
+  assert.equal(engine.model.requests.length, 0);
+});
+
+test("a hanging server delays its own thread by its own time-out, and no other thread", {
+  timeout,
+}, async () => {
+  await using engine = await startEngine();
+  const hanging = { svc: { ...stdioServer({ hangAtStart: true }), startup_timeout_sec: 2 } };
+  const slow = collect(
+    engine.codex
+      .startThread({ workingDirectory: engine.cwd, mcpServers: hanging })
+      .runStreamed(promptOf({ say: "slow" })),
+  );
+  let slowIsOver = false;
+  void slow.then(() => {
+    slowIsOver = true;
+  });
+  const quick = await engine.codex
+    .startThread({ workingDirectory: engine.cwd })
+    .run(promptOf({ say: "quick" }));
+  assert.equal(quick.finalResponse, "quick");
+  assert.equal(slowIsOver, false);
+  const events = await slow;
+  assert.match(
+    itemsOfType(events, "error").find((item) => item.server === "svc")?.reason ?? "",
+    /timed out after 2 s/,
+  );
+});
+
+test("a stdio server that dies in a call fails that call; the next turn has a new one", {
+  timeout,
+}, async () => {
+  await using engine = await startEngine();
+  const thread = engine.codex.startThread({
+    workingDirectory: engine.cwd,
+    mcpServers: { svc: stdioServer() },
+  });
+  const died = await collect(
+    thread.runStreamed(
+      promptOf({ call: { server: "svc", tool: "exit", arguments: { code: 9 } } }, { say: "it died" }),
+    ),
+  );
+  assert.equal(itemsOfType(died, "mcp_tool_call")[0]?.status, "failed");
+  assert.equal(died.at(-1)?.type, "turn.completed");
+  const { items } = await thread.run(whoami);
+  assert.equal(items.find((item) => item.type === "mcp_tool_call")?.status, "completed");
+});
+
+test("a model that cannot be reached fails the turn: after Codex's own retries", { timeout }, async () => {
+  await using engine = await startEngine();
+  const model = await ScriptedModel.start();
+  const { baseUrl } = model;
+  await model[Symbol.asyncDispose]();
+  const config = { model_providers: { switchyard: { request_max_retries: 0, stream_max_retries: 1 } } };
+  const codex = engine.another({ baseUrl, config });
+  await assert.rejects(
+    codex.startThread({ workingDirectory: engine.cwd }).run("hello"),
+    /switchyard|disconnected|connect|error sending/i,
+  );
+});
+
+test("a model that stays away longer than reconnectTimeoutMs fails the turn by the watchdog", {
+  timeout,
+}, async () => {
+  await using engine = await startEngine();
+  const model = await ScriptedModel.start();
+  const { baseUrl } = model;
+  await model[Symbol.asyncDispose]();
+  const config = { model_providers: { switchyard: { request_max_retries: 0, stream_max_retries: 100 } } };
+  const codex = engine.another({ baseUrl, config, reconnectTimeoutMs: 1_500 });
+  const events = await collect(codex.startThread({ workingDirectory: engine.cwd }).runStreamed("hello"));
+  const end = events.at(-1);
+  assert.ok(end?.type === "turn.failed");
+  assert.equal(end.error.code, "model_unreachable");
+});
+
+test("a reader that stops gets everything in order when it comes back, and holds memory within bounds", {
+  timeout,
+}, async () => {
+  await using engine = await startEngine();
+  await using http = await RecordingMcpServer.start();
+  const mcpServers = { svc: { url: http.url } };
+  // Forty results of 300 kB: three times what is kept for a reader, and much more than a pipe holds.
+  const steps = Array.from({ length: 40 }, () => ({
+    call: { server: "svc", tool: "big", arguments: { bytes: 300_000 } },
+  }));
+  const thread = engine.codex.startThread({ workingDirectory: engine.cwd, mcpServers });
+  const { events } = await thread.runStreamed(promptOf(...steps, { say: "all of them" }));
+  const seen = [await events.next()];
+  // The reader stands still until the pipe has been stopped for it and Codex has done its work.
+  await http.waitFor(() => http.calls.length >= 30);
+  const heapUsed = process.memoryUsage().heapUsed;
+  assert.ok(heapUsed < 400e6, `heap: ${heapUsed}`);
+  for (let next = await events.next(); next.done !== true; next = await events.next()) seen.push(next);
+  const calls = seen.flatMap(({ value }) =>
+    value?.type === "item.completed" && value.item.type === "mcp_tool_call" ? [value.item] : [],
+  );
+  assert.equal(calls.length, 40);
+  assert.ok(calls.every((call) => textOf(call).length === 300_000));
+  const ids = itemsOf(seen.flatMap(({ value }) => (value === undefined ? [] : [value]))).map(({ id }) =>
+    Number(id.slice(5)),
+  );
+  assert.deepEqual(
+    ids,
+    [...ids].sort((a, b) => a - b),
+  );
+  assert.equal(seen.at(-1)?.value?.type, "turn.completed");
+});
+
+test("a reader that never comes back is told that its turn was interrupted; others go on", {
+  timeout,
+}, async () => {
+  await using engine = await startEngine();
+  await using http = await RecordingMcpServer.start();
+  const codex = engine.another({ readerStallMs: 500 });
+  const big = { call: { server: "svc", tool: "big", arguments: { bytes: 900_000 } } };
+  const steps = Array.from({ length: 20 }, () => big);
+  const thread = codex.startThread({ workingDirectory: engine.cwd, mcpServers: { svc: { url: http.url } } });
+  const { events } = await thread.runStreamed(promptOf(...steps));
+  await events.next();
+  await http.waitFor(() => http.calls.length >= 5);
+  const other = await codex
+    .startThread({ workingDirectory: engine.cwd })
+    .run(promptOf({ say: "not held up" }));
+  assert.equal(other.finalResponse, "not held up");
+  const rest = [];
+  for await (const event of events) rest.push(event);
+  const end = rest.at(-1);
+  assert.ok(end?.type === "turn.failed");
+  assert.equal(end.error.code, "reader_stalled");
+});
+
+test("closing a thread ends its stdio servers, also stubborn ones and what they started", {
+  timeout,
+}, async () => {
+  await using engine = await startEngine();
+  const thread = engine.codex.startThread({
+    workingDirectory: engine.cwd,
+    mcpServers: { svc: stdioServer({ stubborn: true }) },
+  });
+  const spawnChild = promptOf(
+    { call: { server: "svc", tool: "spawnChild", arguments: {} } },
+    { say: "done" },
+  );
+  const { items } = await thread.run(spawnChild);
+  const child = Number(JSON.parse(textOf(items.find((item) => item.type === "mcp_tool_call"))).pid);
+  const below = descendants(engine.codex.pid as number);
+  assert.ok(below.includes(child) && isAlive(child));
+  await thread.close();
+  assert.deepEqual(await waitUntilGone(below, { timeoutMs: 10_000 }), []);
+});
+
+test("closing Codex ends even a process that left its group and ignores every polite signal", {
+  timeout,
+}, async () => {
+  await using engine = await startEngine();
+  const codex = engine.another();
+  const thread = codex.startThread({
+    workingDirectory: engine.cwd,
+    mcpServers: { svc: stdioServer({ stubborn: true }) },
+  });
+  const spawnChild = promptOf(
+    { call: { server: "svc", tool: "spawnChild", arguments: { detached: true, stubborn: true } } },
+    { say: "done" },
+  );
+  const { items } = await thread.run(spawnChild);
+  const child = Number(JSON.parse(textOf(items.find((item) => item.type === "mcp_tool_call"))).pid);
+  assert.ok(isAlive(child));
+  await codex.close();
+  assert.deepEqual(await waitUntilGone([child], { timeoutMs: 5_000 }), []);
+});
+
+test("a host that is killed leaves nothing behind", { timeout }, async () => {
+  await using engine = await startEngine();
+  await using http = await RecordingMcpServer.start();
+  const program = `
+    import { Codex } from ${JSON.stringify(new URL("../../src/index.ts", import.meta.url).href)};
+    const { options, thread, prompt } = JSON.parse(process.argv[1]);
+    const codex = new Codex(options);
+    void codex.startThread(thread).run(prompt);`;
+  const instructions = JSON.stringify({
+    options: { baseUrl: engine.model.baseUrl, apiKey: "sk-test", home: { path: engine.home } },
+    thread: { workingDirectory: engine.cwd, mcpServers: { svc: { url: http.url }, other: stdioServer() } },
+    prompt: longCall,
+  });
+  const host = spawn(process.execPath, ["--input-type=module", "-e", program, instructions], {
+    stdio: "inherit",
+  });
+  await http.waitFor(() => http.calls.length === 1);
+  const below = descendants(host.pid as number);
+  assert.ok(below.length >= 2, "Codex and a stdio server");
+  host.kill("SIGKILL");
+  assert.deepEqual(await waitUntilGone(below, { timeoutMs: 10_000 }), []);
+  await http.waitFor(() => http.calls[0]?.outcome === "cancelled");
+});
+
+test("an ephemeral thread whose process ended says that it is lost", { timeout }, async () => {
+  await using engine = await startEngine();
+  const thread = engine.codex.startThread({ workingDirectory: engine.cwd, ephemeral: true });
+  await thread.run(promptOf({ say: "one" }));
+  process.kill(engine.codex.pid as number, "SIGKILL");
+  await waitUntilGone([engine.codex.pid as number]);
+  await assert.rejects(
+    async () => {
+      // The news of the end may still be on its way for the first of them.
+      for (let n = 0; n < 2; n++)
+        await thread.run(promptOf({ say: "two" })).catch((error: unknown) => {
+          if ((error as { code?: string }).code !== "process_exited") throw error;
+        });
+    },
+    { code: "thread_not_found", message: /ephemeral/ },
+  );
+});
+
+test("a thread that does not exist, or is open elsewhere, is refused by name", { timeout }, async () => {
+  await using engine = await startEngine();
+  const unknown = "0198c3a0-0000-7000-8000-000000000000";
+  await assert.rejects(engine.codex.resumeThread(unknown, { workingDirectory: engine.cwd }).run("hello"), {
+    code: "thread_not_found",
+    message: new RegExp(unknown),
+  });
+  const thread = engine.codex.startThread({ workingDirectory: engine.cwd });
+  await thread.run(promptOf({ say: "one" }));
+  const elsewhere = engine.another().resumeThread(thread.id as string, { workingDirectory: engine.cwd });
+  await assert.rejects(elsewhere.run("two"), { code: "thread_busy" });
+  await thread.close();
+  assert.equal((await elsewhere.run(promptOf({ say: "three" }))).finalResponse, "three");
+});
+
+test("disposing in the middle of everything settles every turn and returns", { timeout }, async () => {
+  await using model = await ScriptedModel.start({ script: () => hang() });
+  await using engine = await startEngine({}, model);
+  const turns = Array.from({ length: 8 }, (_, n) =>
+    engine.codex
+      .startThread({ workingDirectory: engine.cwd, ephemeral: n % 2 === 0 })
+      .run("hello")
+      .then(
+        () => "completed",
+        (error: { code?: string }) => error.code,
+      ),
+  );
+  await model.waitForRequests(4);
+  await engine.codex.close();
+  assert.deepEqual(new Set(await Promise.all(turns)), new Set(["closed"]));
+  await assert.rejects(engine.codex.startThread({ workingDirectory: engine.cwd }).run("late"), {
+    code: "closed",
+  });
+});
+
+test("an idle thread is unloaded with its servers, and comes back when it is used", { timeout }, async () => {
+  await using engine = await startEngine();
+  await using http = await RecordingMcpServer.start();
+  const codex = engine.another({ idleUnloadMs: 50 });
+  const thread = codex.startThread({ workingDirectory: engine.cwd, mcpServers: { svc: { url: http.url } } });
+  await thread.run(whoami);
+  await http.waitFor(() => http.openSessions === 0);
+  await thread.run(whoami);
+  assert.equal(http.calls.length, 2);
+});
