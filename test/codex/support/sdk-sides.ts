@@ -12,15 +12,25 @@
 import { mkdtemp, mkdir, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import * as sdk from "@openai/codex-sdk";
-import { Codex, findCodex, type McpServers, Thread, type ThreadOptions, type TurnOptions } from "../../../src/index.ts";
+import {
+  Codex,
+  findCodex,
+  type McpServers,
+  Thread,
+  type ThreadOptions,
+  type TurnOptions,
+} from "../../../src/index.ts";
 import { pick, type RecordedModelRequest, type ScriptedModel } from "../../../src/testing/index.ts";
 
 /** What a user of the SDK sees of a thread. Both sides are used through this. */
 export type AnyThread = Pick<sdk.Thread, "id" | "run" | "runStreamed">;
 
-export type SharedThreadOptions = Omit<sdk.ThreadOptions, "workingDirectory" | "skipGitRepoCheck"> & {
+export type SharedThreadOptions = sdk.ThreadOptions & {
   readonly mcpServers?: McpServers;
+  /** Settings of the `Codex` object, besides those both sides always have. */
+  readonly config?: NonNullable<sdk.CodexOptions["config"]>;
 };
 
 /** One side in one scenario. */
@@ -40,6 +50,8 @@ export interface Side {
 /** Retries of a stream that fails, on both sides. */
 export const STREAM_RETRIES = 2;
 
+type Config = NonNullable<sdk.CodexOptions["config"]>;
+
 const PROVIDER = "switchyard";
 const MODEL = "mock-model";
 
@@ -48,7 +60,7 @@ export class Sides implements AsyncDisposable {
   readonly #model: ScriptedModel;
   readonly #binary: string;
   readonly #ours: Codex;
-  #resuming: Codex | undefined;
+  readonly #opened: Codex[] = [];
 
   private constructor(root: string, model: ScriptedModel) {
     this.#root = root;
@@ -78,13 +90,14 @@ export class Sides implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([this.#ours.close(), this.#resuming?.close()]);
+    await Promise.all(this.#opened.map((codex) => codex.close()));
     await rm(this.#root, { recursive: true, force: true, maxRetries: 5 });
   }
 
   #sdkSide(cwd: string): Side {
     const from = this.#model.received;
-    const create = ({ mcpServers, ...options }: SharedThreadOptions): [sdk.Codex, sdk.ThreadOptions] => {
+    const create = (given: SharedThreadOptions): [sdk.Codex, sdk.ThreadOptions] => {
+      const { mcpServers, config, ...options } = given;
       const provider = {
         name: "Switchyard",
         base_url: this.#model.baseUrl,
@@ -96,7 +109,7 @@ export class Sides implements AsyncDisposable {
         codexPathOverride: this.#binary,
         env: { ...this.#env(), CODEX_HOME: join(this.#root, "sdk-home") },
         config: {
-          ...this.#config(provider),
+          ...this.#config(provider, config),
           model_provider: PROVIDER,
           // Ours tells Codex all of this by itself.
           features: {
@@ -111,6 +124,10 @@ export class Sides implements AsyncDisposable {
       });
       return [codex, { ...this.#common(cwd), skipGitRepoCheck: true, ...options }];
     };
+    const openThread = (id: string, options: SharedThreadOptions = {}): AnyThread => {
+      const [codex, threadOptions] = create(options);
+      return codex.resumeThread(id, threadOptions);
+    };
     return {
       name: "sdk",
       cwd,
@@ -118,52 +135,58 @@ export class Sides implements AsyncDisposable {
         const [codex, threadOptions] = create(options);
         return codex.startThread(threadOptions);
       },
-      resumeThread: (thread, options = {}) => {
-        const [codex, threadOptions] = create(options);
-        return Promise.resolve(codex.resumeThread(thread.id ?? "", threadOptions));
-      },
-      openThread: (id, options = {}) => {
-        const [codex, threadOptions] = create(options);
-        return codex.resumeThread(id, threadOptions);
-      },
+      openThread,
+      resumeThread: (thread, options) => Promise.resolve(openThread(thread.id ?? "", options)),
       requests: () => this.#requests(from, "sdk"),
     };
   }
 
   #oursSide(cwd: string): Side {
     const from = this.#model.received;
+    const create = ({ config, ...options }: SharedThreadOptions): [Codex, ThreadOptions] => {
+      const codex = config === undefined ? this.#ours : this.#createOurs(config);
+      return [codex, { ...this.#common(cwd), ...options }];
+    };
     return {
       name: "ours",
       cwd,
-      startThread: (options = {}) => this.#ours.startThread({ ...this.#common(cwd), ...options }),
+      startThread: (options = {}) => {
+        const [codex, threadOptions] = create(options);
+        return codex.startThread(threadOptions);
+      },
+      openThread: (id, options = {}) => {
+        const [codex, threadOptions] = create(options);
+        return codex.resumeThread(id, threadOptions);
+      },
       resumeThread: async (thread, options = {}) => {
         // A thread belongs to one process at a time; the SDK's ends with every turn.
         if (thread instanceof Thread) await thread.close();
-        this.#resuming ??= this.#createOurs();
-        return this.#resuming.resumeThread(thread.id ?? "", { ...this.#common(cwd), ...options });
+        const [, threadOptions] = create(options);
+        return this.#createOurs().resumeThread(thread.id ?? "", threadOptions);
       },
-      openThread: (id, options = {}) =>
-        this.#ours.resumeThread(id, { ...this.#common(cwd), ...options }),
       requests: () => this.#requests(from, "ours"),
     };
   }
 
-  #createOurs(): Codex {
-    return new Codex({
+  #createOurs(config: SharedThreadOptions["config"] = {}): Codex {
+    const codex = new Codex({
       codexPathOverride: this.#binary,
       env: { ...this.#env(), SWITCHYARD_HOME: join(this.#root, "ours-home") },
       baseUrl: this.#model.baseUrl,
       apiKey: "ours",
-      config: this.#config({}),
+      config: this.#config({}, config),
     });
+    this.#opened.push(codex);
+    return codex;
   }
 
   #common(workingDirectory: string): ThreadOptions {
     return { model: MODEL, workingDirectory, sandboxMode: "danger-full-access", approvalPolicy: "never" };
   }
 
-  #config(provider: sdk.CodexOptions["config"] & object): sdk.CodexOptions["config"] & object {
+  #config(provider: Config, config: Config = {}): Config {
     return {
+      ...config,
       model_providers: {
         [PROVIDER]: { ...provider, request_max_retries: 0, stream_max_retries: STREAM_RETRIES },
       },
@@ -184,13 +207,13 @@ export class Sides implements AsyncDisposable {
 }
 
 /** As ours does where nobody can be asked. */
-function withApproval(servers: McpServers = {}): sdk.CodexOptions["config"] & object {
-  return Object.fromEntries(
-    Object.entries(servers).map(([name, server]) => [
-      name,
-      { default_tools_approval_mode: "approve", ...server } as sdk.CodexOptions["config"] & object,
-    ]),
-  );
+function withApproval(servers: McpServers = {}): Config {
+  const approved = Object.entries(servers).map(([name, server]) => [
+    name,
+    { default_tools_approval_mode: "approve", ...server },
+  ]);
+  // Without the comfort of `readonly`, these are the values Codex's configuration is made of.
+  return Object.fromEntries(approved) as Config;
 }
 
 /** What one side did, as far as its user can see. */
@@ -219,7 +242,7 @@ export class Recorder {
     thread: AnyThread,
     input: sdk.Input,
     options?: TurnOptions,
-    onEvent: (event: sdk.ThreadEvent) => "leave" | undefined = () => undefined,
+    onEvent: (event: sdk.ThreadEvent) => unknown = () => undefined,
   ): Promise<void> {
     const events: unknown[] = [];
     this.seen.turns.push(events);
@@ -267,10 +290,9 @@ function describeError(error: unknown): unknown {
 const MADE_UP = /\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b|\bws_[0-9a-f]+_\d+_\d+\b/g;
 
 /** See S2. Through JSON, because that is what a reader of events gets. */
-export function normalise(side: Side, root: string, value: unknown): unknown {
+export function normalise(side: Side, root: string, seen: Observation): Observation {
   const ids = new Map<string, string>();
-  const text = JSON.stringify(value)
-    .replaceAll(/\{"type":"item.completed","item":\{"id":"item_0","type":"error","message":"Codex could not find bubblewrap[^}]*\}\},/g, "")
+  const text = JSON.stringify(seen)
     .replaceAll(side.cwd, "<cwd>")
     .replaceAll(root, "<root>")
     .replaceAll(MADE_UP, (id) => {
@@ -278,28 +300,130 @@ export function normalise(side: Side, root: string, value: unknown): unknown {
       ids.set(id, known);
       return known;
     });
-  return JSON.parse(text);
+  return JSON.parse(text) as Observation;
+}
+
+/** A value, or an expression that its JSON must match. */
+export type Match = RegExp | string | number | boolean | object | null;
+
+/**
+ * A difference that has its reason, told in docs/sdk-differences.md under the title `why`.
+ *
+ * - `adds`, `lacks`: events that only ours, only the SDK yields; they are taken out before the rest is compared
+ * - `at`: a place where the two differ; a side that has nothing there is left out
+ */
+export type Expected = { readonly why: string } & (
+  | { readonly adds: readonly Match[] }
+  | { readonly lacks: readonly Match[] }
+  | { readonly at: string; readonly sdk?: Match; readonly ours?: Match }
+);
+
+/**
+ * Compares what two sides did.
+ *
+ * @returns a line for every difference that is not expected, and for every expected one that is not there
+ */
+export function compare(theirs: Observation, ours: Observation, expected: readonly Expected[]): string[] {
+  const wrong: string[] = [];
+  const [left, right] = [structuredClone(theirs), structuredClone(ours)];
+  const take = (from: Observation, whose: string, matches: readonly Match[]): void => {
+    for (const match of matches) {
+      if (!takeOut(from.turns, match)) wrong.push(`${whose} no longer yields ${show(match)}`);
+    }
+  };
+  for (const each of expected) {
+    if ("adds" in each) take(right, "ours", each.adds);
+    if ("lacks" in each) take(left, "the SDK", each.lacks);
+  }
+  const places = expected.filter((each) => "at" in each);
+  const found = differences(left, right);
+  for (const place of places) {
+    const difference = found.find(({ at }) => at === place.at);
+    if (difference === undefined) wrong.push(`they no longer differ at ${place.at}`);
+    else if (!matches(difference, "sdk", place) || !matches(difference, "ours", place)) {
+      wrong.push(`they differ otherwise at ${place.at}: ${show(difference)}`);
+    }
+  }
+  const explained = new Set(places.map(({ at }) => at));
+  for (const difference of found) {
+    if (!explained.has(difference.at)) wrong.push(`they differ at ${difference.at}: ${show(difference)}`);
+  }
+  return wrong;
 }
 
 /** One place where two observations differ. A side that has nothing there has no value. */
-export interface Difference {
+interface Difference {
   readonly at: string;
   readonly sdk?: unknown;
   readonly ours?: unknown;
 }
 
-/** Every place where the two differ, innermost first differing value. Lists are compared by position. */
-export function differences(theirs: unknown, ours: unknown, at = ""): Difference[] {
+/** Every innermost place where the two differ. Lists are compared by position. */
+function differences(theirs: unknown, ours: unknown, at = ""): Difference[] {
   if (Object.is(theirs, ours)) return [];
   if (!isContainer(theirs) || !isContainer(ours) || Array.isArray(theirs) !== Array.isArray(ours)) {
-    return [
-      { at, ...(theirs === undefined ? {} : { sdk: theirs }), ...(ours === undefined ? {} : { ours }) },
-    ];
+    const sides = {
+      ...(theirs === undefined ? {} : { sdk: theirs }),
+      ...(ours === undefined ? {} : { ours }),
+    };
+    return [{ at, ...sides }];
   }
   const keys = new Set([...Object.keys(theirs), ...Object.keys(ours)]);
-  return [...keys].flatMap((key) =>
-    differences(theirs[key], ours[key], at === "" ? key : `${at}.${key}`),
-  );
+  return [...keys].flatMap((key) => differences(theirs[key], ours[key], at === "" ? key : `${at}.${key}`));
+}
+
+function matches(
+  found: Difference,
+  side: "sdk" | "ours",
+  place: Partial<Record<typeof side, Match>>,
+): boolean {
+  if (!(side in found) || !(side in place)) return side in found === side in place;
+  return isMatch(found[side], place[side]);
+}
+
+function isMatch(value: unknown, match: Match | undefined): boolean {
+  return match instanceof RegExp ? match.test(JSON.stringify(value)) : isDeepStrictEqual(value, match);
+}
+
+/** Takes the first event that matches out of its turn; later items move up by the number it had spent. */
+function takeOut(turns: unknown[][], match: Match): boolean {
+  for (const [index, events] of turns.entries()) {
+    const at = events.findIndex((event) => isMatch(event, match));
+    if (at === -1) continue;
+    const spent = /^item_(\d+)$/.exec(String(pick(events.splice(at, 1)[0], "item", "id")))?.[1];
+    const still = events.some((event) => pick(event, "item", "id") === `item_${spent}`);
+    if (spent === undefined || still) return true;
+    const text = JSON.stringify(events).replaceAll(/"item_(\d+)"/g, (id, number: string) =>
+      Number(number) > Number(spent) ? `"item_${Number(number) - 1}"` : id,
+    );
+    turns[index] = JSON.parse(text) as unknown[];
+    return true;
+  }
+  return false;
+}
+
+/** Puts items that were started one right after the other in the order of their arguments. */
+export function orderStarts(seen: Observation): Observation {
+  const argumentsOf = (event: unknown): string => JSON.stringify(pick(event, "item", "arguments"));
+  const turns = seen.turns.map((events) => {
+    const starts = events.filter((event) => pick(event, "type") === "item.started");
+    const sorted = starts.toSorted((a, b) => (argumentsOf(a) < argumentsOf(b) ? -1 : 1));
+    const ids = new Map(
+      starts.map((start, n) => [String(pick(sorted[n], "item", "id")), String(pick(start, "item", "id"))]),
+    );
+    const queue = [...sorted];
+    const ordered = events.map((event) => (pick(event, "type") === "item.started" ? queue.shift() : event));
+    const text = JSON.stringify(ordered).replaceAll(/"(item_\d+)"/g, (whole, id: string) =>
+      ids.has(id) ? `"${ids.get(id)}"` : whole,
+    );
+    return JSON.parse(text) as unknown[];
+  });
+  return { ...seen, turns };
+}
+
+function show(value: unknown): string {
+  const text = value instanceof RegExp ? String(value) : JSON.stringify(value);
+  return text.length > 1_000 ? `${text.slice(0, 1_000)}…` : text;
 }
 
 function isContainer(value: unknown): value is Readonly<Record<string, unknown>> {

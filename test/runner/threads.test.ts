@@ -1,0 +1,206 @@
+/** Threads that go on, questions, environments, and processes of their own. */
+import assert from "node:assert/strict";
+import { mkdirSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { suite, test } from "node:test";
+import { promptOf, RecordingMcpServer, stdioServer } from "../../src/testing/index.ts";
+import type { RunnerProcess as Runner } from "./support/runner-process.ts";
+import { API_KEY, RunnerProcess } from "./support/runner-process.ts";
+
+const TIMEOUT = { timeout: 60_000 };
+
+function commandOutput(runner: Runner, id: string): string {
+  for (const { event } of runner.events(id)) {
+    if (event.type === "item.completed" && event.item.type === "command_execution") {
+      return event.item.aggregated_output;
+    }
+  }
+  throw new Error(`${id} ran no command: ${JSON.stringify(runner.events(id))}`);
+}
+
+suite("runs of one thread", () => {
+  test("go one after the other, in order, while others pass; each has its own servers", TIMEOUT, async (t) => {
+    await using server = await RecordingMcpServer.start();
+    await using runner = await RunnerProcess.start({ args: ["--max-concurrent", "2"] });
+    const first = await runner.runToEnd("first", { input: "hello" }, t.signal);
+    const resume = first.thread_id ?? "";
+    const call = (name: string, delayMs: number): string =>
+      promptOf(
+        { delayMs, call: { server: "svc", tool: "echo", arguments: { text: name } } },
+        { say: `I am ${name}` },
+      );
+    const names = ["a", "b", "c"];
+    for (const name of names) {
+      const mcp_servers = { svc: { url: `${server.origin}/${name}` } };
+      runner.run(name, { input: call(name, name === "a" ? 300 : 0), resume, mcp_servers });
+    }
+    // Only one of the three may have a slot, so this one gets the other.
+    runner.run("passing", { input: "quick" });
+    await Promise.all([...names, "passing"].map((id) => runner.end(id, t.signal)));
+    const order = runner.messages.flatMap((each) => (each.type === "end" ? [each.id] : []));
+    assert.deepEqual(order, ["first", "passing", ...names]);
+    for (const name of names) {
+      const [end] = runner.ends(name);
+      assert.deepEqual([end?.status, end?.thread_id, end?.final_response], ["completed", resume, `I am ${name}`]);
+    }
+    assert.deepEqual(
+      server.calls.map(({ path, arguments: args }) => [path, args]),
+      names.map((name) => [`/${name}`, { text: name }]),
+    );
+    const events = runner.messages.flatMap((each) => (each.type === "event" ? [each.id] : []));
+    assert.ok(events.lastIndexOf("a") < events.indexOf("b") && events.lastIndexOf("b") < events.indexOf("c"));
+  });
+
+  test("of a thread that does not exist fail by name", TIMEOUT, async (t) => {
+    await using runner = await RunnerProcess.start();
+    const resume = "01a1fc80-bd26-7640-b84e-7ccb9df38efc";
+    const end = await runner.runToEnd("a", { input: "hello", resume }, t.signal);
+    assert.deepEqual([end.status, end.error?.code, end.thread_id], ["failed", "thread_not_found", resume]);
+    const isolated = await runner.runToEnd("b", { input: "hello", resume, isolation: "process" }, t.signal);
+    assert.equal(isolated.error?.code, "thread_not_found");
+    const nowhere = await runner.runToEnd("c", { input: "hello", cwd: "/no/such/folder" }, t.signal);
+    assert.equal(nowhere.error?.code, "invalid_options");
+  });
+});
+
+suite("a question of Codex", () => {
+  const asking = (url: string, text: string): Parameters<Runner["run"]>[1] => ({
+    input: promptOf({ call: { server: "svc", tool: "echo", arguments: { text } } }),
+    approval_policy: "on-request",
+    mcp_servers: { svc: { url, default_tools_approval_mode: "prompt" } },
+  });
+
+  test("is asked of the host that wants it, and its answer decides", TIMEOUT, async (t) => {
+    await using server = await RecordingMcpServer.start();
+    await using runner = await RunnerProcess.start();
+    runner.run("yes", { ...asking(server.url, "granted"), questions: "host" });
+    runner.run("no", { ...asking(server.url, "refused"), questions: "host" });
+    for (const [id, decision, text] of [
+      ["yes", "accept", "granted"],
+      ["no", "decline", "refused"],
+    ] as const) {
+      const { ask, question } = await runner.ask(id, t.signal);
+      assert.match(question.thread_id, /^[0-9a-f-]{36}$/);
+      const { kind, server: svc, tool, arguments: args } = question;
+      assert.deepEqual([kind, svc, tool, args], ["mcp_tool_call", "svc", "echo", { text }]);
+      runner.send({ type: "answer", id, ask, decision });
+      assert.equal((await runner.end(id, t.signal)).status, "completed");
+      runner.send({ type: "answer", id, ask, decision });
+    }
+    assert.deepEqual(
+      server.calls.map((call) => call.arguments),
+      [{ text: "granted" }],
+    );
+    assert.equal((await runner.error(4, t.signal)).code, "unknown_run");
+  });
+
+  test("is declined where nobody wants it or nobody answers, and an event says so", TIMEOUT, async (t) => {
+    await using server = await RecordingMcpServer.start();
+    await using runner = await RunnerProcess.start();
+    runner.run("unattended", asking(server.url, "a"));
+    runner.run("silent", { ...asking(server.url, "b"), questions: "host", question_timeout_ms: 50 });
+    for (const id of ["unattended", "silent"]) {
+      assert.equal((await runner.end(id, t.signal)).status, "completed");
+      const declined = runner.events(id).some(({ event }) => {
+        return (
+          event.type === "item.completed" &&
+          event.item.type === "error" &&
+          event.item.code === "request_declined"
+        );
+      });
+      assert.ok(declined, id);
+    }
+    assert.deepEqual(server.calls, []);
+  });
+
+  test("that is open when its run is cancelled is moot", TIMEOUT, async (t) => {
+    await using server = await RecordingMcpServer.start();
+    await using runner = await RunnerProcess.start();
+    runner.run("a", { ...asking(server.url, "a"), questions: "host" });
+    const { ask } = await runner.ask("a", t.signal);
+    runner.send({ type: "cancel", id: "a" });
+    assert.equal((await runner.end("a", t.signal)).status, "cancelled");
+    runner.send({ type: "answer", id: "a", ask, decision: "accept" });
+    assert.equal((await runner.error(3, t.signal)).code, "unknown_run");
+    assert.deepEqual(server.calls, []);
+  });
+});
+
+test("commands see `env` and nothing of the host, unless it is asked for", TIMEOUT, async (t) => {
+  const env = { HOST_VARIABLE: "of-the-host", AWS_SECRET_ACCESS_KEY: "key-of-the-host" };
+  await using runner = await RunnerProcess.start({ env });
+  const input = promptOf({ run: "env" });
+  runner.run("default", { input, env: { RUN_VARIABLE: "of-the-run" } });
+  runner.run("asked", { input, inherit_env: true, env: { RUN_VARIABLE: "of-the-run" } });
+  runner.run("isolated", { input, isolation: "process", ephemeral: true });
+  await Promise.all(["default", "asked", "isolated"].map((id) => runner.end(id, t.signal)));
+  assert.match(commandOutput(runner, "default"), /^RUN_VARIABLE=of-the-run$/m);
+  assert.doesNotMatch(commandOutput(runner, "default"), /of-the-host/);
+  assert.match(commandOutput(runner, "asked"), /^RUN_VARIABLE=of-the-run$/m);
+  assert.match(commandOutput(runner, "asked"), /^HOST_VARIABLE=of-the-host$/m);
+  assert.doesNotMatch(commandOutput(runner, "isolated"), /of-the-(host|run)/);
+  for (const id of ["default", "asked", "isolated"]) {
+    assert.doesNotMatch(commandOutput(runner, id), new RegExp(API_KEY));
+  }
+});
+
+suite('isolation "process"', () => {
+  test("gives a run a Codex and a home of its own, found again by thread id", TIMEOUT, async (t) => {
+    await using runner = await RunnerProcess.start();
+    const isolated = join(runner.home, "isolated");
+    const input = promptOf({ call: { server: "own", tool: "sleep", arguments: { ms: 600_000 } } });
+    const mcp_servers = { own: stdioServer() };
+    runner.run("a", { input, isolation: "process", mcp_servers, config: { model_verbosity: "low" } });
+    await runner.waitFor(
+      () => runner.events("a").some(({ event }) => event.type === "item.started"),
+      t.signal,
+    );
+    const [home = ""] = readdirSync(isolated).filter((name) => /\.\d+$/.test(name));
+    assert.equal(statSync(join(isolated, home)).mode & 0o777, 0o700);
+    assert.equal(statSync(isolated).mode & 0o777, 0o700);
+    const [codex] = runner.codexProcesses(join(isolated, home));
+    assert.ok(codex !== undefined);
+    assert.deepEqual(runner.codexProcesses(), [], "no shared Codex was started");
+    runner.remember();
+    runner.send({ type: "cancel", id: "a" });
+    const { thread_id: resume = "", status } = await runner.end("a", t.signal);
+    assert.equal(status, "cancelled");
+    // Ended with the run: there is nothing to wait for.
+    assert.deepEqual(runner.codexProcesses(join(isolated, home)), []);
+
+    const again = await runner.runToEnd("b", { input: "again", resume }, t.signal);
+    assert.deepEqual([again.status, again.thread_id], ["completed", resume]);
+    const prompts = runner.model.requests.flatMap(({ request }) => (request ? [request] : []));
+    const last = JSON.stringify(prompts.at(-1)?.body);
+    assert.ok(last.includes("600000") && last.includes("again"), "the history is there");
+    assert.deepEqual(runner.codexProcesses(), [], "it went on in its own home");
+  });
+
+  test("leaves no home of an ephemeral run", TIMEOUT, async (t) => {
+    await using runner = await RunnerProcess.start();
+    const params = { input: "hello", isolation: "process", ephemeral: true } as const;
+    const ends = await Promise.all(["a", "b", "c"].map((id) => runner.runToEnd(id, params, t.signal)));
+    assert.deepEqual(new Set(ends.map((end) => end.status)), new Set(["completed"]));
+    const left = readdirSync(join(runner.home, "isolated"), { recursive: true }).filter(
+      (name) => !String(name).endsWith(".sock"),
+    );
+    assert.deepEqual(left, ["threads"]);
+  });
+});
+
+test("endpoint and key of a run go to that endpoint only, schema and images reach the model", TIMEOUT, async (t) => {
+  await using runner = await RunnerProcess.start();
+  await using other = await RunnerProcess.start();
+  const base_url = other.model.baseUrl;
+  mkdirSync(join(runner.cwd, "sub"));
+  runner.run("own", { input: "own key", base_url, api_key: "sk-key-of-the-run", ephemeral: true });
+  const output_schema = { type: "object", properties: {}, additionalProperties: false, required: [] };
+  runner.run("default", { input: [{ type: "text", text: "default key" }], output_schema, effort: "low" });
+  await Promise.all([runner.end("own", t.signal), runner.end("default", t.signal)]);
+  const seen = (of: Runner): (string | undefined)[] =>
+    of.model.requests.flatMap(({ request }) => (request ? [request.bearerToken] : []));
+  assert.deepEqual(seen(other), ["sk-key-of-the-run"]);
+  assert.deepEqual(seen(runner), [API_KEY]);
+  const body = runner.model.requests.find(({ request }) => request)?.request?.body;
+  assert.match(JSON.stringify(body), /"json_schema"/);
+});
