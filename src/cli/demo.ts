@@ -9,7 +9,6 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Command } from "commander";
 import { systemClock } from "../base/clock.ts";
 import {
   Codex,
@@ -29,15 +28,6 @@ import {
 } from "../testing/index.ts";
 import { resultText, TurnRenderer } from "./render.ts";
 import { table } from "./table.ts";
-
-export function registerDemo(program: Command): void {
-  program
-    .command("demo")
-    .description("show many threads at once, each with its own MCP servers; needs no key and no internet")
-    .action(async () => {
-      process.exitCode = await demo();
-    });
-}
 
 /** One thread of the demo: what it is given, what it does, and what must be true afterwards. */
 interface Story {
@@ -59,7 +49,8 @@ interface Seen {
 /** Runs a turn and shows its events under the name of the story. */
 type Teller = (thread: Thread, prompt: string, signal?: AbortSignal) => Promise<ThreadEvent[]>;
 
-async function demo(): Promise<number> {
+/** @returns the exit code */
+export async function demo(): Promise<number> {
   const home = mkdtempSync(join(tmpdir(), "switchyard-demo-"));
   const interrupt = new AbortController();
   const onSignal = (): void => interrupt.abort();

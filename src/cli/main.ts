@@ -6,7 +6,6 @@
  */
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { CodexError } from "../codex/index.ts";
-import { registerDemo } from "./demo.ts";
 import { registerRun } from "./run.ts";
 import { registerRunner } from "./runner.ts";
 import { packageVersion } from "../base/package-version.ts";
@@ -20,7 +19,14 @@ const program = new Command("switchyard")
 
 registerRun(program);
 registerRunner(program);
-registerDemo(program);
+program
+  .command("demo")
+  .description("show many threads at once, each with its own MCP servers; needs no key and no internet")
+  .action(async () => {
+    // Loaded here and nowhere else: it brings MCP's whole server SDK.
+    const { demo } = await import("./demo.ts");
+    process.exitCode = await demo();
+  });
 
 try {
   await program.parseAsync();

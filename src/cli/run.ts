@@ -24,7 +24,7 @@ interface RunFlags extends ServerFlags {
   readonly verbose?: boolean;
 }
 
-const collect = (value: string, before: string[]): string[] => [...before, value];
+const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
 export function registerRun(program: Command): void {
   program
@@ -35,15 +35,9 @@ export function registerRun(program: Command): void {
       "-s, --server <name=target>",
       "an MCP server: name=https://… or name=command with arguments",
       collect,
-      [],
     )
-    .option("-H, --header <name:Header=value>", "a header for an HTTP server", collect, [])
-    .option(
-      "--header-env <name:Header=VAR>",
-      "a header whose value is in an environment variable",
-      collect,
-      [],
-    )
+    .option("-H, --header <name:Header=value>", "a header for an HTTP server", collect)
+    .option("--header-env <name:Header=VAR>", "a header whose value is in an environment variable", collect)
     .option("--servers <file.toml>", "servers from the [mcp_servers.<name>] tables of a file")
     .option("-r, --resume <thread>", "go on with a thread")
     .option("-m, --model <model>", "the model to ask")
@@ -106,11 +100,11 @@ async function run(prompt: string, flags: RunFlags): Promise<number> {
       flags.resume === undefined
         ? codex.startThread(threadOptions)
         : codex.resumeThread(flags.resume, threadOptions);
-    const completed = await watch(
+    const { opened, completed } = await watch(
       thread.runStreamed(prompt, { signal: interrupt.signal }),
       flags.json === true,
     );
-    if (flags.json !== true && thread.id !== null) {
+    if (flags.json !== true && opened) {
       process.stderr.write(`go on with: switchyard run --resume ${thread.id} "…"\n`);
     }
     return completed ? 0 : 1;
@@ -123,18 +117,20 @@ async function run(prompt: string, flags: RunFlags): Promise<number> {
   }
 }
 
-/** @returns whether the turn completed */
+/** Shows a turn. @returns how far it came */
 async function watch(
   turn: ReturnType<ReturnType<Codex["startThread"]>["runStreamed"]>,
   json: boolean,
-): Promise<boolean> {
+): Promise<{ opened: boolean; completed: boolean }> {
   const renderer = new TurnRenderer({
     clock: systemClock,
     colour: process.stderr.isTTY && process.env.NO_COLOR === undefined,
     width: Math.max(60, process.stderr.columns ?? 160),
   });
+  let opened = false;
   let completed = false;
   for await (const event of (await turn).events) {
+    if (event.type === "thread.started") opened = true;
     if (event.type === "turn.completed") completed = true;
     if (json) {
       process.stdout.write(`${JSON.stringify(event)}\n`);
@@ -144,5 +140,5 @@ async function watch(
       (to === "answer" ? process.stdout : process.stderr).write(`${text}\n`);
     }
   }
-  return completed;
+  return { opened, completed };
 }

@@ -6,9 +6,9 @@ import { parseArgsStringToArgv } from "string-argv";
 import type { McpServerConfig, McpServers } from "../codex/index.ts";
 
 export interface ServerFlags {
-  readonly server: readonly string[];
-  readonly header: readonly string[];
-  readonly headerEnv: readonly string[];
+  readonly server?: readonly string[];
+  readonly header?: readonly string[];
+  readonly headerEnv?: readonly string[];
   /** Path of a TOML file with `[mcp_servers.<name>]` tables, as in Codex's `config.toml`. */
   readonly servers?: string;
 }
@@ -17,7 +17,7 @@ export interface ServerFlags {
 export function parseServerFlags(flags: ServerFlags): McpServers {
   const servers: Record<string, McpServerConfig> =
     flags.servers === undefined ? {} : readServersFile(flags.servers);
-  for (const flag of flags.server) {
+  for (const flag of flags.server ?? []) {
     const { name, rest } = split(
       "--server",
       flag,
@@ -31,8 +31,8 @@ export function parseServerFlags(flags: ServerFlags): McpServers {
       servers[name] = { command, args };
     }
   }
-  for (const flag of flags.header) addHeader(servers, "--header", flag, "http_headers");
-  for (const flag of flags.headerEnv) addHeader(servers, "--header-env", flag, "env_http_headers");
+  for (const flag of flags.header ?? []) addHeader(servers, "--header", flag, "http_headers");
+  for (const flag of flags.headerEnv ?? []) addHeader(servers, "--header-env", flag, "env_http_headers");
   return servers;
 }
 
@@ -83,5 +83,7 @@ function readServersFile(path: string): Record<string, McpServerConfig> {
     throw new InvalidArgumentError(`--servers ${path}: there is no [mcp_servers.<name>] table in it`);
   }
   // The engine checks every field and names the one that is wrong.
-  return { ...(servers as unknown as Record<string, McpServerConfig>) };
+  return Object.fromEntries(
+    Object.entries(servers).map(([name, server]) => [name, { ...(server as McpServerConfig) }]),
+  );
 }

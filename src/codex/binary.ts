@@ -7,9 +7,9 @@
  * `@openai/codex-sdk` 0.163.
  */
 import { execFile } from "node:child_process";
-import { existsSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
-import { delimiter, dirname, join } from "node:path";
+import { delimiter, dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { CodexError } from "./errors.ts";
 
@@ -42,9 +42,10 @@ export function findCodex(
   if (fromEnv !== undefined && fromEnv !== "") return existing(fromEnv, "SWITCHYARD_CODEX_PATH");
   const packaged = findPackaged();
   if (packaged !== undefined) return packaged;
-  for (const dir of (env.PATH ?? "").split(delimiter)) {
-    const candidate = join(dir, executableName());
-    if (dir !== "" && isFile(candidate)) return { path: candidate, source: "PATH", pathDirs: [] };
+  // Windows calls it "Path", which a copy of its environment no longer hides.
+  for (const dir of (env.PATH ?? env.Path ?? "").split(delimiter)) {
+    const candidate = resolve(dir, executableName());
+    if (dir !== "" && isExecutable(candidate)) return { path: candidate, source: "PATH", pathDirs: [] };
   }
   throw new CodexError(
     "codex_not_found",
@@ -70,11 +71,14 @@ export function checkCodexVersion(binary: CodexBinary): Promise<void> {
   return check;
 }
 
+/** What ignores SIGTERM would be waited for for ever. */
+const VERSION_LIMITS = { timeout: 30_000, killSignal: "SIGKILL" } as const;
+
 async function readVersion(binary: CodexBinary): Promise<void> {
   const where = `"${binary.path}" (from ${binary.source})`;
   let output: string;
   try {
-    output = (await promisify(execFile)(binary.path, ["--version"], { timeout: 30_000 })).stdout;
+    output = (await promisify(execFile)(binary.path, ["--version"], VERSION_LIMITS)).stdout;
   } catch (error) {
     throw new CodexError("codex_not_found", `Cannot run ${where}. ${INSTALL_HINT}`, { cause: error });
   }
@@ -99,9 +103,14 @@ function compare(a: string, b: string): number {
   return 0;
 }
 
-function existing(path: string, source: string): CodexBinary {
+function existing(given: string, source: string): CodexBinary {
+  // A name without a slash would be looked up on PATH when it is started.
+  const path = resolve(given);
   if (isFile(path)) return { path, source, pathDirs: pathDirsOf(path) };
-  throw new CodexError("codex_not_found", `Cannot find Codex at "${path}" (from ${source}). ${INSTALL_HINT}`);
+  throw new CodexError(
+    "codex_not_found",
+    `Cannot find Codex at "${given}" (from ${source}). ${INSTALL_HINT}`,
+  );
 }
 
 /** Platform and architecture as Node names them, to the triple that names Codex's folder. */
@@ -142,5 +151,20 @@ function executableName(): string {
 }
 
 function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  } catch {
+    // We may not look there, or it can be no path.
+    return false;
+  }
+}
+
+/** Like a shell, the search of PATH passes over what cannot be run. */
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return isFile(path);
+  } catch {
+    return false;
+  }
 }

@@ -3,13 +3,14 @@
  *
  * It reproduces what `codex exec --experimental-json` prints (0.163 and 0.169 print the same), item for item:
  * which notification becomes which event, how items are numbered, what is left out. It keeps the state of one
- * turn and does no I/O.
+ * turn and does no I/O. `test/codex/sdk-parity.test.ts` compares it with the real thing.
  *
  * Invariants
  *   E1. Items are numbered from `item_0` in the order they are first seen; a web search spends a number but keeps
  *       its own id.
  *   E2. A notification of another turn, an unknown method and an unknown kind of item yield nothing.
  *   E3. Servers are named as the host named them, whatever name Codex knows them by.
+ *   E4. An item that was started keeps its id in every event about it.
  */
 import type {
   CommandExecutionItem,
@@ -40,6 +41,12 @@ export const NO_USAGE: Usage = {
   reasoning_output_tokens: 0,
 };
 
+/**
+ * Warnings that only the app-server makes, about the machine and not about the thread, so exec has no event for them:
+ * the sandbox helper is not installed, or may not do its work.
+ */
+const ABOUT_THE_MACHINE = /^Codex(?: could not find|'s Linux sandbox uses) bubblewrap/;
+
 export interface EventMapperOptions {
   /** Usage of the thread before this turn. */
   readonly usage: Usage;
@@ -51,6 +58,10 @@ export class EventMapper {
   readonly #serverName: (name: string) => string;
   #usage: Usage;
   #nextItem = 0;
+  /** The turn this mapper is for, once it has started. */
+  #turnId: string | undefined;
+  /** The last error of the stream; the reason of a turn that fails without one of its own. */
+  #lastError: string | undefined;
   /** Raw id of an item that was started to what was said of it. */
   readonly #started = new Map<string, ThreadItem>();
   #todo: TodoListItem | undefined;
@@ -71,8 +82,10 @@ export class EventMapper {
 
   /** The events that a notification stands for; mostly none or one. */
   map(notification: Notification): ThreadEvent[] {
+    if (this.#isOfAnotherTurn(notification)) return [];
     switch (notification.method) {
       case "turn/started":
+        this.#turnId = notification.params.turn.id;
         return [{ type: "turn.started" }];
       case "item/started":
         return this.#itemStarted(notification.params.item);
@@ -90,19 +103,30 @@ export class EventMapper {
       case "configWarning":
       case "deprecationNotice": {
         const { summary, details } = notification.params;
-        return [this.errorItem({ message: details === null ? summary : `${summary} (${details})` })];
+        if (ABOUT_THE_MACHINE.test(summary)) return [];
+        return [this.errorItem({ message: withDetails(summary, details) })];
       }
       case "model/rerouted": {
-        const { fromModel, toModel } = notification.params;
-        return [this.errorItem({ message: `model rerouted: ${fromModel} -> ${toModel}` })];
+        const { fromModel, toModel, reason } = notification.params;
+        const why = reason.charAt(0).toUpperCase() + reason.slice(1);
+        return [this.errorItem({ message: `model rerouted: ${fromModel} -> ${toModel} (${why})` })];
       }
-      case "error":
-        return [{ type: "error", message: errorText(notification.params.error) }];
+      case "error": {
+        const message = errorText(notification.params.error);
+        this.#lastError = message;
+        return [{ type: "error", message }];
+      }
       case "turn/completed":
         return this.#turnCompleted(notification.params.turn);
       default:
         return [];
     }
+  }
+
+  #isOfAnotherTurn({ params }: Notification): boolean {
+    const { turnId, turn } = params as { turnId?: string | null; turn?: { id: string } };
+    const of = turn?.id ?? turnId ?? undefined;
+    return of !== undefined && this.#turnId !== undefined && of !== this.#turnId;
   }
 
   #itemStarted(wire: WireItem): ThreadEvent[] {
@@ -112,7 +136,9 @@ export class EventMapper {
     const item = this.#toItem(wire, known?.id);
     if (item === undefined) return [];
     this.#started.set(wire.id, item);
-    return [{ type: known === undefined ? "item.started" : "item.updated", item }];
+    // A patch is told of again when it grows. For anything else exec says "started" once more, with the same id.
+    const again = known !== undefined && item.type === "file_change";
+    return [{ type: again ? "item.updated" : "item.started", item }];
   }
 
   #itemCompleted(wire: WireItem): ThreadEvent[] {
@@ -122,10 +148,13 @@ export class EventMapper {
   }
 
   #patchUpdated(params: Notifications["item/fileChange/patchUpdated"]): ThreadEvent[] {
-    const known = this.#started.get(params.itemId);
-    if (known?.type !== "file_change") return [];
-    const item: FileChangeItem = { ...known, changes: params.changes.map(toFileChange) };
-    this.#started.set(params.itemId, item);
+    const { itemId: id, changes } = params;
+    const item = this.#toItem(
+      { type: "fileChange", id, changes, status: "inProgress" },
+      this.#started.get(id)?.id,
+    );
+    if (item === undefined) return [];
+    this.#started.set(id, item);
     return [{ type: "item.updated", item }];
   }
 
@@ -137,12 +166,14 @@ export class EventMapper {
   }
 
   #turnCompleted(turn: Notifications["turn/completed"]["turn"]): ThreadEvent[] {
-    if (turn.status === "interrupted") return [];
+    // exec stops without a word; a turn in progress has not completed.
+    if (turn.status === "interrupted" || turn.status === "inProgress") return [];
     const events: ThreadEvent[] = [];
-    for (const wire of turn.items) if (this.#started.has(wire.id)) events.push(...this.#itemCompleted(wire));
     if (this.#todo !== undefined) events.push({ type: "item.completed", item: this.#todo });
+    this.#todo = undefined;
+    for (const wire of turn.items) if (this.#started.has(wire.id)) events.push(...this.#itemCompleted(wire));
     if (turn.status === "failed") {
-      const message = turn.error === null ? "turn failed" : errorText(turn.error);
+      const message = turn.error === null ? (this.#lastError ?? "turn failed") : errorText(turn.error);
       events.push({ type: "turn.failed", error: { message } });
     } else {
       events.push({ type: "turn.completed", usage: this.#usage });
@@ -193,7 +224,11 @@ export class EventMapper {
 
 /** As exec words an error: the text, and what is known besides. */
 export function errorText(error: TurnError): string {
-  return error.additionalDetails === null ? error.message : `${error.message} (${error.additionalDetails})`;
+  return withDetails(error.message, error.additionalDetails);
+}
+
+function withDetails(text: string, details: string | null): string {
+  return details === null || details === "" ? text : `${text} (${details})`;
 }
 
 export function toUsage(total: TokenUsage): Usage {
@@ -260,10 +295,10 @@ function toSearchAction(action: WebSearchAction | null): object {
 
 /** A kind of item that exec prints and the SDK's types do not know. */
 function toCollabCall(wire: WireItem & { type: "collabAgentToolCall" }, id: string): ThreadItem {
-  const agents = Object.entries(wire.agentsStates).map(([threadId, state]) => [
-    threadId,
-    { status: snake(state?.status ?? ""), message: state?.message ?? null },
-  ]);
+  const agents = Object.entries(wire.agentsStates).map(
+    ([threadId, state]) =>
+      [threadId, { status: snake(state?.status ?? ""), message: state?.message ?? null }] as const,
+  );
   return {
     id,
     type: "collab_tool_call",

@@ -1,28 +1,57 @@
 /**
  * The events and items of a thread, in the shapes of `@openai/codex-sdk` 0.163.
  *
- * Code written for the SDK reads ours, and the other way round; `test/codex/sdk-types.test-d.ts` holds that.
- * What we add is optional members, never another kind of event.
+ * Code written for the SDK reads ours, and the other way round; `test/codex/sdk-types.test.ts` holds that.
+ * What we add is optional members, never another kind of event. They are type aliases, as the SDK's are: an
+ * interface could not be passed where a `Record<string, unknown>` is asked for.
  */
+
+/** What a content block may carry besides its content, as MCP has it. */
+type Annotated = {
+  annotations?:
+    | {
+        audience?: ("user" | "assistant")[] | undefined;
+        priority?: number | undefined;
+        lastModified?: string | undefined;
+      }
+    | undefined;
+  _meta?: Record<string, unknown> | undefined;
+};
+
+type ResourceContents = {
+  uri: string;
+  mimeType?: string | undefined;
+  _meta?: Record<string, unknown> | undefined;
+} & ({ text: string } | { blob: string });
 
 /** A block of MCP content, as the protocol has it. */
 export type ContentBlock =
-  | { type: "text"; text: string; [key: string]: unknown }
-  | { type: "image"; data: string; mimeType: string; [key: string]: unknown }
-  | { type: "audio"; data: string; mimeType: string; [key: string]: unknown }
-  | { type: "resource_link"; uri: string; name: string; [key: string]: unknown }
-  | {
-      type: "resource";
-      resource:
-        | { uri: string; text: string; [key: string]: unknown }
-        | { uri: string; blob: string; [key: string]: unknown };
-      [key: string]: unknown;
-    };
+  | ({ type: "text"; text: string } & Annotated)
+  | ({ type: "image"; data: string; mimeType: string } & Annotated)
+  | ({ type: "audio"; data: string; mimeType: string } & Annotated)
+  | ({
+      type: "resource_link";
+      uri: string;
+      name: string;
+      title?: string | undefined;
+      description?: string | undefined;
+      mimeType?: string | undefined;
+      size?: number | undefined;
+      icons?:
+        | {
+            src: string;
+            mimeType?: string | undefined;
+            sizes?: string[] | undefined;
+            theme?: "light" | "dark" | undefined;
+          }[]
+        | undefined;
+    } & Annotated)
+  | ({ type: "resource"; resource: ResourceContents } & Annotated);
 
 export type CommandExecutionStatus = "in_progress" | "completed" | "failed";
 
 /** A command the agent ran. */
-export interface CommandExecutionItem {
+export type CommandExecutionItem = {
   id: string;
   type: "command_execution";
   command: string;
@@ -31,29 +60,29 @@ export interface CommandExecutionItem {
   /** Missing while the command runs. */
   exit_code?: number;
   status: CommandExecutionStatus;
-}
+};
 
 export type PatchChangeKind = "add" | "delete" | "update";
 
-export interface FileUpdateChange {
+export type FileUpdateChange = {
   path: string;
   kind: PatchChangeKind;
-}
+};
 
 export type PatchApplyStatus = "completed" | "failed";
 
 /** Files the agent changed. */
-export interface FileChangeItem {
+export type FileChangeItem = {
   id: string;
   type: "file_change";
   changes: FileUpdateChange[];
   status: PatchApplyStatus;
-}
+};
 
 export type McpToolCallStatus = "in_progress" | "completed" | "failed";
 
 /** A call of a tool on an MCP server. `server` and `tool` are the names as configured and as declared. */
-export interface McpToolCallItem {
+export type McpToolCallItem = {
   id: string;
   type: "mcp_tool_call";
   server: string;
@@ -64,27 +93,27 @@ export interface McpToolCallItem {
   /** Why there is no answer. */
   error?: { message: string };
   status: McpToolCallStatus;
-}
+};
 
 /** What the agent says: text, or JSON when an output schema was given. */
-export interface AgentMessageItem {
+export type AgentMessageItem = {
   id: string;
   type: "agent_message";
   text: string;
-}
+};
 
 /** A summary of the agent's reasoning. */
-export interface ReasoningItem {
+export type ReasoningItem = {
   id: string;
   type: "reasoning";
   text: string;
-}
+};
 
-export interface WebSearchItem {
+export type WebSearchItem = {
   id: string;
   type: "web_search";
   query: string;
-}
+};
 
 /**
  * Something went wrong that did not end the turn.
@@ -94,7 +123,7 @@ export interface WebSearchItem {
  * - `request_declined`: Codex asked for something nobody was there to answer. `request` says what kind of
  *   question it was, `option` which option would have let it through
  */
-export interface ErrorItem {
+export type ErrorItem = {
   id: string;
   type: "error";
   message: string;
@@ -103,19 +132,19 @@ export interface ErrorItem {
   reason?: string;
   request?: string;
   option?: string;
-}
+};
 
-export interface TodoItem {
+export type TodoItem = {
   text: string;
   completed: boolean;
-}
+};
 
 /** The agent's to-do list. It completes when the turn ends. */
-export interface TodoListItem {
+export type TodoListItem = {
   id: string;
   type: "todo_list";
   items: TodoItem[];
-}
+};
 
 export type ThreadItem =
   | AgentMessageItem
@@ -128,62 +157,62 @@ export type ThreadItem =
   | ErrorItem;
 
 /** First event of every turn, also of a thread that goes on. */
-export interface ThreadStartedEvent {
+export type ThreadStartedEvent = {
   type: "thread.started";
   thread_id: string;
-}
+};
 
-export interface TurnStartedEvent {
+export type TurnStartedEvent = {
   type: "turn.started";
-}
+};
 
 /**
  * Tokens used. As in the SDK, these are the totals of the thread so far, not of the turn.
  */
-export interface Usage {
+export type Usage = {
   input_tokens: number;
   cached_input_tokens: number;
   cache_write_input_tokens: number;
   output_tokens: number;
   reasoning_output_tokens: number;
-}
+};
 
-export interface TurnCompletedEvent {
+export type TurnCompletedEvent = {
   type: "turn.completed";
   usage: Usage;
-}
+};
 
 /** Why a turn failed. `code` is ours: the code of the `CodexError`, where the failure is not the model's. */
-export interface ThreadError {
+export type ThreadError = {
   message: string;
   code?: string;
-}
+};
 
-export interface TurnFailedEvent {
+export type TurnFailedEvent = {
   type: "turn.failed";
   error: ThreadError;
-}
+};
 
-export interface ItemStartedEvent {
+export type ItemStartedEvent = {
   type: "item.started";
   item: ThreadItem;
-}
+};
 
-export interface ItemUpdatedEvent {
+export type ItemUpdatedEvent = {
   type: "item.updated";
   item: ThreadItem;
-}
+};
 
-export interface ItemCompletedEvent {
+export type ItemCompletedEvent = {
   type: "item.completed";
   item: ThreadItem;
-}
+};
 
 /** An error of the stream, also one after which Codex tries again. */
-export interface ThreadErrorEvent {
+export type ThreadErrorEvent = {
   type: "error";
   message: string;
-}
+};
 
 export type ThreadEvent =
   | ThreadStartedEvent

@@ -11,6 +11,7 @@ export { AbortError, CodexError, type CodexErrorCode } from "./errors.ts";
 export type * from "./events.ts";
 export { checkCodexVersion, type CodexBinary, findCodex, SUPPORTED_CODEX } from "./binary.ts";
 export { hasUserLogin, switchyardHome, userCodexHome } from "./home.ts";
+export { type ResolvedServer, resolveServers, type ResolveOptions } from "./mcp-servers.ts";
 export type {
   McpHttpServerConfig,
   McpServerConfig,

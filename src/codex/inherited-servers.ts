@@ -44,8 +44,13 @@ export class InheritedServers {
   #stamp(): string {
     return [...this.#files]
       .map((file) => {
-        const stat = statSync(file, { throwIfNoEntry: false });
-        return stat === undefined ? "-" : `${stat.mtimeMs}:${stat.size}`;
+        try {
+          const stat = statSync(file, { throwIfNoEntry: false });
+          return stat === undefined ? "-" : `${stat.mtimeMs}:${stat.size}`;
+        } catch {
+          // A folder we may not look into. Codex runs as we do, so it cannot read the file either.
+          return "?";
+        }
       })
       .join(" ");
   }
@@ -68,9 +73,9 @@ export function toWireServers(
   leaseVariable: string,
   leaseId: string,
 ): WireServers {
-  const config: JsonObject = {};
+  // A map, and not an object: a file may name a server "__proto__".
+  const config = new Map<string, JsonValue>(inherited.map((name) => [name, { enabled: false }]));
   const names = new Map<string, string>();
-  for (const name of inherited) config[name] = { enabled: false };
   const taken = new Set([...inherited, ...servers.map((server) => server.name)]);
   for (const server of servers) {
     let name = server.name;
@@ -78,11 +83,12 @@ export function toWireServers(
     taken.add(name);
     names.set(name, server.name);
     const env = server.config.env;
-    config[name] = isObject(env)
-      ? { ...server.config, env: { ...env, [leaseVariable]: leaseId } }
-      : server.config;
+    config.set(
+      name,
+      isObject(env) ? { ...server.config, env: { ...env, [leaseVariable]: leaseId } } : server.config,
+    );
   }
-  return { config, names };
+  return { config: Object.fromEntries(config), names };
 }
 
 function isObject(value: JsonValue | undefined): value is JsonObject {

@@ -68,7 +68,7 @@ export interface McpHttpServerConfig extends McpServerRules {
   /** Name of the environment variable whose value is sent as `Authorization: Bearer …`. */
   bearer_token_env_var?: string;
   http_headers_helper?: string;
-  auth?: string;
+  auth?: "oauth" | "chatgpt" | "ema_auth";
   scopes?: readonly string[];
   oauth?: Readonly<Record<string, JsonValue>>;
   oauth_resource?: string;
@@ -95,22 +95,37 @@ export interface ResolveOptions {
   readonly defaultApproval: McpToolApproval | undefined;
 }
 
-type FieldType = "string" | "boolean" | "number" | "strings" | "string_map" | "object" | "env_vars" | "any";
+type FieldType =
+  | "string"
+  | "boolean"
+  | "number"
+  | "whole"
+  | "strings"
+  | "string_map"
+  | "object"
+  | "env_vars"
+  | "tools"
+  | { readonly oneOf: readonly string[] }
+  | { readonly someOf: readonly string[] };
 
+// Codex 0.169 refuses what is not listed here, too, but its error names neither the server nor the field (tried).
+const APPROVAL: FieldType = {
+  oneOf: ["auto", "prompt", "writes", "approve"] satisfies McpToolApproval[],
+};
 const COMMON: Readonly<Record<string, FieldType>> = {
   required: "boolean",
   enabled: "boolean",
   startup_timeout_sec: "number",
-  startup_timeout_ms: "number",
+  startup_timeout_ms: "whole",
   tool_timeout_sec: "number",
   enabled_tools: "strings",
   disabled_tools: "strings",
   supports_parallel_tool_calls: "boolean",
-  default_tools_approval_mode: "string",
-  tools: "object",
-  startup_readiness: "string",
-  omit_tools_from: "strings",
-  tool_input_schema_max_bytes: "number",
+  default_tools_approval_mode: APPROVAL,
+  tools: "tools",
+  startup_readiness: { oneOf: ["connection", "catalog"] },
+  omit_tools_from: { someOf: ["direct", "deferred", "code_mode"] },
+  tool_input_schema_max_bytes: "whole",
   environment_id: "string",
 };
 const STDIO: Readonly<Record<string, FieldType>> = {
@@ -126,15 +141,15 @@ const HTTP: Readonly<Record<string, FieldType>> = {
   headers: "string_map",
   env_http_headers: "string_map",
   bearer_token_env_var: "string",
-  http_headers_helper: "any",
-  auth: "string",
+  http_headers_helper: "string",
+  auth: { oneOf: ["oauth", "chatgpt", "ema_auth"] },
   scopes: "strings",
   oauth: "object",
   oauth_resource: "string",
 };
+const TOOL: Readonly<Record<string, FieldType>> = { approval_mode: APPROVAL, output_token_limit: "whole" };
 /** Codex 0.169 lets a server with another name fail at its start; saying it at once is kinder. */
 const NAME = /^[a-zA-Z0-9_:@/.-]+$/;
-const APPROVALS: readonly string[] = ["auto", "prompt", "writes", "approve"] satisfies McpToolApproval[];
 /** Codex's default. */
 const STARTUP_TIMEOUT_MS = 30_000;
 
@@ -153,7 +168,8 @@ function resolveServer(name: string, raw: unknown, options: ResolveOptions): Res
   if (!NAME.test(name)) {
     throw invalid(`MCP server name ${JSON.stringify(name)} may only have letters, digits and _ : @ / . -`);
   }
-  if (name === "codex_apps") throw invalid(`${at}: Codex keeps this name for itself; choose another`);
+  if (name === "codex_apps" || name === "__proto__")
+    throw invalid(`${at}: this name is reserved; choose another`);
   if (!isObject(raw)) throw invalid(`${at} must be an object`);
   const given = Object.fromEntries(Object.entries(raw).filter(([, value]) => value !== undefined));
   checkTransport(at, given);
@@ -205,40 +221,68 @@ function checkFields(
   own: Readonly<Record<string, FieldType>>,
 ): void {
   for (const [field, value] of Object.entries(given)) {
-    const type = own[field] ?? COMMON[field];
+    const type = typeOf(field, own) ?? typeOf(field, COMMON);
     if (type === undefined) {
       const elsewhere = own === HTTP ? STDIO : HTTP;
       const why =
-        field in elsewhere
+        typeOf(field, elsewhere) !== undefined
           ? `is for ${own === HTTP ? "a command" : "a url"} only`
           : `is unknown; known are ${[...Object.keys(own), ...Object.keys(COMMON)].join(", ")}`;
       throw invalid(`${at}.${field} ${why}`);
     }
-    const wrong = checkType(value, type);
-    if (wrong !== undefined) throw invalid(`${at}.${field} must be ${wrong}`);
+    checkValue(`${at}.${field}`, value, type);
   }
-  const { default_tools_approval_mode: mode, headers, http_headers: httpHeaders } = given;
-  if (mode !== undefined && !APPROVALS.includes(mode as string)) {
-    throw invalid(`${at}.default_tools_approval_mode must be one of ${APPROVALS.join(", ")}`);
-  }
+  const { headers, http_headers: httpHeaders } = given;
   if (headers !== undefined && httpHeaders !== undefined) {
     throw invalid(`${at} has both "headers" and "http_headers"; they mean the same, give one`);
   }
 }
 
+/** A field called "constructor" is unknown like any other. */
+function typeOf(field: string, fields: Readonly<Record<string, FieldType>>): FieldType | undefined {
+  return Object.hasOwn(fields, field) ? fields[field] : undefined;
+}
+
+function checkValue(at: string, value: unknown, type: FieldType): void {
+  const wrong = checkType(value, type);
+  if (wrong !== undefined) throw invalid(`${at} must be ${wrong}`);
+  if (type !== "tools") return;
+  for (const [tool, rules] of Object.entries(value as Record<string, unknown>)) {
+    if (!isObject(rules)) throw invalid(`${at}.${tool} must be an object`);
+    for (const [field, rule] of Object.entries(rules)) {
+      if (rule === undefined) continue;
+      const known = typeOf(field, TOOL);
+      if (known === undefined) {
+        throw invalid(`${at}.${tool}.${field} is unknown; known are ${Object.keys(TOOL).join(", ")}`);
+      }
+      checkValue(`${at}.${tool}.${field}`, rule, known);
+    }
+  }
+}
+
 /** @returns what the value should have been, or `undefined` when it is right */
 function checkType(value: unknown, type: FieldType): string | undefined {
+  if (typeof type === "object") {
+    if ("oneOf" in type) {
+      return type.oneOf.includes(value as string) ? undefined : `one of ${type.oneOf.join(", ")}`;
+    }
+    return Array.isArray(value) && value.every((item) => type.someOf.includes(item as string))
+      ? undefined
+      : `a list of ${type.someOf.join(", ")}`;
+  }
   switch (type) {
-    case "any":
-      return undefined;
     case "string":
       return typeof value === "string" ? undefined : "a string";
     case "boolean":
       return typeof value === "boolean" ? undefined : "true or false";
     case "number":
-      return typeof value === "number" && Number.isFinite(value) && value >= 0
+      return typeof value === "number" && value >= 0 && value <= Number.MAX_SAFE_INTEGER
         ? undefined
         : "a number that is not negative";
+    case "whole":
+      return Number.isSafeInteger(value) && (value as number) >= 1
+        ? undefined
+        : "a whole number of at least 1";
     case "strings":
       return Array.isArray(value) && value.every((item) => typeof item === "string")
         ? undefined
@@ -248,12 +292,25 @@ function checkType(value: unknown, type: FieldType): string | undefined {
         ? undefined
         : "an object of strings";
     case "object":
+    case "tools":
       return isObject(value) ? undefined : "an object";
     case "env_vars":
-      return Array.isArray(value) && value.every((item) => typeof envVarName(item) === "string")
+      return Array.isArray(value) && value.every(isEnvVar)
         ? undefined
-        : "a list of variable names, or of objects with a name";
+        : 'a list of variable names, or of objects with a name and a source ("local" or "remote")';
   }
+}
+
+function isEnvVar(entry: unknown): boolean {
+  if (typeof entry === "string") return entry !== "";
+  if (!isObject(entry)) return false;
+  const { name, source, ...rest } = entry;
+  return (
+    typeof name === "string" &&
+    name !== "" &&
+    (source === undefined || source === "local" || source === "remote") &&
+    Object.keys(rest).length === 0
+  );
 }
 
 function stdioConfig(given: Record<string, unknown>, options: ResolveOptions, secrets: string[]): JsonObject {
@@ -264,8 +321,10 @@ function stdioConfig(given: Record<string, unknown>, options: ResolveOptions, se
     // A variable of the executor's machine is that machine's to look up.
     if (isObject(entry) && entry.source === "remote") forRemote.push(entry as JsonObject);
     else {
-      const value = options.env[envVarName(entry) as string];
-      if (value !== undefined) env[envVarName(entry) as string] = value;
+      const name = (isObject(entry) ? entry.name : entry) as string;
+      const value = options.env[name];
+      // What every object inherits is no variable: `env.constructor` is a function.
+      if (typeof value === "string") env[name] = value;
     }
   }
   Object.assign(env, given.env);
@@ -282,37 +341,78 @@ function httpConfig(
   secrets: string[],
 ): JsonObject {
   const { headers, http_headers, env_http_headers: fromEnv, bearer_token_env_var: bearer, ...rest } = given;
-  const all: Record<string, string> = {
-    ...((http_headers ?? headers) as Record<string, string> | undefined),
+  const all: [name: string, value: string][] = [];
+  /** Lower-case name to the field that gave it: which of two would be sent is chance. */
+  const givenBy = new Map<string, string>();
+  const add = (field: string, name: string, value: string): void => {
+    if (!HEADER_VALUE.test(value)) {
+      throw invalid(`${field}: has a line break or another character that a header cannot hold`);
+    }
+    const other = givenBy.get(name.toLowerCase());
+    if (other !== undefined) throw invalid(`${field}: the header is given by ${other}, too`);
+    givenBy.set(name.toLowerCase(), field);
+    all.push([name, value]);
+    secrets.push(value, value.replace(/^\S+ /, ""));
   };
-  for (const [header, variable] of Object.entries((fromEnv as Record<string, string> | undefined) ?? {})) {
-    all[header] = lookUp(`${at}.env_http_headers.${header}`, variable, options.env);
+  const literal = http_headers === undefined ? "headers" : "http_headers";
+  for (const [name, value] of headerEntries(`${at}.${literal}`, http_headers ?? headers)) {
+    add(`${at}.${literal}.${name}`, name, value);
+  }
+  for (const [name, variable] of headerEntries(`${at}.env_http_headers`, fromEnv)) {
+    const field = `${at}.env_http_headers.${name}`;
+    add(field, name, lookUp(field, variable, options.env));
   }
   if (bearer !== undefined) {
-    all.Authorization = `Bearer ${lookUp(`${at}.bearer_token_env_var`, bearer as string, options.env)}`;
+    const field = `${at}.bearer_token_env_var`;
+    add(field, "Authorization", `Bearer ${lookUp(field, bearer as string, options.env)}`);
   }
-  for (const [header, value] of Object.entries(all)) {
-    if (!isHeader(header, value))
-      throw invalid(`${at}: ${JSON.stringify(header)} is not a header that can be sent`);
-    secrets.push(value, value.replace(/^\S+ /, ""));
+  secrets.push(...secretsOfUrl(rest.url as string));
+  const { client_secret: clientSecret } = (rest.oauth ?? {}) as { client_secret?: unknown };
+  if (typeof clientSecret === "string") secrets.push(clientSecret);
+  return { ...rest, http_headers: Object.fromEntries(all) };
+}
+
+/** The password and the query of a URL: many hosts take their key there, and errors of Codex show the URL. */
+function secretsOfUrl(url: string): string[] {
+  const { password, searchParams, search } = new URL(url);
+  const raw = search.slice(1).split("&");
+  return [
+    password,
+    safeDecode(password),
+    ...searchParams.values(),
+    ...raw.map((pair) => pair.slice(pair.indexOf("=") + 1)),
+  ].filter((secret) => secret !== "");
+}
+
+function safeDecode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // A lone "%": there is no other spelling.
+    return text;
   }
-  return { ...rest, http_headers: all } as JsonObject;
+}
+
+function headerEntries(at: string, map: unknown): [name: string, text: string][] {
+  const entries = Object.entries((map as Record<string, string> | undefined) ?? {});
+  for (const [name] of entries) {
+    if (!HEADER_NAME.test(name)) {
+      throw invalid(`${at}: ${JSON.stringify(name)} is not a header that can be sent`);
+    }
+  }
+  return entries;
 }
 
 function lookUp(at: string, variable: string, env: ResolveOptions["env"]): string {
   const value = env[variable];
-  if (value !== undefined && value !== "") return value;
+  if (typeof value === "string" && value !== "") return value;
   throw invalid(`${at}: the environment variable ${variable} is not set`);
 }
 
-/** RFC 9110, section 5.1 and 5.5: a name is a token, a value has no control characters. */
-function isHeader(name: string, value: string): boolean {
-  return /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(name) && !/[\0\r\n]/.test(value);
-}
-
-function envVarName(entry: unknown): unknown {
-  return isObject(entry) ? entry.name : entry;
-}
+/** RFC 9110, section 5.1: a token. */
+const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** What Codex can send; a header with another value it leaves out, without a word. */
+const HEADER_VALUE = /^[\t\x20-\x7e]*$/;
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

@@ -55,8 +55,10 @@ export function processEnvironment(
     const handedOn = HANDED_ON.has(name) || HANDED_ON.has(name.toUpperCase()) || /^(LC_|XDG_)/.test(name);
     if (options.env !== undefined || handedOn) result[name] = value;
   }
-  const path = [...pathDirs, ...(result.PATH ?? "").split(delimiter).filter((dir) => dir !== "")];
-  result.PATH = path.join(delimiter);
+  // Windows calls it "Path"; two spellings in one environment, and one of them is lost.
+  const pathName = result.PATH === undefined ? (Object.keys(result).find(isPath) ?? "PATH") : "PATH";
+  const path = [...pathDirs, ...(result[pathName] ?? "").split(delimiter).filter((dir) => dir !== "")];
+  result[pathName] = path.join(delimiter);
   // With a back trace, errors of MCP servers reach the model with our stack in them.
   result.RUST_BACKTRACE ??= "0";
   result.RUST_LOG ??= "warn";
@@ -65,4 +67,8 @@ export function processEnvironment(
     delete result.SSL_CERT_DIR;
   }
   return result;
+}
+
+function isPath(name: string): boolean {
+  return name.toUpperCase() === "PATH";
 }

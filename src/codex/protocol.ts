@@ -187,7 +187,7 @@ export interface Notifications {
   warning: { threadId: string | null; message: string };
   configWarning: { summary: string; details: string | null };
   deprecationNotice: { summary: string; details: string | null };
-  "model/rerouted": { threadId: string; fromModel: string; toModel: string };
+  "model/rerouted": { threadId: string; turnId: string; fromModel: string; toModel: string; reason: string };
   "thread/started": { thread: { id: string; parentThreadId: string | null } };
   "thread/closed": { threadId: string };
   "thread/tokenUsage/updated": {
@@ -248,7 +248,7 @@ export const UNUSED_NOTIFICATIONS: readonly string[] = [
 // ---- requests Codex sends to us ------------------------------------------------------------------------------
 
 export type FormElicitation = {
-  mode: "form" | "openai/form";
+  mode: "form" | "openai/form" | "openaiForm";
   message: string;
   requestedSchema: JsonValue;
   _meta: JsonValue | null;

@@ -192,7 +192,7 @@ function elicitation(p: ServerRequests["mcpServer/elicitation/request"]["params"
       kind: "mcp_tool_call",
       threadId: p.threadId,
       server: p.serverName,
-      tool: String(meta.tool_name ?? ""),
+      tool: typeof meta.tool_name === "string" ? meta.tool_name : "",
       arguments: meta.tool_params ?? {},
       message: p.message,
     };
@@ -209,15 +209,25 @@ function elicitation(p: ServerRequests["mcpServer/elicitation/request"]["params"
 
 type Approval = ServerRequests["item/commandExecution/requestApproval"]["result"];
 
+// An answer comes from the host's code, which may be JavaScript: whatever is no decision is a refusal.
+
 function approval(answer: Answer): Approval {
-  const { decision } = answer;
-  return { decision: decision === "accept_for_session" ? "acceptForSession" : decision };
+  switch (answer.decision) {
+    case "accept":
+    case "cancel":
+      return { decision: answer.decision };
+    case "accept_for_session":
+      return { decision: "acceptForSession" };
+    default:
+      return { decision: "decline" };
+  }
 }
 
 function elicited(answer: Answer): ServerRequests["mcpServer/elicitation/request"]["result"] {
   const { decision } = answer;
-  if (decision === "decline" || decision === "cancel")
-    return { action: decision, content: null, _meta: null };
+  if (decision !== "accept" && decision !== "accept_for_session") {
+    return { action: decision === "cancel" ? "cancel" : "decline", content: null, _meta: null };
+  }
   const _meta = decision === "accept_for_session" ? { persist: "session" } : null;
   return { action: "accept", content: answer.content ?? {}, _meta };
 }

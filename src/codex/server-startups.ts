@@ -44,8 +44,10 @@ export class ServerStartups {
   update({ name, status, error }: { name: string; status: string; error: string | null }): void {
     if (status === "ready") this.#set(name, { kind: "ready" });
     else if (status !== "starting") {
-      const reason = error?.replace(/^MCP client for `[^`]*` failed to start: (MCP startup failed: )?/, "");
-      this.#set(name, { kind: "failed", reason: reason ?? `its start was ${status}` });
+      this.#set(name, {
+        kind: "failed",
+        reason: error === null ? `its start was ${status}` : plainReason(error),
+      });
     }
   }
 
@@ -95,4 +97,16 @@ export class ServerStartups {
   #check(): void {
     if ([...this.#startups.values()].every(({ kind }) => kind !== "starting")) this.#settled.resolve();
   }
+}
+
+/** What Codex 0.169 says about a server that failed, without its own module names and repetitions. */
+export function plainReason(error: string): string {
+  const text = error
+    .replace(/^MCP client for `[^`]*` failed to start: (MCP startup failed: )?/, "")
+    .replaceAll(/ ?\[[a-z_]+::[^\]]*\]/g, "");
+  const seconds = /timed out after (\d+) seconds/.exec(text)?.[1];
+  if (seconds !== undefined) return `timed out after ${seconds} s; startup_timeout_sec sets the limit`;
+  // The same end of a process, seen while writing to it or while reading from it.
+  const ended = /(Broken pipe|connection closed: initialize response)/.test(text);
+  return ended ? "the process ended before it answered the handshake" : text;
 }

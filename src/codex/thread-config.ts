@@ -11,8 +11,8 @@
  *   F2. The agent's commands see a minimal environment and what the thread's `env` says, unless asked otherwise.
  *   F3. Configuration holds secrets. It is sent over the pipe and kept in memory; nothing here writes it anywhere.
  */
-import { readFileSync, realpathSync, statSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { readFileSync, realpathSync, type Stats, statSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
 import { parse as parseToml } from "smol-toml";
 import { CodexError } from "./errors.ts";
 import { type ResolvedServer, resolveServers } from "./mcp-servers.ts";
@@ -41,7 +41,7 @@ export function buildThreadSpec(
 ): ThreadSpec {
   const cwd = checkDirectory(thread.workingDirectory ?? process.cwd());
   const config: JsonObject = {};
-  for (const [key, value] of Object.entries(codex.config ?? {})) assign(config, key, value as JsonValue);
+  for (const [key, value] of Object.entries(codex.config ?? {})) assign(config, key, value);
   for (const override of codex.configOverrides ?? []) applyOverride(config, override);
   // Code written for the SDK puts servers here; they are the thread's only if it names none itself.
   const fromConfig = config.mcp_servers;
@@ -109,7 +109,7 @@ export function checkOutputSchema(schema: unknown): JsonValue | undefined {
 
 function checkDirectory(directory: string): string {
   const path = resolve(directory);
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) {
+  if (look(path)?.isDirectory() !== true) {
     throw new CodexError("invalid_options", `workingDirectory "${directory}" is not a directory`);
   }
   return path;
@@ -129,26 +129,42 @@ function untrustedDirectories(cwd: string): string[] {
   for (const start of new Set([cwd, realpathSync(cwd)])) {
     found.add(start);
     for (let at = start; ; at = dirname(at)) {
-      const git = statSync(join(at, ".git"), { throwIfNoEntry: false });
-      const codex = statSync(join(at, ".codex"), { throwIfNoEntry: false });
-      if (git !== undefined || codex !== undefined) found.add(at);
-      if (git?.isFile() === true) {
-        const main = mainRepository(join(at, ".git"));
-        if (main !== undefined) found.add(main);
-      }
+      const git = look(join(at, ".git"));
+      if (git !== undefined || look(join(at, ".codex")) !== undefined) found.add(at);
+      if (git?.isFile() === true) for (const main of mainRepository(at)) found.add(main);
       if (dirname(at) === at) break;
     }
   }
   return [...found];
 }
 
-/** The repository a worktree belongs to; its `.git` file says `gitdir: <main>/.git/worktrees/<name>`. */
-function mainRepository(gitFile: string): string | undefined {
-  const gitdir = /^gitdir: (.+)$/m.exec(readFileSync(gitFile, "utf8"))?.[1]?.trim();
-  if (gitdir === undefined) return undefined;
-  const absolute = resolve(dirname(gitFile), gitdir);
-  const match = /^(.*)[\\/]\.git[\\/]worktrees[\\/][^\\/]+$/.exec(absolute);
-  return match?.[1];
+/**
+ * The repository a worktree belongs to, by each of its names. The worktree's `.git` file says
+ * `gitdir: <main>/.git/worktrees/<name>`; Codex asks only for the `worktrees`, so that the folder above it, e.g. that of
+ * a bare repository, may have any name.
+ */
+function mainRepository(worktree: string): string[] {
+  try {
+    const gitdir = /^gitdir:(.+)$/m.exec(readFileSync(join(worktree, ".git"), "utf8"))?.[1]?.trim();
+    if (gitdir === undefined || gitdir === "") return [];
+    const given = resolve(worktree, gitdir);
+    const candidates = look(given) === undefined ? [given] : [given, realpathSync(given)];
+    return candidates
+      .filter((each) => basename(dirname(each)) === "worktrees")
+      .map((each) => dirname(dirname(dirname(each))));
+  } catch {
+    // Not readable, for Codex neither.
+    return [];
+  }
+}
+
+/** @returns `undefined` also for what we may not look at, and for what can be no path */
+function look(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
 }
 
 function commandEnvironment(
@@ -156,11 +172,12 @@ function commandEnvironment(
   thread: ThreadOptions,
   configured: JsonValue | undefined,
 ): JsonObject {
-  const inheritAll = thread.inheritEnv ?? codex.env !== undefined;
   const policy: JsonObject = {
-    inherit: inheritAll ? "all" : "core",
+    inherit: codex.env === undefined ? "core" : "all",
     ...(isObject(configured) ? configured : {}),
   };
+  // What a thread says for itself counts more than what is configured for all.
+  if (thread.inheritEnv !== undefined) policy.inherit = thread.inheritEnv ? "all" : "core";
   if (thread.env !== undefined) policy.set = { ...(isObject(policy.set) ? policy.set : {}), ...thread.env };
   return policy;
 }
@@ -178,8 +195,8 @@ function modelProvider(
   if (baseUrl === undefined && thread.apiKey === undefined) return undefined;
   const apiKey = thread.apiKey ?? codex.apiKey;
   if (apiKey !== undefined) secrets.push(apiKey);
-  if (baseUrl !== undefined && URL.parse(baseUrl) === null) {
-    throw new CodexError("invalid_options", `baseUrl ${JSON.stringify(baseUrl)} is not a URL`);
+  if (baseUrl !== undefined && !/^https?:$/.test(URL.parse(baseUrl)?.protocol ?? "")) {
+    throw new CodexError("invalid_options", `baseUrl ${JSON.stringify(baseUrl)} is not an http or https URL`);
   }
   return {
     name: "Switchyard",
@@ -193,6 +210,10 @@ function modelProvider(
 /** Sets `value` at a dotted path, merging objects. */
 function assign(target: JsonObject, path: string, value: JsonValue): void {
   const keys = path.split(".");
+  // It is no setting, and setting it would change every object of this process.
+  if (keys.includes("__proto__")) {
+    throw new CodexError("invalid_options", `config: ${JSON.stringify(path)} is not a key`);
+  }
   const last = keys.pop() as string;
   let at = target;
   for (const key of keys) {
@@ -223,7 +244,8 @@ function applyOverride(config: JsonObject, override: string): void {
   const raw = override.slice(equals + 1).trim();
   let value: JsonValue = raw;
   try {
-    value = parseToml(`value = ${raw}`).value as JsonValue;
+    // By way of JSON, which is how it is sent: a date becomes the text it was.
+    value = JSON.parse(JSON.stringify(parseToml(`value = ${raw}`).value)) as JsonValue;
   } catch {
     // As Codex does: what is no TOML value is a string.
   }

@@ -41,7 +41,7 @@ import {
   refuse,
   toQuestion,
 } from "./questions.ts";
-import { ServerStartups } from "./server-startups.ts";
+import { plainReason, ServerStartups } from "./server-startups.ts";
 import type { ThreadSpec } from "./thread-config.ts";
 
 export interface ThreadSessionOptions {
@@ -679,7 +679,7 @@ function openError(error: unknown, origin: Origin, wire: WireServers): unknown {
   const options = { cause: error };
   const { message } = error;
   const thread = origin.kind === "new" ? "" : ` ${origin.threadId}`;
-  if (/no rollout found|thread not found|invalid thread id/i.test(message)) {
+  if (/no rollout found|thread not found|invalid (thread|session) id/i.test(message)) {
     return new CodexError("thread_not_found", `There is no thread${thread} in this Codex home`, options);
   }
   if (message.includes("already has an active writer")) {
@@ -687,9 +687,15 @@ function openError(error: unknown, origin: Origin, wire: WireServers): unknown {
   }
   const required = /required MCP servers failed to initialize: (.*)$/s.exec(message)?.[1];
   if (required !== undefined) {
-    let reason = required;
-    for (const [wireName, name] of wire.names)
-      if (wireName !== name) reason = reason.replaceAll(wireName, name);
+    // "name: reason; name: reason"
+    const reason = required
+      .split(/; (?=[a-zA-Z0-9_:@/.-]+: )/)
+      .map((failure) => {
+        const at = failure.indexOf(": ");
+        const name = failure.slice(0, at);
+        return `"${wire.names.get(name) ?? name}": ${plainReason(failure.slice(at + 2))}`;
+      })
+      .join("; ");
     return new CodexError("mcp_server_failed", `A required MCP server did not start: ${reason}`, options);
   }
   return new CodexError("request_failed", `Codex refused to open the thread${thread}: ${message}`, options);

@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { parseServerFlags } from "./server-flags.ts";
+
+test("parseServerFlags tells a URL from a command, and splits a command as a shell does", () => {
+  assert.deepEqual(parseServerFlags({ server: ["a=https://h/mcp?x=1", `b=npx -y srv "two words" --k=v`] }), {
+    a: { url: "https://h/mcp?x=1" },
+    b: { command: "npx", args: ["-y", "srv", "two words", "--k=v"] },
+  });
+});
+
+test("parseServerFlags adds headers to the server they name, with all that follows the first =", () => {
+  const flags = {
+    server: ["a:b=http://h/mcp"],
+    header: ["a:b:Authorization=Basic dTpw==", "a:b:X-Two=2"],
+    headerEnv: ["a:b:X-Key=KEY"],
+  };
+  assert.deepEqual(parseServerFlags(flags), {
+    "a:b": {
+      url: "http://h/mcp",
+      http_headers: { Authorization: "Basic dTpw==", "X-Two": "2" },
+      env_http_headers: { "X-Key": "KEY" },
+    },
+  });
+});
+
+test("parseServerFlags reads a TOML file, and flags win over it", () => {
+  const directory = mkdtempSync(join(tmpdir(), "switchyard-flags-"));
+  try {
+    const path = join(directory, "servers.toml");
+    writeFileSync(path, `[mcp_servers.a]\nurl = "http://file/mcp"\n[mcp_servers.b]\ncommand = "true"\n`);
+    assert.deepEqual(parseServerFlags({ servers: path, server: ["a=http://flag/mcp"] }), {
+      a: { url: "http://flag/mcp" },
+      b: { command: "true" },
+    });
+    writeFileSync(path, `[mcp_servers.a]\nurl = \n`);
+    assert.throws(() => parseServerFlags({ servers: path }), /servers\.toml:2:\d+/);
+    writeFileSync(path, `title = "no servers"\n`);
+    assert.throws(() => parseServerFlags({ servers: path }), /no \[mcp_servers/);
+    assert.throws(() => parseServerFlags({ servers: join(directory, "missing.toml") }), /cannot read/);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+const refused: readonly [what: string, flags: Parameters<typeof parseServerFlags>[0], message: RegExp][] = [
+  ["a server without a name", { server: ["=http://h"] }, /--server: expected name=/],
+  ["a server without a target", { server: ["a="] }, /the command is empty/],
+  ["a header of an unknown server", { server: ["a=http://h"], header: ["b:K=v"] }, /no server "b"; known: a/],
+  ["a header of a command", { server: ["a=true"], header: ["a:K=v"] }, /takes no headers/],
+  [
+    "a header without a value",
+    { server: ["a=http://h"], header: ["a:K"] },
+    /--header: expected name:Header=value/,
+  ],
+  ["a header without a server", { server: ["a=http://h"], header: ["K=v"] }, /--header: expected/],
+];
+for (const [what, flags, message] of refused) {
+  test(`parseServerFlags refuses ${what}`, () => {
+    assert.throws(() => parseServerFlags(flags), { code: "commander.invalidArgument", message });
+  });
+}
+
+test("parseServerFlags never repeats a value that may be a secret", () => {
+  assert.throws(
+    () => parseServerFlags({ header: ["nobody:Authorization=Bearer secret-value"] }),
+    (error: Error) => !error.message.includes("secret-value"),
+  );
+});

@@ -1,0 +1,226 @@
+/** The command as a person meets it: a real process, its output, its exit code, what it leaves behind. */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import {
+  descendants,
+  promptOf,
+  RecordingMcpServer,
+  ScriptedModel,
+  waitUntilGone,
+} from "../../src/testing/index.ts";
+
+const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+const timeout = 60_000;
+
+interface Finished {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+interface Command {
+  readonly child: ChildProcess;
+  readonly finished: Promise<Finished>;
+}
+
+function start(home: string, args: readonly string[], env: Record<string, string> = {}): Command {
+  const child = spawn(process.execPath, [main, ...args], {
+    cwd: home,
+    env: {
+      PATH: process.env.PATH,
+      HOME: home,
+      TMPDIR: tmpdir(),
+      SWITCHYARD_HOME: join(home, "sw"),
+      NO_COLOR: "1",
+      ...env,
+    },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk));
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => (stderr += chunk));
+  const finished = new Promise<Finished>((resolve) =>
+    child.on("close", (code) => resolve({ code, stdout, stderr })),
+  );
+  return { child, finished };
+}
+
+async function inFolder(body: (home: string) => Promise<void>): Promise<void> {
+  const home = mkdtempSync(join(tmpdir(), "switchyard-cli-"));
+  try {
+    await body(home);
+  } finally {
+    rmSync(home, { recursive: true, force: true });
+  }
+}
+
+test(
+  "switchyard run: the answer on stdout, what happens on stderr, exit 0; --resume goes on",
+  { timeout },
+  () =>
+    inFolder(async (home) => {
+      await using model = await ScriptedModel.start();
+      await using desk = await RecordingMcpServer.start();
+      const whoami = promptOf({ call: { server: "desk", tool: "whoami" } }, { say: "the answer" });
+      const servers = [
+        "--server",
+        `desk=${desk.url}`,
+        "--header",
+        "desk:X-Identity=me",
+        "--header-env",
+        "desk:Authorization=AUTH",
+      ];
+      const common = ["--base-url", model.baseUrl, ...servers, "--server", "broken=false"];
+      const first = await start(home, ["run", whoami, ...common], { AUTH: "Bearer from-env" }).finished;
+      assert.equal(first.code, 0, first.stderr);
+      assert.equal(first.stdout, "the answer\n");
+      assert.match(first.stderr, /> desk\.whoami/);
+      assert.match(first.stderr, /ok desk\.whoami \d+ ms: .*Bearer from-env.*me/);
+      assert.match(
+        first.stderr,
+        /MCP server "broken" did not start and is missing in this turn: the process ended/,
+      );
+      const id = /go on with: switchyard run --resume (\S+)/.exec(first.stderr)?.[1] as string;
+      const second = await start(home, [
+        "run",
+        "and now?",
+        "--resume",
+        id,
+        "--base-url",
+        model.baseUrl,
+        "--json",
+      ]).finished;
+      assert.equal(second.code, 0, second.stderr);
+      const events = second.stdout
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line) as { type: string; thread_id?: string });
+      assert.equal(events[0]?.thread_id, id);
+      assert.equal(events.at(-1)?.type, "turn.completed");
+    }),
+);
+
+test("switchyard run uses OPENAI_API_KEY, and reads servers from a file", { timeout }, () =>
+  inFolder(async (home) => {
+    await using model = await ScriptedModel.start();
+    await using desk = await RecordingMcpServer.start();
+    const file = join(home, "servers.toml");
+    writeFileSync(
+      file,
+      `[mcp_servers.desk]\nurl = "${desk.url}"\nhttp_headers = { X-Identity = "from a file" }\n`,
+    );
+    const prompt = promptOf({ call: { server: "desk", tool: "whoami" } }, { say: "done" });
+    const args = ["run", prompt, "--servers", file, "--base-url", model.baseUrl];
+    const { code, stderr } = await start(home, args, { OPENAI_API_KEY: "sk-from-the-environment" }).finished;
+    assert.equal(code, 0, stderr);
+    assert.equal(desk.calls[0]?.headers["x-identity"], "from a file");
+    assert.equal(model.requests[0]?.request?.bearerToken, "sk-from-the-environment");
+  }),
+);
+
+test("switchyard run exits 1 when the turn fails, and says why", { timeout }, () =>
+  inFolder(async (home) => {
+    await using model = await ScriptedModel.start();
+    const failing = promptOf({ fail: { status: 400, body: { error: { message: "no such model" } } } });
+    const { code, stdout, stderr } = await start(home, ["run", failing, "--base-url", model.baseUrl])
+      .finished;
+    assert.equal(code, 1);
+    assert.equal(stdout, "");
+    assert.match(stderr, /failed: .*no such model/);
+    const unknown = await start(home, ["run", "hi", "--base-url", model.baseUrl, "--resume", "nope"])
+      .finished;
+    assert.equal(unknown.code, 1);
+    assert.match(unknown.stderr, /^switchyard: There is no thread nope/m);
+  }),
+);
+
+test("switchyard run without a key or a login says what to do and points at the demo", { timeout }, () =>
+  inFolder(async (home) => {
+    const { code, stderr } = await start(home, ["run", "hi"]).finished;
+    assert.equal(code, 1);
+    assert.match(stderr, /OPENAI_API_KEY/);
+    assert.match(stderr, /codex login/);
+    assert.match(stderr, /switchyard demo/);
+  }),
+);
+
+const usage: readonly (readonly [what: string, args: readonly string[], message: RegExp])[] = [
+  ["no prompt", ["run"], /missing required argument 'prompt'/],
+  ["an unknown command", ["bogus"], /unknown command 'bogus'/],
+  ["an unknown option", ["run", "hi", "--bogus"], /unknown option '--bogus'/],
+  [
+    "a header for an unknown server",
+    ["run", "hi", "--base-url", "http://127.0.0.1:9", "--header", "a:b=c"],
+    /no server "a"/,
+  ],
+  [
+    "a bad server name",
+    ["run", "hi", "--base-url", "http://127.0.0.1:9", "--server", "a b=true"],
+    /letters, digits/,
+  ],
+  [
+    "a bad directory",
+    ["run", "hi", "--base-url", "http://127.0.0.1:9", "-C", "/nowhere"],
+    /"\/nowhere" is not a directory/,
+  ],
+];
+for (const [what, args, message] of usage) {
+  test(`switchyard exits 2 for ${what}`, { timeout }, () =>
+    inFolder(async (home) => {
+      const { code, stdout, stderr } = await start(home, args).finished;
+      assert.equal(code, 2);
+      assert.equal(stdout, "");
+      assert.match(stderr, message);
+    }),
+  );
+}
+
+test("switchyard --help and --version exit 0", { timeout }, () =>
+  inFolder(async (home) => {
+    for (const args of [["--help"], ["run", "--help"], ["runner", "--help"], ["--version"]]) {
+      const { code, stdout } = await start(home, args).finished;
+      assert.equal(code, 0);
+      assert.notEqual(stdout, "");
+    }
+  }),
+);
+
+test("Ctrl-C interrupts the turn, cancels the call, leaves nothing behind and exits 130", { timeout }, () =>
+  inFolder(async (home) => {
+    await using model = await ScriptedModel.start();
+    await using desk = await RecordingMcpServer.start();
+    const prompt = promptOf({ call: { server: "desk", tool: "sleep", arguments: { ms: 60_000 } } });
+    const { child, finished } = start(home, [
+      "run",
+      prompt,
+      "--server",
+      `desk=${desk.url}`,
+      "--base-url",
+      model.baseUrl,
+    ]);
+    await desk.waitFor(() => desk.calls.length === 1);
+    const below = descendants(child.pid as number);
+    assert.ok(below.length > 0);
+    child.kill("SIGINT");
+    const { code, stderr } = await finished;
+    assert.equal(code, 130);
+    assert.match(stderr, /interrupted/);
+    assert.deepEqual(await waitUntilGone(below), []);
+    await desk.waitFor(() => desk.calls[0]?.outcome === "cancelled");
+  }),
+);
+
+test("switchyard demo: every claim is true", { timeout }, () =>
+  inFolder(async (home) => {
+    const { code, stdout, stderr } = await start(home, ["demo"]).finished;
+    assert.equal(code, 0, stdout + stderr);
+    assert.match(stdout, /processes left: 0/);
+    assert.match(stdout, /all of it is true \(9 threads/);
+  }),
+);
