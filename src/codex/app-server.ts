@@ -25,7 +25,7 @@ import { METHOD_NOT_FOUND, type RequestId, RpcError } from "../jsonrpc/index.ts"
 import { AppServerProcess } from "./app-server-process.ts";
 import type { CodexBinary } from "./binary.ts";
 import { CodexError } from "./errors.ts";
-import type { Notification } from "./protocol.ts";
+import type { Notification, WireItem } from "./protocol.ts";
 import { refuse } from "./questions.ts";
 
 export interface CodexAppServerOptions {
@@ -225,12 +225,10 @@ export class CodexAppServer implements AsyncDisposable {
         return;
       case "serverRequest/resolved":
         return this.#questions.get(notification.params.requestId)?.abort();
-      case "thread/started": {
-        const { id, parentThreadId } = notification.params.thread;
-        if (parentThreadId !== null)
-          this.#parents.set(id, this.#parents.get(parentThreadId) ?? parentThreadId);
+      case "item/started":
+      case "item/completed":
+        this.#learnChildren(notification.params.threadId, notification.params.item);
         break;
-      }
       default:
     }
     const threadId = threadIdOf(notification.params);
@@ -238,6 +236,18 @@ export class CodexAppServer implements AsyncDisposable {
     const sink = this.#sinks.get(threadId);
     if (sink !== undefined) return sink.onNotification(notification, weight);
     this.#keep(threadId, notification, weight);
+  }
+
+  /** Codex names a sub-agent's thread in the items of its parent, and nowhere else (0.169). */
+  #learnChildren(threadId: string, item: WireItem): void {
+    const children =
+      item.type === "collabAgentToolCall"
+        ? item.receiverThreadIds
+        : item.type === "subAgentActivity"
+          ? [item.agentThreadId]
+          : [];
+    const root = this.#parents.get(threadId) ?? threadId;
+    for (const child of children) if (child !== root) this.#parents.set(child, root);
   }
 
   #keep(threadId: string, notification: Notification, weight: number): void {

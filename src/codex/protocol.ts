@@ -169,6 +169,7 @@ export type WireItem =
       result: { content: JsonValue[]; structuredContent: JsonValue | null; _meta: JsonValue | null } | null;
       error: { message: string } | null;
     }
+  | { type: "subAgentActivity"; id: string; agentThreadId: string }
   | { type: "webSearch"; id: string; query: string; action: WebSearchAction | null }
   | {
       type: "collabAgentToolCall";
