@@ -34,7 +34,10 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   gateway: { mayImport: ["base", "config", "mcp", "tools"], packages: ["@modelcontextprotocol/*", "hono"] },
   agent: { mayImport: ["base", "tools"], packages: ["openai"] },
   codex: { mayImport: ["base", "jsonrpc", "config", "gateway"], packages: ["smol-toml"] },
-  runner: { mayImport: ["base", "config", "mcp", "tools", "gateway", "agent", "codex"], packages: [] },
+  runner: {
+    mayImport: ["base", "jsonrpc", "config", "mcp", "tools", "gateway", "agent", "codex"],
+    packages: [],
+  },
   cli: { mayImport: "any", packages: ["commander", "smol-toml", "string-argv"] },
   testing: { mayImport: ["base", "jsonrpc"], packages: ["@modelcontextprotocol/*"] },
   // src/index.ts, the package's main export.

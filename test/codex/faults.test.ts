@@ -409,7 +409,7 @@ test("disposing in the middle of everything settles every turn and returns", { t
       .run("hello")
       .then(
         () => "completed",
-        (error: { code?: string }) => error.code,
+        (error: unknown) => (error as { code?: string }).code,
       ),
   );
   await model.waitForRequests(4);

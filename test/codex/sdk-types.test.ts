@@ -7,9 +7,9 @@
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { suite, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import * as sdk from "@openai/codex-sdk";
 import * as ours from "../../src/index.ts";
 import type {
@@ -261,6 +261,5 @@ suite("the SDK's exports", () => {
 });
 
 function sdkTypes(): string {
-  const entry = import.meta.resolve("@openai/codex-sdk");
-  return join(dirname(createRequire(import.meta.url).resolve(new URL(entry).pathname)), "index.d.ts");
+  return join(dirname(fileURLToPath(import.meta.resolve("@openai/codex-sdk"))), "index.d.ts");
 }

@@ -48,7 +48,7 @@ export interface Side {
 }
 
 /** Retries of a stream that fails, on both sides. */
-export const STREAM_RETRIES = 2;
+const STREAM_RETRIES = 2;
 
 type Config = NonNullable<sdk.CodexOptions["config"]>;
 
