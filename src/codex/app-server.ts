@@ -220,8 +220,7 @@ export class CodexAppServer implements AsyncDisposable {
     switch (notification.method) {
       case "configWarning":
       case "deprecationNotice":
-        if (!this.#processWarnings.some((known) => same(known, notification)))
-          this.#processWarnings.push(notification);
+        this.#warn(notification);
         return;
       case "serverRequest/resolved":
         return this.#questions.get(notification.params.requestId)?.abort();
@@ -236,6 +235,14 @@ export class CodexAppServer implements AsyncDisposable {
     const sink = this.#sinks.get(threadId);
     if (sink !== undefined) return sink.onNotification(notification, weight);
     this.#keep(threadId, notification, weight);
+  }
+
+  #warn(warning: Extract<Notification, { method: "configWarning" | "deprecationNotice" }>): void {
+    const { summary } = warning.params;
+    this.#options.log("warn", summary);
+    // About the configuration of one thread, which is told by a `warning` of its own.
+    if (summary.includes("session-flags:")) return;
+    if (!this.#processWarnings.some((known) => same(known, warning))) this.#processWarnings.push(warning);
   }
 
   /** Codex names a sub-agent's thread in the items of its parent, and nowhere else (0.169). */

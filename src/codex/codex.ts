@@ -15,28 +15,35 @@ import { AbortError, CodexError } from "./errors.ts";
 import type { ThreadEvent, ThreadItem, Usage } from "./events.ts";
 import { prepareCodexHome, switchyardHome, userCodexHome } from "./home.ts";
 import { InheritedServers } from "./inherited-servers.ts";
-import type { CodexOptions, Input, ThreadOptions, TurnOptions } from "./options.ts";
+import type { CodexOptions, CyberAccessProgram, Input, ThreadOptions, TurnOptions } from "./options.ts";
 import { processEnvironment } from "./process-environment.ts";
 import type { TurnStartParams } from "./protocol.ts";
 import { buildInput, buildThreadSpec, checkOutputSchema } from "./thread-config.ts";
 import { type Origin, ThreadSession } from "./thread-session.ts";
 
 /** A completed turn. */
-export interface Turn {
+export type Turn = {
   items: ThreadItem[];
   /** The agent's last message. */
   finalResponse: string;
   /** Tokens of the thread so far, as in the SDK. */
   usage: Usage | null;
-}
+};
 export type RunResult = Turn;
 
-export interface StreamedTurn {
+export type StreamedTurn = {
   events: AsyncGenerator<ThreadEvent>;
-}
+};
 export type RunStreamedResult = StreamedTurn;
 
 const QUESTION_TIMEOUT_MS = 600_000;
+
+/** The SDK's names of the programs, to the wire's. */
+const CYBER_ACCESS = {
+  standard: "standard",
+  daybreak_blue: "daybreakBlue",
+  daybreak_red: "daybreakRed",
+} as const satisfies Record<CyberAccessProgram, TurnStartParams["cyberAccessProgram"]>;
 
 /** What the threads of one `Codex` share. */
 interface Engine {
@@ -232,7 +239,7 @@ export class Thread implements AsyncDisposable {
     };
     const turn: Omit<TurnStartParams, "threadId" | "input"> = {
       ...(outputSchema === undefined ? {} : { outputSchema }),
-      ...(cyberAccessProgram === undefined ? {} : { cyberAccessProgram }),
+      ...(cyberAccessProgram === undefined ? {} : { cyberAccessProgram: CYBER_ACCESS[cyberAccessProgram] }),
     };
     const request = {
       spec: buildThreadSpec(this.#engine.options, options, this.#engine.env),

@@ -21,7 +21,7 @@ export type ModelReasoningEffort =
 export type WebSearchMode = "disabled" | "cached" | "live";
 export type CyberAccessProgram = "standard" | "daybreak_blue" | "daybreak_red";
 
-export interface CodexOptions {
+export type CodexOptions = {
   /** Path of the Codex binary. @default see `findCodex` */
   codexPathOverride?: string;
   /** A Responses API endpoint, e.g. `https://example.com/v1`. It is spoken to over HTTP, without WebSocket. */
@@ -61,9 +61,9 @@ export interface CodexOptions {
   log?: Log;
   /** @default the system's clock */
   clock?: Clock;
-}
+};
 
-export interface ThreadOptions {
+export type ThreadOptions = {
   model?: string;
   threadSource?: string;
   /** @default "read-only" */
@@ -98,9 +98,9 @@ export interface ThreadOptions {
   baseUrl?: string;
   /** The key of this thread. @default that of `CodexOptions` */
   apiKey?: string;
-}
+};
 
-export interface TurnOptions {
+export type TurnOptions = {
   cyberAccessProgram?: CyberAccessProgram;
   /** JSON Schema of the answer. */
   outputSchema?: unknown;
@@ -111,7 +111,7 @@ export interface TurnOptions {
 
   /** The MCP servers from this turn on. @default those of the thread */
   mcpServers?: McpServers;
-}
+};
 
 export type UserInput = { type: "text"; text: string } | { type: "local_image"; path: string };
 export type Input = string | UserInput[];

@@ -61,7 +61,7 @@ export interface TurnStartParams {
   input: WireInput[];
   effort?: string;
   outputSchema?: JsonValue;
-  cyberAccessProgram?: "standard" | "daybreak_blue" | "daybreak_red";
+  cyberAccessProgram?: "standard" | "daybreakBlue" | "daybreakRed";
 }
 
 export interface ConfigReadResponse {

@@ -129,8 +129,12 @@ export function toQuestion(
       };
       return { question, reply: approval };
     }
-    case "mcpServer/elicitation/request":
-      return { question: elicitation(params as ServerRequests[typeof method]["params"]), reply: elicited };
+    case "mcpServer/elicitation/request": {
+      const p = params as ServerRequests[typeof method]["params"];
+      // Codex has a further mode, for the user's verification by its own applications: no host can answer that.
+      const known: readonly string[] = ["form", "openai/form", "openaiForm", "url"];
+      return known.includes(p.mode) ? { question: elicitation(p), reply: elicited } : undefined;
+    }
     case "item/tool/requestUserInput": {
       const p = params as ServerRequests[typeof method]["params"];
       const question: Question = {

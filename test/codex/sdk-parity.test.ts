@@ -407,7 +407,10 @@ const turns: readonly Scenario[] = [
   {
     name: "a cyber access program",
     script: [say("ok")],
-    play: (recorder) => recorder.run(recorder.side.startThread(), "go", { cyberAccessProgram: "standard" }),
+    play: async (recorder) => {
+      await recorder.run(recorder.side.startThread(), "go", { cyberAccessProgram: "standard" });
+      await recorder.run(recorder.side.startThread(), "go", { cyberAccessProgram: "daybreak_blue" });
+    },
   },
   {
     name: "texts and images, one of them missing",
@@ -557,6 +560,7 @@ const refusals: readonly Scenario[] = [
     name: "a setting that Codex does not know",
     options: () => ({ config: { no_such_setting: 1 } }),
     script: [say("ok")],
+    differs: [{ why: "A warning comes once", lacks: [/session-flags: `no_such_setting`/] }],
   },
 ];
 
