@@ -7,6 +7,7 @@
  */
 import { statSync } from "node:fs";
 import { join } from "node:path";
+import { abortable } from "../base/abort.ts";
 import type { AppServerProcess } from "./app-server-process.ts";
 import type { ResolvedServer } from "./mcp-servers.ts";
 import type { JsonObject, JsonValue } from "./protocol.ts";
@@ -15,7 +16,11 @@ import type { JsonObject, JsonValue } from "./protocol.ts";
 export class InheritedServers {
   readonly #files: Set<string>;
   #known:
-    | { readonly process: AppServerProcess; readonly stamp: string; readonly names: readonly string[] }
+    | {
+        readonly process: AppServerProcess;
+        readonly stamp: string;
+        readonly names: Promise<readonly string[]>;
+      }
     | undefined;
 
   constructor(codexHome: string) {
@@ -27,18 +32,28 @@ export class InheritedServers {
     );
   }
 
-  async names(process: AppServerProcess, signal: AbortSignal | undefined): Promise<readonly string[]> {
+  /** Many threads may ask at once; Codex is asked once. */
+  names(process: AppServerProcess, signal: AbortSignal | undefined): Promise<readonly string[]> {
     const stamp = this.#stamp();
-    if (this.#known?.process === process && this.#known.stamp === stamp) return this.#known.names;
-    const { layers } = await process.request("config/read", { includeLayers: true }, { signal });
+    if (this.#known?.process !== process || this.#known.stamp !== stamp) {
+      const known = { process, stamp, names: this.#read(process) };
+      this.#known = known;
+      known.names.catch(() => {
+        if (this.#known === known) this.#known = undefined;
+      });
+    }
+    return abortable(this.#known.names, signal);
+  }
+
+  async #read(process: AppServerProcess): Promise<readonly string[]> {
+    const { layers } = await process.request("config/read", { includeLayers: true });
     const names = new Set<string>();
     for (const { name, config } of layers ?? []) {
       if (name.file !== undefined) this.#files.add(name.file);
       const servers = isObject(config) ? config.mcp_servers : undefined;
       if (isObject(servers)) for (const server of Object.keys(servers)) names.add(server);
     }
-    this.#known = { process, stamp, names: [...names] };
-    return this.#known.names;
+    return [...names];
   }
 
   #stamp(): string {

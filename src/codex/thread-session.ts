@@ -99,6 +99,8 @@ interface ActiveRun {
   /** Settles when Codex says that the turn runs. The reply to `turn/start` may be lost; this is as good. */
   readonly turnStarted: PromiseWithResolvers<void>;
   phase: "loading" | "turn";
+  /** Whether `stop` was given a reason. */
+  stopped: boolean;
   /** Whether the reader was told the thread's id. */
   announced: boolean;
   turnId: string | undefined;
@@ -250,13 +252,17 @@ export class ThreadSession implements ThreadSink {
       completed: Promise.withResolvers(),
       turnStarted: Promise.withResolvers<void>(),
       phase: "loading",
+      stopped: false,
       announced: false,
       turnId: undefined,
       reconnect: undefined,
       stall: undefined,
     };
-    // It may be rejected while nobody waits for it yet, or after everything is over.
-    run.stop.promise.catch(() => {});
+    // A run that ends early holds the pipe for nobody: what ends it must be read, too.
+    run.stop.promise.catch(() => {
+      run.stopped = true;
+      run.stall?.clear();
+    });
     return run;
   }
 
@@ -387,6 +393,7 @@ export class ThreadSession implements ThreadSink {
     // A thread whose reply came too late belongs to nobody: it must not stay loaded with its servers.
     const onLateResult = (late: unknown): void => {
       const { thread } = late as ThreadOpened;
+      if (thread.id === this.threadId && this.#state.kind === "loaded") return;
       process.request("thread/unsubscribe", { threadId: thread.id }).catch(() => {});
     };
     const own = {
@@ -513,6 +520,7 @@ export class ThreadSession implements ThreadSink {
 
   /** The reader is behind: stop the pipe until it has caught up, but not for ever (T6). */
   #onReaderBehind(run: ActiveRun): void {
+    if (run.stopped) return;
     const state = this.#state;
     const resume = state.kind === "loaded" ? state.process.pause() : () => {};
     const limitMs = this.#options.readerStallMs;

@@ -430,3 +430,25 @@ test("an idle thread is unloaded with its servers, and comes back when it is use
   await thread.run(whoami);
   assert.equal(http.calls.length, 2);
 });
+
+test("closing does not wait for a reader that has stopped", { timeout }, async () => {
+  await using engine = await startEngine();
+  await using http = await RecordingMcpServer.start();
+  const big = { call: { server: "svc", tool: "big", arguments: { bytes: 900_000 } } };
+  const steps = Array.from({ length: 20 }, () => big);
+  const thread = engine.codex.startThread({
+    workingDirectory: engine.cwd,
+    mcpServers: { svc: { url: http.url } },
+  });
+  const { events } = await thread.runStreamed(promptOf(...steps));
+  await events.next();
+  // Five of them fill what is kept for a reader; the pipe stands still from then on.
+  await http.waitFor(() => http.calls.length >= 8);
+  await thread.close();
+  await assert.rejects(
+    async () => {
+      for await (const _ of events);
+    },
+    { code: "closed" },
+  );
+});
