@@ -14,7 +14,9 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefine
     const onAbort = (): void => reject(signal.reason);
     if (signal.aborted) onAbort();
     else signal.addEventListener("abort", onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+    // Before it settles, so that whoever waited finds nothing left behind.
+    const stop = (): void => signal.removeEventListener("abort", onAbort);
+    promise.finally(stop).then(resolve, reject);
   });
 }
 
@@ -26,6 +28,6 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefine
 export function within<T>(clock: Clock, timeoutMs: number, promise: Promise<T>): Promise<T | "timeout"> {
   return new Promise((resolve, reject) => {
     const timer = clock.schedule(timeoutMs, () => resolve("timeout"));
-    promise.then(resolve, reject).finally(() => timer.clear());
+    promise.finally(() => timer.clear()).then(resolve, reject);
   });
 }

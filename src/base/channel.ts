@@ -22,7 +22,8 @@ export interface ChannelOptions {
 
 export class Channel<T> implements AsyncIterableIterator<T, undefined, undefined> {
   readonly #options: ChannelOptions;
-  #items: { readonly item: T; readonly weight: number }[] = [];
+  /** Up to `#head` they were read, and are `undefined`: what was read must not be held. */
+  #items: ({ readonly item: T; readonly weight: number } | undefined)[] = [];
   #head = 0;
   #weight = 0;
   #full = false;
@@ -47,7 +48,7 @@ export class Channel<T> implements AsyncIterableIterator<T, undefined, undefined
     if (this.#finish !== undefined) return;
     this.#items.push({ item, weight });
     this.#weight += weight;
-    this.#reader?.resolve();
+    this.#wake();
     if (!this.#full && this.#weight >= this.#options.weightMax) {
       this.#full = true;
       this.#options.onFull?.();
@@ -69,7 +70,6 @@ export class Channel<T> implements AsyncIterableIterator<T, undefined, undefined
     while (this.length === 0 && this.#finish === undefined) {
       this.#reader ??= Promise.withResolvers<void>();
       await this.#reader.promise;
-      this.#reader = undefined;
     }
     const entry = this.#items[this.#head];
     if (entry === undefined) {
@@ -81,7 +81,7 @@ export class Channel<T> implements AsyncIterableIterator<T, undefined, undefined
       }
       return { done: true, value: undefined };
     }
-    this.#head++;
+    this.#items[this.#head++] = undefined;
     this.#weight -= entry.weight;
     if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head);
@@ -99,7 +99,7 @@ export class Channel<T> implements AsyncIterableIterator<T, undefined, undefined
     this.#items = [];
     this.#head = 0;
     this.#weight = 0;
-    this.#reader?.resolve();
+    this.#wake();
     if (this.#full) this.#makeRoom();
     return Promise.resolve({ done: true, value: undefined });
   }
@@ -111,8 +111,14 @@ export class Channel<T> implements AsyncIterableIterator<T, undefined, undefined
   #finishWith(finish: { readonly error?: unknown }): void {
     if (this.#finish !== undefined) return;
     this.#finish = finish;
-    this.#reader?.resolve();
+    this.#wake();
     if (this.#full) this.#makeRoom();
+  }
+
+  /** Whoever wakes looks again, and waits anew if another was faster. */
+  #wake(): void {
+    this.#reader?.resolve();
+    this.#reader = undefined;
   }
 
   #makeRoom(): void {

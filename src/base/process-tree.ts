@@ -18,6 +18,8 @@ export function createLeaseId(): string {
 
 /** Sends `signal` to the process group led by `pid`, or to the process alone where there are no groups. */
 export function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  // To the kernel, group 0 is our own and group 1 is every process there is.
+  if (!Number.isInteger(pid) || pid <= 1) throw new RangeError(`${pid} leads no group of ours`);
   try {
     process.kill(process.platform === "win32" ? pid : -pid, signal);
   } catch (error) {
@@ -45,21 +47,23 @@ export function findByLease(leaseId: string): number[] {
  * @returns the ids it killed
  */
 export function sweepLease(leaseId: string): number[] {
-  const killed = new Set<number>();
+  const seen = new Set<number>([process.pid]);
+  const killed: number[] = [];
   for (let round = 0; round < 8; round++) {
-    const found = findByLease(leaseId).filter((pid) => pid !== process.pid);
-    const fresh = found.filter((pid) => !killed.has(pid));
+    // One that was killed may still be on its way out. It starts nothing any more.
+    const fresh = findByLease(leaseId).filter((pid) => !seen.has(pid));
     if (fresh.length === 0) break;
     for (const pid of fresh) {
-      killed.add(pid);
+      seen.add(pid);
       try {
         process.kill(pid, "SIGKILL");
+        killed.push(pid);
       } catch {
         // Gone between the look and the kill.
       }
     }
   }
-  return [...killed];
+  return killed;
 }
 
 function listProcesses(): number[] {

@@ -9,31 +9,45 @@ export class Redactor {
   readonly #secrets = new Map<string, number>();
 
   /**
-   * Registers a secret. Values shorter than 6 characters are ignored: replacing them would shred
-   * ordinary text without protecting anything.
+   * Registers a secret, as it is and as it stands in JSON (a key of several lines has `\n` there). Values shorter
+   * than 6 characters are ignored: replacing them would shred ordinary text without protecting anything.
    *
    * @returns a function that takes it back; the value stays hidden while any owner is left
    */
   add(secret: string): () => void {
     if (secret.length < 6) return () => {};
-    this.#secrets.set(secret, (this.#secrets.get(secret) ?? 0) + 1);
+    const forms = new Set([secret, JSON.stringify(secret).slice(1, -1)]);
+    for (const form of forms) this.#secrets.set(form, (this.#secrets.get(form) ?? 0) + 1);
     let removed = false;
     return () => {
       if (removed) return;
       removed = true;
-      const owners = (this.#secrets.get(secret) ?? 1) - 1;
-      if (owners === 0) this.#secrets.delete(secret);
-      else this.#secrets.set(secret, owners);
+      for (const form of forms) {
+        const owners = (this.#secrets.get(form) ?? 1) - 1;
+        if (owners === 0) this.#secrets.delete(form);
+        else this.#secrets.set(form, owners);
+      }
     };
   }
 
-  /** Replaces every registered secret in `text` by `***`. */
+  /** Replaces every registered secret in `text` by `***`; secrets that overlap, by one. */
   redact(text: string): string {
-    let out = text;
-    // Longest first: a secret that contains another one must not leave its rest behind.
-    for (const secret of [...this.#secrets.keys()].sort((a, b) => b.length - a.length)) {
-      if (out.includes(secret)) out = out.replaceAll(secret, "***");
+    const hits: { readonly start: number; end: number }[] = [];
+    for (const secret of this.#secrets.keys()) {
+      let last: { readonly start: number; end: number } | undefined;
+      // From the next character on: a secret may overlap with itself.
+      for (let at = text.indexOf(secret); at !== -1; at = text.indexOf(secret, at + 1)) {
+        if (last !== undefined && at < last.end) last.end = at + secret.length;
+        else hits.push((last = { start: at, end: at + secret.length }));
+      }
     }
-    return out;
+    // All are found before one is replaced: what is left of two that overlap would match neither.
+    let out = "";
+    let done = 0;
+    for (const { start, end } of hits.sort((a, b) => a.start - b.start)) {
+      if (start >= done) out += `${text.slice(done, start)}***`;
+      done = Math.max(done, end);
+    }
+    return out + text.slice(done);
   }
 }

@@ -9,7 +9,8 @@ export class Tail {
   }
 
   push(chunk: string): void {
-    this.#text = (this.#text + chunk).slice(-this.#charsMax);
+    const text = this.#text + chunk;
+    this.#text = text.slice(Math.max(0, text.length - this.#charsMax));
   }
 
   /** What is kept, without blank space at its ends. */

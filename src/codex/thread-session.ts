@@ -31,7 +31,14 @@ import { AbortError, CodexError } from "./errors.ts";
 import { EventMapper, NO_USAGE, toUsage } from "./event-mapper.ts";
 import type { ThreadEvent, Usage } from "./events.ts";
 import { type InheritedServers, toWireServers, type WireServers } from "./inherited-servers.ts";
-import type { Notification, ThreadOpened, TurnStartParams, WireInput, WireItem } from "./protocol.ts";
+import type {
+  JsonObject,
+  Notification,
+  ThreadOpened,
+  TurnStartParams,
+  WireInput,
+  WireItem,
+} from "./protocol.ts";
 import {
   type Answer,
   describe,
@@ -387,7 +394,14 @@ export class ThreadSession implements ThreadSink {
   async #sendOpen(process: AppServerProcess, spec: ThreadSpec, wire: WireServers): Promise<ThreadOpened> {
     const origin = this.#origin;
     const { ephemeral, threadSource, ...common } = spec.start;
-    const params = { ...common, config: { ...common.config, mcp_servers: wire.config } };
+    // A command that leaves its process group is found by the tag, as an MCP server is: see `process-tree.ts`.
+    const environment = (common.config?.shell_environment_policy ?? {}) as JsonObject;
+    const set = { ...(environment.set as JsonObject | undefined), [LEASE_VARIABLE]: process.leaseId };
+    const shell_environment_policy = { ...environment, set };
+    const params = {
+      ...common,
+      config: { ...common.config, shell_environment_policy, mcp_servers: wire.config },
+    };
     const required = spec.servers.filter((server) => server.required && server.enabled);
     const timeoutMs = OPEN_TIMEOUT_MS + Math.max(0, ...required.map((server) => server.startupTimeoutMs));
     // A thread whose reply came too late belongs to nobody: it must not stay loaded with its servers.

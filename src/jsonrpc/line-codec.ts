@@ -2,8 +2,8 @@
  * Bytes in, lines out. No I/O, no timers.
  *
  * A line ends at `\n`; a `\r` before it is dropped, and so are empty lines. Text is UTF-8; a character may be
- * split over chunks. A line longer than `lineBytesMax` is reported once and skipped up to its end, so one
- * oversized line costs neither memory nor the lines after it.
+ * split over chunks, and a chunk may be reused by its owner once it was taken. A line longer than `lineBytesMax` is
+ * reported once and skipped up to its end, so one oversized line costs neither memory nor the lines after it.
  */
 
 export type Line =
@@ -11,12 +11,16 @@ export type Line =
   | { readonly kind: "too_long"; readonly head: string };
 
 const NEWLINE = 0x0a;
+const RETURN = 0x0d;
 /** How much of an oversized line is kept to name it by. */
 const HEAD_BYTES = 256;
+/** A longer buffer is not kept for the next line. */
+const KEPT_BYTES_MAX = 64 * 1024;
 
 export class LineDecoder {
   readonly #lineBytesMax: number;
-  #parts: Uint8Array[] = [];
+  /** The line so far, in its first `#bytes` bytes. It grows by doubling: chunks may be as small as a byte. */
+  #buffer = Buffer.alloc(0);
   #bytes = 0;
   /** Set while the rest of an oversized line is skipped. */
   #skipping = false;
@@ -48,25 +52,39 @@ export class LineDecoder {
 
   #take(part: Uint8Array, lines: Line[]): void {
     if (this.#skipping || part.length === 0) return;
-    // A chunk belongs to the stream that gave it; what outlives this call is copied by Buffer.concat below.
-    this.#parts.push(part);
-    this.#bytes += part.length;
-    if (this.#bytes <= this.#lineBytesMax) return;
-    const head = Buffer.concat(this.#parts).subarray(0, HEAD_BYTES).toString("utf8");
+    // One more than accepted: it may be the `\r` of the line's end.
+    const room = this.#lineBytesMax + 1 - this.#bytes;
+    this.#append(part.length <= room ? part : part.subarray(0, room));
+    const isTooLong =
+      part.length > room || (this.#bytes > this.#lineBytesMax && this.#buffer[this.#lineBytesMax] !== RETURN);
+    if (!isTooLong) return;
+    const head = this.#buffer.toString("utf8", 0, Math.min(HEAD_BYTES, this.#lineBytesMax));
     lines.push({ kind: "too_long", head });
     this.#skipping = true;
-    this.#parts = [];
-    this.#bytes = 0;
+    this.#clear();
+  }
+
+  #append(part: Uint8Array): void {
+    const bytes = this.#bytes + part.length;
+    if (bytes > this.#buffer.length) {
+      const size = Math.min(Math.max(bytes, this.#buffer.length * 2), this.#lineBytesMax + 1);
+      const grown = Buffer.allocUnsafeSlow(size);
+      this.#buffer.copy(grown, 0, 0, this.#bytes);
+      this.#buffer = grown;
+    }
+    this.#buffer.set(part, this.#bytes);
+    this.#bytes = bytes;
   }
 
   #finish(lines: Line[]): void {
-    if (this.#bytes > 0) {
-      let text = Buffer.concat(this.#parts, this.#bytes).toString("utf8");
-      if (text.endsWith("\r")) text = text.slice(0, -1);
-      if (text !== "") lines.push({ kind: "line", text });
-    }
+    const end = this.#buffer[this.#bytes - 1] === RETURN ? this.#bytes - 1 : this.#bytes;
+    if (end > 0) lines.push({ kind: "line", text: this.#buffer.toString("utf8", 0, end) });
     this.#skipping = false;
-    this.#parts = [];
+    this.#clear();
+  }
+
+  #clear(): void {
     this.#bytes = 0;
+    if (this.#buffer.length > KEPT_BYTES_MAX) this.#buffer = Buffer.alloc(0);
   }
 }

@@ -23,7 +23,7 @@ import { type Message, parseMessage, type RequestId } from "./message.ts";
 
 export interface PeerOptions {
   readonly clock: Clock;
-  /** Writes one line, without its newline. */
+  /** Writes one line, without its newline. What it throws fails the request it was called for. */
   readonly send: (line: string) => void;
   /** `lineChars` is the length of the line it came in. */
   readonly onNotification: (method: string, params: unknown, lineChars: number) => void;
@@ -100,15 +100,19 @@ export class Peer {
     const release = await this.#gate.acquire(
       options.signal === undefined ? gone : AbortSignal.any([options.signal, gone]),
     );
+    let id: number;
+    let line: string;
     try {
       gone.throwIfAborted();
       options.signal?.throwIfAborted();
+      id = this.#nextId++;
+      // What cannot be written as JSON must fail before there is anything to clean up.
+      line = JSON.stringify(params === undefined ? { id, method } : { id, method, params });
     } catch (error) {
       release();
       throw error;
     }
     return await new Promise((resolve, reject) => {
-      const id = this.#nextId++;
       const onAbort = (): void => {
         pending.abandoned = true;
         reject(options.signal?.reason);
@@ -127,7 +131,11 @@ export class Peer {
       };
       this.#pending.set(id, pending);
       options.signal?.addEventListener("abort", onAbort, { once: true });
-      this.#options.send(JSON.stringify(params === undefined ? { id, method } : { id, method, params }));
+      try {
+        this.#options.send(line);
+      } catch (error) {
+        this.#take(id)?.reject(error);
+      }
     });
   }
 
@@ -136,8 +144,10 @@ export class Peer {
     this.#options.send(JSON.stringify(params === undefined ? { method } : { method, params }));
   }
 
-  /** Takes one line of the other side. */
+  /** Takes one line of the other side. After `close` it is ignored. */
   receive(line: string): void {
+    // What was still in the pipe when the conversation was ended concerns nobody any more.
+    if (this.#closing.signal.aborted) return;
     const message = parseMessage(line);
     if (typeof message === "string") return this.#options.onStray?.(message, line);
     switch (message.kind) {
@@ -156,17 +166,22 @@ export class Peer {
     if (this.#closing.signal.aborted) return;
     const closed = new PeerError("closed", cause.message, { cause });
     this.#closing.abort(closed);
-    for (const [id, pending] of this.#pending) {
-      this.#pending.delete(id);
-      pending.timer.clear();
-      pending.release();
-      pending.reject(closed);
-    }
+    for (const id of this.#pending.keys()) this.#take(id)?.reject(closed);
     this.#late.clear();
   }
 
+  /** Takes a request out of the table, with all it holds. Whoever takes it settles it (P1). */
+  #take(id: RequestId): Pending | undefined {
+    const pending = this.#pending.get(id);
+    if (pending === undefined) return undefined;
+    this.#pending.delete(id);
+    pending.timer.clear();
+    pending.release();
+    return pending;
+  }
+
   #settle(message: Message & { kind: "result" | "error" }, line: string): void {
-    const pending = message.id === null ? undefined : this.#pending.get(message.id);
+    const pending = message.id === null ? undefined : this.#take(message.id);
     if (message.id === null || pending === undefined) {
       const late = message.id === null ? undefined : this.#late.get(message.id);
       if (late === undefined) return this.#options.onStray?.("answer to no request", line);
@@ -174,9 +189,6 @@ export class Peer {
       if (message.kind === "result") late(message.result);
       return;
     }
-    this.#pending.delete(message.id);
-    pending.timer.clear();
-    pending.release();
     if (message.kind === "error") pending.reject(new RpcError(message.error));
     else if (pending.abandoned) pending.onLateResult?.(message.result);
     else pending.resolve(message.result);
@@ -189,8 +201,7 @@ export class Peer {
       pending.timer = this.#options.clock.schedule(timeoutMs, () => this.#expire(id, timeoutMs));
       return;
     }
-    this.#pending.delete(id);
-    pending.release();
+    this.#take(id);
     if (pending.onLateResult !== undefined) {
       this.#late.set(id, pending.onLateResult);
       const [oldest] = this.#late.keys();
@@ -201,19 +212,38 @@ export class Peer {
 
   async #answer(request: Message & { kind: "request" }): Promise<void> {
     const { id, method, params } = request;
-    let reply: object;
+    let reply: string;
     try {
       const result = await this.#options.onRequest(method, params, id, this.#closing.signal);
-      reply = { id, result: result ?? {} };
+      reply = `{"id":${JSON.stringify(id)},"result":${toJson(result ?? {})}}`;
     } catch (error) {
-      const wire =
-        error instanceof RpcError ? error.toObject() : { code: INTERNAL_ERROR, message: text(error) };
-      reply = { id, error: wire };
+      reply = `{"id":${JSON.stringify(id)},"error":${errorJson(error)}}`;
     }
-    if (!this.#closing.signal.aborted) this.#options.send(JSON.stringify(reply));
+    if (this.#closing.signal.aborted) return;
+    try {
+      this.#options.send(reply);
+    } catch {
+      // Nobody waits here; the end of the connection is told through `close`.
+    }
   }
 }
 
-function text(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** @throws {TypeError} the value cannot be written as JSON */
+function toJson(value: unknown): string {
+  const json = JSON.stringify(value) as string | undefined;
+  if (json === undefined) throw new TypeError(`A ${typeof value} cannot be written as JSON`);
+  return json;
+}
+
+/** Never throws: an answer is owed, whatever a handler threw (P4). */
+function errorJson(error: unknown): string {
+  let message = "The handler failed";
+  try {
+    if (error instanceof RpcError) return toJson(error.toObject());
+    message = error instanceof Error ? error.message : String(error);
+  } catch {
+    // What cannot be written, or has no text, is told without its details.
+    if (error instanceof RpcError) message = error.message;
+  }
+  return toJson({ code: INTERNAL_ERROR, message });
 }

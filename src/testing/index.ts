@@ -22,5 +22,6 @@ export type { TestTool, ToolContext } from "./mcp-tools.ts";
 export { stdioServer } from "./stdio-server-config.ts";
 export type { StdioServerEntry, StdioServerOptions } from "./stdio-server-config.ts";
 export { descendants, isAlive, openHandles, processesWithEnv, waitUntilGone } from "./leaks.ts";
+export { ManualClock } from "./manual-clock.ts";
 export { pick, pickText } from "./pick.ts";
 export type { WaitOptions } from "./watch.ts";

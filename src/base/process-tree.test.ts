@@ -1,0 +1,137 @@
+/**
+ * Real processes. A child says a word on its stdout when it is ready, so nothing here waits for a duration; only
+ * the end of a process that is not our child has to be looked for (`waitUntilGone`).
+ */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { suite, test, type TestContext } from "node:test";
+import { isAlive, waitUntilGone } from "../testing/leaks.ts";
+import { createLeaseId, findByLease, LEASE_VARIABLE, signalGroup, sweepLease } from "./process-tree.ts";
+
+/** Ignores what can be ignored, and says its id. */
+const STUBBORN = `
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, () => {});
+  console.log(process.pid);
+  setInterval(() => {}, 1e6);
+`;
+
+/** Starts a program that says ids of processes, one a line, and reads as many. */
+async function start(
+  t: TestContext,
+  code: string,
+  lines: number,
+  env: Record<string, string> = {},
+): Promise<{ child: ChildProcess; pids: number[] }> {
+  const child = spawn(process.execPath, ["-e", code], {
+    detached: true,
+    stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, ...env },
+  });
+  const pids: number[] = [];
+  t.after(() => {
+    for (const pid of [child.pid as number, ...pids]) {
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch {
+        // Gone, as it should be.
+      }
+    }
+  });
+  const reader = createInterface({ input: child.stdout });
+  for await (const line of reader) {
+    pids.push(Number(line));
+    if (pids.length === lines) break;
+  }
+  assert.equal(pids.length, lines);
+  return { child, pids };
+}
+
+/** Starts STUBBORN below itself, in its own group or, with \`detached\`, in another. */
+const parentOf = (detached: boolean, linger: boolean): string => `
+  const child = require("node:child_process").spawn(process.execPath, ["-e", ${JSON.stringify(STUBBORN)}], {
+    detached: ${detached}, stdio: ["ignore", "inherit", "ignore"],
+  });
+  child.unref();
+  console.log(process.pid);
+  ${linger ? "setInterval(() => {}, 1e6);" : ""}
+`;
+
+const linuxOnly = { skip: process.platform !== "linux" };
+
+suite("signalGroup", { skip: process.platform === "win32" }, () => {
+  test("ends a process and what it started in its group", async (t) => {
+    const { child, pids } = await start(t, parentOf(false, true), 2);
+    const exited = once(child, "exit");
+    signalGroup(child.pid as number, "SIGKILL");
+    await exited;
+    assert.deepEqual(await waitUntilGone(pids), []);
+  });
+
+  test("takes a group that is gone for what the caller wanted", async (t) => {
+    const { child } = await start(t, "console.log(process.pid)", 1);
+    if (child.exitCode === null) await once(child, "exit");
+    signalGroup(child.pid as number, "SIGKILL");
+  });
+
+  test("refuses the ids that mean every process, or our own group", () => {
+    for (const pid of [1, 0, -1, 1.5, Number.NaN]) {
+      assert.throws(() => signalGroup(pid, "SIGWINCH"), RangeError, `${pid}`);
+    }
+  });
+});
+
+suite("sweepLease", linuxOnly, () => {
+  test("finds and kills a grandchild that left the group, lost its parent and ignores SIGTERM", async (t) => {
+    const lease = createLeaseId();
+    const { child, pids } = await start(t, parentOf(true, false), 2, { [LEASE_VARIABLE]: lease });
+    const grandchild = pids.find((pid) => pid !== child.pid) as number;
+    if (child.exitCode === null) await once(child, "exit");
+    process.kill(grandchild, "SIGTERM");
+    signalGroup(child.pid as number, "SIGKILL");
+    assert.deepEqual(findByLease(lease), [grandchild]);
+    assert.deepEqual(sweepLease(lease), [grandchild]);
+    assert.deepEqual(await waitUntilGone([grandchild]), []);
+    assert.deepEqual(sweepLease(lease), []);
+  });
+
+  test("ends a process that starts another one again and again", async (t) => {
+    const lease = createLeaseId();
+    // Every generation starts the next as soon as it runs, and stays.
+    const code = `
+      const { spawn } = require("node:child_process");
+      const left = Number(process.argv[1] ?? 4);
+      console.log(process.pid);
+      if (left > 0) spawn(process.execPath, ["-e", process.env.CODE, String(left - 1)], { detached: true, stdio: "inherit" });
+      setInterval(() => {}, 1e6);
+    `;
+    const { child, pids } = await start(t, code, 2, { [LEASE_VARIABLE]: lease, CODE: code });
+    const exited = once(child, "exit");
+    // The third generation is being started just now, the fourth is not there yet.
+    const killed = sweepLease(lease);
+    await exited;
+    assert.ok(killed.includes(child.pid as number));
+    await waitUntilGone([...pids, ...killed]);
+    assert.deepEqual(findByLease(lease), []);
+  });
+
+  test("spares a process with another tag, or with none", async (t) => {
+    const lease = createLeaseId();
+    const other = await start(t, STUBBORN, 1, { [LEASE_VARIABLE]: createLeaseId() });
+    const near = await start(t, STUBBORN, 1, { [LEASE_VARIABLE]: `${lease}0`, OTHER: lease });
+    assert.deepEqual(sweepLease(lease), []);
+    for (const { child } of [other, near]) {
+      assert.equal(isAlive(child.pid as number), true);
+      const exited = once(child, "exit");
+      child.kill("SIGKILL");
+      await exited;
+    }
+  });
+});
+
+suite("createLeaseId", () => {
+  test("never gives the same tag twice", () => {
+    assert.equal(new Set(Array.from({ length: 100 }, createLeaseId)).size, 100);
+  });
+});
