@@ -102,10 +102,10 @@ test("rule 4: a lost reply to thread/start fails the turn in time, and the next 
   timeout,
 }, async () => {
   await using engine = await startEngine();
-  // Sixty times faster than life, so that the minute of patience passes in a second.
+  // Twenty times faster than life, so that the minute of patience passes in three seconds.
   const clock: Clock = {
-    now: () => systemClock.now() * 60,
-    schedule: (delayMs, fire, options) => systemClock.schedule(delayMs / 60, fire, options),
+    now: () => systemClock.now() * 20,
+    schedule: (delayMs, fire, options) => systemClock.schedule(delayMs / 20, fire, options),
   };
   const codex = engine.another({ codexPathOverride: lossyCodex(engine.cwd, "thread/start"), clock });
   const thread = codex.startThread({ workingDirectory: engine.cwd });
