@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { suite, test } from "node:test";
+import { sleep, systemClock } from "../../src/base/clock.ts";
 import type { Inbound } from "../../src/runner/index.ts";
 import {
   isAlive,
@@ -32,25 +33,29 @@ function assertOneEndEach(runner: RunnerProcess, ids: readonly string[]): void {
 }
 
 suite("a run gets one end", () => {
-  test("when it is cancelled, waiting or running; the MCP call is cancelled on the wire", TIMEOUT, async (t) => {
-    await using server = await RecordingMcpServer.start();
-    await using runner = await RunnerProcess.start({ args: ["--max-concurrent", "1"] });
-    const input = promptOf({ call: { server: "svc", tool: "sleep", arguments: { ms: 600_000 } } });
-    runner.run("running", { input, mcp_servers: { svc: { url: server.url } } });
-    runner.run("waiting", { input: "never asked" });
-    runner.run("after", { input: "next" });
-    await server.waitFor(({ calls }) => calls.length === 1, { signal: t.signal });
-    runner.send({ type: "cancel", id: "waiting" });
-    assert.equal((await runner.end("waiting", t.signal)).status, "cancelled");
-    runner.send({ type: "cancel", id: "running" }, { type: "cancel", id: "running" });
-    const end = await runner.end("running", t.signal);
-    assert.equal(end.status, "cancelled");
-    assert.ok(end.thread_id !== undefined);
-    await server.waitFor(({ calls }) => calls[0]?.outcome === "cancelled", { signal: t.signal });
-    assert.equal((await runner.end("after", t.signal)).final_response, "You said: next");
-    assertOneEndEach(runner, ["running", "waiting", "after"]);
-    assert.ok(!runner.model.requests.some(({ request }) => request?.prompt === "never asked"));
-  });
+  test(
+    "when it is cancelled, waiting or running; the MCP call is cancelled on the wire",
+    TIMEOUT,
+    async (t) => {
+      await using server = await RecordingMcpServer.start();
+      await using runner = await RunnerProcess.start({ args: ["--max-concurrent", "1"] });
+      const input = promptOf({ call: { server: "svc", tool: "sleep", arguments: { ms: 600_000 } } });
+      runner.run("running", { input, mcp_servers: { svc: { url: server.url } } });
+      runner.run("waiting", { input: "never asked" });
+      runner.run("after", { input: "next" });
+      await server.waitFor(({ calls }) => calls.length === 1, { signal: t.signal });
+      runner.send({ type: "cancel", id: "waiting" });
+      assert.equal((await runner.end("waiting", t.signal)).status, "cancelled");
+      runner.send({ type: "cancel", id: "running" }, { type: "cancel", id: "running" });
+      const end = await runner.end("running", t.signal);
+      assert.equal(end.status, "cancelled");
+      assert.ok(end.thread_id !== undefined);
+      await server.waitFor(({ calls }) => calls[0]?.outcome === "cancelled", { signal: t.signal });
+      assert.equal((await runner.end("after", t.signal)).final_response, "You said: next");
+      assertOneEndEach(runner, ["running", "waiting", "after"]);
+      assert.ok(!runner.model.requests.some(({ request }) => request?.prompt === "never asked"));
+    },
+  );
 
   test("when Codex is killed in the middle; the next run gets a new Codex", TIMEOUT, async (t) => {
     await using runner = await RunnerProcess.start();
@@ -70,44 +75,58 @@ suite("a run gets one end", () => {
     assertOneEndEach(runner, ["a", "b", "c"]);
   });
 
-  test("when stdin ends: what was accepted is finished first, then the exit code is 0", TIMEOUT, async (t) => {
-    await using runner = await RunnerProcess.start({ args: ["--max-concurrent", "2"] });
-    const ids = ["a", "b", "c", "d", "e"];
-    for (const id of ids) runner.run(id, { input: promptOf({ delayMs: 50 }, { say: id }) });
-    // Without a newline at its end.
-    runner.write(JSON.stringify({ type: "run", id: "last", params: { input: "bye" } } satisfies Inbound));
-    runner.child.stdin.end();
-    await runner.waitFor(() => runner.events("a").length > 0, t.signal);
-    runner.remember();
-    assert.equal(await runner.exited, 0);
-    assertOneEndEach(runner, [...ids, "last"]);
-    for (const id of ids) assert.equal(runner.ends(id)[0]?.final_response, id);
-    assert.deepEqual(await runner.left(), []);
-    assert.deepEqual(readdirSync(join(runner.home, "isolated")), ["threads"]);
-  });
+  test(
+    "when stdin ends: what was accepted is finished first, then the exit code is 0",
+    TIMEOUT,
+    async (t) => {
+      await using runner = await RunnerProcess.start({ args: ["--max-concurrent", "2"] });
+      const ids = ["a", "b", "c", "d", "e"];
+      for (const id of ids) runner.run(id, { input: promptOf({ delayMs: 50 }, { say: id }) });
+      // Without a newline at its end.
+      runner.write(JSON.stringify({ type: "run", id: "last", params: { input: "bye" } } satisfies Inbound));
+      runner.child.stdin.end();
+      await runner.waitFor(() => runner.events("a").length > 0, t.signal);
+      runner.remember();
+      assert.equal(await runner.exited, 0);
+      assertOneEndEach(runner, [...ids, "last"]);
+      for (const id of ids) assert.equal(runner.ends(id)[0]?.final_response, id);
+      assert.deepEqual(await runner.left(), []);
+      assert.deepEqual(readdirSync(join(runner.home, "isolated")), ["threads"]);
+    },
+  );
 
-  test("on SIGTERM, waiting or running, stubborn servers included; the exit code is 143", TIMEOUT, async (t) => {
-    await using runner = await RunnerProcess.start({ args: ["--max-concurrent", "4"] });
-    runner.run("shared", STUBBORN);
-    runner.run("isolated", { ...STUBBORN, isolation: "process", ephemeral: true });
-    runner.run("thinking", { input: HANG });
-    runner.run("command", { input: promptOf({ run: "sleep 600" }), sandbox: "danger-full-access" });
-    runner.run("waiting", { input: "never asked" });
-    for (const id of ["shared", "isolated", "command"]) {
-      await runner.waitFor(() => runner.events(id).some(({ event }) => event.type === "item.started"), t.signal);
-    }
-    await runner.model.waitForRequests(4, { signal: t.signal });
-    const below = runner.remember();
-    // Two Codex, two servers, a shell.
-    assert.ok(below.length >= 5, `${below.length} processes`);
-    runner.child.kill("SIGTERM");
-    assert.equal(await runner.exited, 143);
-    const ids = ["shared", "isolated", "thinking", "command", "waiting"];
-    assertOneEndEach(runner, ids);
-    for (const id of ids) assert.equal(runner.ends(id)[0]?.status, "cancelled", id);
-    assert.deepEqual(below.filter(isAlive), []);
-    assert.deepEqual(readdirSync(join(runner.home, "isolated")), ["threads"]);
-  });
+  test(
+    "on SIGTERM, waiting or running, stubborn servers included; the exit code is 143",
+    TIMEOUT,
+    async (t) => {
+      await using runner = await RunnerProcess.start({ args: ["--max-concurrent", "4"] });
+      runner.run("shared", STUBBORN);
+      runner.run("isolated", { ...STUBBORN, isolation: "process", ephemeral: true });
+      runner.run("thinking", { input: HANG });
+      runner.run("command", {
+        input: promptOf({ run: "setsid sleep 600 & sleep 600" }),
+        sandbox: "danger-full-access",
+      });
+      runner.run("waiting", { input: "never asked" });
+      for (const id of ["shared", "isolated", "command"]) {
+        await runner.waitFor(
+          () => runner.events(id).some(({ event }) => event.type === "item.started"),
+          t.signal,
+        );
+      }
+      await runner.model.waitForRequests(4, { signal: t.signal });
+      // Two Codex, two servers, a shell and its two commands; the item comes before the shell.
+      let below = runner.remember();
+      for (; below.length < 7; below = runner.remember()) await sleep(systemClock, 20, t.signal);
+      runner.child.kill("SIGTERM");
+      assert.equal(await runner.exited, 143);
+      const ids = ["shared", "isolated", "thinking", "command", "waiting"];
+      assertOneEndEach(runner, ids);
+      for (const id of ids) assert.equal(runner.ends(id)[0]?.status, "cancelled", id);
+      assert.deepEqual(below.filter(isAlive), []);
+      assert.deepEqual(readdirSync(join(runner.home, "isolated")), ["threads"]);
+    },
+  );
 });
 
 test("a runner that is killed leaves no process; the next one removes its homes", TIMEOUT, async (t) => {
@@ -120,14 +139,18 @@ test("a runner that is killed leaves no process; the next one removes its homes"
   runner.run("isolated", { ...own, isolation: "process", ephemeral: true });
   runner.run("kept", { ...own, isolation: "process" });
   for (const id of ["shared", "isolated", "kept"]) {
-    await runner.waitFor(() => runner.events(id).some(({ event }) => event.type === "item.started"), t.signal);
+    await runner.waitFor(
+      () => runner.events(id).some(({ event }) => event.type === "item.started"),
+      t.signal,
+    );
   }
   const below = runner.remember();
   assert.ok(below.length >= 6, `${below.length} processes`);
   runner.child.kill("SIGKILL");
   assert.equal(await runner.exited, null);
   assert.deepEqual(await waitUntilGone(below), []);
-  const homes = (): string[] => readdirSync(join(runner.home, "isolated")).filter((name) => name !== "threads");
+  const homes = (): string[] =>
+    readdirSync(join(runner.home, "isolated")).filter((name) => name !== "threads");
   assert.equal(homes().length, 3, "two homes and the socket of the dead");
 
   await using next = await RunnerProcess.start({ home: runner.home, model: runner.model });
@@ -214,4 +237,23 @@ test("a runner without a usable Codex says so as a fatal line, and exits with 1"
   const [fatal] = runner.diagnostics;
   assert.equal(fatal?.type, "fatal");
   assert.match(fatal?.message ?? "", /SWITCHYARD_CODEX_PATH/);
+});
+
+suite("the exit code is", () => {
+  test("0 when stdin ends before anything was asked; Codex is not even started", TIMEOUT, async () => {
+    await using runner = await RunnerProcess.start();
+    runner.child.stdin.end();
+    assert.equal(await runner.exited, 0);
+    assert.deepEqual([runner.messages, runner.diagnostics], [[], []]);
+    assert.ok(!existsSync(join(runner.home, "codex")));
+  });
+
+  test("130 after SIGINT", TIMEOUT, async (t) => {
+    await using runner = await RunnerProcess.start();
+    assert.equal((await runner.runToEnd("a", { input: "hello" }, t.signal)).status, "completed");
+    runner.remember();
+    runner.child.kill("SIGINT");
+    assert.equal(await runner.exited, 130);
+    assert.deepEqual(await runner.left(), []);
+  });
 });

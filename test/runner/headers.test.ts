@@ -29,49 +29,47 @@ function lowerCase(headers: Readonly<Record<string, string>>): Record<string, st
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
-test(
-  `headers of ${RUNS} runs at once arrive with every request of their own run, and nowhere else`,
-  { timeout: 60_000 },
-  async (t) => {
-    await using shared = await RecordingMcpServer.start({ stateless: true });
-    await using other = await RecordingMcpServer.start({ stateless: true });
-    await using runner = await RunnerProcess.start();
-    const input = promptOf(
-      { call: { server: "svc", tool: "whoami" } },
-      { call: { server: "svc", tool: "echo", arguments: { text: "again" } } },
-      { call: { server: "other", tool: "whoami" } },
-    );
-    for (let index = 0; index < RUNS; index++) {
-      runner.run(`run-${index}`, {
-        input,
-        mcp_servers: {
-          svc: { url: `${shared.origin}/mcp/${index}`, headers: headersOf(index) },
-          other: { url: other.url },
-        },
-      });
-    }
-    const ends = await Promise.all(
-      Array.from({ length: RUNS }, (_, index) => runner.end(`run-${index}`, t.signal)),
-    );
-    assert.deepEqual(new Set(ends.map((end) => end.status)), new Set(["completed"]));
+test(`headers of ${RUNS} runs at once arrive with every request of their own run, and nowhere else`, {
+  timeout: 60_000,
+}, async (t) => {
+  await using shared = await RecordingMcpServer.start({ stateless: true });
+  await using other = await RecordingMcpServer.start({ stateless: true });
+  await using runner = await RunnerProcess.start();
+  const input = promptOf(
+    { call: { server: "svc", tool: "whoami" } },
+    { call: { server: "svc", tool: "echo", arguments: { text: "again" } } },
+    { call: { server: "other", tool: "whoami" } },
+  );
+  for (let index = 0; index < RUNS; index++) {
+    runner.run(`run-${index}`, {
+      input,
+      mcp_servers: {
+        svc: { url: `${shared.origin}/mcp/${index}`, headers: headersOf(index) },
+        other: { url: other.url },
+      },
+    });
+  }
+  const ends = await Promise.all(
+    Array.from({ length: RUNS }, (_, index) => runner.end(`run-${index}`, t.signal)),
+  );
+  assert.deepEqual(new Set(ends.map((end) => end.status)), new Set(["completed"]));
 
-    for (let index = 0; index < RUNS; index++) {
-      const own = shared.requests.filter((request) => request.path === `/mcp/${index}`);
-      const wanted = lowerCase(headersOf(index));
-      for (const { headers, method, rpcMethod } of own) {
-        const got = Object.fromEntries(Object.keys(wanted).map((name) => [name, headers[name]]));
-        assert.deepEqual(got, wanted, `${method} ${rpcMethod} of run ${index}`);
-      }
-      const tools = own.flatMap((request) => request.tool ?? []);
-      assert.deepEqual(tools, ["whoami", "echo"]);
-      assert.ok(own.some((request) => request.rpcMethod === "initialize"));
-      assert.equal(runner.ends(`run-${index}`).length, 1);
+  for (let index = 0; index < RUNS; index++) {
+    const own = shared.requests.filter((request) => request.path === `/mcp/${index}`);
+    const wanted = lowerCase(headersOf(index));
+    for (const { headers, method, rpcMethod } of own) {
+      const got = Object.fromEntries(Object.keys(wanted).map((name) => [name, headers[name]]));
+      assert.deepEqual(got, wanted, `${method} ${rpcMethod} of run ${index}`);
     }
-    assert.equal(other.calls.length, RUNS);
-    const everything = JSON.stringify(other.requests.map((request) => request.rawHeaders));
-    assert.doesNotMatch(everything, /of-run-|run-\d+\.example/);
-    // Nor did the model, or anybody who reads what the runner says.
-    assert.doesNotMatch(JSON.stringify(runner.model.requests.map(({ headers }) => headers)), /of-run-/);
-    assert.doesNotMatch(JSON.stringify(runner.diagnostics), /of-run-/);
-  },
-);
+    const tools = own.flatMap((request) => request.tool ?? []);
+    assert.deepEqual(tools, ["whoami", "echo"]);
+    assert.ok(own.some((request) => request.rpcMethod === "initialize"));
+    assert.equal(runner.ends(`run-${index}`).length, 1);
+  }
+  assert.equal(other.calls.length, RUNS);
+  const everything = JSON.stringify(other.requests.map((request) => request.rawHeaders));
+  assert.doesNotMatch(everything, /of-run-|run-\d+\.example/);
+  // Nor did the model, or anybody who reads what the runner says.
+  assert.doesNotMatch(JSON.stringify(runner.model.requests.map(({ headers }) => headers)), /of-run-/);
+  assert.doesNotMatch(JSON.stringify(runner.diagnostics), /of-run-/);
+});

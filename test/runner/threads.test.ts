@@ -1,9 +1,9 @@
 /** Threads that go on, questions, environments, and processes of their own. */
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { suite, test } from "node:test";
-import { promptOf, RecordingMcpServer, stdioServer } from "../../src/testing/index.ts";
+import { promptOf, RecordingMcpServer, ScriptedModel, stdioServer } from "../../src/testing/index.ts";
 import type { RunnerProcess as Runner } from "./support/runner-process.ts";
 import { API_KEY, RunnerProcess } from "./support/runner-process.ts";
 
@@ -19,37 +19,46 @@ function commandOutput(runner: Runner, id: string): string {
 }
 
 suite("runs of one thread", () => {
-  test("go one after the other, in order, while others pass; each has its own servers", TIMEOUT, async (t) => {
-    await using server = await RecordingMcpServer.start();
-    await using runner = await RunnerProcess.start({ args: ["--max-concurrent", "2"] });
-    const first = await runner.runToEnd("first", { input: "hello" }, t.signal);
-    const resume = first.thread_id ?? "";
-    const call = (name: string, delayMs: number): string =>
-      promptOf(
-        { delayMs, call: { server: "svc", tool: "echo", arguments: { text: name } } },
-        { say: `I am ${name}` },
+  test(
+    "go one after the other, in order, while others pass; each has its own servers",
+    TIMEOUT,
+    async (t) => {
+      await using server = await RecordingMcpServer.start();
+      await using runner = await RunnerProcess.start({ args: ["--max-concurrent", "2"] });
+      const first = await runner.runToEnd("first", { input: "hello" }, t.signal);
+      const resume = first.thread_id ?? "";
+      const call = (name: string, delayMs: number): string =>
+        promptOf(
+          { delayMs, call: { server: "svc", tool: "echo", arguments: { text: name } } },
+          { say: `I am ${name}` },
+        );
+      const names = ["a", "b", "c"];
+      for (const name of names) {
+        const mcp_servers = { svc: { url: `${server.origin}/${name}` } };
+        runner.run(name, { input: call(name, name === "a" ? 300 : 0), resume, mcp_servers });
+      }
+      // Only one of the three may have a slot, so this one gets the other.
+      runner.run("passing", { input: "quick" });
+      await Promise.all([...names, "passing"].map((id) => runner.end(id, t.signal)));
+      const order = runner.messages.flatMap((each) => (each.type === "end" ? [each.id] : []));
+      assert.deepEqual(order, ["first", "passing", ...names]);
+      for (const name of names) {
+        const [end] = runner.ends(name);
+        assert.deepEqual(
+          [end?.status, end?.thread_id, end?.final_response],
+          ["completed", resume, `I am ${name}`],
+        );
+      }
+      assert.deepEqual(
+        server.calls.map(({ path, arguments: args }) => [path, args]),
+        names.map((name) => [`/${name}`, { text: name }]),
       );
-    const names = ["a", "b", "c"];
-    for (const name of names) {
-      const mcp_servers = { svc: { url: `${server.origin}/${name}` } };
-      runner.run(name, { input: call(name, name === "a" ? 300 : 0), resume, mcp_servers });
-    }
-    // Only one of the three may have a slot, so this one gets the other.
-    runner.run("passing", { input: "quick" });
-    await Promise.all([...names, "passing"].map((id) => runner.end(id, t.signal)));
-    const order = runner.messages.flatMap((each) => (each.type === "end" ? [each.id] : []));
-    assert.deepEqual(order, ["first", "passing", ...names]);
-    for (const name of names) {
-      const [end] = runner.ends(name);
-      assert.deepEqual([end?.status, end?.thread_id, end?.final_response], ["completed", resume, `I am ${name}`]);
-    }
-    assert.deepEqual(
-      server.calls.map(({ path, arguments: args }) => [path, args]),
-      names.map((name) => [`/${name}`, { text: name }]),
-    );
-    const events = runner.messages.flatMap((each) => (each.type === "event" ? [each.id] : []));
-    assert.ok(events.lastIndexOf("a") < events.indexOf("b") && events.lastIndexOf("b") < events.indexOf("c"));
-  });
+      const events = runner.messages.flatMap((each) => (each.type === "event" ? [each.id] : []));
+      assert.ok(
+        events.lastIndexOf("a") < events.indexOf("b") && events.lastIndexOf("b") < events.indexOf("c"),
+      );
+    },
+  );
 
   test("of a thread that does not exist fail by name", TIMEOUT, async (t) => {
     await using runner = await RunnerProcess.start();
@@ -188,19 +197,22 @@ suite('isolation "process"', () => {
   });
 });
 
-test("endpoint and key of a run go to that endpoint only, schema and images reach the model", TIMEOUT, async (t) => {
-  await using runner = await RunnerProcess.start();
-  await using other = await RunnerProcess.start();
-  const base_url = other.model.baseUrl;
-  mkdirSync(join(runner.cwd, "sub"));
-  runner.run("own", { input: "own key", base_url, api_key: "sk-key-of-the-run", ephemeral: true });
-  const output_schema = { type: "object", properties: {}, additionalProperties: false, required: [] };
-  runner.run("default", { input: [{ type: "text", text: "default key" }], output_schema, effort: "low" });
-  await Promise.all([runner.end("own", t.signal), runner.end("default", t.signal)]);
-  const seen = (of: Runner): (string | undefined)[] =>
-    of.model.requests.flatMap(({ request }) => (request ? [request.bearerToken] : []));
-  assert.deepEqual(seen(other), ["sk-key-of-the-run"]);
-  assert.deepEqual(seen(runner), [API_KEY]);
-  const body = runner.model.requests.find(({ request }) => request)?.request?.body;
-  assert.match(JSON.stringify(body), /"json_schema"/);
-});
+test(
+  "the key of a run goes to the endpoint of that run only, and its schema to the model",
+  TIMEOUT,
+  async (t) => {
+    await using runner = await RunnerProcess.start();
+    await using other = await ScriptedModel.start();
+    const base_url = other.baseUrl;
+    runner.run("own", { input: "own key", base_url, api_key: "sk-key-of-the-run", ephemeral: true });
+    const output_schema = { type: "object", properties: {}, additionalProperties: false, required: [] };
+    runner.run("default", { input: [{ type: "text", text: "default key" }], output_schema, effort: "low" });
+    await Promise.all([runner.end("own", t.signal), runner.end("default", t.signal)]);
+    const seen = (of: ScriptedModel): (string | undefined)[] =>
+      of.requests.flatMap(({ request }) => (request ? [request.bearerToken] : []));
+    assert.deepEqual(seen(other), ["sk-key-of-the-run"]);
+    assert.deepEqual(seen(runner.model), [API_KEY]);
+    const body = runner.model.requests.find(({ request }) => request)?.request?.body;
+    assert.match(JSON.stringify(body), /"json_schema"/);
+  },
+);

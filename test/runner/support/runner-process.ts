@@ -65,8 +65,12 @@ export class RunnerProcess implements AsyncDisposable {
     this.home = options.home ?? join(root, "home");
     this.cwd = join(root, "work");
     mkdirSync(this.cwd);
+    // Codex leaves a folder there when it puts a command into a sandbox.
+    const temporary = join(root, "tmp");
+    mkdirSync(temporary);
     const args = [MAIN, "runner", "--base-url", model.baseUrl, ...(options.args ?? [])];
-    const env = { ...process.env, OPENAI_API_KEY: API_KEY, SWITCHYARD_HOME: this.home, ...options.env };
+    const own = { OPENAI_API_KEY: API_KEY, SWITCHYARD_HOME: this.home, TMPDIR: temporary };
+    const env = { ...process.env, ...own, ...options.env };
     this.child = spawn(process.execPath, args, { cwd: this.cwd, env, stdio: ["pipe", "pipe", "pipe"] });
     this.child.stdin.on("error", () => {});
     readLines(this.child.stdout, (line) => {

@@ -1,0 +1,23 @@
+/** `npm run bench -- <name> [flags]`: see README.md. */
+import { benchSoak } from "./soak.ts";
+import { benchThreads } from "./threads.ts";
+
+const BENCHMARKS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
+  threads: benchThreads,
+  soak: benchSoak,
+};
+
+const [name = "", ...args] = process.argv.slice(2);
+const run = Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name] : undefined;
+if (run === undefined) {
+  const known = Object.keys(BENCHMARKS).join(", ");
+  process.stderr.write(
+    `There is no benchmark "${name}". Known: ${known}. bench/README.md says what they do.\n`,
+  );
+  process.exitCode = 2;
+} else if (process.platform !== "linux") {
+  process.stderr.write("The benchmarks read CPU and memory from /proc: they run on Linux only.\n");
+  process.exitCode = 2;
+} else {
+  await run(args);
+}

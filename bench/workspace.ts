@@ -1,0 +1,128 @@
+/**
+ * What every benchmark needs: a temporary folder, the model, the MCP servers, and processes that use a library.
+ *
+ * Invariants
+ *   W1. Disposal ends all processes, then removes the folder; Ctrl-C is a disposal.
+ *   W2. By default a library sees a plain environment: an empty home, no proxy, no certificate settings.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { rootCertificates } from "node:tls";
+import { findCodex } from "../src/index.ts";
+import { Child } from "./child.ts";
+import type { DriverQuestions } from "./driver.ts";
+import type { Variant } from "./hosts.ts";
+import type { McpQuestions } from "./servers/mcp.ts";
+import type { ModelQuestions } from "./servers/model.ts";
+
+/** So many root certificates are in the small file. */
+export const CA_CERTIFICATES = 3;
+
+/** What a library finds around it: `plain` (W2), or the environment of whoever runs the bench. */
+export type Environment = "plain" | "user";
+
+export type Driver = Child<DriverQuestions>;
+
+export class Workspace implements AsyncDisposable {
+  readonly #folder = mkdtempSync(join(tmpdir(), "switchyard-bench-"));
+  readonly #drivers = new Set<Driver>();
+  readonly model: Child<ModelQuestions> = new Child(join(import.meta.dirname, "servers", "model.ts"));
+  readonly mcp: Child<McpQuestions> = new Child(join(import.meta.dirname, "servers", "mcp.ts"));
+  readonly #codexPath: string = findCodex(undefined, {}).path;
+  readonly #environment: Environment;
+  #modelUrl = "";
+  #mcpOrigin = "";
+  #homes = 0;
+  #disposed: Promise<void> | undefined;
+
+  private constructor(environment: Environment) {
+    this.#environment = environment;
+  }
+
+  static async open(environment: Environment = "plain"): Promise<Workspace> {
+    const workspace = new Workspace(environment);
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      process.once(signal, () => {
+        void workspace[Symbol.asyncDispose]().finally(() => process.exit(130));
+      });
+    }
+    workspace.#modelUrl = (await workspace.model.ask("start", undefined)).baseUrl;
+    workspace.#mcpOrigin = (await workspace.mcp.ask("start", undefined)).origin;
+    for (const name of ["empty", "user-home", "tmp"]) mkdirSync(join(workspace.#folder, name));
+    writeFileSync(workspace.#caFile, rootCertificates.slice(0, CA_CERTIFICATES).join("\n"));
+    return workspace;
+  }
+
+  /** The version of the Codex that both sides run. */
+  get codexVersion(): string {
+    return execFileSync(this.#codexPath, ["--version"], { encoding: "utf8" }).trim();
+  }
+
+  /** In words, for a report. */
+  get environment(): string {
+    return this.#environment === "plain"
+      ? "an empty home directory and no other settings"
+      : "the home directory, login shell and settings of a developer";
+  }
+
+  get sdkVersion(): string {
+    // The package does not export its package.json.
+    const manifest = new URL("../package.json", import.meta.resolve("@openai/codex-sdk"));
+    return (JSON.parse(readFileSync(manifest, "utf8")) as { version: string }).version;
+  }
+
+  get #caFile(): string {
+    return join(this.#folder, "few-roots.pem");
+  }
+
+  /** Starts a process that uses one library, in a home of its own. Dispose it. */
+  async openDriver(variant: Variant): Promise<Driver> {
+    const home = join(this.#folder, `home-${this.#homes++}`);
+    mkdirSync(home);
+    const driver: Driver = new Child(join(import.meta.dirname, "driver.ts"), {
+      env: { ...this.#hostEnvironment(), SWITCHYARD_HOME: home },
+      cwd: join(this.#folder, "empty"),
+    });
+    this.#drivers.add(driver);
+    await driver.ask("open", {
+      variant,
+      modelUrl: this.#modelUrl,
+      mcpOrigin: this.#mcpOrigin,
+      codexPath: this.#codexPath,
+      home,
+      workingDirectory: join(this.#folder, "empty"),
+      caFile: this.#caFile,
+    });
+    return driver;
+  }
+
+  async closeDriver(driver: Driver): Promise<void> {
+    await driver[Symbol.asyncDispose]();
+    this.#drivers.delete(driver);
+  }
+
+  #hostEnvironment(): Record<string, string> {
+    if (this.#environment === "user") return { ...(process.env as Record<string, string>) };
+    return {
+      PATH: process.env.PATH ?? "",
+      HOME: join(this.#folder, "user-home"),
+      SHELL: "/bin/bash",
+      LANG: "C.UTF-8",
+      // Codex does part of its start-up only where its home is not in the folder for temporary files.
+      TMPDIR: join(this.#folder, "tmp"),
+    };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed ??= this.#dispose();
+    return this.#disposed;
+  }
+
+  async #dispose(): Promise<void> {
+    await Promise.all([...this.#drivers].map((driver) => driver[Symbol.asyncDispose]()));
+    await Promise.all([this.model[Symbol.asyncDispose](), this.mcp[Symbol.asyncDispose]()]);
+    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  }
+}

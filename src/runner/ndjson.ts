@@ -1,0 +1,156 @@
+/**
+ * The runner on three streams: lines in, lines out, diagnostics aside.
+ *
+ *   input ──lines──> parseLine ──> Runner.submit        a line that is not accepted: `error`, and on with the next
+ *   output <─lines── Runner's sink                      event, ask, end, error; nothing else
+ *   diagnostics <─lines── log                           diag, fatal
+ *
+ * It owns the streams' use, not the streams: it ends neither output nor diagnostics.
+ *
+ * Invariants
+ *   N1. A line that is not accepted costs its answer and nothing else.
+ *   N2. Input is not read while the waiting runs are at their bound, or while output is full and a line has to be
+ *       answered.
+ *   N3. What is kept for a full output is bounded: one message for each run, and what `Runner` R4 lets through.
+ *   N4. Every message is one line, whole and in order. Diagnostics may get lost when nobody reads them, never
+ *       anything on output.
+ *   N5. An output that is closed ends everything.
+ */
+import type { Readable, Writable } from "node:stream";
+import { within } from "../base/abort.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
+import type { Log } from "../base/log.ts";
+import { Redactor } from "../base/redact.ts";
+import type { CodexOptions } from "../codex/index.ts";
+import { LineDecoder } from "../jsonrpc/index.ts";
+import { DiagnosticWriter } from "./diagnostics.ts";
+import { LineWriter } from "./line-writer.ts";
+import { type DiagLevel, parseLine, type Rejection } from "./protocol.ts";
+import { Runner, type RunnerOptions } from "./runner.ts";
+
+/** Longest accepted line in bytes. */
+export const LINE_BYTES_MAX: number = 16 * 1024 * 1024;
+
+export interface ServeOptions extends Omit<RunnerOptions, "sink" | "redactor"> {
+  readonly input: Readable;
+  readonly output: Writable;
+  readonly diagnostics: Writable;
+  /** Cancels every run and stops. */
+  readonly signal?: AbortSignal;
+  /** Diagnostics below it are left out. @default "info" */
+  readonly diagLevel?: DiagLevel;
+}
+
+/** `drained`: input ended, every run came to its end. `stopped`: by the signal. `output_closed`: by the host. */
+export type ServeOutcome = "drained" | "stopped" | "output_closed";
+
+/** What a host that was told to stop gets to read its last messages. */
+const FLUSH_TIMEOUT_MS = 3_000;
+const NEWLINE = 0x0a;
+
+/** Serves until the input ends and every run is over, the signal aborts, or the output is closed. */
+export async function serveNdjson(options: ServeOptions): Promise<ServeOutcome> {
+  const { input, signal } = options;
+  const clock = options.codex?.clock ?? systemClock;
+  const redactor = new Redactor();
+  const output = new LineWriter(options.output);
+  const diagnostics = new DiagnosticWriter(options.diagnostics, options.diagLevel ?? "info", redactor);
+  const codex: CodexOptions = { ...options.codex, log: tee(diagnostics.log, options.codex?.log) };
+  const runner = new Runner({
+    ...options,
+    codex,
+    redactor,
+    sink: (message) => output.write(JSON.stringify(message)),
+  });
+  const aborted = whenAborted(signal).then(() => "stopped" as const);
+  const closed = output.closed.then(() => "output_closed" as const);
+  runner.start().catch((error: unknown) => {
+    diagnostics.log("warn", `Cannot look for what earlier runners left: ${String(error)}`);
+  });
+  const env = codex.env ?? process.env;
+  const reading = readInput({ input, runner, output, redactor, env, log: diagnostics.log });
+  const drained = reading.then(() => runner.drain()).then(() => "drained" as const);
+  const outcome = await Promise.race([drained, aborted, closed]);
+  await runner.stop();
+  if (outcome !== "drained") input.destroy();
+  await flush(output, outcome, clock);
+  return outcome;
+}
+
+interface Reading {
+  readonly input: Readable;
+  readonly runner: Runner;
+  readonly output: LineWriter;
+  readonly redactor: Redactor;
+  /** Where the references of MCP servers are looked up. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly log: Log;
+}
+
+/** Reads lines until the input ends; a line is dealt with when there is room for what may follow from it (N2). */
+async function readInput({ input, runner, output, redactor, env, log }: Reading): Promise<void> {
+  const decoder = new LineDecoder(LINE_BYTES_MAX);
+  let lineNumber = 1;
+  const answer = async (rejection: Rejection): Promise<void> => {
+    const { type, id, ...rest } = rejection;
+    const own = id === undefined ? {} : { id };
+    const message = redactor.redact(rest.message);
+    await output.write(JSON.stringify({ type, ...own, line: lineNumber, ...rest, message }));
+  };
+  const take = async (part: Uint8Array | undefined): Promise<void> => {
+    for (const line of part === undefined ? decoder.end() : decoder.push(part)) {
+      if (line.kind === "too_long") {
+        const limit = `${LINE_BYTES_MAX / 1024 / 1024} MB`;
+        await answer({
+          type: "error",
+          code: "line_too_long",
+          message: `The line is longer than ${limit} and was skipped`,
+        });
+        continue;
+      }
+      const parsed = parseLine(line.text, { env });
+      const rejection =
+        parsed.type === "error" ? parsed : runner.submit(parsed, Buffer.byteLength(line.text));
+      if (rejection !== undefined) await answer(rejection);
+      await runner.whenRoom();
+    }
+  };
+  try {
+    for await (const chunk of input as AsyncIterable<Uint8Array | string>) {
+      const bytes = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
+      // Line by line, so that a rejection can say which line it is about, empty ones counted.
+      for (let start = 0; start < bytes.length; ) {
+        const newline = bytes.indexOf(NEWLINE, start);
+        const end = newline === -1 ? bytes.length : newline + 1;
+        await take(bytes.subarray(start, end));
+        if (newline !== -1) lineNumber++;
+        start = end;
+      }
+    }
+    await take(undefined);
+  } catch (error) {
+    // An input that breaks is over. When we stop, it is we who broke it.
+    log("warn", `Cannot read the input any further: ${String(error)}`);
+  }
+}
+
+/** After a drain the host may take its time; a stop is bounded. */
+async function flush(output: LineWriter, outcome: ServeOutcome, clock: Clock): Promise<void> {
+  if (outcome === "drained") await output.flushed();
+  else await within(clock, FLUSH_TIMEOUT_MS, output.flushed());
+}
+
+function whenAborted(signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted === true) resolve();
+    else signal?.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+function tee(first: Log, second: Log | undefined): Log {
+  if (second === undefined) return first;
+  return (level, message, about) => {
+    first(level, message, about);
+    second(level, message, about);
+  };
+}

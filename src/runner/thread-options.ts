@@ -1,0 +1,95 @@
+/** From the fields of a run to what the engine takes, and from the engine's questions to the wire. */
+import { resolve } from "node:path";
+import type { CodexConfigObject, CodexOptions, Input, Question, ThreadOptions } from "../codex/index.ts";
+import type { RunParams, WireQuestion } from "./protocol.ts";
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/**
+ * What `inherit_env` leaves out: the keys of the model, and what Codex's own process has in a form of its own
+ * (its tools in front of PATH, the certificates of `--ca-file`).
+ */
+const NOT_INHERITED: ReadonlySet<string> = new Set([
+  "OPENAI_API_KEY",
+  "CODEX_API_KEY",
+  "PATH",
+  "SSL_CERT_FILE",
+  "SSL_CERT_DIR",
+]);
+
+/** @param hostEnv the environment of the runner, for runs that ask for it */
+export function toThreadOptions(params: RunParams, hostEnv: Env): ThreadOptions {
+  const env = params.inherit_env === true ? { ...inherited(hostEnv), ...params.env } : params.env;
+  const options: { [Key in keyof ThreadOptions]: ThreadOptions[Key] | undefined } = {
+    model: params.model,
+    sandboxMode: params.sandbox,
+    workingDirectory: params.cwd,
+    modelReasoningEffort: params.effort,
+    networkAccessEnabled: params.network_access_enabled,
+    webSearchEnabled: params.web_search_enabled,
+    approvalPolicy: params.approval_policy,
+    additionalDirectories: params.additional_directories && [...params.additional_directories],
+    mcpServers: params.mcp_servers,
+    questionTimeoutMs: params.question_timeout_ms,
+    ephemeral: params.ephemeral,
+    env: env && { ...env },
+    inheritEnv: params.inherit_env,
+    baseUrl: params.base_url,
+    apiKey: params.api_key,
+  };
+  return withoutUndefined(options);
+}
+
+/** Images are looked for where the run works, not where the runner was started. */
+export function toInput(params: RunParams): Input {
+  const { input, cwd } = params;
+  if (typeof input === "string" || cwd === undefined) return input;
+  return input.map((part) =>
+    part.type === "local_image" ? { ...part, path: resolve(cwd, part.path) } : part,
+  );
+}
+
+/** The options of the Codex of one run. */
+export function toIsolatedOptions(shared: CodexOptions, params: RunParams, home: string): CodexOptions {
+  const config = { ...shared.config, ...(params.config as CodexConfigObject | undefined) };
+  return { ...shared, config, home: { path: home } };
+}
+
+export function toWireQuestion(question: Question): WireQuestion {
+  const { kind, threadId: thread_id } = question;
+  switch (question.kind) {
+    case "command": {
+      const { itemId: item_id, command, cwd, reason } = question;
+      return { kind, thread_id, item_id, command, cwd, reason };
+    }
+    case "file_change": {
+      const { itemId: item_id, grantRoot: grant_root, reason } = question;
+      return { kind, thread_id, item_id, grant_root, reason };
+    }
+    case "mcp_tool_call": {
+      const { server, tool, message } = question;
+      return { kind, thread_id, server, tool, arguments: question.arguments, message };
+    }
+    case "elicitation": {
+      const { server, message, schema, url } = question;
+      return { kind, thread_id, server, message, schema, url };
+    }
+    case "user_input": {
+      const { itemId: item_id, questions } = question;
+      return { kind, thread_id, item_id, questions };
+    }
+  }
+}
+
+function inherited(env: Env): Record<string, string> {
+  const result: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env)) {
+    if (value !== undefined && !NOT_INHERITED.has(name)) result[name] = value;
+  }
+  return result;
+}
+
+function withoutUndefined<T extends object>(value: T): { [Key in keyof T]: Exclude<T[Key], undefined> } {
+  const entries = Object.entries(value).filter(([, inner]) => inner !== undefined);
+  return Object.fromEntries(entries) as { [Key in keyof T]: Exclude<T[Key], undefined> };
+}
