@@ -5,10 +5,18 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { suite, test, type TestContext } from "node:test";
 import { isAlive, waitUntilGone } from "../testing/leaks.ts";
-import { createLeaseId, findByLease, LEASE_VARIABLE, signalGroup, sweepLease } from "./process-tree.ts";
+import {
+  createLeaseId,
+  findByLease,
+  LEASE_VARIABLE,
+  signalGroup,
+  sweepLease,
+  sweepOrphans,
+} from "./process-tree.ts";
 
 /** Ignores what can be ignored, and says its id. */
 const STUBBORN = `
@@ -133,5 +141,34 @@ suite("sweepLease", linuxOnly, () => {
 suite("createLeaseId", () => {
   test("never gives the same tag twice", () => {
     assert.equal(new Set(Array.from({ length: 100 }, createLeaseId)).size, 100);
+  });
+});
+
+suite("sweepOrphans", linuxOnly, () => {
+  const sleeper = (env: Record<string, string>): number => {
+    const child = spawn("sleep", ["600"], { env: { PATH: process.env.PATH, ...env }, stdio: "ignore" });
+    return child.pid as number;
+  };
+
+  test("ends what a killed owner left, and nothing whose owner lives or cannot be seen", async () => {
+    const owner = spawn("sleep", ["600"], { stdio: "ignore" });
+    const stat = readFileSync(`/proc/${owner.pid}/stat`, "utf8");
+    const started = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+    const [ns] = (createLeaseId().split("@")[1] as string).split(":");
+    const orphan = sleeper({ [LEASE_VARIABLE]: `a@${ns}:${owner.pid}:${started}` });
+    const ours = sleeper({ [LEASE_VARIABLE]: createLeaseId() });
+    const foreign = sleeper({ [LEASE_VARIABLE]: `b@1:${owner.pid}:${started}` });
+    const untagged = sleeper({});
+    try {
+      assert.deepEqual(sweepOrphans(), [], "its owner lives");
+      owner.kill("SIGKILL");
+      await once(owner, "exit");
+      assert.deepEqual(sweepOrphans(), [orphan]);
+      assert.deepEqual(await waitUntilGone([orphan]), []);
+      assert.ok([ours, foreign, untagged].every(isAlive));
+    } finally {
+      for (const pid of [ours, foreign, untagged]) process.kill(pid, "SIGKILL");
+      owner.kill("SIGKILL");
+    }
   });
 });

@@ -4,16 +4,64 @@
  * A process started with `leaseEnv(id)` in its environment can be found again by that tag as long as its
  * descendants hand the environment on, even when they left the group or were adopted by init. Finding by tag
  * reads `/proc` and so works on Linux only; elsewhere the group is all there is.
+ *
+ * The tag names its owner, so that what a killed owner could not end is recognised by the next one.
  */
 import { randomUUID } from "node:crypto";
-import { readFileSync, readdirSync } from "node:fs";
+import { readFileSync, readdirSync, readlinkSync } from "node:fs";
 
 /** The environment variable that carries the tag. */
 export const LEASE_VARIABLE = "SWITCHYARD_LEASE";
 
-/** A fresh tag for one child and everything below it. */
+/** A fresh tag for one child and everything below it: `<uuid>@<owner>`. */
 export function createLeaseId(): string {
-  return randomUUID();
+  return `${randomUUID()}@${ownerTag(process.pid) ?? "unknown"}`;
+}
+
+/**
+ * Kills what carries the tag of an owner that has died without ending it, e.g. by SIGKILL.
+ *
+ * An owner is known by its process id, its start time and its process namespace; a tag from another namespace, whose
+ * owner cannot be seen from here, is left alone.
+ *
+ * @returns the ids it killed
+ */
+export function sweepOrphans(): number[] {
+  const here = namespace();
+  if (here === undefined) return [];
+  const orphaned = new Set<string>();
+  for (const pid of listProcesses()) {
+    const entry = readEnvironment(pid).find((variable) => variable.startsWith(`${LEASE_VARIABLE}=`));
+    const leaseId = entry?.slice(LEASE_VARIABLE.length + 1);
+    const owner = leaseId?.split("@")[1];
+    const ownerPid = Number(owner?.split(":")[1]);
+    if (leaseId === undefined || owner?.startsWith(`${here}:`) !== true || !Number.isInteger(ownerPid))
+      continue;
+    if (ownerTag(ownerPid) !== owner) orphaned.add(leaseId);
+  }
+  return [...orphaned].flatMap((leaseId) => sweepLease(leaseId));
+}
+
+/** `<namespace>:<pid>:<start time>`; `undefined` where there is no such process, or no `/proc`. */
+function ownerTag(pid: number): string | undefined {
+  try {
+    // The name of the program is in parentheses and may hold anything; the start time is the 20th field after it.
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    // A zombie ends nothing any more.
+    return fields[0] === "Z" ? undefined : `${namespace()}:${pid}:${fields[19]}`;
+  } catch {
+    return undefined;
+  }
+}
+
+function namespace(): string | undefined {
+  try {
+    // `pid:[4026531836]`
+    return /\d+/.exec(readlinkSync("/proc/self/ns/pid"))?.[0];
+  } catch {
+    return undefined;
+  }
 }
 
 /** Sends `signal` to the process group led by `pid`, or to the process alone where there are no groups. */

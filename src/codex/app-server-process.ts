@@ -174,6 +174,10 @@ export class AppServerProcess {
     }
   }
 
+  get paused(): boolean {
+    return this.#pauses > 0;
+  }
+
   /** Stops reading until the returned function is called (A4). Counted: every holder must let go. */
   pause(): () => void {
     this.#pauses++;

@@ -20,6 +20,7 @@ import { abortable } from "../base/abort.ts";
 import { Backoff } from "../base/backoff.ts";
 import { type Clock, sleep, type Timer } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import { sweepOrphans } from "../base/process-tree.ts";
 import type { Redactor } from "../base/redact.ts";
 import { METHOD_NOT_FOUND, type RequestId, RpcError } from "../jsonrpc/index.ts";
 import { AppServerProcess } from "./app-server-process.ts";
@@ -161,6 +162,9 @@ export class CodexAppServer implements AsyncDisposable {
       const delayMs = notBefore - clock.now();
       if (delayMs > 0) await sleep(clock, delayMs, this.#closing.signal);
       this.#processWarnings = [];
+      const orphans = sweepOrphans();
+      if (orphans.length > 0)
+        log("warn", `Ended ${orphans.length} process(es) that a killed host had left behind`);
       const process = await AppServerProcess.start({
         binary: this.#options.findBinary(),
         codexHome: this.#options.prepareHome(),

@@ -104,7 +104,10 @@ export class Codex implements AsyncDisposable {
           idleUnloadMs: options.idleUnloadMs ?? 60_000,
           reconnectTimeoutMs: options.reconnectTimeoutMs ?? 120_000,
           readerStallMs: options.readerStallMs ?? 300_000,
-          onOpened: (threadId, opened) => this.#byThread.set(threadId, opened),
+          onOpened: (opened, threadId, before) => {
+            if (before !== null && before !== threadId) this.#byThread.delete(before);
+            this.#byThread.set(threadId, opened);
+          },
           onCold: forget,
         },
         origin,
@@ -136,12 +139,12 @@ export class Codex implements AsyncDisposable {
 
   /** A thread that goes on, by its id. Of what it was opened with before, nothing is kept: `options` say it all. */
   resumeThread(id: string, options: ThreadOptions = {}): Thread {
-    return new Thread(this.#engine, options, { kind: "existing", threadId: id });
+    return new Thread(this.#engine, options, { kind: "existing", threadId: id.toLowerCase() });
   }
 
   /** A new thread that begins with the history of another. Ours; the SDK has no such call. */
   forkThread(id: string, options: ThreadOptions = {}): Thread {
-    return new Thread(this.#engine, options, { kind: "fork", threadId: id });
+    return new Thread(this.#engine, options, { kind: "fork", threadId: id.toLowerCase() });
   }
 
   /** Process id of the app-server, while one runs. */

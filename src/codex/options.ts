@@ -88,6 +88,8 @@ export type ThreadOptions = {
   onQuestion?: QuestionHandler;
   /** Milliseconds `onQuestion` has for an answer; then the question is declined. @default 600 000 */
   questionTimeoutMs?: number;
+  /** Codex configuration of this thread, over that of `CodexOptions`. */
+  config?: CodexConfigObject;
   /** Keeps nothing on disk: cheaper, but the thread ends when it is closed or its process ends. @default false */
   ephemeral?: boolean;
   /** Variables the agent's commands see, besides a minimal set (PATH, HOME and the like). */

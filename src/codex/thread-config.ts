@@ -43,6 +43,7 @@ export function buildThreadSpec(
   const config: JsonObject = {};
   for (const [key, value] of Object.entries(codex.config ?? {})) assign(config, key, value);
   for (const override of codex.configOverrides ?? []) applyOverride(config, override);
+  for (const [key, value] of Object.entries(thread.config ?? {})) assign(config, key, value);
   // Code written for the SDK puts servers here; they are the thread's only if it names none itself.
   const fromConfig = config.mcp_servers;
   delete config.mcp_servers;

@@ -13,41 +13,25 @@
  *   T3. The model is not asked before every enabled server is ready or has failed. A failed one is an event.
  *   T4. A turn ends exactly once: `turn.completed`, `turn.failed`, or an error thrown to its reader.
  *   T5. Unloading is over when Codex says `thread/closed`; then the thread's MCP servers are gone.
- *   T6. A reader that falls behind stops the pipe, not the order: nothing is dropped. If it never comes back, its
- *       turn is interrupted and it is told so after everything that was kept.
+ *   T6. A thread is on disk once its first turn has started. Before that, opening it again means starting it again.
  */
 import { createHash } from "node:crypto";
-import { Channel } from "../base/channel.ts";
-import type { Clock, Timer } from "../base/clock.ts";
 import { within } from "../base/abort.ts";
-import { LEASE_VARIABLE } from "../base/process-tree.ts";
+import type { Clock, Timer } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import { LEASE_VARIABLE } from "../base/process-tree.ts";
 import type { Redactor } from "../base/redact.ts";
 import { Semaphore } from "../base/semaphore.ts";
-import { RpcError } from "../jsonrpc/index.ts";
+import { METHOD_NOT_FOUND, RpcError } from "../jsonrpc/index.ts";
+import { ActiveRun, isThrown, type RunRequest, type TurnEnd } from "./active-run.ts";
 import type { CodexAppServer, ThreadSink } from "./app-server.ts";
 import type { AppServerProcess } from "./app-server-process.ts";
 import { AbortError, CodexError } from "./errors.ts";
-import { EventMapper, NO_USAGE, toUsage } from "./event-mapper.ts";
+import { NO_USAGE, toUsage } from "./event-mapper.ts";
 import type { ThreadEvent, Usage } from "./events.ts";
 import { type InheritedServers, toWireServers, type WireServers } from "./inherited-servers.ts";
-import type {
-  JsonObject,
-  Notification,
-  ThreadOpened,
-  TurnStartParams,
-  WireInput,
-  WireItem,
-} from "./protocol.ts";
-import {
-  type Answer,
-  describe,
-  OPTION_FOR,
-  type Question,
-  type QuestionHandler,
-  refuse,
-  toQuestion,
-} from "./questions.ts";
+import type { JsonObject, Notification, ThreadOpened, WireItem } from "./protocol.ts";
+import { type Question, refuse, toQuestion } from "./questions.ts";
 import { plainReason, ServerStartups } from "./server-startups.ts";
 import type { ThreadSpec } from "./thread-config.ts";
 
@@ -60,8 +44,8 @@ export interface ThreadSessionOptions {
   readonly idleUnloadMs: number;
   readonly reconnectTimeoutMs: number;
   readonly readerStallMs: number;
-  /** Told once the thread has an id. */
-  readonly onOpened: (threadId: string, session: ThreadSession) => void;
+  /** Told when the thread has got an id, and which one it had before. */
+  readonly onOpened: (session: ThreadSession, threadId: string, before: string | null) => void;
   /** Told when the thread is not loaded and nobody waits for a turn: the session holds nothing worth keeping. */
   readonly onCold: (session: ThreadSession) => void;
 }
@@ -71,15 +55,6 @@ export type Origin =
   | { readonly kind: "new" }
   | { readonly kind: "existing"; readonly threadId: string }
   | { readonly kind: "fork"; readonly threadId: string };
-
-export interface RunRequest {
-  readonly spec: ThreadSpec;
-  readonly input: WireInput[];
-  readonly turn: Omit<TurnStartParams, "threadId" | "input">;
-  readonly signal: AbortSignal | undefined;
-  readonly onQuestion: QuestionHandler | undefined;
-  readonly questionTimeoutMs: number;
-}
 
 type State =
   | { readonly kind: "cold" }
@@ -94,29 +69,6 @@ type State =
 
 type Loaded = Extract<State, { kind: "loaded" }>;
 
-/** The turn that runs, from its acceptance to its end. */
-interface ActiveRun {
-  readonly request: RunRequest;
-  readonly channel: Channel<ThreadEvent>;
-  readonly mapper: EventMapper;
-  /** Rejects with the reason to stop early; never resolves. */
-  readonly stop: PromiseWithResolvers<never>;
-  /** Settles when Codex says that the turn is over, with its status. */
-  readonly completed: PromiseWithResolvers<"completed" | "interrupted" | "failed">;
-  /** Settles when Codex says that the turn runs. The reply to `turn/start` may be lost; this is as good. */
-  readonly turnStarted: PromiseWithResolvers<void>;
-  phase: "loading" | "turn";
-  /** Whether `stop` was given a reason. */
-  stopped: boolean;
-  /** Whether the reader was told the thread's id. */
-  announced: boolean;
-  turnId: string | undefined;
-  reconnect: Timer | undefined;
-  stall: Timer | undefined;
-}
-
-/** Characters of events kept for a reader before the pipe is stopped. */
-const EVENTS_WEIGHT_MAX = 4 * 1024 * 1024;
 const OPEN_TIMEOUT_MS = 60_000;
 const INTERRUPT_TIMEOUT_MS = 5_000;
 const UNLOAD_TIMEOUT_MS = 10_000;
@@ -126,12 +78,15 @@ export class ThreadSession implements ThreadSink {
   readonly #turns = new Semaphore(1);
   readonly #closing = new AbortController();
   #origin: Origin;
+  #threadId: string | null;
   #state: State = { kind: "cold" };
   #active: ActiveRun | undefined;
   #usage: Usage = NO_USAGE;
   #idle: Timer | undefined;
   #closed: Promise<void> | undefined;
   #ephemeral = false;
+  /** Takes the secrets of the configuration that the thread has now out of the redactor again. */
+  #forgetSecrets: () => void = () => {};
   #lastExit: CodexError | undefined;
   /** Set when an ephemeral thread's process has ended: there is nothing to resume. */
   #lost: CodexError | undefined;
@@ -139,18 +94,19 @@ export class ThreadSession implements ThreadSink {
   constructor(options: ThreadSessionOptions, origin: Origin) {
     this.#options = options;
     this.#origin = origin;
+    this.#threadId = origin.kind === "existing" ? origin.threadId : null;
   }
 
   /** The thread's id, once it has one. */
   get threadId(): string | null {
-    return this.#origin.kind === "existing" ? this.#origin.threadId : null;
+    return this.#threadId;
   }
 
   /**
    * Runs one turn. Nothing happens before the first event is asked for; leaving the loop early interrupts the turn.
    *
    * @throws {AbortError} the signal aborted
-   * @throws {CodexError} no turn could be made of the request: see `isThrown` below
+   * @throws {CodexError} no turn could be made of the request: see `isThrown`
    */
   async *run(request: RunRequest): AsyncGenerator<ThreadEvent, void, undefined> {
     const signal =
@@ -166,24 +122,23 @@ export class ThreadSession implements ThreadSink {
     this.#idle?.clear();
     const run = this.#createRun(request);
     this.#active = run;
-    const onAbort = (): void => run.stop.reject(this.#abortReason(request));
+    const onAbort = (): void => run.stop(this.#abortReason(request));
     if (signal.aborted) onAbort();
     else signal.addEventListener("abort", onAbort, { once: true });
     const work = this.#drive(run).finally(() => {
       signal.removeEventListener("abort", onAbort);
-      run.reconnect?.clear();
+      run.dispose();
       this.#active = undefined;
       release();
-      this.#scheduleUnload();
+      this.#afterRun();
     });
     try {
-      yield* run.channel;
+      yield* run.events;
     } finally {
       // Reached early when the reader left the loop: then the turn has lost its purpose.
-      run.stop.reject(new CodexError("turn_interrupted", "The reader of the events left"));
-      run.stall?.clear();
-      await run.channel.return();
-      if (run.phase === "turn") await work;
+      run.stop(new CodexError("turn_interrupted", "The reader of the events left"));
+      await run.leave();
+      if (run.inTurn) await work;
     }
   }
 
@@ -200,23 +155,11 @@ export class ThreadSession implements ThreadSink {
     if (method === "mcpServer/startupStatus/updated") {
       return this.#state.kind === "loaded" ? this.#state.startups.update(params) : undefined;
     }
-    const run = this.#active;
-    if (run === undefined) return;
-    if (method === "turn/started") {
-      if (run.turnId === undefined && run.phase === "turn") run.turnId = params.turn.id;
-      if (run.turnId === params.turn.id) run.turnStarted.resolve();
+    if (method === "turn/started" && this.#threadId !== null) {
+      this.#origin = { kind: "existing", threadId: this.#threadId };
     }
-    if (
-      run.turnId !== undefined &&
-      turnIdOf(notification) !== undefined &&
-      turnIdOf(notification) !== run.turnId
-    )
-      return;
-    this.#watchConnection(run, notification);
-    if (method === "item/completed") this.#watchServer(notification.params.item);
-    for (const event of run.mapper.map(notification)) run.channel.push(event, weight);
-    if (method === "turn/completed" && params.turn.status !== "inProgress")
-      run.completed.resolve(params.turn.status);
+    if (method === "item/completed") this.#watchServer(params.item);
+    this.#active?.take(notification, weight);
   }
 
   async onRequest(method: string, params: unknown, signal: AbortSignal): Promise<unknown> {
@@ -225,10 +168,9 @@ export class ThreadSession implements ThreadSink {
     if (asked === undefined || run === undefined) {
       const refusal = refuse(method);
       if (refusal !== undefined) return refusal;
-      throw new RpcError({ code: -32601, message: `Switchyard does not answer "${method}"` });
+      throw new RpcError({ code: METHOD_NOT_FOUND, message: `Switchyard does not answer "${method}"` });
     }
-    const question = this.#named(asked.question);
-    return asked.reply(await this.#ask(run, question, signal));
+    return asked.reply(await run.ask(this.#named(asked.question), signal));
   }
 
   onProcessExit(error: CodexError): void {
@@ -240,64 +182,46 @@ export class ThreadSession implements ThreadSink {
       this.#lost = new CodexError("thread_not_found", message, { cause: error });
     }
     // A run that has asked nothing of the model yet tries once more: see `#ready`.
-    if (this.#active?.phase === "turn") this.#active.stop.reject(error);
+    if (this.#active?.inTurn === true) this.#active.stop(error);
   }
 
   // ---- the life of a run -------------------------------------------------------------------------------------
 
   #createRun(request: RunRequest): ActiveRun {
-    const channel: Channel<ThreadEvent> = new Channel({
-      weightMax: EVENTS_WEIGHT_MAX,
-      onFull: () => this.#onReaderBehind(run),
-      onRoom: () => run.stall?.clear(),
-    });
-    const run: ActiveRun = {
+    const { clock, redactor, reconnectTimeoutMs, readerStallMs } = this.#options;
+    return new ActiveRun({
       request,
-      channel,
-      mapper: new EventMapper({ usage: this.#usage, serverName: (name) => this.#hostName(name) }),
-      stop: Promise.withResolvers<never>(),
-      completed: Promise.withResolvers(),
-      turnStarted: Promise.withResolvers<void>(),
-      phase: "loading",
-      stopped: false,
-      announced: false,
-      turnId: undefined,
-      reconnect: undefined,
-      stall: undefined,
-    };
-    // A run that ends early holds the pipe for nobody: what ends it must be read, too.
-    run.stop.promise.catch(() => {
-      run.stopped = true;
-      run.stall?.clear();
+      clock,
+      redactor,
+      reconnectTimeoutMs,
+      readerStallMs,
+      usage: this.#usage,
+      serverName: (name) => this.#hostName(name),
+      source: () => (this.#state.kind === "loaded" ? this.#state.process : undefined),
     });
-    return run;
   }
 
-  /** Never rejects: how the run ends is said through its channel. */
+  /** Never rejects: how the run ends is said to its reader. */
   async #drive(run: ActiveRun): Promise<void> {
-    // Secrets of this run stay hidden in everything we say while it runs.
-    const forget = run.request.spec.secrets.map((secret) => this.#options.redactor.add(secret));
+    this.#hideSecrets(run.request.spec);
     try {
       const loaded = await this.#ready(run);
-      const status = await this.#turn(run, loaded);
-      if (status === "interrupted") throw new CodexError("turn_interrupted", "The turn was interrupted");
-      run.channel.end();
+      const end = await this.#turn(run, loaded);
+      if (end === "interrupted") throw new CodexError("turn_interrupted", "The turn was interrupted");
+      run.end();
     } catch (error) {
-      this.#endWith(run, error);
-    } finally {
-      for (const take of forget) take();
+      run.fail(error);
     }
   }
 
-  #endWith(run: ActiveRun, error: unknown): void {
-    if (isThrown(error)) return run.channel.fail(error);
-    const message = error instanceof Error ? error.message : String(error);
-    const code = error instanceof CodexError ? error.code : "request_failed";
-    run.channel.push({
-      type: "turn.failed",
-      error: { message: this.#options.redactor.redact(message), code },
-    });
-    run.channel.end();
+  /** The secrets of a configuration stay hidden in everything we say as long as the thread has it. */
+  #hideSecrets(spec: ThreadSpec): void {
+    const before = this.#forgetSecrets;
+    const take = spec.secrets.map((secret) => this.#options.redactor.add(secret));
+    this.#forgetSecrets = () => {
+      for (const forget of take) forget();
+    };
+    before();
   }
 
   /**
@@ -322,10 +246,10 @@ export class ThreadSession implements ThreadSink {
   async #load(run: ActiveRun): Promise<Loaded> {
     const opening = this.#open(run);
     try {
-      return await Promise.race([opening, run.stop.promise]);
+      return await Promise.race([opening, run.stopped]);
     } catch (error) {
       // The reader is told at once; but the next turn waits until the open that is on its way has ended.
-      if (isThrown(error)) run.channel.fail(error);
+      if (isThrown(error)) run.fail(error);
       await opening.catch(() => {});
       throw error;
     }
@@ -345,7 +269,7 @@ export class ThreadSession implements ThreadSink {
       const asBefore = state.process === process && state.key === key;
       // A server that failed stays failed as long as the thread is loaded; opening it anew tries again.
       if (asBefore && (state.startups.failures.length === 0 || ephemeral === true)) {
-        this.#announce(run, this.threadId as string);
+        run.announce(this.#threadId as string);
         return state;
       }
       if (ephemeral === true) {
@@ -372,23 +296,12 @@ export class ThreadSession implements ThreadSink {
     };
     this.#state = loaded;
     this.#ephemeral = ephemeral === true;
-    this.#origin = { kind: "existing", threadId: opened.thread.id };
-    this.#options.onOpened(opened.thread.id, this);
-    if (this.#announce(run, opened.thread.id)) {
-      for (const warning of server.processWarnings) {
-        for (const event of run.mapper.map(warning)) run.channel.push(event);
-      }
-    }
-    server.claim(opened.thread.id, this);
+    const { id } = opened.thread;
+    this.#options.onOpened(this, id, this.#threadId);
+    this.#threadId = id;
+    if (run.announce(id)) for (const warning of server.processWarnings) run.take(warning);
+    server.claim(id, this);
     return loaded;
-  }
-
-  /** @returns whether this is the first time in this run */
-  #announce(run: ActiveRun, threadId: string): boolean {
-    if (run.announced) return false;
-    run.announced = true;
-    run.channel.push({ type: "thread.started", thread_id: threadId });
-    return true;
   }
 
   async #sendOpen(process: AppServerProcess, spec: ThreadSpec, wire: WireServers): Promise<ThreadOpened> {
@@ -446,11 +359,11 @@ export class ThreadSession implements ThreadSink {
       throw this.#lastExit ?? new CodexError("process_exited", "Codex closed the thread");
     });
     gone.catch(() => {});
-    const failures = await Promise.race([settled, run.stop.promise, gone]);
+    const failures = await Promise.race([settled, run.stopped, gone]);
     for (const { server, reason: raw } of failures) {
       const reason = this.#options.redactor.redact(raw);
       const message = `MCP server "${server}" did not start and is missing in this turn: ${reason}`;
-      run.channel.push(run.mapper.errorItem({ message, code: "mcp_server_failed", server, reason }));
+      run.tell({ message, code: "mcp_server_failed", server, reason });
     }
   }
 
@@ -465,26 +378,22 @@ export class ThreadSession implements ThreadSink {
       loaded.startups.probed(name, runtimeStatus, toolsError);
   }
 
-  async #turn(run: ActiveRun, loaded: Loaded): Promise<"completed" | "interrupted" | "failed"> {
-    run.phase = "turn";
-    const threadId = this.threadId as string;
+  async #turn(run: ActiveRun, loaded: Loaded): Promise<TurnEnd> {
+    run.beginTurn();
+    const threadId = this.#threadId as string;
     const { input, turn } = run.request;
-    const reply = loaded.process.request("turn/start", { ...turn, threadId, input });
-    const begun = reply.then(
-      ({ turn: started }) => {
-        run.turnId ??= started.id;
-      },
+    const begun = loaded.process.request("turn/start", { ...turn, threadId, input }).then(
+      (reply) => run.turnIsNamed(reply.turn.id),
       (error: unknown) => {
         // The reply was lost, but the turn runs: its events say so.
-        if (run.turnId !== undefined && error instanceof CodexError && error.code === "request_timeout")
-          return;
-        throw error;
+        const lost = error instanceof CodexError && error.code === "request_timeout";
+        if (!lost || run.turnId === undefined) throw error;
       },
     );
     begun.catch(() => {});
     try {
-      await Promise.race([begun, run.turnStarted.promise, run.completed.promise, run.stop.promise]);
-      return await Promise.race([run.completed.promise, run.stop.promise]);
+      await Promise.race([begun, run.turnStarted, run.turnEnded, run.stopped]);
+      return await Promise.race([run.turnEnded, run.stopped]);
     } catch (error) {
       if (loaded.process.alive && this.#state === loaded) await this.#interrupt(run, loaded, threadId);
       throw error;
@@ -504,25 +413,11 @@ export class ThreadSession implements ThreadSink {
       // Nothing to interrupt: the turn never began, or is over.
       if (error instanceof RpcError) return;
     }
-    const over = Promise.race([run.completed.promise, loaded.closed.promise]);
+    const over = Promise.race([run.turnEnded, loaded.closed.promise]);
     if ((await within(this.#options.clock, INTERRUPT_TIMEOUT_MS, over)) === "timeout") await this.#unload();
   }
 
   // ---- what happens meanwhile --------------------------------------------------------------------------------
-
-  /** Fails the turn when Codex tries in vain to reach the model for too long. */
-  #watchConnection(run: ActiveRun, { method, params }: Notification): void {
-    if (method !== "error" || !params.willRetry) {
-      run.reconnect?.clear();
-      run.reconnect = undefined;
-      return;
-    }
-    const limitMs = this.#options.reconnectTimeoutMs;
-    const message = `The model could not be reached for ${limitMs} ms: ${params.error.message}`;
-    run.reconnect ??= this.#options.clock.schedule(limitMs, () =>
-      run.stop.reject(new CodexError("model_unreachable", message)),
-    );
-  }
 
   /** Codex never restarts a stdio server that died; the next turn opens the thread anew. */
   #watchServer(item: WireItem): void {
@@ -530,68 +425,6 @@ export class ThreadSession implements ThreadSink {
     if (item.error?.message.includes("Transport closed") === true) {
       this.#state.startups.lost(item.server, "its connection was closed");
     }
-  }
-
-  /** The reader is behind: stop the pipe until it has caught up, but not for ever (T6). */
-  #onReaderBehind(run: ActiveRun): void {
-    if (run.stopped) return;
-    const state = this.#state;
-    const resume = state.kind === "loaded" ? state.process.pause() : () => {};
-    const limitMs = this.#options.readerStallMs;
-    const timer = this.#options.clock.schedule(limitMs, () => {
-      resume();
-      run.stop.reject(
-        new CodexError("reader_stalled", `Nobody read the events of the turn for ${limitMs} ms`),
-      );
-    });
-    run.stall = {
-      clear: () => {
-        timer.clear();
-        resume();
-      },
-    };
-  }
-
-  async #ask(run: ActiveRun, question: Question, signal: AbortSignal): Promise<Answer> {
-    const { onQuestion, questionTimeoutMs } = run.request;
-    if (onQuestion === undefined) return this.#decline(run, question, "nobody is there to answer");
-    const giveUp = new AbortController();
-    const timer = this.#options.clock.schedule(questionTimeoutMs, () => giveUp.abort());
-    const ended = new Promise<"gone" | "late">((resolve) => {
-      signal.addEventListener("abort", () => resolve("gone"), { once: true });
-      giveUp.signal.addEventListener("abort", () => resolve("late"), { once: true });
-    });
-    try {
-      const asked = Promise.resolve(
-        onQuestion(question, { signal: AbortSignal.any([signal, giveUp.signal]) }),
-      );
-      const answer = await Promise.race([asked, ended]);
-      // Moot: the answer goes nowhere, and there is nothing to tell.
-      if (answer === "gone") return { decision: "decline" };
-      if (answer === "late")
-        return this.#decline(run, question, `there was no answer within ${questionTimeoutMs} ms`);
-      return answer;
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      return this.#decline(run, question, `the handler failed: ${this.#options.redactor.redact(why)}`);
-    } finally {
-      timer.clear();
-    }
-  }
-
-  #decline(run: ActiveRun, question: Question, why: string): Answer {
-    const option = OPTION_FOR[question.kind];
-    const message = `Codex asked ${describe(question)}; declined, because ${why}. To allow it: ${option}`;
-    const server = "server" in question ? { server: question.server } : {};
-    const event = run.mapper.errorItem({
-      message,
-      code: "request_declined",
-      request: question.kind,
-      option,
-      ...server,
-    });
-    run.channel.push(event);
-    return { decision: "decline" };
   }
 
   #named(question: Question): Question {
@@ -604,17 +437,11 @@ export class ThreadSession implements ThreadSink {
 
   // ---- the end -------------------------------------------------------------------------------------------------
 
-  #scheduleUnload(): void {
+  #afterRun(): void {
+    if (this.#turns.waiting > 0 || this.#closed !== undefined) return;
+    if (this.#state.kind === "cold") return this.#rest();
     // An ephemeral thread cannot be resumed: it stays until it is closed.
-    if (this.#turns.waiting === 0 && this.#state.kind === "cold" && !this.#ephemeral)
-      this.#options.onCold(this);
-    if (
-      this.#ephemeral ||
-      this.#state.kind !== "loaded" ||
-      this.#turns.waiting > 0 ||
-      this.#closed !== undefined
-    )
-      return;
+    if (this.#ephemeral) return;
     const unload = (): void => void this.#unloadIfIdle();
     this.#idle = this.#options.clock.schedule(this.#options.idleUnloadMs, unload, { background: true });
   }
@@ -627,7 +454,14 @@ export class ThreadSession implements ThreadSink {
     } finally {
       release();
     }
-    if (this.#turns.held === 0 && this.#turns.waiting === 0) this.#options.onCold(this);
+    if (this.#turns.held === 0 && this.#turns.waiting === 0) this.#rest();
+  }
+
+  /** Nothing of the thread is loaded, and nobody waits: what is on disk is all there is to know. */
+  #rest(): void {
+    this.#forgetSecrets();
+    if (this.#threadId !== null) this.#options.server.release(this.#threadId);
+    if (this.#origin.kind === "existing" && this.#lost === undefined) this.#options.onCold(this);
   }
 
   async #close(): Promise<void> {
@@ -638,6 +472,7 @@ export class ThreadSession implements ThreadSink {
       await this.#unload();
     } finally {
       release();
+      this.#forgetSecrets();
     }
   }
 
@@ -676,25 +511,6 @@ export class ThreadSession implements ThreadSink {
   }
 }
 
-/**
- * Whether an error is thrown to the reader instead of becoming a `turn.failed`: the caller gave up, asked for
- * something that makes no sense, or there is no Codex to ask.
- */
-function isThrown(error: unknown): boolean {
-  if (error instanceof AbortError) return true;
-  if (!(error instanceof CodexError)) return false;
-  const thrown: readonly string[] = [
-    "codex_not_found",
-    "codex_unsupported",
-    "codex_start_failed",
-    "thread_not_found",
-    "thread_busy",
-    "invalid_options",
-    "closed",
-  ];
-  return thrown.includes(error.code);
-}
-
 /** What Codex says when a thread cannot be opened, in our words. The texts are those of Codex 0.169. */
 function openError(error: unknown, origin: Origin, wire: WireServers): unknown {
   if (!(error instanceof RpcError)) return error;
@@ -721,11 +537,6 @@ function openError(error: unknown, origin: Origin, wire: WireServers): unknown {
     return new CodexError("mcp_server_failed", `A required MCP server did not start: ${reason}`, options);
   }
   return new CodexError("request_failed", `Codex refused to open the thread${thread}: ${message}`, options);
-}
-
-function turnIdOf({ params }: Notification): string | undefined {
-  const { turnId, turn } = params as { turnId?: string | null; turn?: { id: string } };
-  return turn?.id ?? turnId ?? undefined;
 }
 
 /** Equal for equal configurations. A digest, so that no copy of a secret is kept for comparing. */

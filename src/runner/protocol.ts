@@ -59,7 +59,7 @@ export interface RunParams {
   readonly inherit_env?: boolean;
   /** The MCP servers of this run, by name, in Codex's field names. @default none */
   readonly mcp_servers?: McpServers;
-  /** More of Codex's configuration. For a process of its own only. */
+  /** More of Codex's configuration. */
   readonly config?: Readonly<Record<string, unknown>>;
   /** @default that of the runner */
   readonly base_url?: string;
@@ -462,9 +462,6 @@ const params: Check = (value, at, env) => {
       join(at, "ephemeral"),
       "does not go with resume: a thread is ephemeral from its start or not at all",
     );
-  }
-  if (value.config !== undefined && value.isolation !== "process") {
-    throw new Refused("invalid_value", join(at, "config"), 'needs isolation "process"');
   }
 };
 

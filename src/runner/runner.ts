@@ -454,7 +454,7 @@ export class Runner implements AsyncDisposable {
       throw new CodexError("closed", "The runner is stopping");
     }
     const log: Log = (level, message, about) => this.#log(level, message, { run: run.id, ...about });
-    const options = toIsolatedOptions({ ...this.#codexOptions, log }, run.params, home.path);
+    const options = toIsolatedOptions({ ...this.#codexOptions, log }, home.path);
     const engine = this.#createEngine(options);
     this.#isolated.add(engine);
     return {

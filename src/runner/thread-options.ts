@@ -29,6 +29,8 @@ export function toThreadOptions(params: RunParams, hostEnv: Env): ThreadOptions 
     webSearchEnabled: params.web_search_enabled,
     approvalPolicy: params.approval_policy,
     additionalDirectories: params.additional_directories && [...params.additional_directories],
+    // Checked to hold nothing but what TOML can say.
+    config: params.config as CodexConfigObject | undefined,
     mcpServers: params.mcp_servers,
     questionTimeoutMs: params.question_timeout_ms,
     ephemeral: params.ephemeral,
@@ -50,9 +52,8 @@ export function toInput(params: RunParams): Input {
 }
 
 /** The options of the Codex of one run. */
-export function toIsolatedOptions(shared: CodexOptions, params: RunParams, home: string): CodexOptions {
-  const config = { ...shared.config, ...(params.config as CodexConfigObject | undefined) };
-  return { ...shared, config, home: { path: home } };
+export function toIsolatedOptions(shared: CodexOptions, home: string): CodexOptions {
+  return { ...shared, home: { path: home } };
 }
 
 export function toWireQuestion(question: Question): WireQuestion {
