@@ -114,7 +114,8 @@ test("commands see a minimal environment and the thread's env; more only where i
       const events = await collect(thread.runStreamed(show));
       return itemsOfType(events, "command_execution")[0]?.aggregated_output ?? "";
     };
-    const plain = await output({ env: { GIVEN_TO_THE_AGENT: "yes" } });
+    // A home of its own: the login shell of a command would wait for whatever this machine's profile does.
+    const plain = await output({ env: { GIVEN_TO_THE_AGENT: "yes", HOME: engine.cwd } });
     assert.match(plain, /^GIVEN_TO_THE_AGENT=yes$/m);
     assert.match(plain, /^PATH=/m);
     assert.doesNotMatch(plain, /host-secret-value/);
