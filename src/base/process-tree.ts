@@ -8,7 +8,7 @@
  * The tag names its owner, so that what a killed owner could not end is recognised by the next one.
  */
 import { randomUUID } from "node:crypto";
-import { readFileSync, readdirSync, readlinkSync } from "node:fs";
+import { listProcesses, processNamespace, readEnvironment, readStat } from "./proc.ts";
 
 /** The environment variable that carries the tag. */
 export const LEASE_VARIABLE = "SWITCHYARD_LEASE";
@@ -27,7 +27,7 @@ export function createLeaseId(): string {
  * @returns the ids it killed
  */
 export function sweepOrphans(): number[] {
-  const here = namespace();
+  const here = processNamespace();
   if (here === undefined) return [];
   const orphaned = new Set<string>();
   for (const pid of listProcesses()) {
@@ -44,24 +44,10 @@ export function sweepOrphans(): number[] {
 
 /** `<namespace>:<pid>:<start time>`; `undefined` where there is no such process, or no `/proc`. */
 function ownerTag(pid: number): string | undefined {
-  try {
-    // The name of the program is in parentheses and may hold anything; the start time is the 20th field after it.
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    // A zombie ends nothing any more.
-    return fields[0] === "Z" ? undefined : `${namespace()}:${pid}:${fields[19]}`;
-  } catch {
-    return undefined;
-  }
-}
-
-function namespace(): string | undefined {
-  try {
-    // `pid:[4026531836]`
-    return /\d+/.exec(readlinkSync("/proc/self/ns/pid"))?.[0];
-  } catch {
-    return undefined;
-  }
+  const stat = readStat(pid);
+  // A zombie ends nothing any more.
+  if (stat === undefined || stat.state === "Z") return undefined;
+  return `${processNamespace()}:${pid}:${stat.startTime}`;
 }
 
 /** Sends `signal` to the process group led by `pid`, or to the process alone where there are no groups. */
@@ -112,23 +98,4 @@ export function sweepLease(leaseId: string): number[] {
     }
   }
   return killed;
-}
-
-function listProcesses(): number[] {
-  try {
-    return readdirSync("/proc")
-      .filter((name) => /^\d+$/.test(name))
-      .map(Number);
-  } catch {
-    return [];
-  }
-}
-
-function readEnvironment(pid: number): string[] {
-  try {
-    return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0");
-  } catch {
-    // Ended, or another user's.
-    return [];
-  }
 }

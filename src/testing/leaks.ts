@@ -4,13 +4,13 @@
  * Processes are read from `/proc`, so on other systems than Linux the lists are empty and prove nothing.
  * A zombie counts as gone: it runs nothing, and in a container without init nobody may ever reap it.
  */
-import { readFileSync, readdirSync } from "node:fs";
 import { sleep, systemClock } from "../base/clock.ts";
+import { listProcesses, readEnvironment, readStat } from "../base/proc.ts";
 
 /** Ids of the living processes that have `name=value` in the environment they were started with. */
 export function processesWithEnv(name: string, value: string): number[] {
   const wanted = `${name}=${value}`;
-  return listProcesses().filter((pid) => (read(pid, "environ") ?? "").split("\0").includes(wanted));
+  return listProcesses().filter((pid) => readEnvironment(pid).includes(wanted));
 }
 
 /** Ids of the living processes below `pid`, children first. One whose parent has died is no longer found. */
@@ -71,32 +71,4 @@ export function openHandles(): Readonly<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (const kind of process.getActiveResourcesInfo()) counts[kind] = (counts[kind] ?? 0) + 1;
   return counts;
-}
-
-function listProcesses(): number[] {
-  try {
-    return readdirSync("/proc")
-      .filter((name) => /^\d+$/.test(name))
-      .map(Number);
-  } catch {
-    // No /proc here.
-    return [];
-  }
-}
-
-function read(pid: number, file: string): string | undefined {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, "utf8");
-  } catch {
-    // Ended in the meantime, or another user's.
-    return undefined;
-  }
-}
-
-function readStat(pid: number): { readonly state: string; readonly parent: number } | undefined {
-  const stat = read(pid, "stat");
-  if (stat === undefined) return undefined;
-  // The name stands in parentheses and may contain any character, closing parentheses too.
-  const [state = "", parent = "0"] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return { state, parent: Number(parent) };
 }

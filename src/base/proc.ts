@@ -1,0 +1,53 @@
+/** What `/proc` says about processes. On systems without it there are none to be seen. */
+import { readFileSync, readdirSync, readlinkSync } from "node:fs";
+
+export function listProcesses(): number[] {
+  try {
+    return readdirSync("/proc")
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number);
+  } catch {
+    return [];
+  }
+}
+
+/** The environment a process was started with, as `NAME=value`. Empty for one that is gone or not ours. */
+export function readEnvironment(pid: number): string[] {
+  return read(`/proc/${pid}/environ`)?.split("\0") ?? [];
+}
+
+export interface ProcessStat {
+  /** One letter; `Z` is a zombie: it runs nothing, and waits for its parent to notice. */
+  readonly state: string;
+  readonly parent: number;
+  /** Clock ticks from the boot of the machine to the start of the process. */
+  readonly startTime: number;
+}
+
+/** @returns `undefined` for a process that is gone */
+export function readStat(pid: number): ProcessStat | undefined {
+  const stat = read(`/proc/${pid}/stat`);
+  if (stat === undefined) return undefined;
+  // The name stands in parentheses and may contain any character, closing parentheses too.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return { state: fields[0] ?? "", parent: Number(fields[1]), startTime: Number(fields[19]) };
+}
+
+/** The number of the process namespace we are in: ids of processes mean something only within one. */
+export function processNamespace(): string | undefined {
+  try {
+    // `pid:[4026531836]`
+    return /\d+/.exec(readlinkSync("/proc/self/ns/pid"))?.[0];
+  } catch {
+    return undefined;
+  }
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    // Ended in the meantime, or another user's.
+    return undefined;
+  }
+}
