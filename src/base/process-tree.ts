@@ -37,9 +37,21 @@ export function sweepOrphans(): number[] {
     const ownerPid = Number(owner?.split(":")[1]);
     if (leaseId === undefined || owner?.startsWith(`${here}:`) !== true || !Number.isInteger(ownerPid))
       continue;
-    if (ownerTag(ownerPid) !== owner) orphaned.add(leaseId);
+    if (isDead(ownerPid, owner)) orphaned.add(leaseId);
   }
   return [...orphaned].flatMap((leaseId) => sweepLease(leaseId));
+}
+
+/** Only what is known for sure counts as death. */
+function isDead(pid: number, owner: string): boolean {
+  const stat = readStat(pid);
+  if (stat !== undefined) return ownerTag(pid) !== owner;
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ESRCH";
+  }
 }
 
 /** `<namespace>:<pid>:<start time>`; `undefined` where there is no such process, or no `/proc`. */

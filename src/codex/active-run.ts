@@ -18,7 +18,7 @@ import { Channel } from "../base/channel.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import type { Redactor } from "../base/redact.ts";
 import { AbortError, CodexError } from "./errors.ts";
-import { EventMapper } from "./event-mapper.ts";
+import { EventMapper, turnIdOf } from "./event-mapper.ts";
 import type { ErrorItem, ThreadEvent, Usage } from "./events.ts";
 import type { Notification, TurnStartParams, WireInput } from "./protocol.ts";
 import { type Answer, describe, OPTION_FOR, type Question, type QuestionHandler } from "./questions.ts";
@@ -42,6 +42,8 @@ export interface Source {
 
 export interface ActiveRunOptions {
   readonly request: RunRequest;
+  /** Aborts when the caller gives up, or the thread is closed. */
+  readonly signal: AbortSignal;
   readonly clock: Clock;
   readonly redactor: Redactor;
   readonly reconnectTimeoutMs: number;
@@ -60,6 +62,7 @@ const EVENTS_WEIGHT_MAX = 4 * 1024 * 1024;
 
 export class ActiveRun {
   readonly request: RunRequest;
+  readonly signal: AbortSignal;
   readonly #options: ActiveRunOptions;
   readonly #channel: Channel<ThreadEvent>;
   readonly #mapper: EventMapper;
@@ -75,6 +78,7 @@ export class ActiveRun {
 
   constructor(options: ActiveRunOptions) {
     this.request = options.request;
+    this.signal = options.signal;
     this.#options = options;
     this.#mapper = new EventMapper({ usage: options.usage, serverName: options.serverName });
     this.#channel = new Channel({
@@ -156,7 +160,7 @@ export class ActiveRun {
     const turnId = turnIdOf(notification);
     if (this.#turnId !== undefined && turnId !== undefined && turnId !== this.#turnId) return;
     this.#watchConnection(notification);
-    for (const event of this.#mapper.map(notification)) this.#channel.push(event, weight);
+    for (const event of this.#mapper.map(notification)) this.#channel.push(this.#clean(event), weight);
     if (method === "turn/completed" && params.turn.status !== "inProgress") {
       this.#turnEnded.resolve(params.turn.status);
     }
@@ -176,7 +180,9 @@ export class ActiveRun {
     try {
       const asked = (async (): Promise<Answer> => await onQuestion(question, { signal }))();
       const answer = await Promise.race([asked, ended.promise]);
-      if (answer !== "moot or late") return answer;
+      if (answer !== "moot or late") {
+        return isAnswer(answer) ? answer : this.#decline(question, "the handler gave no decision");
+      }
       // Moot: the answer goes nowhere, and there is nothing to tell.
       if (moot.aborted) return { decision: "decline" };
       return this.#decline(question, `there was no answer within ${questionTimeoutMs} ms`);
@@ -249,6 +255,19 @@ export class ActiveRun {
     };
   }
 
+  /** Takes secrets out of what Codex and the provider say. What tools and commands say is the host's own data. */
+  #clean(event: ThreadEvent): ThreadEvent {
+    const { redactor } = this.#options;
+    if (event.type === "error") return { ...event, message: redactor.redact(event.message) };
+    if (event.type === "turn.failed") {
+      return { ...event, error: { ...event.error, message: redactor.redact(event.error.message) } };
+    }
+    if (event.type === "item.completed" && event.item.type === "error") {
+      return { ...event, item: { ...event.item, message: redactor.redact(event.item.message) } };
+    }
+    return event;
+  }
+
   #decline(question: Question, why: string): Answer {
     const option = OPTION_FOR[question.kind];
     const message = `Codex asked ${describe(question)}; declined, because ${why}. To allow it: ${option}`;
@@ -277,7 +296,11 @@ const THROWN: ReadonlySet<CodexError["code"]> = new Set([
   "closed",
 ]);
 
-function turnIdOf({ params }: Notification): string | undefined {
-  const { turnId, turn } = params as { turnId?: string | null; turn?: { id: string } };
-  return turn?.id ?? turnId ?? undefined;
+const DECISIONS: ReadonlySet<unknown> = new Set(["accept", "accept_for_session", "decline", "cancel"]);
+
+/** A handler may be plain JavaScript. */
+function isAnswer(value: unknown): value is Answer {
+  return (
+    typeof value === "object" && value !== null && DECISIONS.has((value as { decision?: unknown }).decision)
+  );
 }

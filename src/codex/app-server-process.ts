@@ -65,6 +65,7 @@ const REQUEST_TIMEOUT_MS = 60_000;
 const HANDSHAKE_TIMEOUT_MS = 30_000;
 /** A 10 MB tool result arrives as 1 MB; a resumed history we ask not to be sent. */
 const LINE_BYTES_MAX = 256 * 1024 * 1024;
+const STDERR_LINE_BYTES_MAX = 64 * 1024;
 /** Codex leaves within 30 ms of the end of its input, also in the middle of a turn (measured with 0.169). */
 const STOP_GRACE_MS = 3_000;
 const TERM_GRACE_MS = 2_000;
@@ -77,6 +78,7 @@ export class AppServerProcess {
   readonly #stderr = new Tail(8_192);
   readonly #exited = Promise.withResolvers<CodexError>();
   #pauses = 0;
+  #holds = 0;
   #stopping: Promise<void> | undefined;
 
   /**
@@ -120,6 +122,7 @@ export class AppServerProcess {
     });
     this.#readOutput();
     this.#watchEnd();
+    this.#setReferenced(false);
   }
 
   /** Settles when the process has ended, with the error that everything pending was given. Never rejects. */
@@ -152,6 +155,33 @@ export class AppServerProcess {
     method: Method,
     params: Requests[Method]["params"],
     options: RequestOptions = {},
+  ): Promise<Requests[Method]["result"]> {
+    const letGo = this.hold();
+    try {
+      return await this.#request(method, params, options);
+    } finally {
+      letGo();
+    }
+  }
+
+  /**
+   * Keeps the host alive until the returned function is called. A Codex that nobody waits for does not: a script that
+   * never closes anything ends when it is done, and Codex with it, because its input ends.
+   */
+  hold(): () => void {
+    if (this.#holds++ === 0) this.#setReferenced(true);
+    let released = false;
+    return () => {
+      if (released) return;
+      released = true;
+      if (--this.#holds === 0) this.#setReferenced(false);
+    };
+  }
+
+  async #request<Method extends keyof Requests>(
+    method: Method,
+    params: Requests[Method]["params"],
+    options: RequestOptions,
   ): Promise<Requests[Method]["result"]> {
     const backoff = new Backoff({ firstMs: 50, maxMs: 2_000 });
     const timeoutMs = options.timeoutMs ?? REQUEST_TIMEOUT_MS;
@@ -221,9 +251,14 @@ export class AppServerProcess {
         else this.#options.log("error", `Codex wrote a line longer than ${LINE_BYTES_MAX} bytes; it is lost`);
       }
     });
-    this.#child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
-      this.#stderr.push(chunk);
-      this.#options.log("debug", this.#clean(chunk.trimEnd()));
+    // By lines, so that a secret that was cut in two is one again before it is looked for.
+    const diagnostics = new LineDecoder(STDERR_LINE_BYTES_MAX);
+    this.#child.stderr?.on("data", (chunk: Buffer) => {
+      for (const line of diagnostics.push(chunk)) {
+        const text = this.#clean(line.kind === "line" ? line.text : line.head);
+        this.#stderr.push(`${text}\n`);
+        this.#options.log("debug", text);
+      }
     });
     // Without a listener a broken pipe would end our own process; the exit says what there is to say.
     this.#child.stdin?.on("error", () => {});
@@ -235,7 +270,7 @@ export class AppServerProcess {
       const words =
         this.#stopping !== undefined || lastLine === undefined
           ? ""
-          : `; its last words: ${this.#clean(lastLine).slice(0, 300)}`;
+          : `; its last words: ${lastLine.slice(0, 300)}`;
       const error = new CodexError("process_exited", `Codex ended (${how})${words}`, { cause });
       this.#peer.close(error);
       this.#exited.resolve(error);
@@ -256,7 +291,17 @@ export class AppServerProcess {
     });
   }
 
+  #setReferenced(referenced: boolean): void {
+    const { stdin, stdout, stderr } = this.#child;
+    // They are sockets, whatever their types say.
+    for (const each of [this.#child, stdin, stdout, stderr] as ({ ref?(): void; unref?(): void } | null)[]) {
+      if (referenced) each?.ref?.();
+      else each?.unref?.();
+    }
+  }
+
   async #stop(): Promise<void> {
+    this.hold();
     const { clock } = this.#options;
     const { pid } = this.#child;
     this.#child.stdin?.end();

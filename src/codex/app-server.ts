@@ -57,10 +57,13 @@ export interface ThreadSink {
 /** A process that lives this long has proved itself. */
 const STABLE_MS = 10_000;
 const UNCLAIMED_THREADS_MAX = 256;
-const UNCLAIMED_NOTES_MAX = 512;
+/** Characters. */
+const UNCLAIMED_WEIGHT_MAX = 8 * 1024 * 1024;
+const PROCESS_WARNINGS_MAX = 20;
 
 interface Unclaimed {
   readonly notes: { notification: Notification; weight: number }[];
+  weight: number;
 }
 
 type State =
@@ -77,6 +80,7 @@ export class CodexAppServer implements AsyncDisposable {
   /** Sub-agents' threads, to the thread that started them. */
   readonly #parents = new Map<string, string>();
   readonly #unclaimed = new Map<string, Unclaimed>();
+  #unclaimedWeight = 0;
   /** Open questions of Codex, by request id. */
   readonly #questions = new Map<RequestId, AbortController>();
   /** Warnings about the process as a whole; every thread that starts later is told. */
@@ -103,10 +107,17 @@ export class CodexAppServer implements AsyncDisposable {
    */
   process(signal?: AbortSignal): Promise<AppServerProcess> {
     const state = this.#state;
-    if (state.kind === "running" && state.process.alive) return Promise.resolve(state.process);
+    if (state.kind === "running") {
+      if (state.process.alive) return Promise.resolve(state.process);
+      // It has ended; what follows from that comes first: see `#onExit`.
+      return abortable(
+        state.process.exited.then(() => this.process(signal)),
+        signal,
+      );
+    }
     if (state.kind === "starting") return abortable(state.process, signal);
     if (state.kind === "closed") return Promise.reject(closedError());
-    const process = this.#start(state.kind === "idle" ? state.notBefore : 0);
+    const process = this.#start(state.notBefore);
     this.#state = { kind: "starting", process };
     // Whoever asked is told; the failure itself is already in the state.
     process.catch(() => {});
@@ -116,8 +127,8 @@ export class CodexAppServer implements AsyncDisposable {
   /** Sends the messages of a thread to `sink` from now on, beginning with those that were kept (R3). */
   claim(threadId: string, sink: ThreadSink): void {
     this.#sinks.set(threadId, sink);
-    const kept = this.#unclaimed.get(threadId);
-    this.#unclaimed.delete(threadId);
+    this.#parents.delete(threadId);
+    const kept = this.#drop(threadId);
     for (const { notification, weight } of kept?.notes ?? []) sink.onNotification(notification, weight);
   }
 
@@ -186,7 +197,13 @@ export class CodexAppServer implements AsyncDisposable {
       void process.exited.then((error) => this.#onExit(process, error));
       return process;
     } catch (error) {
-      if (this.#state.kind !== "closed") this.#state = { kind: "idle", notBefore: this.#nextStart() };
+      // Where there is no Codex, nothing was started, and installing one must help at once.
+      const absent =
+        error instanceof CodexError &&
+        (error.code === "codex_not_found" || error.code === "codex_unsupported");
+      if (this.#state.kind !== "closed") {
+        this.#state = { kind: "idle", notBefore: absent ? 0 : this.#nextStart() };
+      }
       throw error;
     }
   }
@@ -200,6 +217,7 @@ export class CodexAppServer implements AsyncDisposable {
       this.#state = { kind: "idle", notBefore: this.#nextStart() };
     }
     this.#unclaimed.clear();
+    this.#unclaimedWeight = 0;
     this.#parents.clear();
     for (const sink of [...this.#sinks.values()]) sink.onProcessExit(error);
     this.#sinks.clear();
@@ -246,7 +264,9 @@ export class CodexAppServer implements AsyncDisposable {
     this.#options.log("warn", summary);
     // About the configuration of one thread, which is told by a `warning` of its own.
     if (summary.includes("session-flags:")) return;
-    if (!this.#processWarnings.some((known) => same(known, warning))) this.#processWarnings.push(warning);
+    const known = this.#processWarnings;
+    if (known.length < PROCESS_WARNINGS_MAX && !known.some((each) => same(each, warning)))
+      known.push(warning);
   }
 
   /** Codex names a sub-agent's thread in the items of its parent, and nowhere else (0.169). */
@@ -258,21 +278,37 @@ export class CodexAppServer implements AsyncDisposable {
           ? [item.agentThreadId]
           : [];
     const root = this.#parents.get(threadId) ?? threadId;
-    for (const child of children) if (child !== root) this.#parents.set(child, root);
+    for (const child of children) {
+      // A thread with an owner of its own stays with it, whoever names it.
+      if (child === root || this.#sinks.has(child)) continue;
+      this.#parents.set(child, root);
+      this.#drop(child);
+    }
   }
 
   #keep(threadId: string, notification: Notification, weight: number): void {
     // The last word about a thread nobody owns: nobody will claim it any more.
-    if (notification.method === "thread/closed") return void this.#unclaimed.delete(threadId);
+    if (notification.method === "thread/closed") return void this.#drop(threadId);
     let kept = this.#unclaimed.get(threadId);
     if (kept === undefined) {
-      kept = { notes: [] };
+      kept = { notes: [], weight: 0 };
       this.#unclaimed.set(threadId, kept);
-      const [oldest] = this.#unclaimed.keys();
-      if (this.#unclaimed.size > UNCLAIMED_THREADS_MAX && oldest !== undefined)
-        this.#unclaimed.delete(oldest);
     }
-    if (kept.notes.length < UNCLAIMED_NOTES_MAX) kept.notes.push({ notification, weight });
+    kept.notes.push({ notification, weight });
+    kept.weight += weight;
+    this.#unclaimedWeight += weight;
+    while (this.#unclaimedWeight > UNCLAIMED_WEIGHT_MAX || this.#unclaimed.size > UNCLAIMED_THREADS_MAX) {
+      const [oldest] = this.#unclaimed.keys();
+      if (oldest === undefined) break;
+      this.#drop(oldest);
+    }
+  }
+
+  #drop(threadId: string): Unclaimed | undefined {
+    const kept = this.#unclaimed.get(threadId);
+    this.#unclaimed.delete(threadId);
+    this.#unclaimedWeight -= kept?.weight ?? 0;
+    return kept;
   }
 
   async #answer(method: string, params: unknown, id: RequestId, gone: AbortSignal): Promise<unknown> {

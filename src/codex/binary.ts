@@ -7,7 +7,7 @@
  * `@openai/codex-sdk` 0.163.
  */
 import { execFile } from "node:child_process";
-import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, realpathSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -62,12 +62,14 @@ const versions = new Map<string, Promise<void>>();
  * @throws {CodexError} `codex_unsupported` or `codex_not_found` (it cannot be run)
  */
 export function checkCodexVersion(binary: CodexBinary): Promise<void> {
-  const known = versions.get(binary.path);
+  // A binary may be replaced while we live.
+  const stat = statSync(binary.path, { throwIfNoEntry: false });
+  const key = `${binary.path} ${stat?.mtimeMs} ${stat?.size}`;
+  const known = versions.get(key);
   if (known !== undefined) return known;
   const check = readVersion(binary);
-  versions.set(binary.path, check);
-  // A binary that failed may be replaced by a good one while we live.
-  check.catch(() => versions.delete(binary.path));
+  versions.set(key, check);
+  check.catch(() => versions.delete(key));
   return check;
 }
 
@@ -127,8 +129,10 @@ function findPackaged(): CodexBinary | undefined {
   const platform = `${process.platform === "android" ? "linux" : process.platform}-${process.arch}`;
   const triple = TRIPLES[platform];
   if (triple === undefined) return undefined;
-  // The host's own node_modules first: it is the host's choice of version that counts.
-  for (const from of [join(process.cwd(), "package.json"), import.meta.url]) {
+  // Beside this package, or beside the program that runs. Never the working directory: a repository that somebody
+  // works in must not choose what is run.
+  const program = process.argv[1];
+  for (const from of [import.meta.url, ...(program === undefined ? [] : [realPath(program)])]) {
     try {
       const wrapper = createRequire(from).resolve("@openai/codex/package.json");
       const native = createRequire(wrapper).resolve(`@openai/codex-${platform}/package.json`);
@@ -139,6 +143,14 @@ function findPackaged(): CodexBinary | undefined {
     }
   }
   return undefined;
+}
+
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return resolve(path);
+  }
 }
 
 function pathDirsOf(binary: string): string[] {

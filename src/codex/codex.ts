@@ -6,13 +6,15 @@
  * wait for each other.
  */
 import { join } from "node:path";
-import { systemClock } from "../base/clock.ts";
-import { silentLog } from "../base/log.ts";
+import { within } from "../base/abort.ts";
+import { type Clock, systemClock } from "../base/clock.ts";
+import { type Log, silentLog } from "../base/log.ts";
 import { Redactor } from "../base/redact.ts";
 import { CodexAppServer } from "./app-server.ts";
 import { findCodex } from "./binary.ts";
 import { AbortError, CodexError } from "./errors.ts";
 import type { ThreadEvent, ThreadItem, Usage } from "./events.ts";
+import { ownFeatures } from "./features.ts";
 import { prepareCodexHome, switchyardHome, userCodexHome } from "./home.ts";
 import { InheritedServers } from "./inherited-servers.ts";
 import type { CodexOptions, CyberAccessProgram, Input, ThreadOptions, TurnOptions } from "./options.ts";
@@ -37,6 +39,7 @@ export type StreamedTurn = {
 export type RunStreamedResult = StreamedTurn;
 
 const QUESTION_TIMEOUT_MS = 600_000;
+const CLOSE_GRACE_MS = 3_000;
 
 /** The SDK's names of the programs, to the wire's. */
 const CYBER_ACCESS = {
@@ -53,7 +56,6 @@ interface Engine {
   createSession(origin: Origin): ThreadSession;
   /** The one session of a thread with an id; `undefined` where the thread is not in use. */
   knownSession(threadId: string): ThreadSession | undefined;
-  forget(session: ThreadSession): void;
 }
 
 /**
@@ -67,11 +69,14 @@ export class Codex implements AsyncDisposable {
   readonly #sessions = new Set<ThreadSession>();
   readonly #byThread = new Map<string, ThreadSession>();
   readonly #engine: Engine;
+  readonly #clock: Clock;
 
   /** @throws {CodexError} `invalid_options` */
   constructor(options: CodexOptions = {}) {
+    checkDurations(options, ["idleUnloadMs", "reconnectTimeoutMs", "readerStallMs"]);
     const clock = options.clock ?? systemClock;
-    const log = options.log ?? silentLog;
+    this.#clock = clock;
+    const log = guarded(options.log ?? silentLog);
     const env = options.env ?? process.env;
     const redactor = new Redactor();
     if (options.apiKey !== undefined) redactor.add(options.apiKey);
@@ -103,18 +108,22 @@ export class Codex implements AsyncDisposable {
           redactor,
           idleUnloadMs: options.idleUnloadMs ?? 60_000,
           reconnectTimeoutMs: options.reconnectTimeoutMs ?? 120_000,
-          readerStallMs: options.readerStallMs ?? 300_000,
+          readerStallMs: options.readerStallMs ?? 60_000,
           onOpened: (opened, threadId, before) => {
             if (before !== null && before !== threadId) this.#byThread.delete(before);
             this.#byThread.set(threadId, opened);
           },
+          onBusy: remember,
           onCold: forget,
         },
         origin,
       );
+      remember(session);
+      return session;
+    };
+    const remember = (session: ThreadSession): void => {
       this.#sessions.add(session);
       if (session.threadId !== null) this.#byThread.set(session.threadId, session);
-      return session;
     };
     // A thread that is not loaded costs nothing here either; it is found again by its id.
     const forget = (session: ThreadSession): void => {
@@ -128,7 +137,6 @@ export class Codex implements AsyncDisposable {
       redactor,
       createSession,
       knownSession: (threadId) => this.#byThread.get(threadId),
-      forget,
     };
   }
 
@@ -154,8 +162,11 @@ export class Codex implements AsyncDisposable {
 
   /** Interrupts every turn, ends the process and everything it started. Idempotent. */
   async close(): Promise<void> {
-    await Promise.all([...this.#sessions].map((session) => session.close()));
+    const threads = Promise.all([...this.#sessions].map((session) => session.close()));
+    // In good order where that is quick; a server that hangs, or a Codex that does not answer, ends with the process.
+    await within(this.#clock, CLOSE_GRACE_MS, threads);
     await this.#server.close();
+    await threads;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -220,10 +231,8 @@ export class Thread implements AsyncDisposable {
    */
   async close(): Promise<void> {
     this.#closed = true;
-    const session = this.id === null ? this.#session : this.#engine.knownSession(this.id);
-    if (session === undefined) return;
-    await session.close();
-    this.#engine.forget(session);
+    const session = this.id === null ? this.#session : (this.#engine.knownSession(this.id) ?? this.#session);
+    await session?.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -235,11 +244,9 @@ export class Thread implements AsyncDisposable {
     if (this.#closed) throw new CodexError("closed", "The thread was closed");
     if (signal?.aborted === true) throw new AbortError(signal);
     const outputSchema = checkOutputSchema(turnOptions.outputSchema);
-    if (turnOptions.mcpServers !== undefined) this.#mcpServers = turnOptions.mcpServers;
-    const options = {
-      ...this.#options,
-      ...(this.#mcpServers === undefined ? {} : { mcpServers: this.#mcpServers }),
-    };
+    const mcpServers = turnOptions.mcpServers ?? this.#mcpServers;
+    const options = { ...this.#options, ...(mcpServers === undefined ? {} : { mcpServers }) };
+    checkDurations(options, ["questionTimeoutMs"]);
     const turn: Omit<TurnStartParams, "threadId" | "input"> = {
       ...(outputSchema === undefined ? {} : { outputSchema }),
       ...(cyberAccessProgram === undefined ? {} : { cyberAccessProgram: CYBER_ACCESS[cyberAccessProgram] }),
@@ -252,16 +259,49 @@ export class Thread implements AsyncDisposable {
       onQuestion: options.onQuestion,
       questionTimeoutMs: options.questionTimeoutMs ?? QUESTION_TIMEOUT_MS,
     };
-    yield* this.#findSession().run(request);
+    // They count from now on; a mistake in them has been refused before it could.
+    this.#mcpServers = mcpServers;
+    let session = this.#findSession();
+    // Another view has closed the thread; that does not close this one. It is opened anew when it is gone.
+    if (session.isClosing) {
+      await session.close();
+      session = this.#findSession();
+    }
+    yield* session.run(request);
   }
 
   #findSession(): ThreadSession {
+    const own = this.#session;
+    // What is not on disk cannot be found again by its id alone.
+    if (own !== undefined && !own.isOnDisk) return own;
     const { id } = this;
     if (id !== null) {
       return this.#engine.knownSession(id) ?? this.#engine.createSession({ kind: "existing", threadId: id });
     }
-    this.#session ??= this.#engine.createSession(this.#origin);
+    this.#session = this.#engine.createSession(this.#origin);
     return this.#session;
+  }
+}
+
+/** A log that throws must not break what it reports on. */
+function guarded(log: Log): Log {
+  return (...entry) => {
+    try {
+      log(...entry);
+    } catch {
+      // There is nobody left to tell.
+    }
+  };
+}
+
+function checkDurations<Options extends object>(
+  options: Options,
+  names: readonly (keyof Options & string)[],
+): void {
+  for (const name of names) {
+    const value: unknown = options[name];
+    if (value === undefined || (typeof value === "number" && value >= 0)) continue;
+    throw new CodexError("invalid_options", `${name} must be a number of milliseconds that is not negative`);
   }
 }
 
@@ -274,15 +314,7 @@ function chooseHome(options: CodexOptions, env: Engine["env"]): string {
 /** Settings of the process. None of them is a secret: they stand in argv. */
 function processFlags(options: CodexOptions): string[] {
   return [
-    // A login shell per thread, and the only thing that makes Codex slower the more threads it has.
-    "features.shell_snapshot=false",
-    // An index over skills, rebuilt for every thread: 5 to 8 ms each. Skills themselves stay.
-    ...(options.home === "user" ? [] : ["features.skill_search=false"]),
-    // Both bring MCP servers that no thread of ours has asked for.
-    "features.plugins=false",
-    "features.apps=false",
-    // A turn on a dead network fails after 24 s instead of never.
-    "features.unbounded_connection_retries=false",
+    ...Object.entries(ownFeatures(options)).map(([feature, on]) => `features.${feature}=${on}`),
     // A thread that nobody is subscribed to is unloaded at once, with its MCP servers, instead of after 30 minutes.
     "thread_unload_delay_secs=0",
     `cli_auth_credentials_store="${options.apiKey === undefined ? "file" : "ephemeral"}"`,

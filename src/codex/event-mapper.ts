@@ -123,9 +123,8 @@ export class EventMapper {
     }
   }
 
-  #isOfAnotherTurn({ params }: Notification): boolean {
-    const { turnId, turn } = params as { turnId?: string | null; turn?: { id: string } };
-    const of = turn?.id ?? turnId ?? undefined;
+  #isOfAnotherTurn(notification: Notification): boolean {
+    const of = turnIdOf(notification);
     return of !== undefined && this.#turnId !== undefined && of !== this.#turnId;
   }
 
@@ -220,6 +219,12 @@ export class EventMapper {
   #newId(): string {
     return `item_${this.#nextItem++}`;
   }
+}
+
+/** The turn that a notification is about, where it is about one. */
+export function turnIdOf({ params }: Notification): string | undefined {
+  const { turnId, turn } = params as { turnId?: string | null; turn?: { id: string } };
+  return turn?.id ?? turnId ?? undefined;
 }
 
 /** As exec words an error: the text, and what is known besides. */

@@ -152,6 +152,16 @@ const TOOL: Readonly<Record<string, FieldType>> = { approval_mode: APPROVAL, out
 const NAME = /^[a-zA-Z0-9_:@/.-]+$/;
 /** Codex's default. */
 const STARTUP_TIMEOUT_MS = 30_000;
+/** Headers whose values are no secrets: hiding them would shred the messages of other threads. */
+const HARMLESS_HEADERS: ReadonlySet<string> = new Set([
+  "accept",
+  "accept-language",
+  "content-type",
+  "user-agent",
+  "referer",
+  "http-referer",
+  "x-title",
+]);
 
 /**
  * Checks the servers of a thread and fills in their references.
@@ -352,7 +362,7 @@ function httpConfig(
     if (other !== undefined) throw invalid(`${field}: the header is given by ${other}, too`);
     givenBy.set(name.toLowerCase(), field);
     all.push([name, value]);
-    secrets.push(value, value.replace(/^\S+ /, ""));
+    if (!HARMLESS_HEADERS.has(name.toLowerCase())) secrets.push(value, value.replace(/^\S+ /, ""));
   };
   const literal = http_headers === undefined ? "headers" : "http_headers";
   for (const [name, value] of headerEntries(`${at}.${literal}`, http_headers ?? headers)) {

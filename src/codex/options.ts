@@ -55,7 +55,7 @@ export type CodexOptions = {
   idleUnloadMs?: number;
   /** Milliseconds of vain tries to reach the model after which a turn fails. @default 120 000 */
   reconnectTimeoutMs?: number;
-  /** Milliseconds a full event stream may go unread before its turn is interrupted. @default 300 000 */
+  /** Milliseconds a full event stream may go unread before its turn is interrupted. All threads stand still meanwhile. @default 60 000 */
   readerStallMs?: number;
   /** Receives diagnostics. @default none */
   log?: Log;

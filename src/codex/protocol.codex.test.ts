@@ -24,7 +24,6 @@ import { type Notifications, type Requests, type ServerRequests, UNUSED_NOTIFICA
 const REQUESTS: Readonly<Record<keyof Requests, true>> = {
   initialize: true,
   "account/login/start": true,
-  "account/read": true,
   "config/read": true,
   "mcpServerStatus/list": true,
   "thread/start": true,

@@ -88,10 +88,6 @@ export interface McpServerStatusListResponse {
 export interface Requests {
   initialize: { params: InitializeParams; result: { userAgent: string } };
   "account/login/start": { params: { type: "apiKey"; apiKey: string }; result: { type: string } };
-  "account/read": {
-    params: { refreshToken?: boolean };
-    result: { account: { type: string } | null; requiresOpenaiAuth: boolean };
-  };
   "config/read": { params: { includeLayers: boolean; cwd?: string }; result: ConfigReadResponse };
   "mcpServerStatus/list": {
     params: { threadId: string; detail: "toolsAndAuthOnly" };

@@ -5,6 +5,8 @@ import { ManualClock } from "../testing/manual-clock.ts";
 import { ServerStartups, type StartupFailure } from "./server-startups.ts";
 
 /** Names as Codex knows them, to the host's: "b" runs under another name. */
+/** Nobody gives up. */
+const NEVER = new Promise<never>(() => {});
 const NAMES = new Map([
   ["a", "a"],
   ["b_2", "b"],
@@ -39,10 +41,14 @@ function wait(
   let probes = 0;
   let outcome: readonly StartupFailure[] | undefined;
   void startups
-    .settle(timeoutMs, () => {
-      probes++;
-      return probe();
-    })
+    .settle(
+      timeoutMs,
+      () => {
+        probes++;
+        return probe();
+      },
+      NEVER,
+    )
     .then((failures) => (outcome = failures));
   return { clock, startups, probes: () => probes, settled: () => outcome };
 }
@@ -70,7 +76,7 @@ suite("ServerStartups", () => {
     const startups = new ServerStartups(clock, NAMES);
     startups.update(ready("b_2"));
     startups.update(ready("a"));
-    assert.deepEqual(await startups.settle(1, () => Promise.reject(new Error("asked"))), []);
+    assert.deepEqual(await startups.settle(1, () => Promise.reject(new Error("asked")), NEVER), []);
     await clock.advance(0);
     assert.equal(clock.pending, 0);
   });
@@ -107,7 +113,7 @@ suite("ServerStartups", () => {
     await clock.advance(1);
     assert.deepEqual(settled(), [{ server: "b", reason: "not ready within 10000 ms" }]);
     assert.equal(clock.pending, 0);
-    assert.deepEqual(await startups.settle(10_000, () => Promise.resolve()), settled());
+    assert.deepEqual(await startups.settle(10_000, () => Promise.resolve(), NEVER), settled());
   });
 
   test("believes a server that came late, but not before the next wait", async () => {
@@ -196,4 +202,14 @@ suite("ServerStartups", () => {
       { numRuns: 50 },
     );
   });
+});
+
+test("ServerStartups leaves no timer behind when the wait is given up", async () => {
+  const clock = new ManualClock();
+  const startups = new ServerStartups(clock, NAMES);
+  const stop = Promise.withResolvers<never>();
+  const settled = startups.settle(10_000, () => Promise.resolve(), stop.promise);
+  stop.reject(new Error("given up"));
+  await assert.rejects(settled, /given up/);
+  assert.equal(clock.pending, 0);
 });

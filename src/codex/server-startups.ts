@@ -72,9 +72,16 @@ export class ServerStartups {
    *
    * @param timeoutMs the longest start-up time-out among them
    * @param probe asks Codex; called once, if there is no news for a while
+   * @param stopped rejects when nobody waits any more
+   * @throws what `stopped` rejects with
    */
-  async settle(timeoutMs: number, probe: () => Promise<void>): Promise<StartupFailure[]> {
-    const settled = this.#settled.promise;
+  async settle(
+    timeoutMs: number,
+    probe: () => Promise<void>,
+    stopped: Promise<never>,
+  ): Promise<StartupFailure[]> {
+    const settled = Promise.race([this.#settled.promise, stopped]);
+    settled.catch(() => {});
     if ((await within(this.#clock, PROBE_AFTER_MS, settled)) === "timeout") {
       // The answer comes when the servers have settled; if it fails, the news may still come.
       probe().catch(() => {});

@@ -15,6 +15,7 @@ import { readFileSync, realpathSync, type Stats, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { parse as parseToml } from "smol-toml";
 import { CodexError } from "./errors.ts";
+import { ownFeatures } from "./features.ts";
 import { type ResolvedServer, resolveServers } from "./mcp-servers.ts";
 import type { CodexOptions, Input, ThreadOptions } from "./options.ts";
 import type { ApprovalPolicy, JsonObject, JsonValue, ThreadStartParams, WireInput } from "./protocol.ts";
@@ -44,6 +45,7 @@ export function buildThreadSpec(
   for (const [key, value] of Object.entries(codex.config ?? {})) assign(config, key, value);
   for (const override of codex.configOverrides ?? []) applyOverride(config, override);
   for (const [key, value] of Object.entries(thread.config ?? {})) assign(config, key, value);
+  if (isObject(config.features)) config.features = { ...ownFeatures(codex), ...config.features };
   // Code written for the SDK puts servers here; they are the thread's only if it names none itself.
   const fromConfig = config.mcp_servers;
   delete config.mcp_servers;

@@ -46,7 +46,9 @@ export interface ThreadSessionOptions {
   readonly readerStallMs: number;
   /** Told when the thread has got an id, and which one it had before. */
   readonly onOpened: (session: ThreadSession, threadId: string, before: string | null) => void;
-  /** Told when the thread is not loaded and nobody waits for a turn: the session holds nothing worth keeping. */
+  /** Told when somebody runs a turn. */
+  readonly onBusy: (session: ThreadSession) => void;
+  /** Told when the thread is not loaded and nobody waits for a turn. */
   readonly onCold: (session: ThreadSession) => void;
 }
 
@@ -113,6 +115,7 @@ export class ThreadSession implements ThreadSink {
       request.signal === undefined
         ? this.#closing.signal
         : AbortSignal.any([request.signal, this.#closing.signal]);
+    this.#options.onBusy(this);
     let release: () => void;
     try {
       release = await this.#turns.acquire(signal);
@@ -120,7 +123,7 @@ export class ThreadSession implements ThreadSink {
       throw this.#abortReason(request);
     }
     this.#idle?.clear();
-    const run = this.#createRun(request);
+    const run = this.#createRun(request, signal);
     this.#active = run;
     const onAbort = (): void => run.stop(this.#abortReason(request));
     if (signal.aborted) onAbort();
@@ -132,14 +135,30 @@ export class ThreadSession implements ThreadSink {
       release();
       this.#afterRun();
     });
+    let ended = false;
     try {
       yield* run.events;
+      ended = true;
+    } catch (error) {
+      ended = true;
+      throw error;
     } finally {
-      // Reached early when the reader left the loop: then the turn has lost its purpose.
-      run.stop(new CodexError("turn_interrupted", "The reader of the events left"));
-      await run.leave();
-      if (run.inTurn) await work;
+      if (!ended) {
+        // The reader has left the loop: the turn has lost its purpose. Shortly after, it is over.
+        run.stop(new CodexError("turn_interrupted", "The reader of the events left"));
+        await run.leave();
+        if (run.inTurn) await within(this.#options.clock, INTERRUPT_TIMEOUT_MS, work);
+      }
     }
+  }
+
+  /** Whether another session could take over, knowing only the id: the thread is on disk. */
+  get isOnDisk(): boolean {
+    return this.#origin.kind === "existing" && !this.#ephemeral;
+  }
+
+  get isClosing(): boolean {
+    return this.#closed !== undefined;
   }
 
   /** Interrupts the turn that runs, refuses those that wait, and unloads the thread (T5). Idempotent. */
@@ -187,10 +206,11 @@ export class ThreadSession implements ThreadSink {
 
   // ---- the life of a run -------------------------------------------------------------------------------------
 
-  #createRun(request: RunRequest): ActiveRun {
+  #createRun(request: RunRequest, signal: AbortSignal): ActiveRun {
     const { clock, redactor, reconnectTimeoutMs, readerStallMs } = this.#options;
     return new ActiveRun({
       request,
+      signal,
       clock,
       redactor,
       reconnectTimeoutMs,
@@ -205,8 +225,13 @@ export class ThreadSession implements ThreadSink {
   async #drive(run: ActiveRun): Promise<void> {
     this.#hideSecrets(run.request.spec);
     try {
-      const loaded = await this.#ready(run);
-      const end = await this.#turn(run, loaded);
+      const end = await this.#ready(run)
+        .then((loaded) => this.#turn(run, loaded))
+        .catch(async (error: unknown) => {
+          // Somebody else had the thread unloaded, between two turns of ours: nothing was asked of the model yet.
+          if (!isGone(error) || this.#ephemeral) throw error;
+          return await this.#turn(run, await this.#ready(run));
+        });
       if (end === "interrupted") throw new CodexError("turn_interrupted", "The turn was interrupted");
       run.end();
     } catch (error) {
@@ -259,20 +284,20 @@ export class ThreadSession implements ThreadSink {
     const { server, inherited } = this.#options;
     const { spec } = run.request;
     if (this.#lost !== undefined) throw this.#lost;
-    const process = await server.process(run.request.signal);
-    const names = await inherited.names(process, run.request.signal);
+    const process = await server.process(run.signal);
+    const names = await inherited.names(process, run.signal);
     const wire = toWireServers(spec.servers, names, LEASE_VARIABLE, process.leaseId);
-    const key = fingerprint({ ...spec.start, servers: wire.config });
+    const { ephemeral, threadSource: _, ...resumable } = spec.start;
+    const key = fingerprint({ ...resumable, servers: wire.config });
     const state = this.#state;
-    const { ephemeral } = spec.start;
     if (state.kind === "loaded") {
       const asBefore = state.process === process && state.key === key;
       // A server that failed stays failed as long as the thread is loaded; opening it anew tries again.
-      if (asBefore && (state.startups.failures.length === 0 || ephemeral === true)) {
+      if (asBefore && (state.startups.failures.length === 0 || this.#ephemeral)) {
         run.announce(this.#threadId as string);
         return state;
       }
-      if (ephemeral === true) {
+      if (this.#ephemeral) {
         throw new CodexError(
           "invalid_options",
           "An ephemeral thread keeps the configuration it was started with",
@@ -295,7 +320,8 @@ export class ThreadSession implements ThreadSink {
       closed: Promise.withResolvers<void>(),
     };
     this.#state = loaded;
-    this.#ephemeral = ephemeral === true;
+    // A thread that is resumed is on disk, whatever is asked for now.
+    this.#ephemeral = this.#origin.kind !== "existing" && ephemeral === true;
     const { id } = opened.thread;
     this.#options.onOpened(this, id, this.#threadId);
     this.#threadId = id;
@@ -354,12 +380,14 @@ export class ThreadSession implements ThreadSink {
     const { spec } = run.request;
     const limits = spec.servers.filter((server) => server.enabled).map((server) => server.startupTimeoutMs);
     if (limits.length === 0) return;
-    const settled = loaded.startups.settle(Math.max(...limits), () => this.#probeServers(loaded));
     const gone = loaded.closed.promise.then(() => {
       throw this.#lastExit ?? new CodexError("process_exited", "Codex closed the thread");
     });
-    gone.catch(() => {});
-    const failures = await Promise.race([settled, run.stopped, gone]);
+    const failures = await loaded.startups.settle(
+      Math.max(...limits),
+      () => this.#probeServers(loaded),
+      Promise.race([run.stopped, gone]),
+    );
     for (const { server, reason: raw } of failures) {
       const reason = this.#options.redactor.redact(raw);
       const message = `MCP server "${server}" did not start and is missing in this turn: ${reason}`;
@@ -380,6 +408,7 @@ export class ThreadSession implements ThreadSink {
 
   async #turn(run: ActiveRun, loaded: Loaded): Promise<TurnEnd> {
     run.beginTurn();
+    const letGo = loaded.process.hold();
     const threadId = this.#threadId as string;
     const { input, turn } = run.request;
     const begun = loaded.process.request("turn/start", { ...turn, threadId, input }).then(
@@ -395,8 +424,13 @@ export class ThreadSession implements ThreadSink {
       await Promise.race([begun, run.turnStarted, run.turnEnded, run.stopped]);
       return await Promise.race([run.turnEnded, run.stopped]);
     } catch (error) {
-      if (loaded.process.alive && this.#state === loaded) await this.#interrupt(run, loaded, threadId);
+      // The reader is told at once: what has to be read before the turn is over may stand behind others.
+      if (isThrown(error)) run.fail(error);
+      if (isGone(error)) this.#onUnloaded();
+      else if (loaded.process.alive && this.#state === loaded) await this.#interrupt(run, loaded, threadId);
       throw error;
+    } finally {
+      letGo();
     }
   }
 
@@ -438,7 +472,7 @@ export class ThreadSession implements ThreadSink {
   // ---- the end -------------------------------------------------------------------------------------------------
 
   #afterRun(): void {
-    if (this.#turns.waiting > 0 || this.#closed !== undefined) return;
+    if (this.#turns.held > 0 || this.#turns.waiting > 0 || this.#closed !== undefined) return;
     if (this.#state.kind === "cold") return this.#rest();
     // An ephemeral thread cannot be resumed: it stays until it is closed.
     if (this.#ephemeral) return;
@@ -461,7 +495,7 @@ export class ThreadSession implements ThreadSink {
   #rest(): void {
     this.#forgetSecrets();
     if (this.#threadId !== null) this.#options.server.release(this.#threadId);
-    if (this.#origin.kind === "existing" && this.#lost === undefined) this.#options.onCold(this);
+    this.#options.onCold(this);
   }
 
   async #close(): Promise<void> {
@@ -472,7 +506,7 @@ export class ThreadSession implements ThreadSink {
       await this.#unload();
     } finally {
       release();
-      this.#forgetSecrets();
+      this.#rest();
     }
   }
 
@@ -483,7 +517,8 @@ export class ThreadSession implements ThreadSink {
     if (state.kind !== "loaded" || threadId === null) return;
     const { server, clock, log } = this.#options;
     try {
-      const { status } = await state.process.request("thread/unsubscribe", { threadId });
+      const timeoutMs = UNLOAD_TIMEOUT_MS;
+      const { status } = await state.process.request("thread/unsubscribe", { threadId }, { timeoutMs });
       if (status === "unsubscribed") {
         const ended = await within(clock, UNLOAD_TIMEOUT_MS, state.closed.promise);
         if (ended === "timeout")
@@ -507,7 +542,10 @@ export class ThreadSession implements ThreadSink {
 
   #abortReason(request: RunRequest): Error {
     if (request.signal?.aborted === true) return new AbortError(request.signal);
-    return new CodexError("closed", "The thread was closed");
+    return new CodexError(
+      "closed",
+      "The thread was closed, through this object or another one of the same thread",
+    );
   }
 }
 
@@ -537,6 +575,11 @@ function openError(error: unknown, origin: Origin, wire: WireServers): unknown {
     return new CodexError("mcp_server_failed", `A required MCP server did not start: ${reason}`, options);
   }
   return new CodexError("request_failed", `Codex refused to open the thread${thread}: ${message}`, options);
+}
+
+/** Codex 0.169 no longer has the thread loaded. */
+function isGone(error: unknown): boolean {
+  return error instanceof RpcError && error.message.includes("thread not found");
 }
 
 /** Equal for equal configurations. A digest, so that no copy of a secret is kept for comparing. */

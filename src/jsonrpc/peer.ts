@@ -152,7 +152,12 @@ export class Peer {
     if (typeof message === "string") return this.#options.onStray?.(message, line);
     switch (message.kind) {
       case "notification":
-        return this.#options.onNotification(message.method, message.params, line.length);
+        try {
+          return this.#options.onNotification(message.method, message.params, line.length);
+        } catch (error) {
+          // One message that is not as expected must not end everything else.
+          return this.#options.onStray?.(`a notification that could not be handled (${String(error)})`, line);
+        }
       case "request":
         return void this.#answer(message);
       case "result":

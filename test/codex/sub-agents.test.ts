@@ -47,6 +47,7 @@ test("a sub-agent's question goes to the handler of its parent's thread, and its
   const thread = engine.codex.startThread({
     workingDirectory: engine.cwd,
     model: "mock-model",
+    config: { features: { multi_agent: true } },
     approvalPolicy: "on-request",
     mcpServers: { svc: { ...stdioServer(), default_tools_approval_mode: "prompt" } },
     onQuestion: (question) => {
