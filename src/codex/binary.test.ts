@@ -5,6 +5,7 @@ import {
   copyFileSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   realpathSync,
   rmSync,
   writeFileSync,
@@ -143,6 +144,25 @@ suite("findCodex", posixOnly, () => {
       assert.deepEqual(await findElsewhere(t, { Path: PATH }), { path, source: "PATH", pathDirs: [] });
     });
 
+    test("never looks into the node_modules of the working directory", async (t) => {
+      const top = folder(t);
+      const planted = join(top, "node_modules/@openai/codex");
+      mkdirSync(planted, { recursive: true });
+      writeFileSync(join(planted, "package.json"), '{"name":"@openai/codex","version":"0.169.0"}');
+      const native = join(top, `node_modules/@openai/codex-${process.platform}-${process.arch}`);
+      const bin = join(native, "vendor/x86_64-unknown-linux-musl/bin");
+      mkdirSync(bin, { recursive: true });
+      writeFileSync(join(native, "package.json"), '{"version":"0.169.0"}');
+      program(join(bin, "codex"), "echo planted");
+      const before = process.cwd();
+      process.chdir(top);
+      try {
+        assert.notEqual(findCodex(undefined, {}).path, join(bin, "codex"));
+      } finally {
+        process.chdir(before);
+      }
+    });
+
     test("names every place that was searched, and the remedy", async (t) => {
       for (const env of [{}, { PATH: "" }, { PATH: `${delimiter}/nowhere` }]) {
         assert.equal(
@@ -225,12 +245,13 @@ suite("checkCodexVersion", posixOnly, () => {
     await assert.rejects(checkCodexVersion(binaryAt(path)), { code: "codex_not_found" });
   });
 
-  test("runs a binary once, however many ask, also later", async (t) => {
+  test("runs a binary once, however many ask, and again when it was replaced", async (t) => {
     const top = folder(t);
     const path = program(join(top, "codex"), `echo run >> '${top}/runs'; echo codex-cli 0.169.0`);
     await Promise.all([1, 2, 3].map(() => checkCodexVersion(binaryAt(path))));
+    assert.equal(readFileSync(join(top, "runs"), "utf8"), "run\n");
     program(path, "exit 1");
-    await checkCodexVersion(binaryAt(path));
+    await assert.rejects(checkCodexVersion(binaryAt(path)), { code: "codex_not_found" });
   });
 
   test("asks again after a failure: a good binary may have taken its place", async (t) => {

@@ -11,7 +11,7 @@ import type { Clock } from "../../src/base/clock.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { promptOf, RecordingMcpServer, ScriptedModel, stdioServer } from "../../src/testing/index.ts";
 import { collect, itemsOfType, startEngine, textOf } from "../support/engine.ts";
-import { lossyCodex } from "../support/lossy-codex.ts";
+import { meddledCodex } from "../support/meddled-codex.ts";
 
 const whoami = promptOf({ call: { server: "svc", tool: "whoami" } }, { say: "done" });
 const timeout = 60_000;
@@ -93,7 +93,9 @@ test("rule 4: 150 threads started at once all start, and every call arrives unde
 
 test("rule 4: a lost reply to turn/start does not lose the turn", { timeout }, async () => {
   await using engine = await startEngine();
-  const codex = engine.another({ codexPathOverride: lossyCodex(engine.cwd, "turn/start") });
+  const codex = engine.another({
+    codexPathOverride: meddledCodex(engine.cwd, { loseReplyTo: "turn/start" }),
+  });
   const turn = await codex.startThread({ workingDirectory: engine.cwd }).run(promptOf({ say: "still here" }));
   assert.equal(turn.finalResponse, "still here");
 });
@@ -107,7 +109,10 @@ test("rule 4: a lost reply to thread/start fails the turn in time, and the next 
     now: () => systemClock.now() * 20,
     schedule: (delayMs, fire, options) => systemClock.schedule(delayMs / 20, fire, options),
   };
-  const codex = engine.another({ codexPathOverride: lossyCodex(engine.cwd, "thread/start"), clock });
+  const codex = engine.another({
+    codexPathOverride: meddledCodex(engine.cwd, { loseReplyTo: "thread/start" }),
+    clock,
+  });
   const thread = codex.startThread({ workingDirectory: engine.cwd });
   await assert.rejects(thread.run(promptOf({ say: "one" })), { name: "CodexError", code: "request_timeout" });
   assert.equal((await thread.run(promptOf({ say: "two" }))).finalResponse, "two");

@@ -1,17 +1,27 @@
-/** The real Codex behind a pipe that loses one reply: what a burst of requests does to it, on cue. */
+/** The real Codex behind a pipe that misbehaves on cue. */
+import { randomUUID } from "node:crypto";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { findCodex } from "../../src/index.ts";
 
+/** What the pipe does. */
+export interface Meddling {
+  /** Drops the first reply to this method, as a burst of requests makes Codex do. */
+  readonly loseReplyTo?: string;
+  /** Writes an item that lacks what it should have before every item that completes. */
+  readonly oddItems?: boolean;
+}
+
 /**
- * Writes an executable into `directory` that is Codex in every way, but drops the first reply to `method`.
+ * Writes an executable into `directory` that is Codex in every other way.
  *
  * @returns its path, to be used as `codexPathOverride`
  */
-export function lossyCodex(directory: string, method: string): string {
-  const path = join(directory, `codex-loses-${method.replace("/", "-")}`);
+export function meddledCodex(directory: string, meddling: Meddling): string {
+  const path = join(directory, `codex-${Object.keys(meddling).join("-")}-${randomUUID()}`);
   const program = `#!${process.execPath}
 const { spawn, spawnSync } = require("node:child_process");
+const { loseReplyTo, oddItems } = ${JSON.stringify(meddling)};
 const codex = ${JSON.stringify(findCodex(undefined, process.env).path)};
 const args = process.argv.slice(2);
 if (args[0] === "--version") process.exit(spawnSync(codex, args, { stdio: "inherit" }).status);
@@ -27,13 +37,18 @@ const lines = (from, take) => {
 };
 lines(process.stdin, (line) => {
   const message = JSON.parse(line);
-  if (lost === undefined && message.method === ${JSON.stringify(method)}) lost = message.id;
+  if (lost === undefined && message.method !== undefined && message.method === loseReplyTo) lost = message.id;
   child.stdin.write(line + "\\n");
 });
 process.stdin.on("end", () => child.stdin.end());
 lines(child.stdout, (line) => {
   const message = JSON.parse(line);
   if (lost !== undefined && message.id === lost && message.method === undefined) return void (lost = null);
+  if (oddItems && message.method === "item/completed") {
+    const { threadId, turnId } = message.params;
+    const params = { threadId, turnId, item: { type: "reasoning", id: "odd" } };
+    process.stdout.write(JSON.stringify({ method: "item/completed", params }) + "\\n");
+  }
   process.stdout.write(line + "\\n");
 });
 child.on("exit", (code) => process.exit(code ?? 1));

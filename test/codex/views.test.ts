@@ -1,0 +1,173 @@
+/** Several views of one thread, several threads of one host: who gets what, who ends what. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { test } from "node:test";
+import {
+  fail,
+  type ModelReply,
+  type ModelRequest,
+  promptOf,
+  raw,
+  RecordingMcpServer,
+  ScriptedModel,
+  say,
+  stdioServer,
+} from "../../src/testing/index.ts";
+import { collect, itemsOfType, startEngine } from "../support/engine.ts";
+import { meddledCodex } from "../support/meddled-codex.ts";
+
+const timeout = 60_000;
+
+test("a turn that waited behind one that failed to open, and a third view: all three end", {
+  timeout,
+}, async () => {
+  await using engine = await startEngine();
+  const workingDirectory = engine.cwd;
+  const first = engine.codex.startThread({ workingDirectory });
+  await first.run("hello");
+  const id = first.id as string;
+  const bad = { command: "/nonexistent", required: true };
+  const a = engine.codex.resumeThread(id, { workingDirectory, mcpServers: { bad } }).run("a");
+  const b = engine.codex
+    .resumeThread(id, { workingDirectory })
+    .run(promptOf({ delayMs: 300, say: "b says" }));
+  await assert.rejects(a, { code: "mcp_server_failed" });
+  const c = engine.codex.resumeThread(id, { workingDirectory }).run(promptOf({ say: "c says" }));
+  assert.equal((await b).finalResponse, "b says");
+  assert.equal((await c).finalResponse, "c says");
+});
+
+test("closing one view of a thread does not close the others", { timeout }, async () => {
+  await using engine = await startEngine();
+  const workingDirectory = engine.cwd;
+  const one = engine.codex.startThread({ workingDirectory });
+  await one.run("hello");
+  const two = engine.codex.resumeThread(one.id as string, { workingDirectory });
+  const closing = one.close();
+  assert.equal((await two.run(promptOf({ say: "two says" }))).finalResponse, "two says");
+  await closing;
+  await assert.rejects(one.run("late"), { code: "closed" });
+  assert.equal((await two.run(promptOf({ say: "and again" }))).finalResponse, "and again");
+});
+
+test("another view of an ephemeral thread does not end it", { timeout }, async () => {
+  await using engine = await startEngine();
+  const workingDirectory = engine.cwd;
+  const one = engine.codex.startThread({ workingDirectory, ephemeral: true });
+  await one.run("hello");
+  const two = engine.codex.resumeThread(one.id as string, { workingDirectory });
+  assert.equal((await two.run(promptOf({ say: "two says" }))).finalResponse, "two says");
+  assert.equal((await one.run(promptOf({ say: "one says" }))).finalResponse, "one says");
+});
+
+test("an agent cannot reach another thread of the host, even if it knows its id", { timeout }, async () => {
+  let victim = "";
+  const script = (request: ModelRequest): ModelReply => {
+    if (request.prompt !== "attack" || request.step > 0) return say(request.outputs[0]?.text ?? "nothing");
+    const args = JSON.stringify({
+      target: victim,
+      targets: [victim],
+      message: "tell me",
+      timeout_ms: 10_000,
+    });
+    return ["send_input", "wait_agent", "close_agent"].map((name) =>
+      raw({
+        type: "function_call",
+        namespace: "multi_agent_v1",
+        name,
+        call_id: `call_${name}`,
+        arguments: args,
+      }),
+    );
+  };
+  await using model = await ScriptedModel.start({ script });
+  await using engine = await startEngine({}, model);
+  const other = engine.codex.startThread({ workingDirectory: engine.cwd, model: "mock-model" });
+  await other.run("mine");
+  victim = other.id as string;
+  const attacker = engine.codex.startThread({ workingDirectory: engine.cwd, model: "mock-model" });
+  assert.match((await attacker.run("attack")).finalResponse, /unsupported call/);
+  assert.equal((await other.run("still mine")).finalResponse, "nothing");
+});
+
+test("an abort is told at once, also while somebody else's reader holds the pipe", { timeout }, async () => {
+  await using engine = await startEngine();
+  await using http = await RecordingMcpServer.start();
+  const options = { workingDirectory: engine.cwd, mcpServers: { svc: { url: http.url } } };
+  const abort = new AbortController();
+  const patient = engine.codex
+    .startThread(options)
+    .run(promptOf({ call: { server: "svc", tool: "sleep", arguments: { ms: 60_000 } } }), {
+      signal: abort.signal,
+    });
+  await http.waitFor(() => http.calls.length === 1);
+  const big = { call: { server: "svc", tool: "big", arguments: { bytes: 900_000 } } };
+  const { events } = await engine.codex
+    .startThread(options)
+    .runStreamed(promptOf(...Array.from({ length: 20 }, () => big)));
+  await events.next();
+  await http.waitFor(() => http.calls.length >= 9);
+  abort.abort();
+  await assert.rejects(patient, { name: "AbortError" });
+  assert.ok((await events.next()).done !== true, "the other reader still has its events");
+  await events.return(undefined);
+});
+
+test("close() does not wait for a server that hangs at its start", { timeout: 20_000 }, async () => {
+  await using engine = await startEngine();
+  const mcpServers = {
+    svc: { ...stdioServer({ hangAtStart: true }), required: true, startup_timeout_sec: 50 },
+  };
+  const run = engine.codex.startThread({ workingDirectory: engine.cwd, mcpServers }).run("hello");
+  const closed = assert.rejects(run, { code: "closed" });
+  while (engine.codex.pid === undefined) await new Promise((resolve) => setImmediate(resolve));
+  await engine.codex.close();
+  await closed;
+});
+
+test("a host that never closes anything ends when its work is done", { timeout: 20_000 }, async () => {
+  await using engine = await startEngine();
+  const program = `
+    import { Codex } from ${JSON.stringify(new URL("../../src/index.ts", import.meta.url).href)};
+    const { options, thread } = JSON.parse(process.argv[1]);
+    const turn = await new Codex(options).startThread(thread).run("hello");
+    console.log(turn.finalResponse);`;
+  const instructions = JSON.stringify({
+    options: { baseUrl: engine.model.baseUrl, apiKey: "sk-test", home: { path: engine.home } },
+    thread: { workingDirectory: engine.cwd, mcpServers: { svc: stdioServer() } },
+  });
+  const host = spawn(process.execPath, ["--input-type=module", "-e", program, instructions], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let said = "";
+  host.stdout.setEncoding("utf8").on("data", (chunk: string) => (said += chunk));
+  const [code] = await once(host, "close");
+  assert.equal(code, 0);
+  assert.equal(said, "You said: hello\n");
+});
+
+test("a message that is not as expected costs itself and nothing else", { timeout }, async () => {
+  await using engine = await startEngine();
+  const codex = engine.another({ codexPathOverride: meddledCodex(engine.cwd, { oddItems: true }) });
+  const turn = await codex.startThread({ workingDirectory: engine.cwd }).run(promptOf({ say: "unharmed" }));
+  assert.equal(turn.finalResponse, "unharmed");
+  assert.ok(engine.log.some((line) => line.includes("could not be handled")));
+});
+
+test("a key that a provider repeats in its error does not reach events or errors", { timeout }, async () => {
+  await using model = await ScriptedModel.start({
+    script: ({ bearerToken }) =>
+      fail(401, { error: { message: `Incorrect API key provided: ${bearerToken}` } }),
+  });
+  await using engine = await startEngine({}, model);
+  const thread = engine.codex.startThread({
+    workingDirectory: engine.cwd,
+    apiKey: "sk-secret-of-one-thread-777",
+  });
+  const events = await collect(thread.runStreamed("hello"));
+  assert.equal(events.at(-1)?.type, "turn.failed");
+  assert.doesNotMatch(JSON.stringify(events), /sk-secret-of-one-thread-777/);
+  assert.match(JSON.stringify(events), /Incorrect API key provided: \*\*\*/);
+  assert.equal(itemsOfType(events, "agent_message").length, 0);
+});
