@@ -81,7 +81,7 @@ async function playAll(home: string, interrupted: AbortSignal): Promise<number> 
       apiKey: "sk-demo-not-a-key",
       home: { path: home },
     });
-    const all = stories(codex, http, home);
+    const all = stories(codex, http, home, interrupted);
     say(`${all.length} threads, one Codex process, a scripted model; everything else is real\n`);
     const onInterrupt = (): void => void codex.close();
     interrupted.addEventListener("abort", onInterrupt, { once: true });
@@ -125,7 +125,7 @@ async function playAll(home: string, interrupted: AbortSignal): Promise<number> 
   return failed.length === 0 ? 0 : 1;
 }
 
-function stories(codex: Codex, http: RecordingMcpServer, cwd: string): Story[] {
+function stories(codex: Codex, http: RecordingMcpServer, cwd: string, signal: AbortSignal): Story[] {
   const httpFor = (user: string, more: Partial<McpServerConfig> = {}): McpServerConfig => ({
     url: `${http.origin}/${user}`,
     headers: { Authorization: `Bearer token-of-${user}`, "X-User": user },
@@ -241,10 +241,13 @@ function stories(codex: Codex, http: RecordingMcpServer, cwd: string): Story[] {
           () => "it went on",
           (error: unknown) => (error as Error).name,
         );
-        await http.waitFor(() => callsOf("heidi").length > 0);
+        // Whatever goes wrong ends the turn, and then there is nothing more to wait for.
+        await Promise.race([http.waitFor(() => callsOf("heidi").length > 0, { signal }), turn]);
         abort.abort();
         const ended = await turn;
-        await http.waitFor(() => callsOf("heidi")[0]?.outcome !== undefined);
+        if (callsOf("heidi").length > 0) {
+          await http.waitFor(() => callsOf("heidi")[0]?.outcome !== undefined, { signal });
+        }
         const outcome = callsOf("heidi")[0]?.outcome;
         const failed = ended === "AbortError" && outcome === "cancelled" ? [] : [`${ended}, call ${outcome}`];
         return { identity: "heidi", calls: 1, overlap: "-", failed };

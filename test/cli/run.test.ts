@@ -224,3 +224,22 @@ test("switchyard demo: every claim is true", { timeout }, () =>
     assert.match(stdout, /all of it is true \(9 threads/);
   }),
 );
+
+test("switchyard demo: interrupted at any moment, it ends and leaves nothing", { timeout }, () =>
+  inFolder(async (home) => {
+    for (const said of ["threads, one Codex", "thread 0", "ok desk"]) {
+      const { child, finished } = start(home, ["demo"]);
+      let output = "";
+      await new Promise<void>((resolve) => {
+        child.stdout?.on("data", (chunk: string) => {
+          output += chunk;
+          if (output.includes(said)) resolve();
+        });
+      });
+      const below = descendants(child.pid as number);
+      child.kill("SIGTERM");
+      assert.equal((await finished).code, 130, `after "${said}"`);
+      assert.deepEqual(await waitUntilGone(below), []);
+    }
+  }),
+);
