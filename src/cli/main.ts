@@ -2,43 +2,13 @@
 /**
  * `switchyard`: argv to one call into a layer to an exit code.
  *
- * 0: done. 1: the operation failed. 2: the command line makes no sense. 130: interrupted.
+ * 0: done. 1: the operation failed. 2: the command line makes no sense. 130 and the like: ended by a signal.
  */
-import { Command, CommanderError, InvalidArgumentError } from "commander";
-import { CodexError } from "../codex/index.ts";
-import { registerRun } from "./run.ts";
-import { registerRunner } from "./runner.ts";
-import { packageVersion } from "../base/package-version.ts";
-
-const program = new Command("switchyard")
-  .description("Gives every coding-agent thread its own MCP servers")
-  .version(packageVersion())
-  .exitOverride()
-  .showHelpAfterError("(switchyard --help lists the commands)")
-  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "switchyard: ")) });
-
-registerRun(program);
-registerRunner(program);
-program
-  .command("demo")
-  .description("show many threads at once, each with its own MCP servers; needs no key and no internet")
-  .action(async () => {
-    // Loaded here and nowhere else: it brings MCP's whole server SDK.
-    const { demo } = await import("./demo.ts");
-    process.exitCode = await demo();
-  });
-
-try {
-  await program.parseAsync();
-} catch (error) {
-  const usage =
-    error instanceof InvalidArgumentError ||
-    (error instanceof CodexError && error.code === "invalid_options");
-  if (error instanceof CommanderError && !usage) {
-    // Help and version are no failure, whatever commander calls them.
-    process.exitCode = error.exitCode === 0 ? 0 : 2;
-  } else {
-    process.stderr.write(`switchyard: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = usage ? 2 : 1;
-  }
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+if (major < 22 || (major === 22 && minor < 12)) {
+  process.stderr.write(`switchyard: needs Node 22.12 or newer; this is Node ${process.versions.node}\n`);
+  process.exit(2);
 }
+// Only now: an older Node would stumble over what is loaded here, without saying why.
+const { runProgram } = await import("./program.ts");
+await runProgram();

@@ -1,6 +1,8 @@
 /** `switchyard run`: one turn, watched by a person. */
+import { constants } from "node:os";
 import { resolve } from "node:path";
-import { type Command, Option } from "commander";
+import { text as readAll } from "node:stream/consumers";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { systemClock } from "../base/clock.ts";
 import {
   AbortError,
@@ -24,13 +26,16 @@ interface RunFlags extends ServerFlags {
   readonly verbose?: boolean;
 }
 
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
 export function registerRun(program: Command): void {
   program
     .command("run")
+    .showHelpAfterError("(switchyard run --help lists the options)")
     .description("run one turn of a Codex thread with its own MCP servers")
-    .argument("<prompt>", "what to tell the agent")
+    .argument("<prompt>", "what to tell the agent; - reads it from stdin")
     .option(
       "-s, --server <name=target>",
       "an MCP server: name=https://… or name=command with arguments",
@@ -56,7 +61,9 @@ export function registerRun(program: Command): void {
     )
     .option("--json", "print the events as JSON, one a line")
     .option("-v, --verbose", "print diagnostics of Codex")
-    .action(async (prompt: string, flags: RunFlags) => {
+    .action(async (argument: string, flags: RunFlags) => {
+      const prompt = argument === "-" ? await readAll(process.stdin) : argument;
+      if (prompt.trim() === "") throw new InvalidArgumentError("the prompt is empty");
       process.exitCode = await run(prompt, flags);
     });
 }
@@ -88,12 +95,14 @@ async function run(prompt: string, flags: RunFlags): Promise<number> {
   };
 
   const interrupt = new AbortController();
+  let interruptedCode = 130;
   const onSignal = (signal: NodeJS.Signals): void => {
+    interruptedCode = 128 + constants.signals[signal];
     // A second one means it: leave at once. Codex ends with its input, so nothing stays behind.
-    if (interrupt.signal.aborted) process.exit(130);
+    if (interrupt.signal.aborted) process.exit(interruptedCode);
     interrupt.abort(new Error(signal));
   };
-  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  for (const signal of SIGNALS) process.on(signal, onSignal);
   try {
     await using codex = new Codex(codexOptions);
     const thread =
@@ -105,16 +114,26 @@ async function run(prompt: string, flags: RunFlags): Promise<number> {
       flags.json === true,
     );
     if (flags.json !== true && opened) {
-      process.stderr.write(`go on with: switchyard run --resume ${thread.id} "…"\n`);
+      process.stderr.write(`go on with: switchyard run "…" --resume ${thread.id}${again(flags)}\n`);
     }
     return completed ? 0 : 1;
   } catch (error) {
     if (!(error instanceof AbortError)) throw error;
     process.stderr.write("interrupted\n");
-    return 130;
+    return interruptedCode;
   } finally {
-    process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+    for (const signal of SIGNALS) process.off(signal, onSignal);
   }
+}
+
+/** What has to be said again for a thread to go on as it was. Headers are left out: they may be secrets. */
+function again(flags: RunFlags): string {
+  const parts = [
+    ...(flags.userHome === true ? ["--user-home"] : []),
+    ...(flags.baseUrl === undefined ? [] : [`--base-url ${flags.baseUrl}`]),
+  ];
+  const servers = flags.server !== undefined || flags.servers !== undefined;
+  return `${parts.map((part) => ` ${part}`).join("")}${servers ? " (and the same --server and --header flags)" : ""}`;
 }
 
 /** Shows a turn. @returns how far it came */

@@ -11,6 +11,7 @@
  *   141  the host closed stdout
  */
 import { constants } from "node:os";
+import { resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { Redactor } from "../base/redact.ts";
 import { checkCodexVersion, type CodexOptions, findCodex, hasUserLogin } from "../codex/index.ts";
@@ -31,6 +32,7 @@ const SIGPIPE_EXIT_CODE = 141;
 export function registerRunner(program: Command): void {
   program
     .command("runner")
+    .showHelpAfterError("(switchyard runner --help lists the options)")
     .summary("run many Codex threads behind one pipe, NDJSON in and out")
     .description(
       "Reads runs from stdin and writes their events to stdout, one JSON object per line, until stdin ends.\n" +
@@ -40,7 +42,12 @@ export function registerRunner(program: Command): void {
     .option("--max-concurrent <n>", "runs at once; the rest wait in order (default: by memory)", count)
     .option("--max-queued <n>", "waiting runs at which stdin is no longer read (default: 1000)", count)
     .option("--base-url <url>", "a Responses API endpoint, spoken to over HTTP", httpUrl)
-    .option("--home <home>", 'where Codex keeps its threads: "switchyard", "user", or a folder', "switchyard")
+    .option(
+      "--home <home>",
+      'where Codex keeps its threads: "switchyard", "user", or a folder (with a slash in it)',
+      homeOf,
+      "switchyard",
+    )
     .option("--ca-file <file>", "the root certificates to trust; a small file makes threads cheaper")
     .option("--diag-level <level>", "least level of diagnostics: debug, info, warn or error", level, "info")
     .action(async (flags: RunnerFlags) => {
@@ -67,13 +74,18 @@ async function serve(flags: RunnerFlags): Promise<number> {
   }
   try {
     await checkCodexVersion(findCodex(undefined, process.env));
-    if (apiKey === undefined && flags.home !== "user" && !hasUserLogin(process.env)) {
+    if (
+      apiKey === undefined &&
+      flags.baseUrl === undefined &&
+      flags.home !== "user" &&
+      !hasUserLogin(process.env)
+    ) {
       const message =
         "There is no key: OPENAI_API_KEY is not set, and there is no Codex login. Runs need an api_key";
       diagnostics.log("warn", message);
     }
     const codex: CodexOptions = {
-      home: flags.home === "switchyard" || flags.home === "user" ? flags.home : { path: flags.home },
+      home: flags.home === "switchyard" || flags.home === "user" ? flags.home : { path: resolve(flags.home) },
       ...(flags.baseUrl === undefined ? {} : { baseUrl: flags.baseUrl }),
       ...(apiKey === undefined ? {} : { apiKey }),
       ...(flags.caFile === undefined ? {} : { caFile: flags.caFile }),
@@ -119,6 +131,12 @@ function httpUrl(text: string): string {
     throw new InvalidArgumentError("It must be an http or https URL.");
   }
   return text;
+}
+
+function homeOf(text: string): string {
+  // A misspelt "user" must not become a folder of that name.
+  if (text === "switchyard" || text === "user" || /[\\/]/.test(text)) return text;
+  throw new InvalidArgumentError('It must be "switchyard", "user", or a folder such as ./home.');
 }
 
 function level(text: string): DiagLevel {

@@ -13,10 +13,15 @@ export interface ServerFlags {
   readonly servers?: string;
 }
 
-/** @throws {InvalidArgumentError} naming the flag and what it should look like */
+/**
+ * A server of a `--server` flag replaces one of the same name in the file.
+ *
+ * @throws {InvalidArgumentError} naming the flag and what it should look like
+ */
 export function parseServerFlags(flags: ServerFlags): McpServers {
   const servers: Record<string, McpServerConfig> =
     flags.servers === undefined ? {} : readServersFile(flags.servers);
+  const named = new Set<string>();
   for (const flag of flags.server ?? []) {
     const { name, rest } = split(
       "--server",
@@ -24,6 +29,8 @@ export function parseServerFlags(flags: ServerFlags): McpServers {
       "=",
       "name=https://host/mcp or name=command with arguments",
     );
+    if (named.has(name)) throw new InvalidArgumentError(`--server: "${name}" is given twice`);
+    named.add(name);
     if (/^https?:\/\//.test(rest)) servers[name] = { url: rest };
     else {
       const [command, ...args] = parseArgsStringToArgv(rest);

@@ -79,6 +79,8 @@ export class AppServerProcess {
   readonly #exited = Promise.withResolvers<CodexError>();
   #pauses = 0;
   #holds = 0;
+  /** Whether the handshake is over. */
+  #ready = false;
   #stopping: Promise<void> | undefined;
 
   /**
@@ -91,6 +93,7 @@ export class AppServerProcess {
     const started = new AppServerProcess(options);
     try {
       await started.#handshake();
+      started.#ready = true;
       return started;
     } catch (error) {
       await started.stop();
@@ -266,12 +269,14 @@ export class AppServerProcess {
 
   #watchEnd(): void {
     const end = (how: string, cause?: unknown): void => {
-      const lastLine = this.#stderr.lastLine;
+      const lastLine = this.#stderr.lastLine?.slice(0, 300);
       const words =
-        this.#stopping !== undefined || lastLine === undefined
-          ? ""
-          : `; its last words: ${lastLine.slice(0, 300)}`;
-      const error = new CodexError("process_exited", `Codex ended (${how})${words}`, { cause });
+        this.#stopping !== undefined || lastLine === undefined ? "" : `; its last words: ${lastLine}`;
+      // Once many threads use it, its last words may be about somebody else's: they are for the log.
+      const error = new CodexError("process_exited", `Codex ended (${how})${this.#ready ? "" : words}`, {
+        cause,
+      });
+      if (this.#ready && words !== "") this.#options.log("error", `Codex ended (${how})${words}`);
       this.#peer.close(error);
       this.#exited.resolve(error);
     };

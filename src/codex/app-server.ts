@@ -261,7 +261,8 @@ export class CodexAppServer implements AsyncDisposable {
 
   #warn(warning: Extract<Notification, { method: "configWarning" | "deprecationNotice" }>): void {
     const { summary } = warning.params;
-    this.#options.log("warn", summary);
+    // About the machine or the configuration, and of no consequence by itself.
+    this.#options.log("info", summary);
     // About the configuration of one thread, which is told by a `warning` of its own.
     if (summary.includes("session-flags:")) return;
     const known = this.#processWarnings;

@@ -12,6 +12,7 @@ import { type Log, silentLog } from "../base/log.ts";
 import { Redactor } from "../base/redact.ts";
 import { CodexAppServer } from "./app-server.ts";
 import { findCodex } from "./binary.ts";
+import { checkCodexOptions, checkThreadOptions, checkTurnOptions } from "./check-options.ts";
 import { AbortError, CodexError } from "./errors.ts";
 import type { ThreadEvent, ThreadItem, Usage } from "./events.ts";
 import { ownFeatures } from "./features.ts";
@@ -73,7 +74,7 @@ export class Codex implements AsyncDisposable {
 
   /** @throws {CodexError} `invalid_options` */
   constructor(options: CodexOptions = {}) {
-    checkDurations(options, ["idleUnloadMs", "reconnectTimeoutMs", "readerStallMs"]);
+    checkCodexOptions(options);
     const clock = options.clock ?? systemClock;
     this.#clock = clock;
     const log = guarded(options.log ?? silentLog);
@@ -87,7 +88,7 @@ export class Codex implements AsyncDisposable {
     this.#server = new CodexAppServer({
       findBinary: find,
       prepareHome: () => {
-        if (options.home !== "user") prepareCodexHome(codexHome, env, options.apiKey === undefined);
+        prepareCodexHome(codexHome, env, options.home !== "user" && options.apiKey === undefined);
         return codexHome;
       },
       env: () => processEnvironment(options, env, find().pathDirs),
@@ -243,10 +244,11 @@ export class Thread implements AsyncDisposable {
     const { signal, cyberAccessProgram } = turnOptions;
     if (this.#closed) throw new CodexError("closed", "The thread was closed");
     if (signal?.aborted === true) throw new AbortError(signal);
+    checkThreadOptions(this.#options);
+    checkTurnOptions(turnOptions);
     const outputSchema = checkOutputSchema(turnOptions.outputSchema);
     const mcpServers = turnOptions.mcpServers ?? this.#mcpServers;
     const options = { ...this.#options, ...(mcpServers === undefined ? {} : { mcpServers }) };
-    checkDurations(options, ["questionTimeoutMs"]);
     const turn: Omit<TurnStartParams, "threadId" | "input"> = {
       ...(outputSchema === undefined ? {} : { outputSchema }),
       ...(cyberAccessProgram === undefined ? {} : { cyberAccessProgram: CYBER_ACCESS[cyberAccessProgram] }),
@@ -292,17 +294,6 @@ function guarded(log: Log): Log {
       // There is nobody left to tell.
     }
   };
-}
-
-function checkDurations<Options extends object>(
-  options: Options,
-  names: readonly (keyof Options & string)[],
-): void {
-  for (const name of names) {
-    const value: unknown = options[name];
-    if (value === undefined || (typeof value === "number" && value >= 0)) continue;
-    throw new CodexError("invalid_options", `${name} must be a number of milliseconds that is not negative`);
-  }
 }
 
 function chooseHome(options: CodexOptions, env: Engine["env"]): string {

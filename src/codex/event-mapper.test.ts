@@ -37,7 +37,7 @@ const planned = (...statuses: ("pending" | "inProgress" | "completed")[]): Notif
 });
 const failing = (message: string, additionalDetails: string | null = null): Notification => ({
   method: "error",
-  params: { threadId, turnId, willRetry: true, error: { message, additionalDetails } },
+  params: { threadId, turnId, willRetry: true, error: { message, additionalDetails, codexErrorInfo: null } },
 });
 
 const message = (id: string, text: string): WireItem => ({ type: "agentMessage", id, text });
@@ -356,7 +356,10 @@ const recorded: readonly (readonly [
     [
       failing("Reconnecting... 1/5", "broken pipe"),
       failing("over", ""),
-      turnCompleted({ status: "failed", error: { message: "over", additionalDetails: "for good" } }),
+      turnCompleted({
+        status: "failed",
+        error: { message: "over", additionalDetails: "for good", codexErrorInfo: null },
+      }),
     ],
     [
       { type: "error", message: "Reconnecting... 1/5 (broken pipe)" },

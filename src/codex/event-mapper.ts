@@ -173,7 +173,8 @@ export class EventMapper {
     for (const wire of turn.items) if (this.#started.has(wire.id)) events.push(...this.#itemCompleted(wire));
     if (turn.status === "failed") {
       const message = turn.error === null ? (this.#lastError ?? "turn failed") : errorText(turn.error);
-      events.push({ type: "turn.failed", error: { message } });
+      const code = isUnreachable(turn.error) ? { code: "model_unreachable" } : {};
+      events.push({ type: "turn.failed", error: { message, ...code } });
     } else {
       events.push({ type: "turn.completed", usage: this.#usage });
     }
@@ -219,6 +220,16 @@ export class EventMapper {
   #newId(): string {
     return `item_${this.#nextItem++}`;
   }
+}
+
+/** Whether there was no answer at all, as opposed to one that says no. */
+function isUnreachable(error: TurnError | null): boolean {
+  const info = error?.codexErrorInfo;
+  if (typeof info !== "object" || info === null) return false;
+  const failed = (info.httpConnectionFailed ?? info.responseStreamConnectionFailed) as
+    | { httpStatusCode?: unknown }
+    | undefined;
+  return failed !== undefined && (failed.httpStatusCode ?? null) === null;
 }
 
 /** The turn that a notification is about, where it is about one. */

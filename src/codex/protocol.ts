@@ -109,6 +109,8 @@ export interface Requests {
 export interface TurnError {
   message: string;
   additionalDetails: string | null;
+  /** A word, or an object with one member. New ones come with new versions. */
+  codexErrorInfo: string | { [kind: string]: unknown } | null;
 }
 
 export interface WireTurn {

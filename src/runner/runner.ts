@@ -237,7 +237,13 @@ export class Runner implements AsyncDisposable {
 
   #cancel({ id }: CancelMessage): Rejection | undefined {
     const run = this.#runs.get(id);
-    if (run === undefined) return refuse("unknown_run", id, "id is not that of a run that goes on", "id");
+    if (run === undefined)
+      return refuse(
+        "unknown_run",
+        id,
+        "there is no run with this id: it was never accepted, or has ended",
+        "id",
+      );
     if (run.state.kind === "running") {
       run.state.cancelled = true;
       run.state.abort.abort(new CodexError("turn_interrupted", "The host cancelled the run"));
@@ -251,7 +257,13 @@ export class Runner implements AsyncDisposable {
 
   #answer({ id, ask, decision, content, answers }: AnswerMessage): Rejection | undefined {
     const run = this.#runs.get(id);
-    if (run === undefined) return refuse("unknown_run", id, "id is not that of a run that goes on", "id");
+    if (run === undefined)
+      return refuse(
+        "unknown_run",
+        id,
+        "there is no run with this id: it was never accepted, or has ended",
+        "id",
+      );
     const open = run.state.kind === "running" ? run.state.asks.get(ask) : undefined;
     if (open === undefined) {
       return refuse("unknown_ask", id, "ask is not that of a question that is open in this run", "ask");

@@ -86,7 +86,9 @@ test(
         first.stderr,
         /MCP server "broken" did not start and is missing in this turn: the process ended/,
       );
-      const id = /go on with: switchyard run --resume (\S+)/.exec(first.stderr)?.[1] as string;
+      const id = /go on with: switchyard run "…" --resume (\S+) --base-url \S+ \(and the same --server/.exec(
+        first.stderr,
+      )?.[1] as string;
       const second = await start(home, [
         "run",
         "and now?",
