@@ -161,6 +161,13 @@ const usage: readonly (readonly [what: string, args: readonly string[], message:
     ["run", "hi", "--base-url", "http://127.0.0.1:9", "--header", "a:b=c"],
     /no server "a"/,
   ],
+  ["an empty prompt", ["run", "  ", "--base-url", "http://127.0.0.1:9"], /the prompt is empty/],
+  [
+    "a server given twice",
+    ["run", "hi", "--base-url", "http://127.0.0.1:9", "--server", "a=true", "--server", "a=false"],
+    /"a" is given twice/,
+  ],
+  ["a misspelt home", ["runner", "--home", "usr"], /"switchyard", "user", or a folder/],
   [
     "a bad server name",
     ["run", "hi", "--base-url", "http://127.0.0.1:9", "--server", "a b=true"],
