@@ -48,7 +48,14 @@ import type {
   RunMessage,
   RunParams,
 } from "./protocol.ts";
-import { toInput, toIsolatedOptions, toThreadOptions, toWireQuestion } from "./thread-options.ts";
+import {
+  toInput,
+  toIsolatedOptions,
+  toThreadOptions,
+  toWireEvent,
+  toWireQuestion,
+  toWireWords,
+} from "./thread-options.ts";
 import { WaitingRuns } from "./waiting-runs.ts";
 
 /** Takes a message at once; the promise settles when there is room for the next, and never rejects. */
@@ -323,7 +330,9 @@ export class Runner implements AsyncDisposable {
     this.#runs.delete(run.id);
     const { error, ...rest } = outcome;
     const told =
-      error === undefined ? {} : { error: { ...error, message: this.#redactor.redact(error.message) } };
+      error === undefined
+        ? {}
+        : { error: { ...error, message: this.#redactor.redact(toWireWords(error.message)) } };
     const taken = this.#options.sink({ type: "end", id: run.id, ...rest, ...told });
     for (const forget of run.forget) forget();
     run.ended.resolve();
@@ -407,7 +416,7 @@ export class Runner implements AsyncDisposable {
 
   async #emit(run: Run, event: ThreadEvent): Promise<void> {
     if (run.state.kind === "ended") return;
-    await this.#orStopped(this.#options.sink({ type: "event", id: run.id, event }));
+    await this.#orStopped(this.#options.sink({ type: "event", id: run.id, event: toWireEvent(event) }));
   }
 
   async #ask(run: Run, running: Running, question: Question, signal: AbortSignal): Promise<Answer> {

@@ -1,6 +1,13 @@
 /** From the fields of a run to what the engine takes, and from the engine's questions to the wire. */
 import { resolve } from "node:path";
-import type { CodexConfigObject, CodexOptions, Input, Question, ThreadOptions } from "../codex/index.ts";
+import type {
+  CodexConfigObject,
+  CodexOptions,
+  Input,
+  Question,
+  ThreadEvent,
+  ThreadOptions,
+} from "../codex/index.ts";
 import type { RunParams, WireQuestion } from "./protocol.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -54,6 +61,28 @@ export function toInput(params: RunParams): Input {
 /** The options of the Codex of one run. */
 export function toIsolatedOptions(shared: CodexOptions, home: string): CodexOptions {
   return { ...shared, home: { path: home } };
+}
+
+/** The engine's names of options, to the fields of a run that a host of the runner can set. */
+const FIELDS: readonly (readonly [option: RegExp, field: string])[] = [
+  [/\bonQuestion\b/g, 'questions "host"'],
+  [/\bapprovalPolicy\b/g, "approval_policy"],
+  [/\bsandboxMode\b/g, "sandbox"],
+  [/\bworkingDirectory\b/g, "cwd"],
+];
+
+/** What the engine says about its options, in the words of this protocol. */
+export function toWireWords(text: string): string {
+  return FIELDS.reduce((words, [option, field]) => words.replace(option, field), text);
+}
+
+/** An event as a host of the runner reads it: only what we say ourselves has other words. */
+export function toWireEvent(event: ThreadEvent): ThreadEvent {
+  if (event.type !== "item.completed" || event.item.type !== "error" || event.item.option === undefined) {
+    return event;
+  }
+  const { message, option } = event.item;
+  return { ...event, item: { ...event.item, message: toWireWords(message), option: toWireWords(option) } };
 }
 
 export function toWireQuestion(question: Question): WireQuestion {
