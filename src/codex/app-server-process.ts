@@ -20,7 +20,7 @@ import { stripVTControlCharacters } from "node:util";
 import { Backoff } from "../base/backoff.ts";
 import { type Clock, sleep } from "../base/clock.ts";
 import { within } from "../base/abort.ts";
-import type { Log } from "../base/log.ts";
+import { type Log, silentLog } from "../base/log.ts";
 import { packageVersion } from "../base/package-version.ts";
 import { createLeaseId, LEASE_VARIABLE, signalGroup, sweepLease } from "../base/process-tree.ts";
 import type { Redactor } from "../base/redact.ts";
@@ -258,9 +258,10 @@ export class AppServerProcess {
     const diagnostics = new LineDecoder(STDERR_LINE_BYTES_MAX);
     this.#child.stderr?.on("data", (chunk: Buffer) => {
       for (const line of diagnostics.push(chunk)) {
-        const text = this.#clean(line.kind === "line" ? line.text : line.head);
+        const text = line.kind === "line" ? line.text : line.head;
         this.#stderr.push(`${text}\n`);
-        this.#options.log("debug", text);
+        // Looking for secrets costs; where nobody listens there is nothing to hide.
+        if (this.#options.log !== silentLog) this.#options.log("debug", this.#clean(text));
       }
     });
     // Without a listener a broken pipe would end our own process; the exit says what there is to say.
@@ -269,7 +270,8 @@ export class AppServerProcess {
 
   #watchEnd(): void {
     const end = (how: string, cause?: unknown): void => {
-      const lastLine = this.#stderr.lastLine?.slice(0, 300);
+      const { lastLine: raw } = this.#stderr;
+      const lastLine = raw === undefined ? undefined : this.#clean(raw).slice(0, 300);
       const words =
         this.#stopping !== undefined || lastLine === undefined ? "" : `; its last words: ${lastLine}`;
       // Once many threads use it, its last words may be about somebody else's: they are for the log.

@@ -15,7 +15,7 @@ import { findCodex } from "./binary.ts";
 import { checkCodexOptions, checkThreadOptions, checkTurnOptions } from "./check-options.ts";
 import { AbortError, CodexError } from "./errors.ts";
 import type { ThreadEvent, ThreadItem, Usage } from "./events.ts";
-import { ownFeatures } from "./features.ts";
+import { processFeatures } from "./features.ts";
 import { prepareCodexHome, switchyardHome, userCodexHome } from "./home.ts";
 import { InheritedServers } from "./inherited-servers.ts";
 import type { CodexOptions, CyberAccessProgram, Input, ThreadOptions, TurnOptions } from "./options.ts";
@@ -77,7 +77,7 @@ export class Codex implements AsyncDisposable {
     checkCodexOptions(options);
     const clock = options.clock ?? systemClock;
     this.#clock = clock;
-    const log = guarded(options.log ?? silentLog);
+    const log = options.log === undefined ? silentLog : guarded(options.log);
     const env = options.env ?? process.env;
     const redactor = new Redactor();
     if (options.apiKey !== undefined) redactor.add(options.apiKey);
@@ -305,7 +305,7 @@ function chooseHome(options: CodexOptions, env: Engine["env"]): string {
 /** Settings of the process. None of them is a secret: they stand in argv. */
 function processFlags(options: CodexOptions): string[] {
   return [
-    ...Object.entries(ownFeatures(options)).map(([feature, on]) => `features.${feature}=${on}`),
+    ...Object.entries(processFeatures(options)).map(([feature, on]) => `features.${feature}=${on}`),
     // A thread that nobody is subscribed to is unloaded at once, with its MCP servers, instead of after 30 minutes.
     "thread_unload_delay_secs=0",
     `cli_auth_credentials_store="${options.apiKey === undefined ? "file" : "ephemeral"}"`,

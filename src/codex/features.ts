@@ -1,12 +1,21 @@
 /**
- * Features of Codex that are set for every thread.
+ * Features of Codex that are the same for all threads: ours, and those of `CodexOptions`.
  *
- * They are flags of the process. A thread whose own configuration has `features` replaces all of the process's (Codex
- * does not merge the two), so they are sent with it, too.
+ * They are flags of the process, because a thread whose own configuration has `features` costs 20 ms more to open, and
+ * replaces all of the process's (Codex does not merge the two). Where a thread does have some, all are sent with it.
  */
+import { codexConfig } from "./config-values.ts";
 import type { CodexOptions } from "./options.ts";
 
-export function ownFeatures(options: CodexOptions): Readonly<Record<string, boolean>> {
+/** @returns feature to whether it is on, as the flags of the process have it */
+export function processFeatures(options: CodexOptions): Readonly<Record<string, boolean>> {
+  const { features } = codexConfig(options);
+  const asked = typeof features === "object" && features !== null ? Object.entries(features) : [];
+  const switches = asked.filter((entry): entry is [string, boolean] => typeof entry[1] === "boolean");
+  return { ...ownFeatures(options), ...Object.fromEntries(switches) };
+}
+
+function ownFeatures(options: CodexOptions): Readonly<Record<string, boolean>> {
   return {
     // A login shell per thread, and the only thing that makes Codex slower the more threads it has.
     shell_snapshot: false,

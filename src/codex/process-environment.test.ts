@@ -6,7 +6,7 @@ import { processEnvironment } from "./process-environment.ts";
 
 const path = (...dirs: readonly string[]): string => dirs.join(delimiter);
 /** What we set ourselves. */
-const OURS = { RUST_BACKTRACE: "0", RUST_LOG: "warn" };
+const OURS = { RUST_BACKTRACE: "0", RUST_LOG: "error" };
 
 suite("processEnvironment", () => {
   test("hands on what is harmless and needed, and nothing else", () => {

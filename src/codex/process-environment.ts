@@ -61,7 +61,8 @@ export function processEnvironment(
   result[pathName] = path.join(delimiter);
   // With a back trace, errors of MCP servers reach the model with our stack in them.
   result.RUST_BACKTRACE ??= "0";
-  result.RUST_LOG ??= "warn";
+  // Its warnings are several lines a turn about nothing a host could change.
+  result.RUST_LOG ??= "error";
   if (options.caFile !== undefined) {
     result.SSL_CERT_FILE = options.caFile;
     delete result.SSL_CERT_DIR;

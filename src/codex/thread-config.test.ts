@@ -518,3 +518,28 @@ suite("checkOutputSchema", () => {
     }
   });
 });
+
+suite("features", () => {
+  const of = (codex: CodexOptions, thread: ThreadOptions = {}): unknown =>
+    buildThreadSpec(codex, thread, {}).start.config?.features;
+
+  test("of all threads are flags of the process, not of each thread", () => {
+    const codex: CodexOptions = {
+      config: { features: { multi_agent: true } },
+      configOverrides: ["features.goals=false"],
+    };
+    assert.equal(of(codex), undefined);
+    const flags = processFeatures(codex);
+    assert.equal(flags.multi_agent, true);
+    assert.equal(flags.goals, false);
+    assert.equal(flags.shell_snapshot, false);
+  });
+
+  test("of one thread are sent together with those of all, because Codex replaces them as a whole", () => {
+    const features = of(
+      { config: { "features.goals": false } },
+      { config: { features: { multi_agent: true } } },
+    );
+    assert.deepEqual(features, { ...processFeatures({}), goals: false, multi_agent: true });
+  });
+});

@@ -13,9 +13,9 @@
  */
 import { readFileSync, realpathSync, type Stats, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { parse as parseToml } from "smol-toml";
+import { assign, codexConfig, isObject } from "./config-values.ts";
 import { CodexError } from "./errors.ts";
-import { ownFeatures } from "./features.ts";
+import { processFeatures } from "./features.ts";
 import { type ResolvedServer, resolveServers } from "./mcp-servers.ts";
 import type { CodexOptions, Input, ThreadOptions } from "./options.ts";
 import type { ApprovalPolicy, JsonObject, JsonValue, ThreadStartParams, WireInput } from "./protocol.ts";
@@ -41,11 +41,19 @@ export function buildThreadSpec(
   env: Readonly<Record<string, string | undefined>>,
 ): ThreadSpec {
   const cwd = checkDirectory(thread.workingDirectory ?? process.cwd());
-  const config: JsonObject = {};
-  for (const [key, value] of Object.entries(codex.config ?? {})) assign(config, key, value);
-  for (const override of codex.configOverrides ?? []) applyOverride(config, override);
+  const config = codexConfig(codex);
+  const shared = config.features;
+  delete config.features;
   for (const [key, value] of Object.entries(thread.config ?? {})) assign(config, key, value);
-  if (isObject(config.features)) config.features = { ...ownFeatures(codex), ...config.features };
+  // Those of all threads are flags of the process, as far as they are switches: see `features.ts`.
+  const hasMore = isObject(shared) && Object.values(shared).some((value) => typeof value !== "boolean");
+  if (isObject(config.features) || hasMore) {
+    config.features = {
+      ...processFeatures(codex),
+      ...(isObject(shared) ? shared : {}),
+      ...(isObject(config.features) ? config.features : {}),
+    };
+  }
   // Code written for the SDK puts servers here; they are the thread's only if it names none itself.
   const fromConfig = config.mcp_servers;
   delete config.mcp_servers;
@@ -208,53 +216,4 @@ function modelProvider(
     supports_websockets: false,
     ...(apiKey === undefined ? { requires_openai_auth: true } : { experimental_bearer_token: apiKey }),
   };
-}
-
-/** Sets `value` at a dotted path, merging objects. */
-function assign(target: JsonObject, path: string, value: JsonValue): void {
-  const keys = path.split(".");
-  // It is no setting, and setting it would change every object of this process.
-  if (keys.includes("__proto__")) {
-    throw new CodexError("invalid_options", `config: ${JSON.stringify(path)} is not a key`);
-  }
-  const last = keys.pop() as string;
-  let at = target;
-  for (const key of keys) {
-    const next = at[key];
-    at = isObject(next) ? next : (at[key] = {});
-  }
-  if (!isObject(value) || !isObject(at[last])) {
-    at[last] = isObject(value) ? expand(value) : value;
-    return;
-  }
-  for (const [key, inner] of Object.entries(value)) assign(at[last], key, inner);
-}
-
-function expand(value: JsonObject): JsonObject {
-  const copy: JsonObject = {};
-  for (const [key, inner] of Object.entries(value)) if (inner !== undefined) assign(copy, key, inner);
-  return copy;
-}
-
-function applyOverride(config: JsonObject, override: string): void {
-  const equals = override.indexOf("=");
-  if (equals < 1) {
-    throw new CodexError(
-      "invalid_options",
-      `configOverrides: ${JSON.stringify(override)} is not "key=value"`,
-    );
-  }
-  const raw = override.slice(equals + 1).trim();
-  let value: JsonValue = raw;
-  try {
-    // By way of JSON, which is how it is sent: a date becomes the text it was.
-    value = JSON.parse(JSON.stringify(parseToml(`value = ${raw}`).value)) as JsonValue;
-  } catch {
-    // As Codex does: what is no TOML value is a string.
-  }
-  assign(config, override.slice(0, equals).trim(), value);
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
