@@ -4,11 +4,13 @@
  * Invariants
  *   W1. Disposal ends all processes, then removes the folder; Ctrl-C is a disposal.
  *   W2. By default a library sees a plain environment: an empty home, no proxy, no certificate settings.
+ *   W3. Codex is a copy of the binary that nobody else runs, so that no page of it is shared with a process of others:
+ *       the PSS of a single process would otherwise shrink with every Codex that happens to run on the machine.
  */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { rootCertificates } from "node:tls";
 import { findCodex } from "../src/index.ts";
 import { Child } from "./child.ts";
@@ -30,7 +32,6 @@ export class Workspace implements AsyncDisposable {
   readonly #drivers = new Set<Driver>();
   readonly model: Child<ModelQuestions> = new Child(join(import.meta.dirname, "servers", "model.ts"));
   readonly mcp: Child<McpQuestions> = new Child(join(import.meta.dirname, "servers", "mcp.ts"));
-  readonly #codexPath: string = findCodex(undefined, {}).path;
   readonly #environment: Environment;
   #modelUrl = "";
   #mcpOrigin = "";
@@ -51,6 +52,8 @@ export class Workspace implements AsyncDisposable {
     workspace.#modelUrl = (await workspace.model.ask("start", undefined)).baseUrl;
     workspace.#mcpOrigin = (await workspace.mcp.ask("start", undefined)).origin;
     for (const name of ["empty", "user-home", "tmp"]) mkdirSync(join(workspace.#folder, name));
+    mkdirSync(dirname(workspace.#codexPath), { recursive: true });
+    copyFileSync(findCodex(undefined, {}).path, workspace.#codexPath);
     writeFileSync(workspace.#caFile, rootCertificates.slice(0, CA_CERTIFICATES).join("\n"));
     return workspace;
   }
@@ -71,6 +74,10 @@ export class Workspace implements AsyncDisposable {
     // The package does not export its package.json.
     const manifest = new URL("../package.json", import.meta.resolve("@openai/codex-sdk"));
     return (JSON.parse(readFileSync(manifest, "utf8")) as { version: string }).version;
+  }
+
+  get #codexPath(): string {
+    return join(this.#folder, "codex", "bin", "codex");
   }
 
   get #caFile(): string {

@@ -5,6 +5,7 @@ import { dirname, join, relative, resolve } from "node:path";
 import { suite, test, type TestContext } from "node:test";
 import fc from "fast-check";
 import { CodexError } from "./errors.ts";
+import { processFeatures } from "./features.ts";
 import type { CodexOptions, ThreadOptions } from "./options.ts";
 import { buildInput, buildThreadSpec, checkOutputSchema, type ThreadSpec } from "./thread-config.ts";
 

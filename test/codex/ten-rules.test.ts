@@ -84,7 +84,7 @@ test("rule 4: 150 threads started at once all start, and every call arrives unde
       const thread = engine.codex.startThread({ workingDirectory: engine.cwd, ephemeral: true, mcpServers });
       const { items } = await thread.run(whoami);
       const call = items.find((item) => item.type === "mcp_tool_call");
-      assert.match(textOf(call), new RegExp(`"${name}"`));
+      assert.match(textOf(call), new RegExp(`"${name}"`), JSON.stringify(items));
       await thread.close();
     }),
   );
