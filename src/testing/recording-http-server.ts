@@ -119,6 +119,9 @@ export class RecordingMcpServer implements AsyncDisposable {
     this.#tools = defaultTools((context) => this.#identify(context));
     if (options.stateless === true) this.#stateless = createMcpHandler(() => this.#createServer());
     this.#http = createServer((request, response) => void this.#serve(request, response));
+    // Node closes an idle connection after 5 s. A client that uses it in that moment loses its request, and Codex does not
+    // send a tool call twice: on a busy machine that would fail a test now and then.
+    this.#http.keepAliveTimeout = 120_000;
     this.#http.on("connection", (socket) => {
       this.#connections++;
       socket.on("close", () => {

@@ -79,6 +79,9 @@ export class ScriptedModel implements AsyncDisposable {
     this.#script = options.script ?? playPrompt;
     this.#requestsMax = options.requestsMax ?? 1000;
     this.#http = createServer((request, response) => void this.#serve(request, response));
+    // Node closes an idle connection after 5 s. A client that uses it in that moment loses its request, and Codex does not
+    // send a tool call twice: on a busy machine that would fail a test now and then.
+    this.#http.keepAliveTimeout = 120_000;
     // A client that gets no answer to its upgrade would wait; one that is refused falls back or fails.
     this.#http.on("upgrade", (_request, socket) => {
       socket.on("error", () => socket.destroy());
