@@ -1,7 +1,7 @@
 /**
  * The ten rules that make one app-server good enough for many threads, each shown on the real binary.
  *
- * What breaks a rule is measured with plain Codex in the project's fact sheets; here it must not happen.
+ * Each is an accident that plain Codex 0.169 was seen to have; here it must not happen.
  */
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
