@@ -9,7 +9,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Codex, type CodexOptions, type ThreadEvent, type ThreadItem } from "../../src/index.ts";
-import { descendants, ScriptedModel, waitUntilGone } from "../../src/testing/index.ts";
+import { descendants, processesWithEnv, ScriptedModel, waitUntilGone } from "../../src/testing/index.ts";
 
 export interface Engine extends AsyncDisposable {
   readonly model: ScriptedModel;
@@ -55,7 +55,9 @@ export async function startEngine(options: CodexOptions = {}, model?: ScriptedMo
       const started = descendants(process.pid);
       await Promise.all(all.map((codex) => codex.close()));
       if (model === undefined) await ownModel[Symbol.asyncDispose]();
-      const left = await waitUntilGone(started, { timeoutMs: 10_000 });
+      // A Codex that another process had started here may still be on its way out, and write.
+      const guests = processesWithEnv("CODEX_HOME", home);
+      const left = await waitUntilGone([...started, ...guests], { timeoutMs: 10_000 });
       rmSync(root, { recursive: true, force: true });
       assert.deepEqual(left, [], "processes left behind");
     },
