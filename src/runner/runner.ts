@@ -244,13 +244,7 @@ export class Runner implements AsyncDisposable {
 
   #cancel({ id }: CancelMessage): Rejection | undefined {
     const run = this.#runs.get(id);
-    if (run === undefined)
-      return refuse(
-        "unknown_run",
-        id,
-        "there is no run with this id: it was never accepted, or has ended",
-        "id",
-      );
+    if (run === undefined) return unknownRun(id);
     if (run.state.kind === "running") {
       run.state.cancelled = true;
       run.state.abort.abort(new CodexError("turn_interrupted", "The host cancelled the run"));
@@ -264,13 +258,7 @@ export class Runner implements AsyncDisposable {
 
   #answer({ id, ask, decision, content, answers }: AnswerMessage): Rejection | undefined {
     const run = this.#runs.get(id);
-    if (run === undefined)
-      return refuse(
-        "unknown_run",
-        id,
-        "there is no run with this id: it was never accepted, or has ended",
-        "id",
-      );
+    if (run === undefined) return unknownRun(id);
     const open = run.state.kind === "running" ? run.state.asks.get(ask) : undefined;
     if (open === undefined) {
       return refuse("unknown_ask", id, "ask is not that of a question that is open in this run", "ask");
@@ -548,6 +536,11 @@ export class Runner implements AsyncDisposable {
   #orStopped(taken: Promise<void>): Promise<void> {
     return abortable(taken, this.#stopping.signal).catch(() => {});
   }
+}
+
+function unknownRun(id: string): Rejection {
+  const message = "there is no run with this id: it was never accepted, or has ended";
+  return refuse("unknown_run", id, message, "id");
 }
 
 function refuse(code: Rejection["code"], id: string, message: string, field?: string): Rejection {

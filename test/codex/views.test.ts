@@ -171,3 +171,30 @@ test("a key that a provider repeats in its error does not reach events or errors
   assert.match(JSON.stringify(events), /Incorrect API key provided: \*\*\*/);
   assert.equal(itemsOfType(events, "agent_message").length, 0);
 });
+
+test("a thread that Codex was made to unload is opened again for its next turn", { timeout }, async () => {
+  let target = "";
+  const script = (request: ModelRequest): ModelReply => {
+    if (request.prompt !== "close it" || request.step > 0) return say(request.outputs[0]?.text ?? "nothing");
+    const args = JSON.stringify({ target });
+    return raw({
+      type: "function_call",
+      namespace: "multi_agent_v1",
+      name: "close_agent",
+      call_id: "c",
+      arguments: args,
+    });
+  };
+  await using model = await ScriptedModel.start({ script });
+  await using engine = await startEngine({}, model);
+  const config = { features: { multi_agent: true } };
+  const options = { workingDirectory: engine.cwd, model: "mock-model", config };
+  const closed = engine.codex.startThread(options);
+  await closed.run("one");
+  target = closed.id as string;
+  // Asked for by the host: here threads may reach each other.
+  const { finalResponse } = await engine.codex.startThread(options).run("close it");
+  assert.doesNotMatch(finalResponse, /unsupported call/);
+  assert.equal((await closed.run("two")).finalResponse, "nothing");
+  assert.equal(closed.id, target);
+});
