@@ -1,0 +1,153 @@
+/**
+ * A TOML value, and where it is written.
+ *
+ * One shape for what a file says, what `-c key=value` says and what a program hands over as an object: the checks
+ * and the merge see no difference, and every value can say where it comes from. Tables are maps in the order of the
+ * file, because Codex reports the first problem in that order, and because a name like `__proto__` is only a name.
+ */
+
+/** A text that values were read from. */
+export interface Source {
+  /** Shown in messages: the path of a file, or what else the text was, such as `-c mcp_servers.a.enabled=false`. */
+  readonly name: string;
+  readonly text: string;
+}
+
+/** A piece of a source: offsets in UTF-16 units, the end excluded. */
+export interface Place {
+  readonly source: Source;
+  readonly start: number;
+  readonly end: number;
+}
+
+interface Written {
+  /** Absent for what a program handed over as an object. */
+  readonly place?: Place | undefined;
+}
+
+export type TomlNode =
+  | ({ readonly kind: "string"; readonly value: string } & Written)
+  /** TOML's range: 64 bits with a sign. */
+  | ({ readonly kind: "integer"; readonly value: bigint } & Written)
+  | ({ readonly kind: "float"; readonly value: number } & Written)
+  | ({ readonly kind: "boolean"; readonly value: boolean } & Written)
+  /** `value` is the text as Codex prints it; Codex takes it wherever a string is wanted (measured). */
+  | ({ readonly kind: "datetime"; readonly value: string } & Written)
+  | ({ readonly kind: "array"; readonly items: readonly TomlNode[] } & Written)
+  | TomlTable;
+
+export interface TomlTable extends Written {
+  readonly kind: "table";
+  readonly entries: ReadonlyMap<string, TomlEntry>;
+}
+
+export interface TomlEntry {
+  readonly value: TomlNode;
+  /** Where the key is written (for a table with several headers: the first). */
+  readonly keyPlace?: Place | undefined;
+}
+
+/** What JSON can say of a node. An integer that a double cannot hold exactly becomes the nearest one. */
+export type PlainValue = string | number | boolean | PlainValue[] | { [key: string]: PlainValue };
+
+/** The value at a path, or `undefined`. */
+export function nodeAt(root: TomlNode, path: readonly string[]): TomlNode | undefined {
+  let at: TomlNode | undefined = root;
+  for (const key of path) {
+    if (at?.kind !== "table") return undefined;
+    at = at.entries.get(key)?.value;
+  }
+  return at;
+}
+
+/** The node as plain values: objects without a prototype, so that `__proto__` is a key like any other. */
+export function toPlain(node: TomlNode): PlainValue {
+  switch (node.kind) {
+    case "integer":
+      return Number(node.value);
+    case "array":
+      return node.items.map(toPlain);
+    case "table": {
+      const object = Object.create(null) as { [key: string]: PlainValue };
+      for (const [key, entry] of node.entries) object[key] = toPlain(entry.value);
+      return object;
+    }
+    default:
+      return node.value;
+  }
+}
+
+/**
+ * A program's value as a node: whole numbers are integers, entries that are `undefined` are not there.
+ *
+ * @throws {TypeError} for what TOML cannot say (null, functions, symbols, a whole number beyond 64 bits), with its path
+ */
+export function fromPlain(value: unknown, path: readonly (string | number)[] = []): TomlNode {
+  if (typeof value === "string") return { kind: "string", value };
+  if (typeof value === "boolean") return { kind: "boolean", value };
+  if (typeof value === "bigint") return { kind: "integer", value };
+  if (typeof value === "number") {
+    return Number.isSafeInteger(value) && !Object.is(value, -0)
+      ? { kind: "integer", value: BigInt(value) }
+      : { kind: "float", value };
+  }
+  if (Array.isArray(value)) {
+    return { kind: "array", items: value.map((item, index) => fromPlain(item, [...path, index])) };
+  }
+  if (typeof value === "object" && value !== null) return tableFromPlain(value, path);
+  const what = value === null ? "null" : `a ${typeof value}`;
+  throw new TypeError(
+    `${path.length === 0 ? "The value" : path.join(".")} is ${what}, which TOML cannot say`,
+  );
+}
+
+function tableFromPlain(value: object, path: readonly (string | number)[]): TomlTable {
+  const entries = new Map<string, TomlEntry>();
+  const pairs: Iterable<[unknown, unknown]> = value instanceof Map ? value : Object.entries(value);
+  for (const [key, inner] of pairs) {
+    if (inner === undefined) continue;
+    entries.set(String(key), { value: fromPlain(inner, [...path, String(key)]) });
+  }
+  return { kind: "table", entries };
+}
+
+/** 1-based, as editors count; the column is in characters (code points), as Codex counts it. */
+export function lineAndColumn(place: Place): { readonly line: number; readonly column: number } {
+  const starts = lineStarts(place.source);
+  let low = 0;
+  for (let high = starts.length; high - low > 1; ) {
+    const middle = (low + high) >> 1;
+    if ((starts[middle] as number) <= place.start) low = middle;
+    else high = middle;
+  }
+  const before = place.source.text.slice(starts[low], place.start).replace(/^\ufeff/, "");
+  return { line: low + 1, column: countCharacters(before) + 1 };
+}
+
+/** Code points, which is what an editor and Codex count. */
+export function countCharacters(text: string): number {
+  return Array.from(text).length;
+}
+
+/** The line a place starts in, without its line break. */
+export function lineText(place: Place): string {
+  const { line } = lineAndColumn(place);
+  const starts = lineStarts(place.source);
+  return place.source.text
+    .slice(starts[line - 1], starts[line] ?? place.source.text.length)
+    .replace(/\r?\n$/, "")
+    .replace(/^\ufeff/, "");
+}
+
+const STARTS = new WeakMap<Source, readonly number[]>();
+
+function lineStarts(source: Source): readonly number[] {
+  const known = STARTS.get(source);
+  if (known !== undefined) return known;
+  const starts = [0];
+  for (let at = source.text.indexOf("\n"); at !== -1; at = source.text.indexOf("\n", at + 1)) {
+    starts.push(at + 1);
+  }
+  STARTS.set(source, starts);
+  return starts;
+}

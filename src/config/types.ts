@@ -1,0 +1,140 @@
+/**
+ * An MCP server as it is written (`RawMcpServerConfig`) and as it is meant (`McpServerConfig`).
+ *
+ * The keys are Codex 0.169's own, spelled as in its TOML; `scope` is ours.
+ */
+
+/** When a tool call needs a yes. Codex's words. */
+export type AppToolApproval = "auto" | "prompt" | "writes" | "approve";
+export type McpServerAuth = "oauth" | "chatgpt" | "ema_auth";
+export type McpStartupReadiness = "connection" | "catalog";
+export type McpToolSurface = "code_mode" | "deferred" | "direct";
+/** Who may share a connection. */
+export type McpServerScope = "thread" | "project" | "principal" | "host";
+
+/** A variable of the environment that a stdio server is given, by name. A plain name is looked up on this machine. */
+export type McpServerEnvVar = string | { readonly name: string; readonly source?: "local" | "remote" };
+
+export interface McpServerToolConfig {
+  readonly approval_mode?: AppToolApproval;
+  /** At least 1. */
+  readonly output_token_limit?: number;
+}
+
+export interface McpServerOAuthConfig {
+  readonly client_id?: string;
+  readonly client_secret?: string;
+  readonly token_endpoint_auth_method?: "client_secret_basic" | "client_secret_post";
+  readonly callback_url?: string;
+  readonly authorization_server_issuer?: string;
+  /** 0 to 65535. */
+  readonly callback_port?: number;
+}
+
+/** What may be written under `[mcp_servers.<name>]`: the 30 fields of Codex 0.169, and ours. */
+export interface RawMcpServerConfig {
+  readonly command?: string;
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly env_vars?: readonly McpServerEnvVar[];
+  readonly cwd?: string;
+  readonly url?: string;
+  readonly bearer_token_env_var?: string;
+  /** Always refused: a secret does not belong into a file. */
+  readonly bearer_token?: string;
+  readonly http_headers?: Readonly<Record<string, string>>;
+  readonly env_http_headers?: Readonly<Record<string, string>>;
+  readonly http_headers_helper?: string;
+  readonly auth?: McpServerAuth;
+  readonly oauth?: McpServerOAuthConfig;
+  readonly oauth_resource?: string;
+  readonly scopes?: readonly string[];
+  readonly environment_id?: string;
+  readonly enabled?: boolean;
+  readonly required?: boolean;
+  readonly startup_timeout_sec?: number;
+  readonly startup_timeout_ms?: number;
+  readonly tool_timeout_sec?: number;
+  readonly startup_readiness?: McpStartupReadiness;
+  readonly supports_parallel_tool_calls?: boolean;
+  readonly tool_input_schema_max_bytes?: number;
+  readonly omit_tools_from?: readonly McpToolSurface[];
+  readonly default_tools_approval_mode?: AppToolApproval;
+  readonly enabled_tools?: readonly string[];
+  readonly disabled_tools?: readonly string[];
+  readonly tools?: Readonly<Record<string, McpServerToolConfig>>;
+  /** An old display name. Read and thrown away, as Codex does. */
+  readonly name?: string;
+  /** Ours, in `switchyard.toml` only. */
+  readonly scope?: McpServerScope;
+}
+
+export type McpServerTransportConfig =
+  | {
+      readonly type: "stdio";
+      /** May be empty in a file, as in Codex; refused at start. */
+      readonly command: string;
+      readonly args: readonly string[];
+      readonly env?: ReadonlyMap<string, string>;
+      readonly env_vars: readonly McpServerEnvVar[];
+      /** As written. Relative to the thread's working directory (Codex), not to the file. */
+      readonly cwd?: string;
+    }
+  | {
+      readonly type: "streamable_http";
+      /** As written: any text in a file, as in Codex; refused at start when it is no http URL. */
+      readonly url: string;
+      readonly bearer_token_env_var?: string;
+      readonly http_headers?: ReadonlyMap<string, string>;
+      /** Header to the variable that holds its value. */
+      readonly env_http_headers?: ReadonlyMap<string, string>;
+      /** A shell command that prints a JSON object of headers. */
+      readonly http_headers_helper?: string;
+    };
+
+/** Why a server that is configured will not run. */
+export type McpServerDisabledReason =
+  /** `enabled = false` is written. */
+  | { readonly type: "by_hand" }
+  /** A requirements file does not allow it. */
+  | { readonly type: "requirements"; readonly source: string }
+  | { readonly type: "unknown" };
+
+/** A server as it is meant: defaults filled in, every combination possible. */
+export interface McpServerConfig {
+  readonly transport: McpServerTransportConfig;
+  /** Where it runs. @default "local" */
+  readonly environment_id: string;
+  /** @default true */
+  readonly enabled: boolean;
+  readonly disabled_reason?: McpServerDisabledReason;
+  /** @default false */
+  readonly required: boolean;
+  /** Seconds, to the nanosecond. Unset: 30 at run time (Codex 0.169, measured). */
+  readonly startup_timeout_sec?: number;
+  /** Seconds, to the nanosecond. Unset: 300 at run time (Codex 0.169, measured). */
+  readonly tool_timeout_sec?: number;
+  /** @default "connection" */
+  readonly startup_readiness: McpStartupReadiness;
+  /** @default false */
+  readonly supports_parallel_tool_calls: boolean;
+  /** Unset: 5000 at run time (Codex). */
+  readonly tool_input_schema_max_bytes?: number;
+  readonly omit_tools_from?: readonly McpToolSurface[];
+  readonly default_tools_approval_mode?: AppToolApproval;
+  /** Unset: all. Empty: none. */
+  readonly enabled_tools?: readonly string[];
+  /** Taken away from `enabled_tools`. */
+  readonly disabled_tools?: readonly string[];
+  readonly tools: ReadonlyMap<string, McpServerToolConfig>;
+  /** Kept on stdio servers too, as Codex does, where it means nothing. */
+  readonly scopes?: readonly string[];
+  /** @default "oauth" */
+  readonly auth: McpServerAuth;
+  readonly oauth?: McpServerOAuthConfig;
+  readonly oauth_resource?: string;
+  /** Ours. @default "thread" */
+  readonly scope: McpServerScope;
+}
+
+export const DEFAULT_MCP_SERVER_ENVIRONMENT_ID = "local";
