@@ -60,7 +60,7 @@ export function nodeAt(root: TomlNode, path: readonly string[]): TomlNode | unde
   return at;
 }
 
-/** The node as plain values: objects without a prototype, so that `__proto__` is a key like any other. */
+/** The node as plain values; `__proto__` is a key like any other. */
 export function toPlain(node: TomlNode): PlainValue {
   switch (node.kind) {
     case "integer":
@@ -68,9 +68,8 @@ export function toPlain(node: TomlNode): PlainValue {
     case "array":
       return node.items.map(toPlain);
     case "table": {
-      const object = Object.create(null) as { [key: string]: PlainValue };
-      for (const [key, entry] of node.entries) object[key] = toPlain(entry.value);
-      return object;
+      // Unlike an assignment, this sets no prototype.
+      return Object.fromEntries([...node.entries].map(([key, { value }]) => [key, toPlain(value)]));
     }
     default:
       return node.value;
@@ -85,7 +84,7 @@ export function toPlain(node: TomlNode): PlainValue {
 export function fromPlain(value: unknown, path: readonly (string | number)[] = []): TomlNode {
   if (typeof value === "string") return { kind: "string", value };
   if (typeof value === "boolean") return { kind: "boolean", value };
-  if (typeof value === "bigint") return { kind: "integer", value };
+  if (typeof value === "bigint" && BigInt.asIntN(64, value) === value) return { kind: "integer", value };
   if (typeof value === "number") {
     return Number.isSafeInteger(value) && !Object.is(value, -0)
       ? { kind: "integer", value: BigInt(value) }
@@ -95,7 +94,7 @@ export function fromPlain(value: unknown, path: readonly (string | number)[] = [
     return { kind: "array", items: value.map((item, index) => fromPlain(item, [...path, index])) };
   }
   if (typeof value === "object" && value !== null) return tableFromPlain(value, path);
-  const what = value === null ? "null" : `a ${typeof value}`;
+  const what = value === null ? "null" : typeof value === "bigint" ? "beyond 64 bits" : `a ${typeof value}`;
   throw new TypeError(
     `${path.length === 0 ? "The value" : path.join(".")} is ${what}, which TOML cannot say`,
   );

@@ -77,6 +77,10 @@ export function openHeader(
     return opened;
   }
   if (!(there instanceof OpenTable) || there.made !== "through") throw new TableError("duplicate key", last);
+  // Its own header puts it behind what came since: in Codex's order of errors, too (measured).
+  const entry = table.entries.get(last.name) as TomlEntry;
+  table.entries.delete(last.name);
+  table.entries.set(last.name, entry);
   there.made = "header";
   there.place = headerPlace;
   return there;

@@ -1,0 +1,18 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { nearest } from "./suggest.ts";
+
+const KNOWN = ["command", "args", "env", "env_vars", "url", "enabled", "enabled_tools", "tool_timeout_sec"];
+
+test("nearest finds a name by a few slips or another way of writing", () => {
+  assert.equal(nearest("comand", KNOWN), "command");
+  assert.equal(nearest("ocmmand", KNOWN), "command");
+  assert.equal(nearest("envVars", KNOWN), "env_vars");
+  assert.equal(nearest("Tool-Timeout-Sec", KNOWN), "tool_timeout_sec");
+  assert.equal(nearest("enabledtools", KNOWN), "enabled_tools");
+});
+
+test("nearest is silent when nothing is near", () => {
+  for (const name of ["", "x", "foo", "frobnicate", "ur"])
+    assert.equal(nearest(name, KNOWN), undefined, name);
+});

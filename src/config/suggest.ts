@@ -1,0 +1,43 @@
+/** The name that was probably meant. */
+
+/** The nearest of `known` to a misspelt name: the same in snake_case, or a few slips away. */
+export function nearest(name: string, known: readonly string[]): string | undefined {
+  const snake = name
+    .replace(/([a-z0-9])([A-Z])/g, "$1_$2")
+    .replaceAll("-", "_")
+    .toLowerCase();
+  let best: string | undefined;
+  let fewest = 1 + Math.min(3, Math.floor(snake.length / 3));
+  for (const candidate of known) {
+    const slips = distance(snake, candidate, fewest);
+    if (slips >= fewest) continue;
+    fewest = slips;
+    best = candidate;
+  }
+  return best;
+}
+
+/** Letters to add, drop, change or swap with their neighbour; `limit` or more is said as `limit`. */
+function distance(from: string, to: string, limit: number): number {
+  if (Math.abs(from.length - to.length) >= limit) return limit;
+  let before: number[] = [];
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= to.length; j++) {
+      const same = from[i - 1] === to[j - 1];
+      let cost = Math.min(at(row, j) + 1, at(next, j - 1) + 1, at(row, j - 1) + (same ? 0 : 1));
+      if (i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1]) {
+        cost = Math.min(cost, at(before, j - 2) + 1);
+      }
+      next.push(cost);
+    }
+    before = row;
+    row = next;
+  }
+  return Math.min(limit, at(row, to.length));
+}
+
+function at(row: readonly number[], index: number): number {
+  return row[index] ?? Number.POSITIVE_INFINITY;
+}

@@ -1,0 +1,63 @@
+/**
+ * Configurations whose verdict was recorded from the real Codex 0.169, one per line of `config-cases.jsonl`.
+ *
+ * Of a text that is no TOML only the verdict and the line are compared; our parser has words of its own.
+ */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { checkConfig } from "../../src/config/check-config.ts";
+import { toNormalForm, toRaw } from "../../src/config/normal-form.ts";
+import { parseMcpServers } from "../../src/config/read-servers.ts";
+import { lineAndColumn } from "../../src/config/toml/node.ts";
+import { parseToml } from "../../src/config/toml/parse.ts";
+
+interface Case {
+  readonly name: string;
+  readonly toml: string;
+  readonly accept: boolean;
+  readonly error: string | null;
+  readonly strict_accept: boolean;
+  readonly strict_error: string | null;
+  readonly config_read: Readonly<Record<string, unknown>> | null;
+}
+
+const CASES = readFileSync(join(import.meta.dirname, "../fixtures/config-cases.jsonl"), "utf8")
+  .split("\n")
+  .filter((line) => line !== "")
+  .map((line) => JSON.parse(line) as Case);
+
+for (const { name, toml, ...recorded } of CASES) {
+  test(`config case ${name} has Codex's verdict, first error and normal form`, () => {
+    const parsed = parseToml({ name: "config.toml", text: toml });
+    if (!parsed.ok) {
+      const line = parsed.problem.place && lineAndColumn(parsed.problem.place).line;
+      assert.equal(`${line}`, /config\.toml:(\d+):\d+: /.exec(recorded.error ?? "")?.[1], "line");
+      return;
+    }
+    const result = checkConfig(parsed.document.root);
+    if (recorded.config_read === null) {
+      const [first] = result.errors;
+      const path = first?.path === undefined ? "" : `\nin \`${first.path}\``;
+      assert.equal(`${first?.message}${path}`, recorded.error);
+    } else {
+      assert.deepEqual(result.errors, []);
+      const forms = [...result.servers].map(([server, config]) => [server, toNormalForm(config)]);
+      assert.deepEqual(JSON.parse(JSON.stringify(Object.fromEntries(forms))), recorded.config_read);
+      const raw = Object.fromEntries([...result.servers].map(([server, config]) => [server, toRaw(config)]));
+      assert.deepEqual(parseMcpServers(raw).servers, result.servers, "toRaw");
+    }
+
+    const strict = checkConfig(parsed.document.root, { strict: true });
+    assert.equal(strict.ok, recorded.strict_accept, "strict verdict");
+    const located = /config\.toml:(\d+):(\d+): ([^]*?)\n *\|\n/.exec(recorded.strict_error ?? "");
+    if (located === null) return;
+    const [first] = strict.errors;
+    assert.equal(first?.message, located[3]);
+    // For a server as a whole Codex points at its header; we point at the offending key.
+    if (first === undefined || !/^(?:unknown|invalid (?:type|value)|data did)/.test(first.message)) return;
+    const at = first.place && lineAndColumn(first.place);
+    assert.deepEqual(at, { line: Number(located[1]), column: Number(located[2]) });
+  });
+}

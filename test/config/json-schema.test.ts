@@ -1,0 +1,63 @@
+/** The JSON Schema against the recorded configurations: what Codex takes passes, what it refuses for its keys does not. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Ajv, type ValidateFunction } from "ajv";
+import { configJsonSchema } from "../../src/config/json-schema.ts";
+import { type TomlNode, toPlain } from "../../src/config/toml/node.ts";
+import { parseToml } from "../../src/config/toml/parse.ts";
+
+const SCHEMA_FILE = join(import.meta.dirname, "../../schema/switchyard.schema.json");
+const CASES_FILE = join(import.meta.dirname, "../fixtures/config-cases.jsonl");
+
+interface Case {
+  readonly name: string;
+  readonly toml: string;
+  readonly accept: boolean;
+  readonly strict_accept: boolean;
+  readonly error: string | null;
+}
+
+function root(toml: string): TomlNode | undefined {
+  const parsed = parseToml({ name: "config.toml", text: toml });
+  return parsed.ok ? parsed.document.root : undefined;
+}
+
+function validator(): ValidateFunction {
+  return new Ajv({ strict: false }).compile(JSON.parse(readFileSync(SCHEMA_FILE, "utf8")) as object);
+}
+
+test("schema/switchyard.schema.json is what `npm run schema` writes", () => {
+  assert.deepEqual(
+    JSON.parse(readFileSync(SCHEMA_FILE, "utf8")),
+    JSON.parse(JSON.stringify(configJsonSchema())),
+    "run: npm run schema",
+  );
+});
+
+test("the JSON Schema takes what strict Codex takes and refuses what Codex refuses under mcp_servers", () => {
+  const validate = validator();
+  const differences: string[] = [];
+  for (const line of readFileSync(CASES_FILE, "utf8").split("\n")) {
+    if (line === "") continue;
+    const { name, toml, accept, strict_accept, error } = JSON.parse(line) as Case;
+    const node = root(toml);
+    // Without TOML there is nothing to look at; of other sections the schema knows nothing.
+    if (node === undefined || (!accept && error?.includes("in `mcp_") !== true)) continue;
+    if (accept && !strict_accept && toml.includes("[mcpServers")) continue;
+    const passes = validate(toPlain(node));
+    if (passes !== strict_accept) differences.push(`${name}: ${JSON.stringify(validate.errors)}`);
+  }
+  assert.deepEqual(differences, []);
+});
+
+test("the JSON Schema knows keys of ours and refuses an inline bearer token with every transport", () => {
+  const validate = validator();
+  const server = (table: object): boolean => validate({ mcp_servers: { a: table } });
+  assert.equal(server({ command: "x", scope: "project" }), true);
+  assert.equal(server({ command: "x", scope: "everybody" }), false);
+  assert.equal(server({ command: "x", bearer_token: "t" }), false);
+  assert.equal(server({ url: "http://127.0.0.1", bearer_token: "t" }), false);
+  assert.equal(validate({ model: "gpt", tui: {} }), true);
+});

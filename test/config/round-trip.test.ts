@@ -1,0 +1,37 @@
+/** Every valid configuration survives the way through its shortest table, as an object and as TOML. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { toRaw } from "../../src/config/normal-form.ts";
+import { parseMcpServers, readMcpServers } from "../../src/config/read-servers.ts";
+import { formatValue } from "../../src/config/toml/format.ts";
+import { fromPlain, nodeAt } from "../../src/config/toml/node.ts";
+import { parseToml } from "../../src/config/toml/parse.ts";
+import type { McpServerConfig } from "../../src/config/types.ts";
+import { randomServers } from "./support/random-servers.ts";
+
+/** A count beyond 2^53 is rounded when it is read, and then no count that can be written any more. */
+function isExact({ tool_input_schema_max_bytes: bytes = 1, tools }: McpServerConfig): boolean {
+  const counts = [bytes, ...[...tools.values()].map(({ output_token_limit: limit = 1 }) => limit)];
+  return counts.every((count) => Number.isSafeInteger(count));
+}
+
+test("toRaw of a valid configuration reads as the same configuration", () => {
+  let compared = 0;
+  fc.assert(
+    fc.property(randomServers, (node) => {
+      const own = { own: true };
+      const servers = new Map([...readMcpServers(node, own).servers].filter(([, config]) => isExact(config)));
+      const raw = new Map([...servers].map(([name, config]) => [name, toRaw(config)]));
+      assert.deepEqual(parseMcpServers(raw, own), { ok: true, servers, errors: [], warnings: [] });
+
+      const parsed = parseToml({ name: "x", text: `mcp_servers = ${formatValue(fromPlain(raw))}\n` });
+      assert.ok(parsed.ok);
+      const fromText = readMcpServers(nodeAt(parsed.document.root, ["mcp_servers"]), own);
+      assert.deepEqual(fromText.servers, servers);
+      compared += servers.size;
+    }),
+    { numRuns: 1_000 },
+  );
+  assert.ok(compared > 100, `${compared} valid servers only`);
+});
