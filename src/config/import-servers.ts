@@ -1,0 +1,119 @@
+/**
+ * Other products' files of MCP servers, in Codex's words.
+ *
+ * What the words of one server become is `import/translate-server.ts`; whose file it is, `import/dialects.ts`. The
+ * servers are not validated here: whoever adds them to a configuration does that.
+ */
+import { DIALECTS, detectFormat, findServers, child, type ImportFormat } from "./import/dialects.ts";
+import { JsonDocument } from "./import/json-document.ts";
+import type { ImportNote } from "./import/server-reader.ts";
+import { translateServer } from "./import/translate-server.ts";
+import { serverNameProblem } from "./names.ts";
+import { ConfigError } from "./problem.ts";
+import type { RawMcpServerConfig } from "./types.ts";
+
+export type { ImportFormat } from "./import/dialects.ts";
+export type { ImportNote } from "./import/server-reader.ts";
+
+export const IMPORT_FORMATS: readonly ImportFormat[] = Object.keys(DIALECTS) as ImportFormat[];
+
+export interface ImportResult {
+  readonly format: ImportFormat;
+  /** In the order of the file. */
+  readonly servers: ReadonlyMap<string, RawMcpServerConfig>;
+  /** What could not be carried over, or only with a loss. They hold no value of the file. */
+  readonly notes: readonly ImportNote[];
+}
+
+/**
+ * @param options.file the file's path: shown in messages, and its name helps to see whose it is
+ * @param options.format whose it is, for a file that does not tell
+ * @throws {ConfigError} `invalid_config` for what is no JSON, has the wrong shape, or holds no servers
+ */
+export function importServers(
+  text: string,
+  options: { readonly file: string; readonly format?: ImportFormat | undefined },
+): ImportResult {
+  const { file } = options;
+  const document = new JsonDocument(text, file);
+  const format = options.format ?? detectFormat(document, file);
+  const list = format === undefined ? undefined : findServers(document, format);
+  if (format === undefined || list === undefined) throw noServers(document, file, options.format);
+  const dialect = DIALECTS[format];
+
+  const servers = new Map<string, RawMcpServerConfig>();
+  const notes: ImportNote[] = notesOfFile(document, format);
+  const entries = document.entries(list, dialect.path);
+  for (const [written, node] of entries ?? []) {
+    const name = validName(written, new Set([...servers.keys(), ...(entries?.keys() ?? [])]));
+    const translated = translateServer(name, node, [...dialect.path, written], dialect, document);
+    if (translated.server !== undefined) {
+      servers.set(name, translated.server);
+      if (name !== written) {
+        const message = `"${written}" is no valid name for a server, so it is called "${name}"`;
+        notes.push({ server: name, key: "name", message });
+      }
+    }
+    notes.push(...translated.notes);
+  }
+  if (document.problems.length > 0) throw document.error();
+  if (entries?.size === 0) throw noServers(document, file, options.format);
+  return { format, servers, notes };
+}
+
+function noServers(document: JsonDocument, file: string, format: ImportFormat | undefined): ConfigError {
+  const formats = format === undefined ? IMPORT_FORMATS : [format];
+  const places = new Map<string, string[]>();
+  for (const each of formats) {
+    const { path, product } = DIALECTS[each];
+    const place = `"${path.join(".")}"`;
+    places.set(place, [...(places.get(place) ?? []), product]);
+  }
+  const sought = [...places].map(([place, products]) => `${place} (${products.join(", ")})`).join(", ");
+  document.problem(document.root, [], "there are no MCP servers in it", `Looked for ${sought}`);
+  const message = `Cannot import from "${file}": there are no MCP servers in it. Looked for ${sought}`;
+  return new ConfigError("invalid_config", message, { problems: document.problems });
+}
+
+/** The name, or the nearest one that is allowed and that no other server has. */
+function validName(written: string, taken: ReadonlySet<string>): string {
+  if (serverNameProblem(written) === undefined) return written;
+  const plain = written
+    .normalize("NFKD")
+    .replace(/\p{Mark}+/gu, "")
+    .replace(/[^a-zA-Z0-9_:@/.-]+/g, "-")
+    .replace(/^-+|-+$/g, "");
+  const base = plain === "" ? "server" : plain;
+  let name = base;
+  for (let number = 2; taken.has(name); number++) name = `${base}-${number}`;
+  return name;
+}
+
+/** What stands beside the servers and bears on them. */
+function notesOfFile(document: JsonDocument, format: ImportFormat): ImportNote[] {
+  const notes: ImportNote[] = [];
+  const inputs = child(format === "vscode_settings" ? child(document.root, "mcp") : document.root, "inputs");
+  if (DIALECTS[format].product === "VS Code" && (inputs?.children?.length ?? 0) > 0) {
+    notes.push({
+      key: "inputs",
+      message: "nobody is asked for values here; where one was used is noted there",
+    });
+  }
+  const projects = format === "claude_code" ? child(document.root, "projects") : undefined;
+  for (const project of projects?.children ?? []) {
+    const [path, settings] = project.children ?? [];
+    if ((child(settings, "mcpServers")?.children?.length ?? 0) === 0) continue;
+    const key = `projects.${String(path?.value)}.mcpServers`;
+    notes.push({
+      key,
+      message: "the servers of one project are not taken: add them to that project's configuration",
+    });
+  }
+  if (format === "gemini") {
+    for (const key of ["allowed", "excluded", "serverCommand"]) {
+      if (child(child(document.root, "mcp"), key) === undefined) continue;
+      notes.push({ key: `mcp.${key}`, message: "it has no counterpart here and is left out" });
+    }
+  }
+  return notes;
+}

@@ -1,0 +1,128 @@
+/**
+ * Where each product keeps its servers, and what it means by a word that others use differently.
+ *
+ * From the products' own documentation and sources, as of autumn 2026. What could not be confirmed is left open
+ * (`undefined`), and then said to the user instead of guessed.
+ */
+import type { JsonDocument, JsonNode } from "./json-document.ts";
+
+export type ImportFormat =
+  | "claude_code"
+  | "claude_desktop"
+  | "vscode"
+  | "vscode_settings"
+  | "cursor"
+  | "windsurf"
+  | "gemini"
+  | "cline"
+  | "roo"
+  | "zed";
+
+export interface Dialect {
+  readonly product: string;
+  /** Where in the file the servers are. */
+  readonly path: readonly string[];
+  /** The unit of `timeout`, for one tool call. */
+  readonly timeoutUnit?: "ms" | "s";
+  /** What a `url` is where no type is given. */
+  readonly plainUrl: "http" | "sse";
+  /** Whether `$NAME` stands for a variable too. */
+  readonly bareReferences?: boolean;
+  /** How such a file is called, and what its folder is called. */
+  readonly file?: RegExp;
+}
+
+/** In the order in which a file name decides. */
+export const DIALECTS: Readonly<Record<ImportFormat, Dialect>> = {
+  claude_code: {
+    product: "Claude Code",
+    path: ["mcpServers"],
+    timeoutUnit: "ms",
+    plainUrl: "http",
+    file: /(?:^|\/)\.(?:mcp|claude)\.json$/,
+  },
+  claude_desktop: {
+    product: "Claude Desktop",
+    path: ["mcpServers"],
+    plainUrl: "http",
+    file: /(?:^|\/)claude_desktop_config\.json$/,
+  },
+  vscode: { product: "VS Code", path: ["servers"], plainUrl: "http", file: /(?:^|\/)\.vscode\/mcp\.json$/ },
+  vscode_settings: { product: "VS Code", path: ["mcp", "servers"], plainUrl: "http" },
+  cursor: { product: "Cursor", path: ["mcpServers"], plainUrl: "http", file: /(?:^|\/)\.cursor\/mcp\.json$/ },
+  windsurf: {
+    product: "Windsurf",
+    path: ["mcpServers"],
+    plainUrl: "http",
+    file: /(?:^|\/)mcp_config\.json$/,
+  },
+  // `url` is SSE and `httpUrl` streamable HTTP, unless a type says otherwise.
+  gemini: {
+    product: "Gemini CLI",
+    path: ["mcpServers"],
+    timeoutUnit: "ms",
+    plainUrl: "sse",
+    bareReferences: true,
+    file: /(?:^|\/)\.gemini\/settings\.json$/,
+  },
+  // Its schema tries SSE first.
+  cline: {
+    product: "Cline",
+    path: ["mcpServers"],
+    timeoutUnit: "s",
+    plainUrl: "sse",
+    file: /(?:^|\/)cline_mcp_settings\.json$/,
+  },
+  roo: {
+    product: "Roo Code",
+    path: ["mcpServers"],
+    timeoutUnit: "s",
+    plainUrl: "http",
+    file: /(?:^|\/)(?:mcp_settings\.json|\.roo\/mcp\.json)$/,
+  },
+  // Seconds in newer versions, milliseconds before.
+  zed: { product: "Zed", path: ["context_servers"], plainUrl: "http", file: /(?:^|\/)zed\/settings\.json$/i },
+};
+
+/** Keys by which a file of `mcpServers` gives away whose it is. */
+const MARKS: readonly (readonly [ImportFormat, readonly string[]])[] = [
+  ["gemini", ["httpUrl", "includeTools", "excludeTools", "trust"]],
+  ["windsurf", ["serverUrl"]],
+  ["roo", ["alwaysAllow", "watchPaths"]],
+  ["cline", ["autoApprove", "transportType"]],
+];
+
+const ORDER = Object.keys(DIALECTS) as ImportFormat[];
+
+/** @returns `undefined` when there is no place in the file where any product keeps servers */
+export function detectFormat(document: JsonDocument, file: string): ImportFormat | undefined {
+  const path = file.replaceAll("\\", "/");
+  const fits = (format: ImportFormat): boolean => findServers(document, format) !== undefined;
+  const named = ORDER.find((format) => DIALECTS[format].file?.test(path) === true && fits(format));
+  if (named !== undefined) return named;
+  const [shaped] = ORDER.filter(fits);
+  if (shaped === undefined || DIALECTS[shaped].path[0] !== "mcpServers") return shaped;
+  const keys = new Set<string>();
+  for (const server of children(findServers(document, shaped))) {
+    for (const property of server.type === "object" ? (server.children ?? []) : []) {
+      keys.add(String(property.children?.[0]?.value));
+    }
+  }
+  return MARKS.find(([, marks]) => marks.some((mark) => keys.has(mark)))?.[0] ?? shaped;
+}
+
+export function findServers(document: JsonDocument, format: ImportFormat): JsonNode | undefined {
+  let at: JsonNode | undefined = document.root;
+  for (const key of DIALECTS[format].path) at = child(at, key);
+  return at;
+}
+
+export function child(node: JsonNode | undefined, key: string): JsonNode | undefined {
+  if (node?.type !== "object") return undefined;
+  return node.children?.findLast((property) => property.children?.[0]?.value === key)?.children?.[1];
+}
+
+function children(object: JsonNode | undefined): readonly JsonNode[] {
+  if (object?.type !== "object") return [];
+  return (object.children ?? []).flatMap((property) => property.children?.slice(1) ?? []);
+}

@@ -1,0 +1,40 @@
+/** What other products put into a value before they use it: `${NAME}`, `${env:NAME}`, `${input:id}`, `$NAME`. */
+
+export type Reference =
+  /** A variable of the environment. What follows `:-` stands in for it where it is not set (Claude Code). */
+  | { readonly kind: "variable"; readonly name: string; readonly hasDefault: boolean }
+  /** VS Code asks for it. */
+  | { readonly kind: "input"; readonly id: string }
+  | { readonly kind: "other" };
+
+/** Folders and the like, of VS Code and its kin. They look like variables of the environment. */
+const PREDEFINED =
+  /^(?:workspaceFolder|workspaceFolderBasename|workspaceRoot|userHome|pathSeparator|\/|cwd|execPath|defaultBuildTask|selectedText|lineNumber|file\w*|relativeFile\w*)$/;
+
+const BRACED = /\$\{([^}]*)\}/;
+const BARE = /\$([A-Za-z_]\w*)/;
+
+/**
+ * @param bare whether `$NAME` is a reference too (Gemini CLI)
+ * @returns the reference that is the whole value, `"part"` when there is one within it, `undefined` when there is none
+ */
+export function findReference(value: string, bare: boolean): Reference | "part" | undefined {
+  const match = BRACED.exec(value) ?? (bare ? BARE.exec(value) : null);
+  if (match === null) return undefined;
+  return match[0].length === value.length ? readReference(match[1] ?? "") : "part";
+}
+
+function readReference(body: string): Reference {
+  const input = /^input:(.+)$/.exec(body);
+  if (input?.[1] !== undefined) return { kind: "input", id: input[1] };
+  const variable = /^(?:env:)?([A-Za-z_]\w*)(:-.*)?$/s.exec(body);
+  if (variable?.[1] === undefined) return { kind: "other" };
+  if (!body.startsWith("env:") && PREDEFINED.test(variable[1])) return { kind: "other" };
+  return { kind: "variable", name: variable[1], hasDefault: variable[2] !== undefined };
+}
+
+/** The name for a variable that holds what was asked for: `github-token` → `GITHUB_TOKEN`. */
+export function variableForInput(id: string): string {
+  const name = id.toUpperCase().replace(/[^A-Z0-9]+/g, "_");
+  return /^[A-Z_]/.test(name) ? name : `_${name}`;
+}

@@ -1,0 +1,149 @@
+/** A server with a URL: where it is, and with whose credentials. */
+import type { McpServerOAuthConfig } from "../types.ts";
+import type { JsonNode } from "./json-document.ts";
+import { variableForInput } from "./references.ts";
+import { type Draft, SECRET_NAME, type ServerReader, setText } from "./server-reader.ts";
+
+/** In the order in which they count. */
+export const URL_KEYS: readonly string[] = ["httpUrl", "serverUrl", "url"];
+
+export function translateHttp(reader: ServerReader, draft: Draft): void {
+  const [url, ...others] = URL_KEYS.filter((key) => reader.entries.has(key));
+  if (url !== undefined) {
+    setText(draft, "url", reader.takeText(url));
+    if (/\/sse\/?(?:\?|$)/.test(draft.url ?? "")) {
+      reader.note(
+        url,
+        "it looks like the URL of an SSE server, which is not supported: use its streamable HTTP URL",
+      );
+    }
+  }
+  for (const key of others) {
+    reader.entries.delete(key);
+    reader.note(key, `the server has another URL, ${url}, which counts`);
+  }
+  reader.take("headers", (node, path) => translateHeaders(reader, draft, node, path));
+  reader.take("headersHelper", (node, path) => {
+    const helper = reader.document.text(node, path);
+    if (helper === undefined) return;
+    draft.http_headers_helper = helper;
+    reader.note(
+      "headersHelper",
+      "it is carried over, but is not told the server's name and URL in CLAUDE_CODE_MCP_*",
+    );
+  });
+  translateOauth(reader, draft, "oauth");
+  translateOauth(reader, draft, "auth");
+}
+
+function translateHeaders(reader: ServerReader, draft: Draft, node: JsonNode, path: readonly string[]): void {
+  const literal = new Map<string, string>();
+  const fromVariable = new Map<string, string>();
+  for (const [header, entry] of reader.document.entries(node, path) ?? []) {
+    const value = reader.document.text(entry, [...path, header]);
+    if (value === undefined) continue;
+    const key = `headers.${header}`;
+    const isAuthorization = header.toLowerCase() === "authorization";
+    const bearer = isAuthorization ? /^Bearer\s+(.+)$/is.exec(value)?.[1] : undefined;
+    const reference = reader.findReference(bearer ?? value);
+    if (reference === undefined) {
+      literal.set(header, value);
+      if (bearer !== undefined) {
+        const how = "put the token into a variable and name that in bearer_token_env_var";
+        reader.note(
+          key,
+          `the token is a secret, and is now in the configuration: ${how}, instead of the header`,
+        );
+      } else if (SECRET_NAME.test(header)) {
+        const how = "put it into a variable and name that in env_http_headers";
+        reader.note(
+          key,
+          `it looks like a secret, and is now in the configuration: ${how}, instead of http_headers`,
+        );
+      }
+      continue;
+    }
+    if (reference === "part" || reference.kind === "other") {
+      const how = "put the whole value into a variable and name that in env_http_headers";
+      reader.note(
+        key,
+        `its value is put together from others, which is not done here, so it is left out: ${how}`,
+      );
+      continue;
+    }
+    const variable = reference.kind === "input" ? variableForInput(reference.id) : reference.name;
+    if (reference.kind === "input") {
+      reader.note(key, `nobody is asked for it here: set ${variable} before the start`);
+    } else if (reference.hasDefault) {
+      reader.note(key, `its default is not carried over: set ${variable} before the start`);
+    }
+    if (bearer === undefined) fromVariable.set(header, variable);
+    else draft.bearer_token_env_var = variable;
+  }
+  if (literal.size > 0) draft.http_headers = Object.fromEntries(literal);
+  if (fromVariable.size > 0) draft.env_http_headers = Object.fromEntries(fromVariable);
+}
+
+/** `oauth` of Claude Code, VS Code, Gemini CLI and Zed; `auth` of Cursor. */
+function translateOauth(reader: ServerReader, draft: Draft, section: "oauth" | "auth"): void {
+  reader.take(section, (node, path) => {
+    const oauth: { -readonly [Key in keyof McpServerOAuthConfig]: McpServerOAuthConfig[Key] } = {};
+    for (const [name, entry] of reader.document.entries(node, path) ?? []) {
+      const key = `${section}.${name}`;
+      const at = [...path, name];
+      switch (name) {
+        case "clientId":
+        case "client_id":
+        case "CLIENT_ID":
+          useLiteral(reader, key, reader.document.text(entry, at), (value) => (oauth.client_id = value));
+          break;
+        case "clientSecret":
+        case "client_secret":
+        case "CLIENT_SECRET":
+          useLiteral(reader, key, reader.document.text(entry, at), (value) => {
+            oauth.client_secret = value;
+            reader.note(key, "it is a secret, and is now in the configuration");
+          });
+          break;
+        case "redirectUri":
+          useLiteral(reader, key, reader.document.text(entry, at), (value) => (oauth.callback_url = value));
+          break;
+        case "callbackPort": {
+          const port = reader.document.amount(entry, at);
+          if (port === undefined) break;
+          if (Number.isInteger(port) && port <= 65_535) oauth.callback_port = port;
+          else reader.document.problem(entry, at, "callbackPort must be a whole number up to 65535");
+          break;
+        }
+        case "scopes": {
+          const scopes =
+            entry.type === "string"
+              ? String(entry.value)
+                  .split(/\s+/)
+                  .filter((scope) => scope !== "")
+              : reader.document.texts(entry, at);
+          if (scopes !== undefined) draft.scopes = scopes;
+          break;
+        }
+        default:
+          reader.note(key, "it has no counterpart here and is left out");
+      }
+    }
+    if (oauth.client_secret !== undefined && oauth.client_id === undefined) {
+      delete oauth.client_secret;
+      reader.note(`${section}.clientSecret`, "without a client id it means nothing, so it is left out");
+    }
+    if (Object.keys(oauth).length > 0) draft.oauth = oauth;
+  });
+}
+
+function useLiteral(
+  reader: ServerReader,
+  key: string,
+  value: string | undefined,
+  use: (value: string) => void,
+): void {
+  if (value === undefined) return;
+  if (reader.findReference(value) === undefined) use(value);
+  else reader.note(key, "its value is put together from others, which is not done here, so it is left out");
+}

@@ -1,0 +1,180 @@
+/**
+ * One server of another product in Codex's words.
+ *
+ * Invariants
+ *   I1. Whatever of a server is not carried over as it was has a note: nothing is lost in silence.
+ *   I2. No note holds a value of the file, only names: of keys, servers, tools and variables.
+ *   I3. What a product would have let run without a question is not given that right unless the file names the tool.
+ */
+import type { AppToolApproval, RawMcpServerConfig } from "../types.ts";
+import type { Dialect } from "./dialects.ts";
+import type { JsonDocument, JsonNode } from "./json-document.ts";
+import { type Draft, type ImportNote, ServerReader } from "./server-reader.ts";
+import { translateHttp, URL_KEYS } from "./translate-http.ts";
+import { translateStdio } from "./translate-stdio.ts";
+
+const HTTP_TYPES = ["http", "streamable-http", "streamableHttp", "streamable_http"];
+const OTHER_TRANSPORT = [
+  "command",
+  "args",
+  "env",
+  "cwd",
+  ...URL_KEYS,
+  "headers",
+  "headersHelper",
+  "oauth",
+  "auth",
+];
+const ADVICE_TRUST = 'to have the same, set default_tools_approval_mode = "approve"';
+
+/** Keys without a counterpart that deserve a word of their own. */
+const REMARKS: ReadonlyMap<string, string> = new Map([
+  [
+    "envFile",
+    "a file of variables is not read: name the variables in env_vars and set them before the start",
+  ],
+  ["dev", "watching and debugging a server is not done here"],
+  ["gallery", "where a server came from is not kept"],
+  ["version", "where a server came from is not kept"],
+  ["settings", "the settings of an editor's extension are not carried over"],
+  ["sandboxEnabled", "the editor's sandbox is not carried over: the server runs without it"],
+  ["sandbox", "the editor's sandbox is not carried over: the server runs without it"],
+  ["watchPaths", "a server is not restarted when files change"],
+]);
+
+/** @returns no server when it cannot run here; a note says why */
+export function translateServer(
+  name: string,
+  node: JsonNode,
+  path: readonly string[],
+  dialect: Dialect,
+  document: JsonDocument,
+): { readonly server: RawMcpServerConfig | undefined; readonly notes: readonly ImportNote[] } {
+  const reader = new ServerReader(name, node, path, dialect, document);
+  return { server: translate(reader), notes: reader.notes };
+}
+
+function translate(reader: ServerReader): RawMcpServerConfig | undefined {
+  // The document has a problem for it already.
+  if (reader.node.type !== "object") return undefined;
+  const transport = findTransport(reader);
+  if (transport === "skipped") return undefined;
+  const draft: Draft = {};
+  if (transport === "stdio") translateStdio(reader, draft);
+  else translateHttp(reader, draft);
+  translateSwitches(reader, draft);
+  translateTools(reader, draft);
+  translateTimeout(reader, draft);
+  noteRest(reader, draft);
+  return draft;
+}
+
+function findTransport(reader: ServerReader): "stdio" | "http" | "skipped" {
+  const typeKey = ["type", "transport", "transportType"].find((key) => reader.entries.has(key)) ?? "type";
+  const type = reader.take(typeKey, (node, path) => reader.document.text(node, path));
+  const url = URL_KEYS.find((key) => reader.entries.has(key));
+  const hasCommand = reader.entries.has("command");
+  const isSse =
+    type === "sse" ||
+    (type === undefined && !hasCommand && url === "url" && reader.dialect.plainUrl === "sse");
+  if (isSse) {
+    const why = type === undefined ? ` (in ${reader.dialect.product}, "url" without a type means SSE)` : "";
+    const key = type === undefined ? "url" : typeKey;
+    return skip(
+      reader,
+      key,
+      `the SSE transport is not supported${why}: use the server's streamable HTTP URL`,
+    );
+  }
+  if (type === "stdio" || (type === undefined && hasCommand)) {
+    if (!hasCommand) reader.document.problem(reader.node, reader.path, "command is missing");
+    return "stdio";
+  }
+  if (type !== undefined && !HTTP_TYPES.includes(type)) {
+    return skip(reader, typeKey, "this transport is not supported: there are stdio and streamable HTTP");
+  }
+  if (url !== undefined) return "http";
+  if (reader.entries.has("source")) {
+    return skip(
+      reader,
+      "source",
+      "the server is part of an editor's extension, and how it is started is not in the file",
+    );
+  }
+  const missing = type === undefined ? "neither command nor url is there" : "url is missing";
+  reader.document.problem(reader.node, reader.path, missing);
+  return "skipped";
+}
+
+function skip(reader: ServerReader, key: string, message: string): "skipped" {
+  reader.note(key, `${message}. The server is left out`);
+  return "skipped";
+}
+
+function translateSwitches(reader: ServerReader, draft: Draft): void {
+  reader.take("disabled", (node, path) => {
+    if (reader.document.flag(node, path) === true) draft.enabled = false;
+  });
+  reader.take("enabled", (node, path) => {
+    if (reader.document.flag(node, path) === false) draft.enabled = false;
+  });
+  reader.take("trust", (node, path) => {
+    if (reader.document.flag(node, path) !== true) return;
+    reader.note(
+      "trust",
+      `it lets every tool run without a question, which is not carried over; ${ADVICE_TRUST}`,
+    );
+  });
+}
+
+function translateTools(reader: ServerReader, draft: Draft): void {
+  reader.takeList("includeTools", (tools) => (draft.enabled_tools = tools));
+  reader.takeList("enabledTools", (tools) => (draft.enabled_tools = tools));
+  const disabled: string[] = [];
+  for (const key of ["excludeTools", "disabledTools"]) {
+    reader.takeList(key, (tools) => disabled.push(...tools));
+  }
+  if (disabled.length > 0) draft.disabled_tools = [...new Set(disabled)];
+  const approved = new Map<string, { readonly approval_mode: AppToolApproval }>();
+  for (const key of ["alwaysAllow", "autoApprove"]) {
+    reader.takeList(key, (tools) => {
+      for (const tool of tools) {
+        if (tool !== "*") approved.set(tool, { approval_mode: "approve" });
+        else reader.note(key, `it names every tool at once, which is not carried over; ${ADVICE_TRUST}`);
+      }
+    });
+  }
+  if (approved.size > 0) draft.tools = Object.fromEntries(approved);
+}
+
+function translateTimeout(reader: ServerReader, draft: Draft): void {
+  reader.take("timeout", (node, path) => {
+    const timeout = reader.document.amount(node, path);
+    if (timeout === undefined) return;
+    const { product, timeoutUnit } = reader.dialect;
+    if (timeoutUnit === undefined) {
+      reader.note(
+        "timeout",
+        `whether ${product} means seconds or milliseconds is not known: set tool_timeout_sec`,
+      );
+    } else if (product === "Claude Code" && timeout < 1_000) {
+      reader.note(
+        "timeout",
+        "Claude Code ignores less than 1000 ms, and so it is left out: set tool_timeout_sec",
+      );
+    } else {
+      draft.tool_timeout_sec = timeoutUnit === "ms" ? timeout / 1_000 : timeout;
+    }
+  });
+}
+
+/** I1. */
+function noteRest(reader: ServerReader, draft: Draft): void {
+  for (const key of reader.entries.keys()) {
+    if (key === "source") continue;
+    const isOther = OTHER_TRANSPORT.includes(key);
+    const kind = draft.url === undefined ? "a server that is a command" : "a server with a URL";
+    const remark = isOther ? `it means nothing for ${kind} and is left out` : REMARKS.get(key);
+    reader.note(key, remark ?? "it has no counterpart here and is left out");
+  }
+}

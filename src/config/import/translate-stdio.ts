@@ -1,0 +1,63 @@
+/** A server that is a command: what starts it, and its environment. */
+import type { JsonNode } from "./json-document.ts";
+import { type Draft, SECRET_NAME, type ServerReader, setText } from "./server-reader.ts";
+
+export function translateStdio(reader: ServerReader, draft: Draft): void {
+  const command = reader.entries.get("command");
+  if (command?.type === "object") {
+    // Zed, before 2025.
+    for (const [key, value] of reader.document.entries(command, [...reader.path, "command"]) ?? []) {
+      reader.entries.set(key === "path" ? "command" : key, value);
+    }
+  }
+  setText(draft, "command", reader.takeText("command"));
+  reader.take("args", (node, path) => {
+    const args = reader.document.texts(node, path);
+    if (args === undefined) return;
+    draft.args = args;
+    for (const [index, value] of args.entries()) reader.noteReference(`args.${index}`, value);
+  });
+  setText(draft, "cwd", reader.takeText("cwd"));
+  reader.take("env", (node, path) => translateEnv(reader, draft, node, path));
+}
+
+function translateEnv(reader: ServerReader, draft: Draft, node: JsonNode, path: readonly string[]): void {
+  const literal = new Map<string, string>();
+  const passed: string[] = [];
+  for (const [name, entry] of reader.document.entries(node, path) ?? []) {
+    const key = `env.${name}`;
+    if (entry.type === "null") {
+      reader.note(
+        key,
+        "a variable cannot be taken away: the server starts with few variables, and those of env_vars",
+      );
+      continue;
+    }
+    const isPlain = entry.type === "number" || entry.type === "boolean";
+    const value = isPlain ? String(entry.value) : reader.document.text(entry, [...path, name]);
+    if (value === undefined) continue;
+    const reference = reader.findReference(value);
+    if (reference === undefined) {
+      literal.set(name, value);
+      if (SECRET_NAME.test(name) && value !== "") {
+        reader.note(
+          key,
+          `it looks like a secret, and is in the file: set ${name} before the start and name it in env_vars`,
+        );
+      }
+      continue;
+    }
+    passed.push(name);
+    const isSame = typeof reference === "object" && reference.kind === "variable" && reference.name === name;
+    if (!isSame) {
+      reader.note(
+        key,
+        `its value is put together from others, which is not done here: set ${name} itself before the start`,
+      );
+    } else if (reference.hasDefault) {
+      reader.note(key, `its default is not carried over: set ${name} before the start`);
+    }
+  }
+  if (literal.size > 0) draft.env = Object.fromEntries(literal);
+  if (passed.length > 0) draft.env_vars = passed;
+}
