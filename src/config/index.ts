@@ -1,0 +1,45 @@
+/** What an MCP server is: read from Codex's files and ours, layer over layer, checked, and edited without harm. */
+export { checkConfig } from "./check-config.ts";
+export {
+  ConfigEditor,
+  type ApplyOptions,
+  type ConfigEditorOptions,
+  type EditResult,
+} from "./edit/config-editor.ts";
+export type { ConfigEdit } from "./edit/edits.ts";
+export {
+  configuredMcpServers,
+  type ConfiguredMcpServers,
+  disabledReasonText,
+  effectiveMcpServers,
+  type EffectiveMcpServer,
+  loadGlobalMcpServers,
+  type Origins,
+} from "./effective.ts";
+export {
+  type ConfigLayer,
+  type ConfigLayerName,
+  type ConfigLayers,
+  loadConfigLayers,
+  type LoadLayersOptions,
+} from "./layers.ts";
+export { type ImportNote, type ImportResult, importServers } from "./import-servers.ts";
+export { configJsonSchema } from "./json-schema.ts";
+export { serverNameProblem, serverUrlProblem } from "./names.ts";
+export { type McpServerNormalForm, toNormalForm, toRaw } from "./normal-form.ts";
+export type { Origin } from "./origins.ts";
+export {
+  ConfigError,
+  type ConfigErrorCode,
+  type ConfigProblem,
+  type ConfigProblemJson,
+  formatProblem,
+  problemToJson,
+} from "./problem.ts";
+export { projectKey } from "./project-trust.ts";
+export { parseMcpServers, readMcpServers, type ReadOptions, type ReadResult } from "./read-servers.ts";
+export type { Place, PlainValue, Source, TomlEntry, TomlNode, TomlTable } from "./toml/node.ts";
+export { fromPlain, lineAndColumn, nodeAt, toPlain } from "./toml/node.ts";
+export { parseToml, type ParseTomlResult } from "./toml/parse.ts";
+export type * from "./types.ts";
+export { DEFAULT_MCP_SERVER_ENVIRONMENT_ID } from "./types.ts";
