@@ -1,8 +1,10 @@
 /** `npm run bench -- <name> [flags]`: see README.md. */
+import { benchConfig } from "./config.ts";
 import { benchSoak } from "./soak.ts";
 import { benchThreads } from "./threads.ts";
 
 const BENCHMARKS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
+  config: benchConfig,
   threads: benchThreads,
   soak: benchSoak,
 };

@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { systemClock } from "../base/clock.ts";
 import {
   Codex,
-  type McpServerConfig,
+  type McpServerInput,
   type McpToolCallItem,
   type Thread,
   type ThreadEvent,
@@ -34,7 +34,7 @@ interface Story {
   readonly name: string;
   readonly server: string;
   readonly shows: string;
-  readonly servers: Readonly<Record<string, McpServerConfig>>;
+  readonly servers: Readonly<Record<string, McpServerInput>>;
   readonly play: (thread: Thread, tell: Teller) => Promise<Seen>;
 }
 
@@ -126,7 +126,7 @@ async function playAll(home: string, interrupted: AbortSignal): Promise<number> 
 }
 
 function stories(codex: Codex, http: RecordingMcpServer, cwd: string, signal: AbortSignal): Story[] {
-  const httpFor = (user: string, more: Partial<McpServerConfig> = {}): McpServerConfig => ({
+  const httpFor = (user: string, more: Partial<McpServerInput> = {}): McpServerInput => ({
     url: `${http.origin}/${user}`,
     headers: { Authorization: `Bearer token-of-${user}`, "X-User": user },
     ...more,
@@ -317,7 +317,7 @@ function identityIn(answer: string): string {
 }
 
 /** A server that somebody else wrote: from node_modules where it is installed, else through npx. */
-function publishedServer(): McpServerConfig {
+function publishedServer(): McpServerInput {
   const name = "@modelcontextprotocol/server-everything";
   try {
     const manifest = createRequire(import.meta.url).resolve(`${name}/package.json`);

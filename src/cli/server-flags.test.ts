@@ -40,7 +40,7 @@ test("parseServerFlags reads a TOML file, and flags win over it", () => {
     assert.throws(() => parseServerFlags({ servers: path }), /servers\.toml:2:\d+/);
     writeFileSync(path, `title = "no servers"\n`);
     assert.throws(() => parseServerFlags({ servers: path }), /no \[mcp_servers/);
-    assert.throws(() => parseServerFlags({ servers: join(directory, "missing.toml") }), /cannot read/);
+    assert.throws(() => parseServerFlags({ servers: join(directory, "missing.toml") }), /there is no file/);
   } finally {
     rmSync(directory, { recursive: true });
   }

@@ -1,9 +1,12 @@
 /** `--server`, `--header`, `--header-env` and `--servers`: the MCP servers of one turn, from the command line. */
-import { readFileSync } from "node:fs";
 import { InvalidArgumentError } from "commander";
-import { parse as parseToml, TomlError } from "smol-toml";
 import { parseArgsStringToArgv } from "string-argv";
-import type { McpServerConfig, McpServers } from "../codex/index.ts";
+import type { McpServerInput, McpServers } from "../codex/index.ts";
+import { readConfigFile } from "../config/layers.ts";
+import { formatProblem } from "../config/problem.ts";
+import { readMcpServers } from "../config/read-servers.ts";
+import { toPlain } from "../config/toml/node.ts";
+import { parseToml } from "../config/toml/parse.ts";
 
 export interface ServerFlags {
   readonly server?: readonly string[];
@@ -19,7 +22,7 @@ export interface ServerFlags {
  * @throws {InvalidArgumentError} naming the flag and what it should look like
  */
 export function parseServerFlags(flags: ServerFlags): McpServers {
-  const servers: Record<string, McpServerConfig> =
+  const servers: Record<string, McpServerInput> =
     flags.servers === undefined ? {} : readServersFile(flags.servers);
   const named = new Set<string>();
   for (const flag of flags.server ?? []) {
@@ -44,7 +47,7 @@ export function parseServerFlags(flags: ServerFlags): McpServers {
 }
 
 function addHeader(
-  servers: Record<string, McpServerConfig>,
+  servers: Record<string, McpServerInput>,
   option: string,
   flag: string,
   field: "http_headers" | "env_http_headers",
@@ -73,24 +76,16 @@ function split(option: string, flag: string, at: string, form: string): { name: 
   return { name: flag.slice(0, index), rest: flag.slice(index + 1) };
 }
 
-function readServersFile(path: string): Record<string, McpServerConfig> {
-  let table: Record<string, unknown>;
-  try {
-    table = parseToml(readFileSync(path, "utf8"));
-  } catch (error) {
-    if (error instanceof TomlError) {
-      throw new InvalidArgumentError(
-        `--servers ${path}:${error.line}:${error.column}: ${error.message.split("\n")[0]}`,
-      );
-    }
-    throw new InvalidArgumentError(`--servers: cannot read "${path}": ${(error as Error).message}`);
-  }
-  const servers = table.mcp_servers;
-  if (typeof servers !== "object" || servers === null || Array.isArray(servers)) {
+function readServersFile(path: string): Record<string, McpServerInput> {
+  const source = readConfigFile(path);
+  if (source === undefined) throw new InvalidArgumentError(`--servers: there is no file "${path}"`);
+  const parsed = parseToml(source);
+  if (!parsed.ok) throw new InvalidArgumentError(`--servers ${formatProblem(parsed.problem)}`);
+  const table = parsed.document.root.entries.get("mcp_servers")?.value;
+  if (table?.kind !== "table") {
     throw new InvalidArgumentError(`--servers ${path}: there is no [mcp_servers.<name>] table in it`);
   }
-  // The engine checks every field and names the one that is wrong.
-  return Object.fromEntries(
-    Object.entries(servers).map(([name, server]) => [name, { ...(server as McpServerConfig) }]),
-  );
+  const { errors } = readMcpServers(table);
+  if (errors.length > 0) throw new InvalidArgumentError(`--servers ${errors.map(formatProblem).join("\n")}`);
+  return { ...(toPlain(table) as Record<string, unknown> as Record<string, McpServerInput>) };
 }

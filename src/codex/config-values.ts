@@ -1,5 +1,6 @@
 /** Codex configuration as hosts write it: nested objects, dotted keys, and `key=value` strings, made one object. */
-import { parse as parseToml } from "smol-toml";
+import { toPlain } from "../config/toml/node.ts";
+import { parseTomlValue } from "../config/toml/parse.ts";
 import { CodexError } from "./errors.ts";
 import type { CodexOptions } from "./options.ts";
 import type { JsonObject, JsonValue } from "./protocol.ts";
@@ -50,15 +51,14 @@ function applyOverride(config: JsonObject, override: string): void {
       `configOverrides: ${JSON.stringify(override)} is not "key=value"`,
     );
   }
-  const raw = override.slice(equals + 1).trim();
-  let value: JsonValue = raw;
-  try {
-    // By way of JSON, which is how it is sent: a date becomes the text it was.
-    value = JSON.parse(JSON.stringify(parseToml(`value = ${raw}`).value)) as JsonValue;
-  } catch {
-    // As Codex does: what is no TOML value is a string.
-  }
-  assign(config, override.slice(0, equals).trim(), value);
+  const text = override.slice(equals + 1).trim();
+  const value = parseTomlValue({ name: "configOverrides", text });
+  // As Codex does: what is no TOML value is a string.
+  assign(
+    config,
+    override.slice(0, equals).trim(),
+    value === undefined ? text : (toPlain(value) as JsonValue),
+  );
 }
 
 export function isObject(value: JsonValue | undefined): value is JsonObject {

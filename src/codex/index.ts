@@ -13,12 +13,11 @@ export { checkCodexVersion, type CodexBinary, findCodex, SUPPORTED_CODEX } from 
 export { hasUserLogin, switchyardHome, userCodexHome } from "./home.ts";
 export { type ResolvedServer, resolveServers, type ResolveOptions } from "./mcp-servers.ts";
 export type {
-  McpHttpServerConfig,
-  McpServerConfig,
+  McpHttpServerInput,
+  McpServerInput,
   McpServerRules,
   McpServers,
-  McpStdioServerConfig,
-  McpToolApproval,
+  McpStdioServerInput,
 } from "./mcp-servers.ts";
 export type * from "./options.ts";
 export type {

@@ -1,81 +1,88 @@
 /**
  * The MCP servers of a thread: what a host writes, checked, with its secrets filled in.
  *
- *   McpServerConfig (host) --check--> --resolve references--> the `mcp_servers` object of the thread's config
+ *   McpServerInput (host) --config/--> McpServerConfig --references--> the `mcp_servers` object of the thread's config
  *
- * The keys are Codex 0.169's own. References to the environment (`bearer_token_env_var`, `env_http_headers`,
- * `env_vars`) are looked up here and not by Codex: the shared process then needs no secret in its environment, and
- * a missing variable is an error instead of a header that silently stays away.
+ * The keys are Codex 0.169's own, and `config/` says what is right. References to the environment
+ * (`bearer_token_env_var`, `env_http_headers`, `env_vars`) are looked up here and not by Codex: the shared process
+ * then needs no secret in its environment, and a missing variable is an error instead of a header that silently
+ * stays away.
  *
  * Invariants
  *   M1. A config is refused whole, before anything starts, by an error that names the server and the field.
  *   M2. Nothing is inherited: what is not written here does not apply.
+ *   M3. Only what was read goes on to Codex, so that no value has a meaning there that we have not seen.
+ *   M4. An error shows names (of servers, fields, headers, variables) and no other value: it may be a secret that
+ *       landed in the wrong place.
  */
+import { serverNameProblem, serverUrlProblem } from "../config/names.ts";
+import { toRaw } from "../config/normal-form.ts";
+import type { ConfigProblem } from "../config/problem.ts";
+import { parseMcpServers } from "../config/read-servers.ts";
+import type {
+  AppToolApproval,
+  McpServerConfig,
+  McpServerEnvVar,
+  McpServerTransportConfig,
+  RawMcpServerConfig,
+} from "../config/types.ts";
 import { CodexError } from "./errors.ts";
-import type { JsonObject, JsonValue } from "./protocol.ts";
+import type { JsonObject } from "./protocol.ts";
 
-export type McpToolApproval = "auto" | "prompt" | "writes" | "approve";
-
-/** Keys that both transports have. Times are in seconds. */
-export interface McpServerRules {
-  /** A required server that does not start fails the turn before the model is asked. @default false */
-  required?: boolean;
-  /** @default true */
-  enabled?: boolean;
-  /** Time for the handshake and the first list of tools. @default 30 */
-  startup_timeout_sec?: number;
-  startup_timeout_ms?: number;
-  /** Time for one call; it stands still while the server waits for an elicitation. @default 300 */
-  tool_timeout_sec?: number;
-  /** Raw tool names, exact. An empty list allows nothing. @default all */
-  enabled_tools?: readonly string[];
-  /** Taken away from `enabled_tools`. @default none */
-  disabled_tools?: readonly string[];
-  /** Whether calls to this server may overlap with other calls of a turn. @default false */
-  supports_parallel_tool_calls?: boolean;
+/** What both transports have. Times are in seconds. */
+export interface McpServerRules
+  extends Pick<
+    RawMcpServerConfig,
+    | "required"
+    | "enabled"
+    | "startup_timeout_sec"
+    | "startup_timeout_ms"
+    | "tool_timeout_sec"
+    | "enabled_tools"
+    | "disabled_tools"
+    | "supports_parallel_tool_calls"
+    | "tools"
+    | "startup_readiness"
+    | "omit_tools_from"
+    | "tool_input_schema_max_bytes"
+    | "environment_id"
+  > {
   /**
    * When Codex asks before a call. @default "approve" where the thread's approval policy is "never" (nobody could
    * be asked, and the host chose the server), otherwise Codex's own "auto"
    */
-  default_tools_approval_mode?: McpToolApproval;
-  tools?: Readonly<Record<string, { approval_mode?: McpToolApproval; output_token_limit?: number }>>;
-  startup_readiness?: "connection" | "catalog";
-  omit_tools_from?: readonly ("direct" | "deferred" | "code_mode")[];
-  tool_input_schema_max_bytes?: number;
-  environment_id?: string;
+  readonly default_tools_approval_mode?: AppToolApproval;
 }
 
 /** A server that Codex starts as a process and speaks to over its stdin and stdout. */
-export interface McpStdioServerConfig extends McpServerRules {
-  command: string;
-  args?: readonly string[];
-  env?: Readonly<Record<string, string>>;
-  /** Names of variables of the host's environment to hand on. A name that is not set is skipped, as in Codex. */
-  env_vars?: readonly (string | { readonly name: string; readonly source?: "local" | "remote" })[];
-  /** @default the thread's working directory */
-  cwd?: string;
+export interface McpStdioServerInput
+  extends McpServerRules,
+    Pick<RawMcpServerConfig, "args" | "env" | "env_vars" | "cwd"> {
+  readonly command: string;
 }
 
 /** A server that is reached over streamable HTTP. */
-export interface McpHttpServerConfig extends McpServerRules {
-  url: string;
-  /** Sent with every request to this server. */
-  http_headers?: Readonly<Record<string, string>>;
+export interface McpHttpServerInput
+  extends McpServerRules,
+    Pick<
+      RawMcpServerConfig,
+      | "http_headers"
+      | "env_http_headers"
+      | "bearer_token_env_var"
+      | "http_headers_helper"
+      | "auth"
+      | "scopes"
+      | "oauth"
+      | "oauth_resource"
+    > {
+  readonly url: string;
   /** Another spelling of `http_headers`; give one of them. */
-  headers?: Readonly<Record<string, string>>;
-  /** Header to the name of the environment variable that holds its value. */
-  env_http_headers?: Readonly<Record<string, string>>;
-  /** Name of the environment variable whose value is sent as `Authorization: Bearer …`. */
-  bearer_token_env_var?: string;
-  http_headers_helper?: string;
-  auth?: "oauth" | "chatgpt" | "ema_auth";
-  scopes?: readonly string[];
-  oauth?: Readonly<Record<string, JsonValue>>;
-  oauth_resource?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
-export type McpServerConfig = McpStdioServerConfig | McpHttpServerConfig;
-export type McpServers = Readonly<Record<string, McpServerConfig>>;
+/** A server as a host writes it: the keys of `[mcp_servers.<name>]` (`config/fields.ts` says what each means). */
+export type McpServerInput = McpStdioServerInput | McpHttpServerInput;
+export type McpServers = Readonly<Record<string, McpServerInput>>;
 
 /** A checked server: what goes to Codex, and what we must know of it. */
 export interface ResolvedServer {
@@ -92,66 +99,13 @@ export interface ResolveOptions {
   /** Where references are looked up. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Used where a server does not say. */
-  readonly defaultApproval: McpToolApproval | undefined;
+  readonly defaultApproval: AppToolApproval | undefined;
 }
 
-type FieldType =
-  | "string"
-  | "boolean"
-  | "number"
-  | "whole"
-  | "strings"
-  | "string_map"
-  | "object"
-  | "env_vars"
-  | "tools"
-  | { readonly oneOf: readonly string[] }
-  | { readonly someOf: readonly string[] };
-
-// Codex 0.169 refuses what is not listed here, too, but its error names neither the server nor the field (tried).
-const APPROVAL: FieldType = {
-  oneOf: ["auto", "prompt", "writes", "approve"] satisfies McpToolApproval[],
-};
-const COMMON: Readonly<Record<string, FieldType>> = {
-  required: "boolean",
-  enabled: "boolean",
-  startup_timeout_sec: "number",
-  startup_timeout_ms: "whole",
-  tool_timeout_sec: "number",
-  enabled_tools: "strings",
-  disabled_tools: "strings",
-  supports_parallel_tool_calls: "boolean",
-  default_tools_approval_mode: APPROVAL,
-  tools: "tools",
-  startup_readiness: { oneOf: ["connection", "catalog"] },
-  omit_tools_from: { someOf: ["direct", "deferred", "code_mode"] },
-  tool_input_schema_max_bytes: "whole",
-  environment_id: "string",
-};
-const STDIO: Readonly<Record<string, FieldType>> = {
-  command: "string",
-  args: "strings",
-  env: "string_map",
-  env_vars: "env_vars",
-  cwd: "string",
-};
-const HTTP: Readonly<Record<string, FieldType>> = {
-  url: "string",
-  http_headers: "string_map",
-  headers: "string_map",
-  env_http_headers: "string_map",
-  bearer_token_env_var: "string",
-  http_headers_helper: "string",
-  auth: { oneOf: ["oauth", "chatgpt", "ema_auth"] },
-  scopes: "strings",
-  oauth: "object",
-  oauth_resource: "string",
-};
-const TOOL: Readonly<Record<string, FieldType>> = { approval_mode: APPROVAL, output_token_limit: "whole" };
-/** Codex 0.169 lets a server with another name fail at its start; saying it at once is kinder. */
-const NAME = /^[a-zA-Z0-9_:@/.-]+$/;
 /** Codex's default. */
-const STARTUP_TIMEOUT_MS = 30_000;
+const STARTUP_TIMEOUT_SEC = 30;
+/** What a timer of Node can wait; Codex takes any number of seconds. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
 /** Headers whose values are no secrets: hiding them would shred the messages of other threads. */
 const HARMLESS_HEADERS: ReadonlySet<string> = new Set([
   "accept",
@@ -170,188 +124,125 @@ const HARMLESS_HEADERS: ReadonlySet<string> = new Set([
  */
 export function resolveServers(servers: unknown, options: ResolveOptions): ResolvedServer[] {
   if (!isObject(servers)) throw invalid("mcp_servers must be an object of servers by name");
-  return Object.entries(servers).map(([name, config]) => resolveServer(name, config, options));
+  return Object.entries(servers).map(([name, given]) => resolveServer(name, given, options));
 }
 
-function resolveServer(name: string, raw: unknown, options: ResolveOptions): ResolvedServer {
+function resolveServer(
+  name: string,
+  given: unknown,
+  { env, defaultApproval }: ResolveOptions,
+): ResolvedServer {
   const at = `mcp_servers.${name}`;
-  if (!NAME.test(name)) {
-    throw invalid(`MCP server name ${JSON.stringify(name)} may only have letters, digits and _ : @ / . -`);
-  }
-  if (name === "codex_apps" || name === "__proto__")
+  const problem = serverNameProblem(name);
+  if (problem !== undefined) throw invalid(problem);
+  if (name === "codex_apps" || name === "__proto__") {
     throw invalid(`${at}: this name is reserved; choose another`);
-  if (!isObject(raw)) throw invalid(`${at} must be an object`);
-  const given = Object.fromEntries(Object.entries(raw).filter(([, value]) => value !== undefined));
-  checkTransport(at, given);
-  checkFields(at, given, "command" in given ? STDIO : HTTP);
+  }
+  const headersKey = isObject(given) && given.headers !== undefined ? "headers" : "http_headers";
+  const server = readServer(name, at, given, headersKey);
+  const { enabled, required, startup_timeout_sec: seconds = STARTUP_TIMEOUT_SEC } = server;
   const secrets: string[] = [];
-  const config =
-    "command" in given ? stdioConfig(given, options, secrets) : httpConfig(at, given, options, secrets);
-  if (options.defaultApproval !== undefined) config.default_tools_approval_mode ??= options.defaultApproval;
-  const { startup_timeout_ms: ms, startup_timeout_sec: seconds } = given;
+  const transport =
+    server.transport.type === "stdio"
+      ? fillInVariables(at, server.transport, env, secrets)
+      : fillInHeaders(at, headersKey, server.transport, env, secrets);
+  if (server.oauth?.client_secret !== undefined) secrets.push(server.oauth.client_secret);
+  const config = toRaw({ ...server, transport }) as JsonObject;
+  if (defaultApproval !== undefined) config.default_tools_approval_mode ??= defaultApproval;
   return {
     name,
     config,
-    enabled: given.enabled !== false,
-    required: given.required === true && given.enabled !== false,
-    startupTimeoutMs:
-      typeof seconds === "number" ? seconds * 1000 : typeof ms === "number" ? ms : STARTUP_TIMEOUT_MS,
+    enabled,
+    required: required && enabled,
+    startupTimeoutMs: Math.min(seconds * 1000, TIMER_MAX_MS),
     secrets,
   };
 }
 
-function checkTransport(at: string, given: Record<string, unknown>): void {
-  const { command, url } = given;
-  if ("command" in given && "url" in given) {
-    throw invalid(
-      `${at} has both "command" and "url": a server is either started (command) or reached (url)`,
-    );
+type HeadersKey = "headers" | "http_headers";
+
+/** @param headersKey how the host spells `http_headers`, for the errors */
+function readServer(name: string, at: string, given: unknown, headersKey: HeadersKey): McpServerConfig {
+  const read = parseMcpServers(new Map([[name, withHttpHeaders(at, given)]]), { strict: true });
+  const [problem] = read.errors;
+  if (problem !== undefined) {
+    const told = explain(at, problem);
+    throw invalid(at + told.slice(at.length).replace(/^\.http_headers\b/, `.${headersKey}`));
   }
-  if (!("command" in given) && !("url" in given)) throw invalid(`${at} needs "command" or "url"`);
-  if ("bearer_token" in given) {
-    throw invalid(
-      `${at}.bearer_token is not supported; set bearer_token_env_var to the name of an environment variable, ` +
-        "or send the header itself through http_headers",
-    );
-  }
-  if ("command" in given && (typeof command !== "string" || command === "")) {
-    throw invalid(`${at}.command must be a non-empty string`);
-  }
-  if ("url" in given) {
-    const parsed = typeof url === "string" ? URL.parse(url) : null;
-    if (parsed === null || (parsed.protocol !== "http:" && parsed.protocol !== "https:")) {
-      throw invalid(`${at}.url must be an http or https URL`);
-    }
-  }
+  const server = read.servers.get(name);
+  if (server === undefined) throw new Error(`${at} was read as nothing`);
+  return server;
 }
 
-function checkFields(
-  at: string,
-  given: Record<string, unknown>,
-  own: Readonly<Record<string, FieldType>>,
-): void {
-  for (const [field, value] of Object.entries(given)) {
-    const type = typeOf(field, own) ?? typeOf(field, COMMON);
-    if (type === undefined) {
-      const elsewhere = own === HTTP ? STDIO : HTTP;
-      const why =
-        typeOf(field, elsewhere) !== undefined
-          ? `is for ${own === HTTP ? "a command" : "a url"} only`
-          : `is unknown; known are ${[...Object.keys(own), ...Object.keys(COMMON)].join(", ")}`;
-      throw invalid(`${at}.${field} ${why}`);
-    }
-    checkValue(`${at}.${field}`, value, type);
-  }
-  const { headers, http_headers: httpHeaders } = given;
-  if (headers !== undefined && httpHeaders !== undefined) {
+/** `headers` under its one name. */
+function withHttpHeaders(at: string, given: unknown): unknown {
+  if (!isObject(given) || given.headers === undefined) return given;
+  const { headers, ...rest } = given;
+  if (rest.http_headers !== undefined) {
     throw invalid(`${at} has both "headers" and "http_headers"; they mean the same, give one`);
   }
+  return { ...rest, http_headers: headers };
 }
 
-/** A field called "constructor" is unknown like any other. */
-function typeOf(field: string, fields: Readonly<Record<string, FieldType>>): FieldType | undefined {
-  return Object.hasOwn(fields, field) ? fields[field] : undefined;
+/** What Codex's words show of a value, behind the kind of it. Greedy: the value itself may hold quotes (M4). */
+const SHOWN_VALUE =
+  /\b(string|integer|floating point|boolean|unknown variant|env_vars source) (["`]).*\2(?=[,;] expected )/s;
+/** What Codex says of a server as a whole although one field is meant (M1). */
+const FIELD_MEANT: readonly (readonly [words: RegExp, field: string])[] = [
+  // That of `tool_timeout_sec` comes with its path.
+  [/^cannot convert float seconds/, "startup_timeout_sec"],
+  [/^unsupported env_vars source/, "env_vars"],
+];
+
+/** A sentence that begins with the path of the field (M1) and shows no value (M4). */
+function explain(at: string, { path = at, message, hint }: ConfigProblem): string {
+  const words = message.replace(SHOWN_VALUE, "$1").replace(` \`${path}\``, "");
+  const field = FIELD_MEANT.find(([start]) => start.test(words))?.[1];
+  let sentence = `${path}: ${words}`;
+  // What no TOML can say has its path in its words.
+  if (words.startsWith(`${at}.`) || words.startsWith(`${at} `)) sentence = words;
+  else if (path === at && field !== undefined) sentence = `${at}.${field}: ${words}`;
+  else if (path === at && /^[\w.]+ (?:is|must|requires) /.test(words)) sentence = `${at}.${words}`;
+  return hint === undefined ? sentence : `${sentence}. ${hint}`;
 }
 
-function checkValue(at: string, value: unknown, type: FieldType): void {
-  const wrong = checkType(value, type);
-  if (wrong !== undefined) throw invalid(`${at} must be ${wrong}`);
-  if (type !== "tools") return;
-  for (const [tool, rules] of Object.entries(value as Record<string, unknown>)) {
-    if (!isObject(rules)) throw invalid(`${at}.${tool} must be an object`);
-    for (const [field, rule] of Object.entries(rules)) {
-      if (rule === undefined) continue;
-      const known = typeOf(field, TOOL);
-      if (known === undefined) {
-        throw invalid(`${at}.${tool}.${field} is unknown; known are ${Object.keys(TOOL).join(", ")}`);
-      }
-      checkValue(`${at}.${tool}.${field}`, rule, known);
-    }
-  }
-}
-
-/** @returns what the value should have been, or `undefined` when it is right */
-function checkType(value: unknown, type: FieldType): string | undefined {
-  if (typeof type === "object") {
-    if ("oneOf" in type) {
-      return type.oneOf.includes(value as string) ? undefined : `one of ${type.oneOf.join(", ")}`;
-    }
-    return Array.isArray(value) && value.every((item) => type.someOf.includes(item as string))
-      ? undefined
-      : `a list of ${type.someOf.join(", ")}`;
-  }
-  switch (type) {
-    case "string":
-      return typeof value === "string" ? undefined : "a string";
-    case "boolean":
-      return typeof value === "boolean" ? undefined : "true or false";
-    case "number":
-      return typeof value === "number" && value >= 0 && value <= Number.MAX_SAFE_INTEGER
-        ? undefined
-        : "a number that is not negative";
-    case "whole":
-      return Number.isSafeInteger(value) && (value as number) >= 1
-        ? undefined
-        : "a whole number of at least 1";
-    case "strings":
-      return Array.isArray(value) && value.every((item) => typeof item === "string")
-        ? undefined
-        : "a list of strings";
-    case "string_map":
-      return isObject(value) && Object.values(value).every((item) => typeof item === "string")
-        ? undefined
-        : "an object of strings";
-    case "object":
-    case "tools":
-      return isObject(value) ? undefined : "an object";
-    case "env_vars":
-      return Array.isArray(value) && value.every(isEnvVar)
-        ? undefined
-        : 'a list of variable names, or of objects with a name and a source ("local" or "remote")';
-  }
-}
-
-function isEnvVar(entry: unknown): boolean {
-  if (typeof entry === "string") return entry !== "";
-  if (!isObject(entry)) return false;
-  const { name, source, ...rest } = entry;
-  return (
-    typeof name === "string" &&
-    name !== "" &&
-    (source === undefined || source === "local" || source === "remote") &&
-    Object.keys(rest).length === 0
-  );
-}
-
-function stdioConfig(given: Record<string, unknown>, options: ResolveOptions, secrets: string[]): JsonObject {
-  const { env_vars: names, ...rest } = given;
-  const env: Record<string, string> = {};
-  const forRemote: JsonValue[] = [];
-  for (const entry of (names as unknown[] | undefined) ?? []) {
-    // A variable of the executor's machine is that machine's to look up.
-    if (isObject(entry) && entry.source === "remote") forRemote.push(entry as JsonObject);
-    else {
-      const name = (isObject(entry) ? entry.name : entry) as string;
-      const value = options.env[name];
-      // What every object inherits is no variable: `env.constructor` is a function.
-      if (typeof value === "string") env[name] = value;
-    }
-  }
-  Object.assign(env, given.env);
-  secrets.push(...Object.values(env));
-  const config = { ...rest, env } as JsonObject;
-  if (forRemote.length > 0) config.env_vars = forRemote;
-  return config;
-}
-
-function httpConfig(
+/** The variables of a stdio server, in its `env`. */
+function fillInVariables(
   at: string,
-  given: Record<string, unknown>,
-  options: ResolveOptions,
+  transport: McpServerTransportConfig & { readonly type: "stdio" },
+  env: ResolveOptions["env"],
   secrets: string[],
-): JsonObject {
-  const { headers, http_headers, env_http_headers: fromEnv, bearer_token_env_var: bearer, ...rest } = given;
-  const all: [name: string, value: string][] = [];
+): McpServerTransportConfig {
+  if (transport.command === "") throw invalid(`${at}.command must not be empty`);
+  const all = new Map<string, string>();
+  const forRemote: McpServerEnvVar[] = [];
+  for (const entry of transport.env_vars) {
+    const { name, source = "local" } = typeof entry === "string" ? { name: entry } : entry;
+    const value = env[name];
+    // A variable of the executor's machine is that machine's to look up.
+    if (source === "remote") forRemote.push(entry);
+    // What every object inherits is no variable: `env.constructor` is a function.
+    else if (typeof value === "string") all.set(name, value);
+  }
+  for (const [name, value] of transport.env ?? []) all.set(name, value);
+  secrets.push(...all.values());
+  return { ...transport, env: all, env_vars: forRemote };
+}
+
+/** The headers of an HTTP server, whatever field gives them, in its `http_headers`. */
+function fillInHeaders(
+  at: string,
+  headersKey: HeadersKey,
+  transport: McpServerTransportConfig & { readonly type: "streamable_http" },
+  env: ResolveOptions["env"],
+  secrets: string[],
+): McpServerTransportConfig {
+  const { http_headers, env_http_headers, bearer_token_env_var: bearer, ...rest } = transport;
+  // Not with the scheme that is quoted in it: of "user:password" it is the user (M4).
+  const problem = serverUrlProblem(rest.url)?.replace(/ '.*'/, "");
+  if (problem !== undefined) throw invalid(`${at}.url: ${problem}`);
+  secrets.push(...secretsOfUrl(rest.url));
+  const all = new Map<string, string>();
   /** Lower-case name to the field that gave it: which of two would be sent is chance. */
   const givenBy = new Map<string, string>();
   const add = (field: string, name: string, value: string): void => {
@@ -361,25 +252,33 @@ function httpConfig(
     const other = givenBy.get(name.toLowerCase());
     if (other !== undefined) throw invalid(`${field}: the header is given by ${other}, too`);
     givenBy.set(name.toLowerCase(), field);
-    all.push([name, value]);
+    all.set(name, value);
     if (!HARMLESS_HEADERS.has(name.toLowerCase())) secrets.push(value, value.replace(/^\S+ /, ""));
   };
-  const literal = http_headers === undefined ? "headers" : "http_headers";
-  for (const [name, value] of headerEntries(`${at}.${literal}`, http_headers ?? headers)) {
-    add(`${at}.${literal}.${name}`, name, value);
+  for (const [name, value] of headerEntries(`${at}.${headersKey}`, http_headers)) {
+    add(`${at}.${headersKey}.${name}`, name, value);
   }
-  for (const [name, variable] of headerEntries(`${at}.env_http_headers`, fromEnv)) {
+  for (const [name, variable] of headerEntries(`${at}.env_http_headers`, env_http_headers)) {
     const field = `${at}.env_http_headers.${name}`;
-    add(field, name, lookUp(field, variable, options.env));
+    add(field, name, lookUp(field, variable, env));
   }
   if (bearer !== undefined) {
     const field = `${at}.bearer_token_env_var`;
-    add(field, "Authorization", `Bearer ${lookUp(field, bearer as string, options.env)}`);
+    add(field, "Authorization", `Bearer ${lookUp(field, bearer, env)}`);
   }
-  secrets.push(...secretsOfUrl(rest.url as string));
-  const { client_secret: clientSecret } = (rest.oauth ?? {}) as { client_secret?: unknown };
-  if (typeof clientSecret === "string") secrets.push(clientSecret);
-  return { ...rest, http_headers: Object.fromEntries(all) };
+  return { ...rest, http_headers: all };
+}
+
+function headerEntries(
+  at: string,
+  headers: ReadonlyMap<string, string> = new Map(),
+): ReadonlyMap<string, string> {
+  for (const name of headers.keys()) {
+    if (!HEADER_NAME.test(name)) {
+      throw invalid(`${at}: ${JSON.stringify(name)} is not a header that can be sent`);
+    }
+  }
+  return headers;
 }
 
 /** The password and the query of a URL: many hosts take their key there, and errors of Codex show the URL. */
@@ -401,16 +300,6 @@ function safeDecode(text: string): string {
     // A lone "%": there is no other spelling.
     return text;
   }
-}
-
-function headerEntries(at: string, map: unknown): [name: string, text: string][] {
-  const entries = Object.entries((map as Record<string, string> | undefined) ?? {});
-  for (const [name] of entries) {
-    if (!HEADER_NAME.test(name)) {
-      throw invalid(`${at}: ${JSON.stringify(name)} is not a header that can be sent`);
-    }
-  }
-  return entries;
 }
 
 function lookUp(at: string, variable: string, env: ResolveOptions["env"]): string {

@@ -171,7 +171,7 @@ const usage: readonly (readonly [what: string, args: readonly string[], message:
   [
     "a bad server name",
     ["run", "hi", "--base-url", "http://127.0.0.1:9", "--server", "a b=true"],
-    /letters, digits/,
+    /invalid server name 'a b' \(use letters, numbers/,
   ],
   [
     "a bad directory",
