@@ -16,7 +16,8 @@ import { checkCodexOptions, checkThreadOptions, checkTurnOptions } from "./check
 import { AbortError, CodexError } from "./errors.ts";
 import type { ThreadEvent, ThreadItem, Usage } from "./events.ts";
 import { processFeatures } from "./features.ts";
-import { prepareCodexHome, switchyardHome, userCodexHome } from "./home.ts";
+import { switchyardHome, userCodexHome } from "../config/homes.ts";
+import { prepareCodexHome } from "./home.ts";
 import { InheritedServers } from "./inherited-servers.ts";
 import type { CodexOptions, CyberAccessProgram, Input, ThreadOptions, TurnOptions } from "./options.ts";
 import { processEnvironment } from "./process-environment.ts";

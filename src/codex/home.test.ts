@@ -20,7 +20,8 @@ import { homedir, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { suite, test, type TestContext } from "node:test";
 import { promisify } from "node:util";
-import { hasUserLogin, prepareCodexHome, switchyardHome, userCodexHome } from "./home.ts";
+import { switchyardHome, userCodexHome } from "../config/homes.ts";
+import { hasUserLogin, prepareCodexHome } from "./home.ts";
 
 interface Homes {
   readonly top: string;

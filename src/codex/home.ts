@@ -10,22 +10,10 @@
 import { randomUUID } from "node:crypto";
 import { copyFileSync, existsSync, lstatSync, mkdirSync, readlinkSync } from "node:fs";
 import { realpathSync, renameSync, rmSync, symlinkSync } from "node:fs";
-import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { userCodexHome } from "../config/homes.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
-
-/** `$SWITCHYARD_HOME`, or `~/.switchyard`. */
-export function switchyardHome(env: Env): string {
-  const set = env.SWITCHYARD_HOME;
-  return set !== undefined && set !== "" ? resolve(set) : join(env.HOME || homedir(), ".switchyard");
-}
-
-/** The user's own Codex home: `$CODEX_HOME`, or `~/.codex`. */
-export function userCodexHome(env: Env): string {
-  const set = env.CODEX_HOME;
-  return set !== undefined && set !== "" ? resolve(set) : join(env.HOME || homedir(), ".codex");
-}
 
 /** Whether the user has a login that `prepareCodexHome` can carry over. */
 export function hasUserLogin(env: Env): boolean {

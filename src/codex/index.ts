@@ -10,7 +10,9 @@ export {
 export { AbortError, CodexError, type CodexErrorCode } from "./errors.ts";
 export type * from "./events.ts";
 export { checkCodexVersion, type CodexBinary, findCodex, SUPPORTED_CODEX } from "./binary.ts";
-export { hasUserLogin, switchyardHome, userCodexHome } from "./home.ts";
+export { switchyardHome, userCodexHome } from "../config/homes.ts";
+export type { AppToolApproval } from "../config/types.ts";
+export { hasUserLogin } from "./home.ts";
 export { type ResolvedServer, resolveServers, type ResolveOptions } from "./mcp-servers.ts";
 export type {
   McpHttpServerInput,

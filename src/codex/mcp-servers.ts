@@ -104,6 +104,8 @@ export interface ResolveOptions {
 
 /** Codex's default. */
 const STARTUP_TIMEOUT_SEC = 30;
+/** 68 years. */
+const TIMEOUT_MAX_SEC = 2 ** 31;
 /** What a timer of Node can wait; Codex takes any number of seconds. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 /** Headers whose values are no secrets: hiding them would shred the messages of other threads. */
@@ -147,7 +149,7 @@ function resolveServer(
       ? fillInVariables(at, server.transport, env, secrets)
       : fillInHeaders(at, headersKey, server.transport, env, secrets);
   if (server.oauth?.client_secret !== undefined) secrets.push(server.oauth.client_secret);
-  const config = toRaw({ ...server, transport }) as JsonObject;
+  const config = toRaw({ ...withoutEternity(server), transport }) as JsonObject;
   if (defaultApproval !== undefined) config.default_tools_approval_mode ??= defaultApproval;
   return {
     name,
@@ -156,6 +158,16 @@ function resolveServer(
     required: required && enabled,
     startupTimeoutMs: Math.min(seconds * 1000, TIMER_MAX_MS),
     secrets,
+  };
+}
+
+/** Codex takes up to 2^64 seconds, but beyond 2^63 it never answers (seen with 0.169). */
+function withoutEternity(server: McpServerConfig): McpServerConfig {
+  const { startup_timeout_sec: startup, tool_timeout_sec: tool } = server;
+  return {
+    ...server,
+    ...(startup === undefined ? {} : { startup_timeout_sec: Math.min(startup, TIMEOUT_MAX_SEC) }),
+    ...(tool === undefined ? {} : { tool_timeout_sec: Math.min(tool, TIMEOUT_MAX_SEC) }),
   };
 }
 

@@ -22,8 +22,8 @@
  */
 import { isUtf8 } from "node:buffer";
 import { readFileSync, statSync } from "node:fs";
-import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { switchyardHome, userCodexHome } from "./homes.ts";
 import { EMPTY_TABLE, mergeTables } from "./merge.ts";
 import { parseOverrides } from "./overrides.ts";
 import { ConfigError, type ConfigProblem } from "./problem.ts";
@@ -103,20 +103,7 @@ const NOT_FOR_PROJECTS: readonly string[] = [
 /** Of a server, in our files only. */
 const OWN_KEY = "scope";
 
-/** `$CODEX_HOME`, or `~/.codex`. */
-export function codexHomeOf(env: Env): string {
-  return homeOf(env, "CODEX_HOME", ".codex");
-}
-
-/** `$SWITCHYARD_HOME`, or `~/.switchyard`. */
-export function switchyardHomeOf(env: Env): string {
-  return homeOf(env, "SWITCHYARD_HOME", ".switchyard");
-}
-
-function homeOf(env: Env, variable: string, folder: string): string {
-  const set = env[variable];
-  return set !== undefined && set !== "" ? resolve(set) : join(env["HOME"] || homedir(), folder);
-}
+export { switchyardHome as switchyardHomeOf, userCodexHome as codexHomeOf } from "./homes.ts";
 
 /**
  * What the files say about servers, or at their root, is not checked yet: `configuredMcpServers` does.
@@ -126,8 +113,8 @@ function homeOf(env: Env, variable: string, folder: string): string {
  */
 export function loadConfigLayers(options: LoadLayersOptions = {}): ConfigLayers {
   const { env = process.env, systemDir = DEFAULT_SYSTEM_DIR, profile, cwd = process.cwd() } = options;
-  const codexHome = options.codexHome ?? codexHomeOf(env);
-  const switchyardHome = options.switchyardHome ?? switchyardHomeOf(env);
+  const codexHome = options.codexHome ?? userCodexHome(env);
+  const ownHome = options.switchyardHome ?? switchyardHome(env);
   const overrides = parseOverrides(options.overrides, options.threadConfig);
   const problems: ConfigProblem[] = [...overrides.problems, ...checkProfileName(profile)];
   const requirements = loadRequirements(join(systemDir, "requirements.toml"), problems);
@@ -146,7 +133,7 @@ export function loadConfigLayers(options: LoadLayersOptions = {}): ConfigLayers 
     ...(profile !== undefined && PROFILE_NAME.test(profile)
       ? layerOf("profile", join(codexHome, `${profile}.config.toml`))
       : []),
-    ...layerOf("switchyard", join(switchyardHome, "switchyard.toml"), true),
+    ...layerOf("switchyard", join(ownHome, "switchyard.toml"), true),
   ];
   const above: ConfigLayer[] = [
     { name: "overrides", source: { name: "-c", text: "" }, own: true, root: overrides.root },
@@ -155,7 +142,7 @@ export function loadConfigLayers(options: LoadLayersOptions = {}): ConfigLayers 
 
   const settings = mergeLayers([...below, ...above]);
   const project = findProject(cwd, settings);
-  const users = [join(codexHome, "config.toml"), join(switchyardHome, "switchyard.toml")].map(projectKey);
+  const users = [join(codexHome, "config.toml"), join(ownHome, "switchyard.toml")].map(projectKey);
   const between: ConfigLayer[] = [];
   for (const folder of project.folders) {
     const { level, place } = trustOf(folder, project, settings, resolve(cwd));

@@ -3,7 +3,8 @@
 /** Why a server cannot have this name, or `undefined`. */
 export function serverNameProblem(name: string): string | undefined {
   if (/^[a-zA-Z0-9_:@/.-]+$/.test(name)) return undefined;
-  return `invalid server name '${name}' (use letters, numbers, '-', '_', ':', '@', '/', '.')`;
+  // Quoted as JSON does, so that a control character shows.
+  return `invalid server name '${JSON.stringify(name).slice(1, -1)}' (use letters, numbers, '-', '_', ':', '@', '/', '.')`;
 }
 
 /** Why a streamable HTTP server cannot be reached at this URL, or `undefined`. The URL itself may hold a password. */

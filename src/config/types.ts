@@ -34,34 +34,61 @@ export interface McpServerOAuthConfig {
 /** What may be written under `[mcp_servers.<name>]`: the 30 fields of Codex 0.169, and ours. */
 export interface RawMcpServerConfig {
   readonly command?: string;
+  /** The arguments of the program. */
   readonly args?: readonly string[];
+  /** Variables the program is given, as written; nothing in them is expanded. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Names of variables that are passed on to the program; one that is not set is left out. */
   readonly env_vars?: readonly McpServerEnvVar[];
+  /** The folder the program starts in; a relative one is joined to the thread's working directory. */
   readonly cwd?: string;
+  /** The endpoint; it makes the server a streamable HTTP server. */
   readonly url?: string;
+  /** The name of the variable that holds the bearer token. */
   readonly bearer_token_env_var?: string;
   /** Always refused: a secret does not belong into a file. */
   readonly bearer_token?: string;
+  /** Headers of every request, as written. */
   readonly http_headers?: Readonly<Record<string, string>>;
+  /** Headers of every request, each with the name of the variable that holds its value. */
   readonly env_http_headers?: Readonly<Record<string, string>>;
+  /** A shell command that prints a JSON object of headers; only for servers reached from this machine. */
   readonly http_headers_helper?: string;
+  /** How a login with the server is done. */
   readonly auth?: McpServerAuth;
+  /** Settings of the OAuth login. */
   readonly oauth?: McpServerOAuthConfig;
+  /** The OAuth resource a login is for. */
   readonly oauth_resource?: string;
+  /** The OAuth scopes a login asks for. */
   readonly scopes?: readonly string[];
+  /** Where the server runs: local, or the id of an executor. */
   readonly environment_id?: string;
+  /** Whether the server is used at all. */
   readonly enabled?: boolean;
+  /** Whether a thread fails when the server does not start. */
   readonly required?: boolean;
+  /** How long the server may take to start, in seconds; 30 if unset. */
   readonly startup_timeout_sec?: number;
+  /** The same in milliseconds; it counts only without startup_timeout_sec. */
   readonly startup_timeout_ms?: number;
+  /** How long a call may take, in seconds; 300 if unset. */
   readonly tool_timeout_sec?: number;
+  /** When the server counts as ready: with its connection, or with a cached catalog of its tools. */
   readonly startup_readiness?: McpStartupReadiness;
+  /** Whether calls of its tools may overlap. */
   readonly supports_parallel_tool_calls?: boolean;
+  /** From which size on the input schema of a tool is compacted; 5000 if unset. */
   readonly tool_input_schema_max_bytes?: number;
+  /** Where its tools are not offered. */
   readonly omit_tools_from?: readonly McpToolSurface[];
+  /** When a call of one of its tools needs a yes. */
   readonly default_tools_approval_mode?: AppToolApproval;
+  /** The only tools that are offered; all if unset, none if empty. */
   readonly enabled_tools?: readonly string[];
+  /** Tools that are not offered; it wins over enabled_tools. */
   readonly disabled_tools?: readonly string[];
+  /** Rules for single tools, by their declared name. */
   readonly tools?: Readonly<Record<string, McpServerToolConfig>>;
   /** An old display name. Read and thrown away, as Codex does. */
   readonly name?: string;

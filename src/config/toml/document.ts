@@ -4,7 +4,7 @@
  * `root` says what the text means; `statements` say how it is written. Whatever lies between two statements is blank
  * or a comment. The editor works on statements, everything else on `root`.
  */
-import type { Source, TomlNode, TomlTable } from "./node.ts";
+import type { Place, Source, TomlNode, TomlTable } from "./node.ts";
 
 export interface TomlDocument {
   readonly source: Source;
@@ -13,11 +13,9 @@ export interface TomlDocument {
   readonly statements: readonly TomlStatement[];
 }
 
-/** Offsets are into the text of the document, the end excluded. */
-export interface TomlKey {
+/** A key, and the place where it is written. */
+export interface TomlKey extends Place {
   readonly name: string;
-  readonly start: number;
-  readonly end: number;
 }
 
 /** `[a.b]` or `[[a.b]]`. */
@@ -25,7 +23,7 @@ export interface TomlHeader {
   readonly kind: "header";
   readonly array: boolean;
   readonly keys: readonly TomlKey[];
-  /** From the first bracket to behind the last. */
+  /** From the first bracket to behind the last: offsets into the text of the document, the end excluded. */
   readonly start: number;
   readonly end: number;
 }

@@ -51,11 +51,10 @@ export function formatSection(names: readonly string[], table: TomlTable, newlin
 }
 
 /** `names.key = value`, a line for every value that is no table. */
-export function formatDotted(names: readonly string[], node: TomlNode, newline: string): string {
-  if (node.kind !== "table" || node.entries.size === 0) {
-    return `${formatKeys(names)} = ${formatValue(node)}${newline}`;
-  }
-  return [...node.entries].map(([key, { value }]) => formatDotted([...names, key], value, newline)).join("");
+export function formatDotted(names: readonly string[], node: TomlNode): string[] {
+  if (node.kind !== "table" || node.entries.size === 0)
+    return [`${formatKeys(names)} = ${formatValue(node)}`];
+  return [...node.entries].flatMap(([key, { value }]) => formatDotted([...names, key], value));
 }
 
 /** A literal string where that saves escapes, as Codex writes it. */

@@ -79,10 +79,11 @@ export function toPlain(node: TomlNode): PlainValue {
 /**
  * A program's value as a node: whole numbers are integers, entries that are `undefined` are not there.
  *
- * @throws {TypeError} for what TOML cannot say (null, functions, symbols, a whole number beyond 64 bits), with its path
+ * @throws {TypeError} for what TOML cannot say (null, functions, symbols, a whole number beyond 64 bits, half a surrogate
+ *   pair), with its path
  */
 export function fromPlain(value: unknown, path: readonly (string | number)[] = []): TomlNode {
-  if (typeof value === "string") return { kind: "string", value };
+  if (typeof value === "string" && value.isWellFormed()) return { kind: "string", value };
   if (typeof value === "boolean") return { kind: "boolean", value };
   if (typeof value === "bigint" && BigInt.asIntN(64, value) === value) return { kind: "integer", value };
   if (typeof value === "number") {
@@ -94,7 +95,14 @@ export function fromPlain(value: unknown, path: readonly (string | number)[] = [
     return { kind: "array", items: value.map((item, index) => fromPlain(item, [...path, index])) };
   }
   if (typeof value === "object" && value !== null) return tableFromPlain(value, path);
-  const what = value === null ? "null" : typeof value === "bigint" ? "beyond 64 bits" : `a ${typeof value}`;
+  const what =
+    value === null
+      ? "null"
+      : typeof value === "bigint"
+        ? "beyond 64 bits"
+        : typeof value === "string"
+          ? "text with half a character"
+          : `a ${typeof value}`;
   throw new TypeError(
     `${path.length === 0 ? "The value" : path.join(".")} is ${what}, which TOML cannot say`,
   );
@@ -105,6 +113,7 @@ function tableFromPlain(value: object, path: readonly (string | number)[]): Toml
   const pairs: Iterable<[unknown, unknown]> = value instanceof Map ? value : Object.entries(value);
   for (const [key, inner] of pairs) {
     if (inner === undefined) continue;
+    fromPlain(String(key), path);
     entries.set(String(key), { value: fromPlain(inner, [...path, String(key)]) });
   }
   return { kind: "table", entries };

@@ -24,7 +24,7 @@ export function parseToml(source: Source): ParseTomlResult {
   try {
     return { ok: true, document: new Parser(source).document() };
   } catch (error) {
-    if (!(error instanceof SyntaxProblem)) throw error;
+    if (!(error instanceof SyntaxProblem || error instanceof TableError)) throw error;
     return { ok: false, problem: { message: error.message, place: error.place } };
   }
 }
@@ -34,7 +34,7 @@ export function parseTomlValue(source: Source): TomlNode | undefined {
   try {
     return new Parser(source).onlyValue();
   } catch (error) {
-    if (!(error instanceof SyntaxProblem)) throw error;
+    if (!(error instanceof SyntaxProblem || error instanceof TableError)) throw error;
     return undefined;
   }
 }
@@ -108,15 +108,11 @@ class Parser {
       if (this.#at >= this.#text.length) break;
       if (this.#peek() === OPEN) {
         header = this.#header();
-        const opened = header;
-        const place = this.#place(opened.start, opened.end);
-        table = this.#keepRules(() =>
-          openHeader(root, opened.keys, opened.array, place, (start, end) => this.#place(start, end)),
-        );
+        table = openHeader(root, header.keys, header.array, this.#place(header.start, header.end));
         statements.push(header);
       } else {
         const pair = this.#pair(header);
-        this.#enter(table, pair);
+        setPair(table, pair.keys, pair.value);
         statements.push(pair);
       }
       this.#endOfStatement();
@@ -126,7 +122,7 @@ class Parser {
 
   onlyValue(): TomlNode {
     this.#skipBlankLines();
-    const { value } = this.#value();
+    const value = this.#value();
     this.#skipBlankLines();
     if (this.#at < this.#text.length) this.#fail("unexpected key or value, expected newline, `#`");
     return value;
@@ -154,23 +150,12 @@ class Parser {
     this.#at++;
     if (inlineTable) this.#skipBlankLines();
     else this.#skipBlanks();
-    const { value, inline } = this.#value();
-    return { kind: "pair", keys, header, value, inline, start, end: this.#at };
-  }
-
-  #enter(table: OpenTable, pair: TomlPair): void {
-    this.#keepRules(() => {
-      setPair(table, pair.keys, pair.value, (start, end) => this.#place(start, end));
-    });
-  }
-
-  #keepRules<Result>(build: () => Result): Result {
-    try {
-      return build();
-    } catch (error) {
-      if (!(error instanceof TableError)) throw error;
-      throw new SyntaxProblem(error.message, this.#place(error.key.start, error.key.end));
+    if (this.#peek() !== OPEN_BRACE) {
+      const value = this.#value();
+      return { kind: "pair", keys, header, value, inline: undefined, start, end: this.#at };
     }
+    const { value, inline } = this.#inlineTable();
+    return { kind: "pair", keys, header, value, inline, start, end: this.#at };
   }
 
   #keys(): TomlKey[] {
@@ -205,26 +190,26 @@ class Parser {
         );
       }
     }
-    return { name, start, end: this.#at };
+    return { name, source: this.#source, start, end: this.#at };
   }
 
-  #value(): { value: TomlNode; inline: readonly TomlPair[] | undefined } {
+  #value(): TomlNode {
     const start = this.#at;
     switch (this.#peek()) {
       case QUOTE: {
         const value = this.#text.startsWith('"""', start) ? this.#multiLineBasic() : this.#basic();
-        return { value: { kind: "string", value, place: this.#place(start, this.#at) }, inline: undefined };
+        return { kind: "string", value, place: this.#place(start, this.#at) };
       }
       case APOSTROPHE: {
         const value = this.#text.startsWith("'''", start) ? this.#multiLineLiteral() : this.#literal();
-        return { value: { kind: "string", value, place: this.#place(start, this.#at) }, inline: undefined };
+        return { kind: "string", value, place: this.#place(start, this.#at) };
       }
       case OPEN:
-        return { value: this.#array(), inline: undefined };
+        return this.#array();
       case OPEN_BRACE:
-        return this.#inlineTable();
+        return this.#inlineTable().value;
       default:
-        return { value: this.#scalar(), inline: undefined };
+        return this.#scalar();
     }
   }
 
@@ -249,7 +234,7 @@ class Parser {
       if (this.#peek() === CLOSE) break;
       if (this.#peek() === COMMA) this.#fail("extra comma in array, expected value");
       if (this.#at >= this.#text.length) this.#fail("unclosed array, expected `]`", start);
-      items.push(this.#value().value);
+      items.push(this.#value());
       this.#skipBlankLines();
       if (this.#peek() === COMMA) this.#at++;
       else if (this.#peek() !== CLOSE) {
@@ -274,7 +259,7 @@ class Parser {
       if (this.#peek() === COMMA) this.#fail("extra comma in inline table, expected key");
       if (this.#at >= this.#text.length) this.#fail("unclosed inline table, expected `}`", start);
       const pair = this.#pair(undefined, true);
-      this.#enter(table, pair);
+      setPair(table, pair.keys, pair.value);
       pairs.push(pair);
       this.#skipBlankLines();
       if (this.#peek() === COMMA) this.#at++;
@@ -466,10 +451,10 @@ class Parser {
   }
 
   #match(pattern: RegExp): string {
-    pattern.lastIndex = this.#at;
-    const text = pattern.exec(this.#text)?.[0] ?? "";
-    this.#at += text.length;
-    return text;
+    const start = this.#at;
+    pattern.lastIndex = start;
+    if (pattern.test(this.#text)) this.#at = pattern.lastIndex;
+    return this.#text.slice(start, this.#at);
   }
 
   /** NaN behind the end, which equals no character. */

@@ -41,15 +41,13 @@ class OpenArray {
 
 /** A rule was broken, and by which key. */
 export class TableError extends Error {
-  readonly key: TomlKey;
+  readonly place: Place;
 
   constructor(message: string, key: TomlKey) {
     super(message);
-    this.key = key;
+    this.place = key;
   }
 }
-
-type MakePlace = (start: number, end: number) => Place;
 
 /** The table that `[keys]` or `[[keys]]` opens. */
 export function openHeader(
@@ -57,23 +55,22 @@ export function openHeader(
   keys: readonly TomlKey[],
   array: boolean,
   headerPlace: Place,
-  at: MakePlace,
 ): OpenTable {
   const last = keys[keys.length - 1] as TomlKey;
   let table = root;
-  for (const key of keys.slice(0, -1)) table = throughHeader(table, key, at);
+  for (const key of keys.slice(0, -1)) table = throughHeader(table, key);
   const there = table.entries.get(last.name)?.value;
   if (array) {
     if (there !== undefined && !(there instanceof OpenArray)) throw new TableError("duplicate key", last);
     const list = there ?? new OpenArray(headerPlace);
-    if (there === undefined) enter(table, last, list, at);
+    if (there === undefined) enter(table, last, list);
     const item = new OpenTable("header", headerPlace);
     list.items.push(item);
     return item;
   }
   if (there === undefined) {
     const opened = new OpenTable("header", headerPlace);
-    enter(table, last, opened, at);
+    enter(table, last, opened);
     return opened;
   }
   if (!(there instanceof OpenTable) || there.made !== "through") throw new TableError("duplicate key", last);
@@ -86,11 +83,11 @@ export function openHeader(
   return there;
 }
 
-function throughHeader(table: OpenTable, key: TomlKey, at: MakePlace): OpenTable {
+function throughHeader(table: OpenTable, key: TomlKey): OpenTable {
   const there = table.entries.get(key.name)?.value;
   if (there === undefined) {
-    const through = new OpenTable("through", at(key.start, key.end));
-    enter(table, key, through, at);
+    const through = new OpenTable("through", key);
+    enter(table, key, through);
     return through;
   }
   if (there instanceof OpenArray) return there.items[there.items.length - 1] as OpenTable;
@@ -99,14 +96,14 @@ function throughHeader(table: OpenTable, key: TomlKey, at: MakePlace): OpenTable
 }
 
 /** Sets `keys = value` in a table. */
-export function setPair(table: OpenTable, keys: readonly TomlKey[], value: TomlNode, at: MakePlace): void {
+export function setPair(table: OpenTable, keys: readonly TomlKey[], value: TomlNode): void {
   const last = keys[keys.length - 1] as TomlKey;
   let into = table;
   for (const key of keys.slice(0, -1)) {
     const there = into.entries.get(key.name)?.value;
     if (there === undefined) {
-      const dotted = new OpenTable("dotted", at(key.start, key.end));
-      enter(into, key, dotted, at);
+      const dotted = new OpenTable("dotted", key);
+      enter(into, key, dotted);
       into = dotted;
     } else if (there instanceof OpenTable && there.made === "dotted") into = there;
     else if (there instanceof OpenArray || (there instanceof OpenTable && there.made !== "inline")) {
@@ -114,11 +111,11 @@ export function setPair(table: OpenTable, keys: readonly TomlKey[], value: TomlN
     } else throw notExtendable(there, key);
   }
   if (into.entries.has(last.name)) throw new TableError("duplicate key", last);
-  enter(into, last, value, at);
+  enter(into, last, value);
 }
 
-function enter(table: OpenTable, key: TomlKey, value: TomlNode, at: MakePlace): void {
-  table.entries.set(key.name, { value, keyPlace: at(key.start, key.end) });
+function enter(table: OpenTable, key: TomlKey, value: TomlNode): void {
+  table.entries.set(key.name, { value, keyPlace: key });
 }
 
 function notExtendable(there: TomlNode, key: TomlKey): TableError {

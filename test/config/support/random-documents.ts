@@ -242,10 +242,8 @@ class Writer {
         lines.push(...this.#dottedLines([key], value, indent));
       } else if (isTables(value) && style < 3) {
         for (const item of value) below.push(...this.#arrayOfTables(owner, [...path, key], item));
-      } else lines.push(...this.#pair([key], value, indent));
-      if (this.#chance(6)) lines.push(...this.#inner(indent));
+      } else lines.push(...(this.#chance(6) ? this.#inner(indent) : []), ...this.#pair([key], value, indent));
     }
-    // A comment that ends the block is its own only with a blank line behind it, which #blockPieces sees to.
     const header = `${indent}${this.#header(path)}${this.#trailing()}`;
     const own: Block = { owner, standsAlone: true, lines: [header, ...lines] };
     const isNeedless = lines.length === 0 && below.length > 0 && this.#chance(2);
@@ -376,12 +374,12 @@ class Writer {
         if (block.standsAlone) text += above;
         else pieces.push({ owner: undefined, text: above });
       }
-      text += block.lines.map((line) => `${line}\n`).join("");
+      text += `${block.lines.join("\n").trimEnd()}\n`;
       const hasTail = this.#chance(6);
       if (hasTail) text += `# ${this.#word()} below\n`;
       pieces.push({ owner: block.owner, text });
       const blank = this.#pick(["", "\n", "\n", "\n", "\n\n"]);
-      const endsInComment = hasTail || /^\s*#/.test(block.lines.at(-1) ?? "");
+      const endsInComment = /^\s*#/.test(text.trimEnd().split("\n").at(-1) ?? "");
       if (this.#chance(6)) {
         const isBetween = next !== undefined && next.owner === block.owner;
         pieces.push({ owner: undefined, text: "\n" });

@@ -30,8 +30,8 @@ const KEYS: readonly (readonly string[])[] = [
   ],
 ];
 
-/** The values that a key of a server may get here. */
-const SERVER_VALUES: RawChoices = {
+/** What a key of a server may be given. */
+const SERVER_VALUES: Readonly<Record<string, readonly unknown[]>> = {
   args: [[], ["-y", "pkg"]],
   env: [{}, { A: "1", "x.y": "2" }],
   enabled: [true, false],
@@ -40,12 +40,11 @@ const SERVER_VALUES: RawChoices = {
   tools: [{}, { A: { approval_mode: "auto" } }],
   env_vars: [[], ["A", { name: "B", source: "local" }]],
 };
-type RawChoices = { readonly [Key in keyof RawMcpServerConfig]: readonly RawMcpServerConfig[Key][] };
 
 function randomServer(chance: Chance): RawMcpServerConfig {
-  const command = oneOf(chance, ["x", "new", ""]);
   const others = someOf(chance, Object.entries(SERVER_VALUES));
-  return { command, ...Object.fromEntries(others.map(([key, values]) => [key, oneOf(chance, values)])) };
+  const server = others.map(([key, values]) => [key, oneOf(chance, values)]);
+  return { command: oneOf(chance, ["x", "new", ""]), ...(Object.fromEntries(server) as RawMcpServerConfig) };
 }
 
 export function randomEdit(chance: Chance, document: RandomDocument): ConfigEdit {

@@ -1,0 +1,248 @@
+/** The edits of a configuration file, and what each does to a text. */
+import { parseToml } from "../toml/parse.ts";
+import type { TomlDocument } from "../toml/document.ts";
+import { formatKeys } from "../toml/format.ts";
+import { fromPlain, nodeAt, type Source, type TomlNode, type TomlTable } from "../toml/node.ts";
+import { ConfigError } from "../problem.ts";
+import { nearest } from "../suggest.ts";
+import type { AppToolApproval, RawMcpServerConfig } from "../types.ts";
+import { EditPlan } from "./plan.ts";
+import { proveEdit } from "./prove.ts";
+import { withoutValue, withValue } from "./tree.ts";
+
+export type ConfigEdit =
+  /** A new server, behind the last one. Refused where the name exists. */
+  | { readonly kind: "add"; readonly name: string; readonly server: RawMcpServerConfig }
+  /** A server that shall be written exactly so, whether it is there or not. Equal keys keep their spelling. */
+  | { readonly kind: "replace"; readonly name: string; readonly server: RawMcpServerConfig }
+  | { readonly kind: "remove"; readonly name: string }
+  | { readonly kind: "rename"; readonly name: string; readonly to: string }
+  | { readonly kind: "enable" | "disable"; readonly name: string }
+  /** One key of a server, at any depth: `["env", "TOKEN"]`. The server may be a new, partial one. */
+  | { readonly kind: "set"; readonly name: string; readonly key: readonly string[]; readonly value: unknown }
+  | { readonly kind: "unset"; readonly name: string; readonly key: readonly string[] }
+  | { readonly kind: "approve"; readonly name: string; readonly tool: string; readonly mode: AppToolApproval }
+  /** These servers and no others. */
+  | { readonly kind: "replace_all"; readonly servers: Readonly<Record<string, RawMcpServerConfig>> }
+  /** Whether the files of a project folder count. `undefined` takes the entry away. */
+  | { readonly kind: "trust"; readonly folder: string; readonly level: "trusted" | "untrusted" | undefined };
+
+const SERVERS = "mcp_servers";
+
+/** One change of the tree, which every edit comes down to. */
+type Change =
+  | { readonly kind: "set"; readonly path: readonly string[]; readonly value: TomlNode }
+  | { readonly kind: "unset"; readonly path: readonly string[] }
+  | { readonly kind: "rename"; readonly path: readonly string[]; readonly name: string };
+
+/**
+ * The text after all edits, in their order.
+ *
+ * Each is proven: the new text is read again and must mean exactly what was asked for, and nothing but lines of the
+ * servers that were named may differ.
+ *
+ * @throws {ConfigError} `invalid_config` when the text is no TOML, `invalid_edit` when an edit makes no sense for it,
+ *   `unprovable_edit` when the result is not what was asked for
+ */
+export function applyEdits(source: Source, edits: readonly ConfigEdit[]): string {
+  let document = read(source);
+  let round = new Round(document);
+  for (const edit of edits) {
+    for (const change of changesOf(round.wanted, edit, source.name)) {
+      if (!round.takes(change)) {
+        document = round.finish();
+        round = new Round(document);
+      }
+      round.add(change);
+    }
+  }
+  return round.finish().source.text;
+}
+
+/** Changes that do not get in each other's way: they are planned on one text, and proven together. */
+class Round {
+  /** What the text will mean. */
+  wanted: TomlTable;
+  readonly #document: TomlDocument;
+  readonly #plan: EditPlan;
+  readonly #owners = new Map<string, readonly string[]>();
+  #first: Change | undefined;
+
+  constructor(document: TomlDocument) {
+    this.#document = document;
+    this.#plan = new EditPlan(document);
+    this.wanted = document.root;
+  }
+
+  /** Not two changes for one owner, nor some that are about what is there and some that bring what is new. */
+  takes(change: Change): boolean {
+    if (this.#first === undefined) return true;
+    const isAlike =
+      change.kind === this.#first.kind &&
+      change.path[0] === this.#first.path[0] &&
+      this.#isNew(change) === this.#isNew(this.#first);
+    return isAlike && ownersOf(change).every((owner) => !this.#owners.has(formatKeys(owner)));
+  }
+
+  add(change: Change): void {
+    this.#first ??= change;
+    for (const owner of ownersOf(change)) this.#owners.set(formatKeys(owner), owner);
+    switch (change.kind) {
+      case "set":
+        this.#plan.set(change.path, change.value);
+        break;
+      case "unset":
+        this.#plan.unset(change.path);
+        break;
+      case "rename":
+        this.#plan.rename(change.path, change.name);
+    }
+    this.wanted = applyChange(this.wanted, change);
+  }
+
+  #isNew(change: Change): boolean {
+    return nodeAt(this.#document.root, ownerOf(change)) === undefined;
+  }
+
+  finish(): TomlDocument {
+    if (this.#first === undefined) return this.#document;
+    const source = { name: this.#document.source.name, text: this.#plan.text() };
+    return proveEdit(this.#document, source, this.wanted, [...this.#owners.values()]);
+  }
+}
+
+function read(source: Source): TomlDocument {
+  const result = parseToml(source);
+  if (result.ok) return result.document;
+  throw new ConfigError("invalid_config", `${source.name} is no TOML: ${result.problem.message}`, {
+    problems: [result.problem],
+  });
+}
+
+function changesOf(root: TomlTable, edit: ConfigEdit, file: string): Change[] {
+  if (edit.kind === "trust") {
+    const path = ["projects", edit.folder, "trust_level"];
+    if (edit.level !== undefined) return [set(root, path, edit.level, file)];
+    const entry = nodeAt(root, path.slice(0, -1));
+    const isAll = entry?.kind === "table" && entry.entries.size === 1;
+    return nodeAt(root, path) === undefined ? [] : [unset(isAll ? path.slice(0, -1) : path)];
+  }
+  const servers = nodeAt(root, [SERVERS]);
+  if (servers !== undefined && servers.kind !== "table") {
+    throw new ConfigError("invalid_edit", `${file}: ${SERVERS} is no table`);
+  }
+  const existing = servers?.entries ?? new Map<string, never>();
+  if (edit.kind === "replace_all") {
+    const sets = Object.entries(edit.servers).map(([name, server]) =>
+      set(root, [SERVERS, name], server, file),
+    );
+    const names = new Set(Object.keys(edit.servers));
+    const gone = [...existing.keys()].filter((name) => !names.has(name));
+    // The new ones are put behind the old ones before those go, so that they stand where servers stood.
+    return [
+      ...sets.filter(({ path }) => nodeAt(root, path) !== undefined),
+      ...sets.filter(({ path }) => nodeAt(root, path) === undefined),
+      ...gone.map((name) => unset([SERVERS, name])),
+    ];
+  }
+  const path = [SERVERS, edit.name];
+  const mustExist = (): void => {
+    if (!existing.has(edit.name)) throw missing(edit.name, [...existing.keys()], file);
+  };
+  switch (edit.kind) {
+    case "add":
+      if (existing.has(edit.name)) {
+        throw new ConfigError(
+          "invalid_edit",
+          `MCP server ${JSON.stringify(edit.name)} is already in ${file}`,
+        );
+      }
+      return [set(root, path, edit.server, file)];
+    case "replace":
+      return [set(root, path, edit.server, file)];
+    case "remove":
+      mustExist();
+      return [unset(path)];
+    case "rename":
+      mustExist();
+      if (edit.to === edit.name) return [];
+      if (existing.has(edit.to)) {
+        throw new ConfigError("invalid_edit", `MCP server ${JSON.stringify(edit.to)} is already in ${file}`);
+      }
+      return [{ kind: "rename", path, name: edit.to }];
+    case "enable":
+    case "disable":
+      mustExist();
+      // Absent means enabled: the fewest bytes say it by saying nothing.
+      if (edit.kind === "enable" && nodeAt(root, [...path, "enabled"]) === undefined) return [];
+      return [set(root, [...path, "enabled"], edit.kind === "enable", file)];
+    case "set":
+      return [set(root, [...path, ...edit.key], edit.value, file)];
+    case "unset":
+      mustExist();
+      return nodeAt(root, [...path, ...edit.key]) === undefined ? [] : [unset([...path, ...edit.key])];
+    case "approve":
+      mustExist();
+      return [set(root, [...path, "tools", edit.tool, "approval_mode"], edit.mode, file)];
+  }
+}
+
+function set(root: TomlTable, path: readonly string[], value: unknown, file: string): Change {
+  for (let length = 1; length < path.length; length++) {
+    const above = path.slice(0, length);
+    if ((nodeAt(root, above)?.kind ?? "table") === "table") continue;
+    const what = `Cannot set ${formatKeys(path)}: ${formatKeys(above)} is no table in ${file}`;
+    throw new ConfigError("invalid_edit", what);
+  }
+  try {
+    return { kind: "set", path, value: fromPlain(value) };
+  } catch (error) {
+    const what = error instanceof Error ? error.message : String(error);
+    throw new ConfigError("invalid_edit", `Cannot set ${formatKeys(path)}: ${what}`, { cause: error });
+  }
+}
+
+function unset(path: readonly string[]): Change {
+  return { kind: "unset", path };
+}
+
+function applyChange(root: TomlTable, change: Change): TomlTable {
+  switch (change.kind) {
+    case "set":
+      return withValue(root, change.path, change.value);
+    case "unset":
+      return withoutValue(root, change.path);
+    case "rename": {
+      const value = nodeAt(root, change.path);
+      const without = withoutValue(root, change.path);
+      return value === undefined
+        ? without
+        : withValue(without, [...change.path.slice(0, -1), change.name], value);
+    }
+  }
+}
+
+/** The first two keys of a path: `mcp_servers.NAME`, `projects.FOLDER`. */
+function ownerOf(change: Change): readonly string[] {
+  return change.path.slice(0, 2);
+}
+
+function ownersOf(change: Change): (readonly string[])[] {
+  const owner = ownerOf(change);
+  return change.kind === "rename" ? [owner, [owner[0] as string, change.name]] : [owner];
+}
+
+/** The error for a name that is not there, with the names that may have been meant. */
+export function missing(name: string, known: readonly string[], file: string): ConfigError {
+  const alike = known.filter((other) => other.includes(name) || name.includes(other));
+  const near = [...new Set([nearest(name, known) ?? [], alike].flat())].slice(0, 3);
+  const list = (names: readonly string[], joint: string): string =>
+    names.map((other) => JSON.stringify(other)).join(joint);
+  const hint =
+    near.length > 0
+      ? `; did you mean ${list(near, " or ")}?`
+      : known.length === 0
+        ? "; it has no servers"
+        : `; it has ${list(known.slice(0, 10), ", ")}${known.length > 10 ? ", …" : ""}`;
+  return new ConfigError("invalid_edit", `There is no MCP server ${JSON.stringify(name)} in ${file}${hint}`);
+}

@@ -1,0 +1,114 @@
+/**
+ * The proof that an edited text is what was asked for, made before anything is written.
+ *
+ * It trusts nothing of the plan: the new text is read again, its meaning is compared with the old meaning edited as
+ * a tree, and all lines that belong to others are compared with those of the old text.
+ */
+import type { TomlDocument, TomlStatement } from "../toml/document.ts";
+import { formatKeys } from "../toml/format.ts";
+import { nodeAt, type Source, type TomlTable } from "../toml/node.ts";
+import { parseToml } from "../toml/parse.ts";
+import { ConfigError } from "../problem.ts";
+import { firstKeys } from "./find.ts";
+import { closed, lineStart, type Owner, ownedRanges } from "./lines.ts";
+import { sameMeaning, withoutValue } from "./tree.ts";
+
+/**
+ * @param wanted what the new text has to mean
+ * @param owners those whose lines may differ: `mcp_servers.NAME`, `projects.FOLDER`
+ * @returns the new text, read
+ * @throws {ConfigError} `unprovable_edit`
+ */
+export function proveEdit(
+  before: TomlDocument,
+  source: Source,
+  wanted: TomlTable,
+  owners: readonly (readonly string[])[],
+): TomlDocument {
+  const result = parseToml(source);
+  const fail = (what: string): ConfigError => {
+    const who = owners.map(formatKeys).join(", ");
+    return new ConfigError(
+      "unprovable_edit",
+      `Cannot edit ${who} in ${source.name}: ${what}. Nothing was written; this is a fault of Switchyard's editor`,
+    );
+  };
+  if (!result.ok) throw fail(`the new text would be no TOML (${result.problem.message})`);
+  const { document } = result;
+  if (!sameMeaning(withoutHollow(document.root, owners), withoutHollow(wanted, owners))) {
+    throw fail("the new text would not mean what was asked for");
+  }
+  if (!othersStay(before, document, owners)) throw fail("lines of others would change");
+  return document;
+}
+
+/**
+ * Without the tables that are empty and on the way to an owner: a table that only dotted keys made goes with the last
+ * of them, one with a header stays.
+ */
+function withoutHollow(root: TomlTable, owners: readonly (readonly string[])[]): TomlTable {
+  let left = root;
+  for (const owner of owners) {
+    for (let length = owner.length; length > 0; length--) {
+      const path = owner.slice(0, length);
+      const node = nodeAt(left, path);
+      if (node?.kind === "table" && node.entries.size === 0) left = withoutValue(left, path);
+    }
+  }
+  return left;
+}
+
+/** Whether the lines that are nobody's and those of others are the same, blank ones aside. */
+function othersStay(
+  before: TomlDocument,
+  after: TomlDocument,
+  owners: readonly (readonly string[])[],
+): boolean {
+  const old = textOfOthers(before, owners);
+  const now = textOfOthers(after, owners);
+  // A comment between two servers may come to stand by one of them, or by none, when lines go.
+  return (
+    old === now || (isWithin(old, closed(after.source.text)) && isWithin(now, closed(before.source.text)))
+  );
+}
+
+/** Whether all lines of `some` are among those of `all`, in their order. */
+function isWithin(some: string, all: string): boolean {
+  const wanted = some.split("\n").filter((line) => line !== "");
+  let at = 0;
+  for (const line of all.slice(lineStart(all, 0)).split("\n")) if (line === wanted[at]) at++;
+  return at === wanted.length;
+}
+
+function textOfOthers(document: TomlDocument, owners: readonly (readonly string[])[]): string {
+  const text = closed(document.source.text);
+  let others = "\n";
+  let at = lineStart(text, 0);
+  for (const { start, end } of ownedRanges(text, document.statements, ownersOf(document, owners))) {
+    others += text.slice(at, start);
+    at = end;
+  }
+  return (others + text.slice(at)).replace(/\n(?:[ \t\r]*\n)+/g, "\n");
+}
+
+function ownersOf(
+  document: TomlDocument,
+  paths: readonly (readonly string[])[],
+): ReadonlyMap<TomlStatement, Owner> {
+  const known = new Map<string, Map<string, Owner>>();
+  for (const [first, second] of paths as readonly [string, string][]) {
+    const inner = known.get(first) ?? new Map<string, Owner>();
+    known.set(first, inner.set(second, { withComments: true }));
+  }
+  const shared: Owner = { withComments: true };
+  const owners = new Map<TomlStatement, Owner>();
+  for (const statement of document.statements) {
+    const [first, second] = firstKeys(statement);
+    const inner = known.get(first);
+    if (inner === undefined) continue;
+    // `mcp_servers = { … }` holds all of them; a header alone is nobody's.
+    const owner = second !== undefined ? inner.get(second) : statement.kind === "pair" ? shared : undefined;
+    if (owner !== undefined) owners.set(statement, owner);
+  }
+  return owners;
+}

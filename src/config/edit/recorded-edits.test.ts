@@ -1,0 +1,132 @@
+/** What Codex's own commands made of a file, and what the same edits mean here. The fixtures come from the real binary. */
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { toNormalForm } from "../normal-form.ts";
+import { readMcpServers } from "../read-servers.ts";
+import { nodeAt, toPlain } from "../toml/node.ts";
+import { parseToml } from "../toml/parse.ts";
+import type { RawMcpServerConfig } from "../types.ts";
+import { applyEdits, type ConfigEdit } from "./edits.ts";
+
+const FIXTURES = new URL("../../../test/fixtures/", import.meta.url);
+
+interface RecordedEdit {
+  readonly name: string;
+  readonly before: string | null;
+  readonly after: string;
+  readonly argv: readonly string[];
+  readonly exit: number;
+}
+
+interface RecordedWrite {
+  readonly name: string;
+  readonly before: string | null;
+  readonly after: string;
+  readonly method: string;
+  readonly params: Write | { readonly edits: readonly Write[] };
+  readonly error: unknown;
+}
+
+interface Write {
+  readonly keyPath: string;
+  readonly value: unknown;
+  readonly mergeStrategy: string;
+}
+
+function recorded<Line>(file: string): Line[] {
+  const lines = readFileSync(new URL(file, FIXTURES), "utf8").trim().split("\n");
+  return lines.map((line) => JSON.parse(line) as Line);
+}
+
+function edited(text: string, edits: readonly ConfigEdit[]): string {
+  return applyEdits({ name: "config.toml", text }, edits);
+}
+
+/** The servers in Codex's normal form, and the rest as it is. What Codex drops for being empty does not count. */
+function meaning(text: string): unknown {
+  const result = parseToml({ name: "config.toml", text });
+  assert.ok(result.ok, text);
+  const { root } = result.document;
+  const servers = readMcpServers(nodeAt(root, ["mcp_servers"]));
+  const forms = servers.ok ? [...servers.servers].map(([name, config]) => [name, toNormalForm(config)]) : [];
+  const { mcp_servers: _, ...others } = toPlain(root) as Record<string, unknown>;
+  return withoutEmpty({ servers: Object.fromEntries(forms), others });
+}
+
+function withoutEmpty(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  const entries = Object.entries(value).map(([key, inner]) => [key, withoutEmpty(inner)] as const);
+  return Object.fromEntries(
+    entries.filter(
+      ([, inner]) => typeof inner !== "object" || inner === null || Object.keys(inner).length > 0,
+    ),
+  );
+}
+
+/** `codex mcp add` and `remove`, as an edit. */
+function commandEdit(argv: readonly string[]): ConfigEdit | undefined {
+  const [command, name = "", ...rest] = argv.slice(argv.indexOf("mcp") + 1);
+  if (command === "remove") return { kind: "remove", name };
+  if (command !== "add") return undefined;
+  const flags = new Map<string, string[]>();
+  const words: string[] = [];
+  for (let i = 0; i < rest.length; i++) {
+    const word = rest[i] as string;
+    if (words.length === 0 && word === "--") words.push(...rest.splice(i + 1));
+    else if (words.length === 0 && word.startsWith("--")) {
+      flags.set(word, [...(flags.get(word) ?? []), rest[++i] as string]);
+    } else words.push(word);
+  }
+  const one = (flag: string): string | undefined => flags.get(flag)?.at(-1);
+  const env = (flags.get("--env") ?? []).map((pair) => {
+    const at = pair.indexOf("=");
+    return [pair.slice(0, at).trim(), pair.slice(at + 1)];
+  });
+  const url = one("--url");
+  if (one("--oauth-client-id") !== undefined) return undefined;
+  const server: Record<string, unknown> = {
+    command: words[0],
+    args: words.length > 1 ? words.slice(1) : undefined,
+    env: env.length > 0 ? Object.fromEntries(env) : undefined,
+    url,
+    bearer_token_env_var: one("--bearer-token-env-var"),
+    oauth_resource: one("--oauth-resource"),
+  };
+  return { kind: "replace", name, server: server as RawMcpServerConfig };
+}
+
+test("an edit means what the same command of Codex means", () => {
+  let compared = 0;
+  for (const { name, before, after, argv, exit } of recorded<RecordedEdit>("config-edits.jsonl")) {
+    const edit = commandEdit(argv);
+    if (exit !== 0 || edit === undefined || before === after) continue;
+    assert.deepEqual(meaning(edited(before ?? "", [edit])), meaning(after), name);
+    compared++;
+  }
+  assert.ok(compared > 40, String(compared));
+});
+
+test("an edit means what the same write through Codex's app-server means", () => {
+  let compared = 0;
+  for (const { name, before, after, params, error } of recorded<RecordedWrite>("config-rpc-edits.jsonl")) {
+    const writes = "edits" in params ? params.edits : [params];
+    if (error !== null || writes.some((write) => !/^mcp_servers\.[^."]+/.test(write.keyPath))) continue;
+    if (writes.some((write) => write.mergeStrategy === "upsert" && typeof write.value === "object")) continue;
+    const edits = writes.map(({ keyPath, value }): ConfigEdit => {
+      const [, server = "", ...key] = keyPath.split(".");
+      if (key.length === 0) {
+        return value === null
+          ? { kind: "remove", name: server }
+          : { kind: "replace", name: server, server: value as RawMcpServerConfig };
+      }
+      return value === null
+        ? { kind: "unset", name: server, key }
+        : { kind: "set", name: server, key, value };
+    });
+    const result = before === after ? before : edited(before ?? "", edits);
+    assert.deepEqual(meaning(result ?? ""), meaning(after ?? ""), name);
+    compared++;
+  }
+  assert.ok(compared > 8, String(compared));
+});
