@@ -10,7 +10,7 @@
 import { randomUUID } from "node:crypto";
 import { copyFileSync, existsSync, lstatSync, mkdirSync, readlinkSync } from "node:fs";
 import { realpathSync, renameSync, rmSync, symlinkSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { userCodexHome } from "../config/homes.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;

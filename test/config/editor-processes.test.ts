@@ -33,7 +33,8 @@ test("ConfigEditor: 50 processes that add at once leave 50 servers, and nothing 
 
     await using codex = await CodexConfig.start();
     const read = await codex.read(text);
-    assert.equal(Object.keys(read.ok ? read.servers : {}).length, PROCESSES + 1);
+    assert.ok(read.ok);
+    assert.equal(Object.keys(read.servers as object).length, PROCESSES + 1);
   } finally {
     rmSync(home, { recursive: true, force: true });
   }

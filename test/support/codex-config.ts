@@ -28,6 +28,11 @@ export type CodexVerdict =
       readonly line: number | undefined;
     };
 
+interface ConfigAnswer {
+  readonly config: { readonly mcp_servers: unknown };
+  readonly layers?: readonly { readonly name: { readonly type: string }; readonly config: unknown }[];
+}
+
 export class CodexConfig implements AsyncDisposable {
   readonly home: string;
   readonly #process: AppServerProcess;
@@ -64,17 +69,27 @@ export class CodexConfig implements AsyncDisposable {
 
   /** Writes the text as the user's `config.toml` and has it read. */
   async read(toml: string): Promise<CodexVerdict> {
+    const answer = await this.#ask(toml);
+    return answer instanceof RpcError
+      ? refusal(answer.message)
+      : { ok: true, servers: answer.config.mcp_servers };
+  }
+
+  /** The same, but what the text says, before anything is made of it. A date is a table with one odd key. */
+  async readAsIs(toml: string): Promise<CodexVerdict | { readonly ok: true; readonly content: unknown }> {
+    const answer = await this.#ask(toml);
+    if (answer instanceof RpcError) return refusal(answer.message);
+    return { ok: true, content: answer.layers?.find(({ name }) => name.type === "user")?.config };
+  }
+
+  async #ask(toml: string): Promise<ConfigAnswer | RpcError> {
     writeFileSync(join(this.home, "config.toml"), toml);
     try {
-      const answer: object = await this.#process.request("config/read", {
-        includeLayers: false,
-        cwd: join(this.home, "work"),
-      });
-      const { config } = answer as { config: { mcp_servers: unknown } };
-      return { ok: true, servers: config.mcp_servers };
+      const params = { includeLayers: true, cwd: join(this.home, "work") };
+      return (await this.#process.request("config/read", params)) as object as ConfigAnswer;
     } catch (error) {
       if (!(error instanceof RpcError)) throw error;
-      return refusal(error.message);
+      return error;
     }
   }
 

@@ -19,10 +19,10 @@ import { readVersioned, replaceFile, resolveTarget } from "../file/safe-write.ts
 import { serverNameProblem, serverUrlProblem } from "../names.ts";
 import { ConfigError, type ConfigProblem } from "../problem.ts";
 import { readMcpServers } from "../read-servers.ts";
-import { nodeAt, type Source } from "../toml/node.ts";
-import { parseToml } from "../toml/parse.ts";
+import { nodeAt, type TomlTable } from "../toml/node.ts";
 import type { AppToolApproval, RawMcpServerConfig } from "../types.ts";
-import { applyEdits, type ConfigEdit } from "./edits.ts";
+import { editDocument, readDocument } from "./apply-edits.ts";
+import type { ConfigEdit } from "./edits.ts";
 
 export interface ConfigEditorOptions {
   /** The file is a `switchyard.toml`: keys of ours are known. @default false */
@@ -162,17 +162,18 @@ export class ConfigEditor {
   }
 
   #edited(before: string, edits: readonly ConfigEdit[]): string {
-    for (const edit of edits) checkNames(edit);
-    const source: Source = { name: this.#file, text: before };
-    const after = applyEdits(source, edits);
-    if (after !== before) this.#checkServers(source, { name: this.#file, text: after });
-    return after;
+    const document = readDocument({ name: this.#file, text: before });
+    checkNew(document.root, edits);
+    const edited = editDocument(document, edits);
+    if (edited !== document) this.#checkServers(document.root, edited.root, edits);
+    return edited.source.text;
   }
 
-  /** E3. */
-  #checkServers(before: Source, after: Source): void {
-    const known = new Set(this.#problems(before).map(({ path, message }) => `${path} ${message}`));
-    const [first, ...others] = this.#problems(after).filter(
+  /** E3. Only what an edit names can have changed. */
+  #checkServers(before: TomlTable, after: TomlTable, edits: readonly ConfigEdit[]): void {
+    const names = new Set(edits.flatMap(namesOf));
+    const known = new Set(this.#problems(before, names).map(({ path, message }) => `${path} ${message}`));
+    const [first, ...others] = this.#problems(after, names).filter(
       ({ path, message }) => !known.has(`${path} ${message}`),
     );
     if (first === undefined) return;
@@ -182,11 +183,12 @@ export class ConfigEditor {
     });
   }
 
-  #problems(source: Source): ConfigProblem[] {
-    const parsed = parseToml(source);
-    if (!parsed.ok) return [parsed.problem];
+  #problems(root: TomlTable, names: ReadonlySet<string>): ConfigProblem[] {
     const { own = false, partial = false } = this.#options;
-    const { errors } = readMcpServers(nodeAt(parsed.document.root, ["mcp_servers"]), { own });
+    const servers = nodeAt(root, ["mcp_servers"]);
+    if (servers?.kind !== "table") return [];
+    const entries = new Map([...servers.entries].filter(([name]) => names.has(name)));
+    const { errors } = readMcpServers({ kind: "table", entries }, { own });
     return partial ? errors.filter(({ message }) => message !== "invalid transport") : [...errors];
   }
 
@@ -202,16 +204,54 @@ export class ConfigEditor {
   }
 }
 
-/** Loading takes any name and any URL, as Codex does; what is new has to be able to start. */
-function checkNames(edit: ConfigEdit): void {
-  const names: string[] = [];
-  const urls: unknown[] = [];
-  if (edit.kind === "add") names.push(edit.name);
-  if (edit.kind === "rename") names.push(edit.to);
-  if (edit.kind === "add" || edit.kind === "replace") urls.push(edit.server.url);
-  if (edit.kind === "set" && edit.key.length === 1 && edit.key[0] === "url") urls.push(edit.value);
-  for (const name of names) refuse(serverNameProblem(name));
-  for (const url of urls) if (typeof url === "string") refuse(serverUrlProblem(url));
+/** Edits that a server may come into being by. */
+const BRINGS_NEW: ReadonlySet<ConfigEdit["kind"]> = new Set([
+  "add",
+  "replace",
+  "replace_all",
+  "set",
+  "rename",
+]);
+
+/** Loading takes any name, any URL and any command, as Codex does; what is new has to be able to start. */
+function checkNew(root: TomlTable, edits: readonly ConfigEdit[]): void {
+  for (const edit of edits) {
+    if (BRINGS_NEW.has(edit.kind)) {
+      for (const name of namesOf(edit)) {
+        if (nodeAt(root, ["mcp_servers", name]) === undefined) refuse(serverNameProblem(name));
+      }
+    }
+    const servers =
+      edit.kind === "replace_all" ? Object.values(edit.servers) : "server" in edit ? [edit.server] : [];
+    for (const { url, command } of servers) {
+      if (url !== undefined) refuse(serverUrlProblem(url));
+      if (command === "") refuse("invalid command (it is empty)");
+    }
+    if (edit.kind === "set" && edit.key.length === 1 && edit.key[0] === "url") {
+      refuse(serverUrlProblem(String(edit.value)));
+    }
+  }
+}
+
+/** The servers that may be another after the edit than before. */
+function namesOf(edit: ConfigEdit): string[] {
+  switch (edit.kind) {
+    case "add":
+    case "replace":
+    case "set":
+    case "unset":
+    case "approve":
+    case "enable":
+    case "disable":
+      return [edit.name];
+    case "rename":
+      return [edit.to];
+    case "replace_all":
+      return Object.keys(edit.servers);
+    case "remove":
+    case "trust":
+      return [];
+  }
 }
 
 function refuse(problem: string | undefined): void {

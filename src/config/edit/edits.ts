@@ -1,14 +1,11 @@
-/** The edits of a configuration file, and what each does to a text. */
-import { parseToml } from "../toml/parse.ts";
-import type { TomlDocument } from "../toml/document.ts";
+/** The edits of a configuration file, and the changes of its tree that each comes down to. */
+import { DEPTH_MAX } from "../toml/parse.ts";
 import { formatKeys } from "../toml/format.ts";
-import { fromPlain, nodeAt, type Source, type TomlNode, type TomlTable } from "../toml/node.ts";
+import { fromPlain, nodeAt, type TomlNode, type TomlTable } from "../toml/node.ts";
 import { ConfigError } from "../problem.ts";
 import { nearest } from "../suggest.ts";
 import type { AppToolApproval, RawMcpServerConfig } from "../types.ts";
-import { EditPlan } from "./plan.ts";
-import { proveEdit } from "./prove.ts";
-import { withoutValue, withValue } from "./tree.ts";
+import { depthOf } from "./tree.ts";
 
 export type ConfigEdit =
   /** A new server, behind the last one. Refused where the name exists. */
@@ -30,96 +27,13 @@ export type ConfigEdit =
 const SERVERS = "mcp_servers";
 
 /** One change of the tree, which every edit comes down to. */
-type Change =
+export type Change =
   | { readonly kind: "set"; readonly path: readonly string[]; readonly value: TomlNode }
   | { readonly kind: "unset"; readonly path: readonly string[] }
   | { readonly kind: "rename"; readonly path: readonly string[]; readonly name: string };
 
-/**
- * The text after all edits, in their order.
- *
- * Each is proven: the new text is read again and must mean exactly what was asked for, and nothing but lines of the
- * servers that were named may differ.
- *
- * @throws {ConfigError} `invalid_config` when the text is no TOML, `invalid_edit` when an edit makes no sense for it,
- *   `unprovable_edit` when the result is not what was asked for
- */
-export function applyEdits(source: Source, edits: readonly ConfigEdit[]): string {
-  let document = read(source);
-  let round = new Round(document);
-  for (const edit of edits) {
-    for (const change of changesOf(round.wanted, edit, source.name)) {
-      if (!round.takes(change)) {
-        document = round.finish();
-        round = new Round(document);
-      }
-      round.add(change);
-    }
-  }
-  return round.finish().source.text;
-}
-
-/** Changes that do not get in each other's way: they are planned on one text, and proven together. */
-class Round {
-  /** What the text will mean. */
-  wanted: TomlTable;
-  readonly #document: TomlDocument;
-  readonly #plan: EditPlan;
-  readonly #owners = new Map<string, readonly string[]>();
-  #first: Change | undefined;
-
-  constructor(document: TomlDocument) {
-    this.#document = document;
-    this.#plan = new EditPlan(document);
-    this.wanted = document.root;
-  }
-
-  /** Not two changes for one owner, nor some that are about what is there and some that bring what is new. */
-  takes(change: Change): boolean {
-    if (this.#first === undefined) return true;
-    const isAlike =
-      change.kind === this.#first.kind &&
-      change.path[0] === this.#first.path[0] &&
-      this.#isNew(change) === this.#isNew(this.#first);
-    return isAlike && ownersOf(change).every((owner) => !this.#owners.has(formatKeys(owner)));
-  }
-
-  add(change: Change): void {
-    this.#first ??= change;
-    for (const owner of ownersOf(change)) this.#owners.set(formatKeys(owner), owner);
-    switch (change.kind) {
-      case "set":
-        this.#plan.set(change.path, change.value);
-        break;
-      case "unset":
-        this.#plan.unset(change.path);
-        break;
-      case "rename":
-        this.#plan.rename(change.path, change.name);
-    }
-    this.wanted = applyChange(this.wanted, change);
-  }
-
-  #isNew(change: Change): boolean {
-    return nodeAt(this.#document.root, ownerOf(change)) === undefined;
-  }
-
-  finish(): TomlDocument {
-    if (this.#first === undefined) return this.#document;
-    const source = { name: this.#document.source.name, text: this.#plan.text() };
-    return proveEdit(this.#document, source, this.wanted, [...this.#owners.values()]);
-  }
-}
-
-function read(source: Source): TomlDocument {
-  const result = parseToml(source);
-  if (result.ok) return result.document;
-  throw new ConfigError("invalid_config", `${source.name} is no TOML: ${result.problem.message}`, {
-    problems: [result.problem],
-  });
-}
-
-function changesOf(root: TomlTable, edit: ConfigEdit, file: string): Change[] {
+/** @throws {ConfigError} `invalid_edit` when the edit makes no sense for the tree */
+export function changesOf(root: TomlTable, edit: ConfigEdit, file: string): Change[] {
   if (edit.kind === "trust") {
     const path = ["projects", edit.folder, "trust_level"];
     if (edit.level !== undefined) return [set(root, path, edit.level, file)];
@@ -146,6 +60,9 @@ function changesOf(root: TomlTable, edit: ConfigEdit, file: string): Change[] {
     ];
   }
   const path = [SERVERS, edit.name];
+  if ("key" in edit && edit.key.length === 0) {
+    throw new ConfigError("invalid_edit", `Cannot ${edit.kind} no key of ${formatKeys(path)}`);
+  }
   const mustExist = (): void => {
     if (!existing.has(edit.name)) throw missing(edit.name, [...existing.keys()], file);
   };
@@ -195,7 +112,9 @@ function set(root: TomlTable, path: readonly string[], value: unknown, file: str
     throw new ConfigError("invalid_edit", what);
   }
   try {
-    return { kind: "set", path, value: fromPlain(value) };
+    const node = fromPlain(value);
+    if (path.length + depthOf(node) > DEPTH_MAX) throw new RangeError(`more than ${DEPTH_MAX} levels deep`);
+    return { kind: "set", path, value: node };
   } catch (error) {
     const what = error instanceof Error ? error.message : String(error);
     throw new ConfigError("invalid_edit", `Cannot set ${formatKeys(path)}: ${what}`, { cause: error });
@@ -204,32 +123,6 @@ function set(root: TomlTable, path: readonly string[], value: unknown, file: str
 
 function unset(path: readonly string[]): Change {
   return { kind: "unset", path };
-}
-
-function applyChange(root: TomlTable, change: Change): TomlTable {
-  switch (change.kind) {
-    case "set":
-      return withValue(root, change.path, change.value);
-    case "unset":
-      return withoutValue(root, change.path);
-    case "rename": {
-      const value = nodeAt(root, change.path);
-      const without = withoutValue(root, change.path);
-      return value === undefined
-        ? without
-        : withValue(without, [...change.path.slice(0, -1), change.name], value);
-    }
-  }
-}
-
-/** The first two keys of a path: `mcp_servers.NAME`, `projects.FOLDER`. */
-function ownerOf(change: Change): readonly string[] {
-  return change.path.slice(0, 2);
-}
-
-function ownersOf(change: Change): (readonly string[])[] {
-  const owner = ownerOf(change);
-  return change.kind === "rename" ? [owner, [owner[0] as string, change.name]] : [owner];
 }
 
 /** The error for a name that is not there, with the names that may have been meant. */

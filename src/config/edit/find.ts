@@ -48,8 +48,8 @@ export class StatementIndex {
     this.#statements = document.statements;
     for (const statement of document.statements) {
       const [first, second] = firstKeys(statement);
-      let inner = this.#byKeys.get(first);
-      if (inner === undefined) this.#byKeys.set(first, (inner = new Map()));
+      const inner = this.#byKeys.get(first) ?? new Map<string | undefined, TomlStatement[]>();
+      this.#byKeys.set(first, inner);
       const list = inner.get(second);
       if (list === undefined) inner.set(second, [statement]);
       else list.push(statement);

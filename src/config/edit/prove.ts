@@ -64,8 +64,11 @@ function othersStay(
   after: TomlDocument,
   owners: readonly (readonly string[])[],
 ): boolean {
-  const old = textOfOthers(before, owners);
-  const now = textOfOthers(after, owners);
+  const exactOld = textOfOthers(before, owners);
+  const exactNow = textOfOthers(after, owners);
+  if (exactOld === exactNow) return true;
+  const old = withoutBlankLines(exactOld);
+  const now = withoutBlankLines(exactNow);
   // A comment between two servers may come to stand by one of them, or by none, when lines go.
   return (
     old === now || (isWithin(old, closed(after.source.text)) && isWithin(now, closed(before.source.text)))
@@ -82,13 +85,17 @@ function isWithin(some: string, all: string): boolean {
 
 function textOfOthers(document: TomlDocument, owners: readonly (readonly string[])[]): string {
   const text = closed(document.source.text);
-  let others = "\n";
+  let others = "";
   let at = lineStart(text, 0);
   for (const { start, end } of ownedRanges(text, document.statements, ownersOf(document, owners))) {
     others += text.slice(at, start);
     at = end;
   }
-  return (others + text.slice(at)).replace(/\n(?:[ \t\r]*\n)+/g, "\n");
+  return others + text.slice(at);
+}
+
+function withoutBlankLines(text: string): string {
+  return `\n${text}`.replace(/\n(?:[ \t\r]*\n)+/g, "\n");
 }
 
 function ownersOf(

@@ -46,3 +46,10 @@ export function sameMeaning(a: TomlNode, b: TomlNode): boolean {
   if (a.kind === "array" || a.kind === "table" || b.kind === "array" || b.kind === "table") return false;
   return a.kind === b.kind && Object.is(a.value, b.value);
 }
+
+/** How many tables and arrays are in one another. */
+export function depthOf(node: TomlNode): number {
+  if (node.kind !== "array" && node.kind !== "table") return 0;
+  const inner = node.kind === "array" ? node.items : [...node.entries.values()].map(({ value }) => value);
+  return 1 + inner.reduce((deepest, item) => Math.max(deepest, depthOf(item)), 0);
+}

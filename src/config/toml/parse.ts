@@ -49,7 +49,7 @@ class SyntaxProblem extends Error {
 }
 
 /** Arrays and inline tables in one another, and dotted keys in a row. Codex's limit (measured). */
-const DEPTH_MAX = 80;
+export const DEPTH_MAX = 80;
 
 const TAB = 0x09;
 const LF = 0x0a;

@@ -2,14 +2,15 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { toNormalForm } from "../normal-form.ts";
-import { readMcpServers } from "../read-servers.ts";
-import { nodeAt, toPlain } from "../toml/node.ts";
-import { parseToml } from "../toml/parse.ts";
-import type { RawMcpServerConfig } from "../types.ts";
-import { applyEdits, type ConfigEdit } from "./edits.ts";
+import { toNormalForm } from "../../src/config/normal-form.ts";
+import { readMcpServers } from "../../src/config/read-servers.ts";
+import { nodeAt, toPlain } from "../../src/config/toml/node.ts";
+import { parseToml } from "../../src/config/toml/parse.ts";
+import type { RawMcpServerConfig } from "../../src/config/types.ts";
+import { applyEdits } from "../../src/config/edit/apply-edits.ts";
+import type { ConfigEdit } from "../../src/config/edit/edits.ts";
 
-const FIXTURES = new URL("../../../test/fixtures/", import.meta.url);
+const FIXTURES = new URL("../fixtures/", import.meta.url);
 
 interface RecordedEdit {
   readonly name: string;
@@ -58,8 +59,10 @@ function withoutEmpty(value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   const entries = Object.entries(value).map(([key, inner]) => [key, withoutEmpty(inner)] as const);
   return Object.fromEntries(
-    entries.filter(
-      ([, inner]) => typeof inner !== "object" || inner === null || Object.keys(inner).length > 0,
+    entries.filter(([key, inner]) =>
+      typeof inner === "object" && inner !== null
+        ? Object.keys(inner).length > 0
+        : key !== "oauth_resource" || inner !== "",
     ),
   );
 }
@@ -93,7 +96,7 @@ function commandEdit(argv: readonly string[]): ConfigEdit | undefined {
     bearer_token_env_var: one("--bearer-token-env-var"),
     oauth_resource: one("--oauth-resource"),
   };
-  return { kind: "replace", name, server: server as RawMcpServerConfig };
+  return { kind: "replace", name, server };
 }
 
 test("an edit means what the same command of Codex means", () => {

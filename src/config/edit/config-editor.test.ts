@@ -1,0 +1,242 @@
+import assert from "node:assert/strict";
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, suite, test } from "node:test";
+import { type ConfigFileSystem, nodeFileSystem } from "../file/file-system.ts";
+import { ConfigError, type ConfigErrorCode } from "../problem.ts";
+import { ConfigEditor } from "./config-editor.ts";
+
+const root = mkdtempSync(join(tmpdir(), "switchyard-editor-"));
+after(() => rmSync(root, { recursive: true, force: true }));
+
+const TEXT =
+  '# mine\r\n[mcp_servers.a] # first\r\ncommand = "x"\r\nenabled_tools = []\r\n\r\n[tui]\r\ntheme = "t"\r\n';
+let files = 0;
+
+function fileOf(text: string | undefined, mode = 0o600): string {
+  const folder = join(root, String(files++));
+  mkdirSync(folder);
+  const file = join(folder, "config.toml");
+  if (text !== undefined) {
+    writeFileSync(file, text);
+    chmodSync(file, mode);
+  }
+  return file;
+}
+
+const says =
+  (code: ConfigErrorCode, message: RegExp) =>
+  (error: unknown): boolean => {
+    assert.ok(error instanceof ConfigError, String(error));
+    assert.equal(error.code, code, error.message);
+    assert.match(error.message, message);
+    return true;
+  };
+
+suite("ConfigEditor", () => {
+  test("applies all edits together, and touches no line of another", async () => {
+    const file = fileOf(TEXT, 0o640);
+    const result = await new ConfigEditor(file)
+      .add("b", { url: "https://example.com/mcp", enabled_tools: [] })
+      .disable("a")
+      .set("b", ["http_headers", "X-A"], "1")
+      .apply();
+    assert.equal(
+      readFileSync(file, "utf8"),
+      '# mine\r\n[mcp_servers.a] # first\r\ncommand = "x"\r\nenabled_tools = []\r\nenabled = false\r\n\r\n' +
+        '[mcp_servers.b]\r\nurl = "https://example.com/mcp"\r\nenabled_tools = []\r\n\r\n' +
+        '[mcp_servers.b.http_headers]\r\nX-A = "1"\r\n\r\n[tui]\r\ntheme = "t"\r\n',
+    );
+    assert.equal(statSync(file).mode & 0o777, 0o640);
+    assert.equal(result.before, TEXT);
+    assert.equal(result.changed, true);
+    assert.deepEqual(readdirSync(join(file, "..")), ["config.toml"]);
+  });
+
+  test("applies none of the edits when one makes no sense (E1)", async () => {
+    const file = fileOf(TEXT);
+    const editor = new ConfigEditor(file).add("b", { command: "y" }).remove("nope");
+    await assert.rejects(editor.apply(), says("invalid_edit", /no MCP server "nope".*it has "a", "b"/));
+    assert.equal(readFileSync(file, "utf8"), TEXT);
+  });
+
+  test("begins anew after apply: an edit is made once", async () => {
+    const file = fileOf(TEXT);
+    const editor = new ConfigEditor(file).add("b", { command: "y" });
+    await editor.apply();
+    assert.equal((await editor.apply()).changed, false);
+  });
+
+  test("shows with dryRun what it would do, and does not even take the lock", async () => {
+    const file = fileOf(TEXT);
+    const fs = new Proxy(nodeFileSystem, {
+      get: (target, call: keyof ConfigFileSystem) =>
+        ["open", "lstat", "readlink", "realpath", "stat"].includes(call)
+          ? target[call]
+          : assert.fail(`${call} was called`),
+    });
+    const result = await new ConfigEditor(file, { fs }).remove("a").apply({ dryRun: true });
+    assert.equal(readFileSync(file, "utf8"), TEXT);
+    assert.equal(result.after, '[tui]\r\ntheme = "t"\r\n');
+    assert.match(result.diff(), /^-command = "x"\r$/m);
+    assert.match(result.diff(), /^ \[tui\]\r$/m);
+  });
+
+  test("writes nothing, and has no diff, when nothing changes", async () => {
+    const file = fileOf(TEXT);
+    const before = statSync(file).ino;
+    const result = await new ConfigEditor(file).enable("a").set("a", "command", "x").apply();
+    assert.deepEqual([result.changed, result.diff()], [false, ""]);
+    assert.equal(statSync(file).ino, before);
+  });
+
+  test("makes a missing file, for its owner only, folder included", async () => {
+    const file = join(fileOf(undefined), "..", "new", "switchyard.toml");
+    await new ConfigEditor(file, { own: true }).add("a", { command: "x", scope: "host" }).apply();
+    assert.equal(readFileSync(file, "utf8"), '[mcp_servers.a]\ncommand = "x"\nscope = "host"\n');
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+  });
+
+  test("replaces the file at the end of a chain of links, and keeps the links", async () => {
+    const file = fileOf(TEXT);
+    const [first, second] = [join(file, "../first"), join(file, "../second")];
+    symlinkSync("config.toml", second);
+    symlinkSync("second", first);
+    await new ConfigEditor(first).remove("a").apply();
+    assert.ok(lstatSync(first).isSymbolicLink() && lstatSync(second).isSymbolicLink());
+    assert.equal(readFileSync(file, "utf8"), '[tui]\r\ntheme = "t"\r\n');
+  });
+
+  test("makes its edits again on what somebody else wrote meanwhile (E2)", async () => {
+    const file = fileOf(TEXT);
+    let foreign = 2;
+    const fs: ConfigFileSystem = {
+      ...nodeFileSystem,
+      // Right before the version is looked at for the last time.
+      open: async (path, flags, mode) => {
+        if (String(path).endsWith(".tmp") && foreign-- > 0) {
+          writeFileSync(file, readFileSync(file, "utf8").replace("# mine", "# theirs\r\n# mine"));
+        }
+        return await nodeFileSystem.open(path, flags, mode);
+      },
+    };
+    await new ConfigEditor(file, { fs }).disable("a").apply();
+    const text = readFileSync(file, "utf8");
+    assert.equal(text.match(/# theirs/g)?.length, 2);
+    assert.match(text, /enabled = false/);
+  });
+
+  test("gives up with a conflict when somebody writes without end (E2)", async () => {
+    const file = fileOf(TEXT);
+    let written = 0;
+    const fs: ConfigFileSystem = {
+      ...nodeFileSystem,
+      open: async (path, flags, mode) => {
+        if (String(path).endsWith(".tmp")) writeFileSync(file, `${TEXT}# ${written++}\r\n`);
+        return await nodeFileSystem.open(path, flags, mode);
+      },
+    };
+    await assert.rejects(
+      new ConfigEditor(file, { fs }).disable("a").apply(),
+      says("conflict", /was changed by somebody else/),
+    );
+    assert.equal(readFileSync(file, "utf8"), `${TEXT}# ${written - 1}\r\n`);
+    assert.deepEqual(readdirSync(join(file, "..")), ["config.toml"]);
+  });
+
+  test("breaks no server (E3), and says where it would", async () => {
+    const file = fileOf(TEXT);
+    const cases: readonly (readonly [ConfigEditor, RegExp])[] = [
+      [
+        new ConfigEditor(file).set("a", "url", "https://example.com"),
+        /url is not supported for stdio \(in mcp_servers\.a\)/,
+      ],
+      [new ConfigEditor(file).set("a", "args", 5), /expected a sequence \(in mcp_servers\.a\.args\)/],
+      [new ConfigEditor(file).unset("a", "command"), /invalid transport/],
+      [new ConfigEditor(file).set("new", "enabled", false), /invalid transport/],
+    ];
+    for (const [editor, message] of cases) {
+      await assert.rejects(editor.apply(), says("invalid_edit", message));
+    }
+    assert.equal(readFileSync(file, "utf8"), TEXT);
+  });
+
+  test("lets a layer say only a part of a server, where that is asked for", async () => {
+    const file = fileOf(TEXT);
+    await new ConfigEditor(file, { partial: true }).set("elsewhere", "enabled", false).apply();
+    assert.match(readFileSync(file, "utf8"), /\[mcp_servers\.elsewhere\]\r\nenabled = false\r\n/);
+    const wrong = new ConfigEditor(file, { partial: true }).set("elsewhere", "enabled", "no");
+    await assert.rejects(wrong.apply(), says("invalid_edit", /expected a boolean/));
+  });
+
+  test("mends a broken server, and edits beside one (E3)", async () => {
+    const broken = '[mcp_servers.b]\ncommand = "x"\nurl = "y"\n';
+    const file = fileOf(broken);
+    await new ConfigEditor(file).add("a", { command: "z" }).disable("b").apply();
+    await new ConfigEditor(file).unset("b", "url").apply();
+    assert.equal(
+      readFileSync(file, "utf8"),
+      '[mcp_servers.b]\ncommand = "x"\nenabled = false\n\n[mcp_servers.a]\ncommand = "z"\n',
+    );
+  });
+
+  test("takes no new name, URL or command that could not start; old ones may stay", async () => {
+    const file = fileOf('[mcp_servers."a b"]\ncommand = "x"\n');
+    const cases: readonly (readonly [ConfigEditor, RegExp])[] = [
+      [new ConfigEditor(file).add("ü", { command: "x" }), /invalid server name 'ü' \(use letters/],
+      [new ConfigEditor(file).rename("a b", "c d"), /invalid server name/],
+      [
+        new ConfigEditor(file).replaceMcpServers({ "a b": { command: "y" }, "": { command: "x" } }),
+        /invalid server name/,
+      ],
+      [new ConfigEditor(file).add("u", { url: "example.com" }), /invalid URL/],
+      [new ConfigEditor(file).add("u", { url: "ftp://example.com" }), /unsupported URL scheme 'ftp'/],
+      [new ConfigEditor(file).add("u", { command: "" }), /invalid command/],
+    ];
+    for (const [editor, message] of cases) {
+      await assert.rejects(editor.apply(), says("invalid_edit", message));
+    }
+    await new ConfigEditor(file).set("a b", "command", "y").apply();
+    assert.equal(readFileSync(file, "utf8"), '[mcp_servers."a b"]\ncommand = "y"\n');
+  });
+
+  test("refuses a file that is no TOML, with the place, and leaves it alone", async () => {
+    const file = fileOf("[mcp_servers.a\n");
+    await assert.rejects(new ConfigEditor(file).remove("a").apply(), (error: unknown) => {
+      assert.ok(says("invalid_config", /unclosed table/)(error));
+      assert.equal((error as ConfigError).problems[0]?.place?.start, 14);
+      return true;
+    });
+    assert.equal(readFileSync(file, "utf8"), "[mcp_servers.a\n");
+  });
+
+  test("ends with its signal's reason while it waits for the file", async () => {
+    const file = fileOf(TEXT);
+    const reason = new Error("enough");
+    const aborted = new ConfigEditor(file).remove("a").apply({ signal: AbortSignal.abort(reason) });
+    await assert.rejects(aborted, reason);
+    assert.equal(readFileSync(file, "utf8"), TEXT);
+    assert.ok(!existsSync(join(file, "../.config.toml.switchyard-lock")));
+  });
+
+  test("trusts a folder, and forgets it", async () => {
+    const file = fileOf("");
+    await new ConfigEditor(file, { own: true }).trust("/work/a", "trusted").apply();
+    assert.equal(readFileSync(file, "utf8"), '[projects."/work/a"]\ntrust_level = "trusted"\n');
+    await new ConfigEditor(file, { own: true }).trust("/work/a", undefined).apply();
+    assert.equal(readFileSync(file, "utf8"), "");
+  });
+});

@@ -1,0 +1,500 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ConfigError } from "../problem.ts";
+import { applyEdits } from "./apply-edits.ts";
+import type { ConfigEdit } from "./edits.ts";
+
+interface Case {
+  readonly name: string;
+  readonly before: string;
+  readonly edits: readonly ConfigEdit[];
+  readonly after: string;
+}
+
+const CASES: readonly Case[] = [
+  {
+    name: "an inline table keeps its spacing and order",
+    before: ["[mcp_servers]\n", 'a = {command="x",args = [ "1" ]} # a\n', 'b = { url = "u" }\n'].join(""),
+    edits: [
+      { kind: "set", name: "a", key: ["args"], value: ["2"] },
+      { kind: "disable", name: "b" },
+    ],
+    after: [
+      "[mcp_servers]\n",
+      'a = {command="x",args = ["2"]} # a\n',
+      'b = { url = "u", enabled = false }\n',
+    ].join(""),
+  },
+  {
+    name: "a nested inline table of several lines keeps its comments",
+    before: [
+      "[mcp_servers.a]\n",
+      'command = "x"\n',
+      "env = {\n",
+      '  A = "1", # one\n',
+      "  # about B\n",
+      '  B = "2", # two\n',
+      "}\n",
+    ].join(""),
+    edits: [
+      { kind: "set", name: "a", key: ["env", "C"], value: "3" },
+      { kind: "unset", name: "a", key: ["env", "A"] },
+    ],
+    after: [
+      "[mcp_servers.a]\n",
+      'command = "x"\n',
+      "env = {\n",
+      "  # about B\n",
+      '  B = "2", # two\n',
+      '  C = "3",\n',
+      "}\n",
+    ].join(""),
+  },
+  {
+    name: "dotted keys stay dotted",
+    before: [
+      'model = "m"\n',
+      'mcp_servers.a.command = "x" # c\n',
+      'mcp_servers.a.env.A = "1"\n',
+      "sandbox = 1\n",
+    ].join(""),
+    edits: [
+      { kind: "set", name: "a", key: ["env", "B"], value: "2" },
+      { kind: "set", name: "a", key: ["tools", "t"], value: { approval_mode: "auto" } },
+      { kind: "add", name: "b", server: { command: "y" } },
+    ],
+    after: [
+      'model = "m"\n',
+      'mcp_servers.a.command = "x" # c\n',
+      'mcp_servers.a.env.A = "1"\n',
+      'mcp_servers.a.env.B = "2"\n',
+      'mcp_servers.a.tools.t.approval_mode = "auto"\n',
+      'mcp_servers.b.command = "y"\n',
+      "sandbox = 1\n",
+    ].join(""),
+  },
+  {
+    name: "a split server is changed where its pieces are",
+    before: [
+      "[mcp_servers.a.env]\n",
+      'A = "1"\n',
+      "\n",
+      "[tui]\n",
+      'theme = "t"\n',
+      "\n",
+      "[mcp_servers.a] # here\n",
+      'command = "x"\n',
+    ].join(""),
+    edits: [
+      { kind: "set", name: "a", key: ["args"], value: ["1"] },
+      { kind: "set", name: "a", key: ["env", "B"], value: "2" },
+    ],
+    after: [
+      "[mcp_servers.a.env]\n",
+      'A = "1"\n',
+      'B = "2"\n',
+      "\n",
+      "[tui]\n",
+      'theme = "t"\n',
+      "\n",
+      "[mcp_servers.a] # here\n",
+      'command = "x"\n',
+      'args = ["1"]\n',
+    ].join(""),
+  },
+  {
+    name: "a removed server takes its pieces and its comments, and leaves those of its neighbours",
+    before: [
+      "# top\n",
+      "\n",
+      "# about a\n",
+      "[mcp_servers.a]\n",
+      'command = "x"\n',
+      "# below a\n",
+      "\n",
+      "# free\n",
+      "\n",
+      "# about b\n",
+      "[mcp_servers.b]\n",
+      'command = "y"\n',
+      "# inside b\n",
+      "\n",
+      "# between the pieces of b\n",
+      "[mcp_servers.b.env]\n",
+      'A = "1"\n',
+      "# below b\n",
+      "\n",
+      "# about the screen\n",
+      "[tui]\n",
+      'theme = "t"\n',
+      "\n",
+      "[mcp_servers.b.tools.t]\n",
+      'approval_mode = "auto"\n',
+    ].join(""),
+    edits: [{ kind: "remove", name: "b" }],
+    after: [
+      "# top\n",
+      "\n",
+      "# about a\n",
+      "[mcp_servers.a]\n",
+      'command = "x"\n',
+      "# below a\n",
+      "\n",
+      "# free\n",
+      "\n",
+      "# about the screen\n",
+      "[tui]\n",
+      'theme = "t"\n',
+    ].join(""),
+  },
+  {
+    name: "an array of tables is replaced as a whole",
+    before: [
+      "[mcp_servers.a]\n",
+      'command = "x"\n',
+      "\n",
+      "[[mcp_servers.a.env_vars]]\n",
+      'name = "A"\n',
+      "\n",
+      "[[mcp_servers.a.env_vars]]\n",
+      'name = "B"\n',
+      "\n",
+      "[tui]\n",
+    ].join(""),
+    edits: [{ kind: "set", name: "a", key: ["env_vars"], value: ["C"] }],
+    after: ["[mcp_servers.a]\n", 'command = "x"\n', 'env_vars = ["C"]\n', "\n", "[tui]\n"].join(""),
+  },
+  {
+    name: "an explicit header of all servers stays",
+    before: ["# servers\n", "[mcp_servers]\n", "\n", "[mcp_servers.a]\n", 'command = "x"\n'].join(""),
+    edits: [
+      { kind: "remove", name: "a" },
+      { kind: "add", name: "b", server: { command: "y", enabled_tools: [] } },
+    ],
+    after: [
+      "# servers\n",
+      "[mcp_servers]\n",
+      "\n",
+      "[mcp_servers.b]\n",
+      'command = "y"\n',
+      "enabled_tools = []\n",
+    ].join(""),
+  },
+  {
+    name: "tabs are kept for new keys",
+    before: ["[mcp_servers.a]\n", '\tcommand = "x"\n', "\tenabled_tools = []\n"].join(""),
+    edits: [{ kind: "disable", name: "a" }],
+    after: ["[mcp_servers.a]\n", '\tcommand = "x"\n', "\tenabled_tools = []\n", "\tenabled = false\n"].join(
+      "",
+    ),
+  },
+  {
+    name: "a file without a line break at its end stays one",
+    before: ["[mcp_servers.a]\n", 'command = "x"'].join(""),
+    edits: [
+      { kind: "add", name: "b", server: { command: "y" } },
+      { kind: "set", name: "a", key: ["args"], value: [] },
+    ],
+    after: [
+      "[mcp_servers.a]\n",
+      'command = "x"\n',
+      "args = []\n",
+      "\n",
+      "[mcp_servers.b]\n",
+      'command = "y"',
+    ].join(""),
+  },
+  {
+    name: "a byte order mark and CRLF stay",
+    before: [
+      '\ufeffmodel = "m"\r\n',
+      "\r\n",
+      "[mcp_servers.a]\r\n",
+      'command = "x"\r\n',
+      "\r\n",
+      "[tui]\r\n",
+    ].join(""),
+    edits: [
+      { kind: "add", name: "b", server: { command: "y", env: { A: "1" } } },
+      { kind: "disable", name: "a" },
+    ],
+    after: [
+      '\ufeffmodel = "m"\r\n',
+      "\r\n",
+      "[mcp_servers.a]\r\n",
+      'command = "x"\r\n',
+      "enabled = false\r\n",
+      "\r\n",
+      "[mcp_servers.b]\r\n",
+      'command = "y"\r\n',
+      "\r\n",
+      "[mcp_servers.b.env]\r\n",
+      'A = "1"\r\n',
+      "\r\n",
+      "[tui]\r\n",
+    ].join(""),
+  },
+  {
+    name: "lines of a string that look like comments or headers are no such thing",
+    before: [
+      "[mcp_servers.a]\n",
+      'command = """\n',
+      "# no comment\n",
+      "[mcp_servers.b]\n",
+      '"""\n',
+      "[mcp_servers.b]\n",
+      'command = "y"\n',
+    ].join(""),
+    edits: [
+      { kind: "remove", name: "b" },
+      { kind: "set", name: "a", key: ["args"], value: ["1"] },
+    ],
+    after: [
+      "[mcp_servers.a]\n",
+      'command = """\n',
+      "# no comment\n",
+      "[mcp_servers.b]\n",
+      '"""\n',
+      'args = ["1"]\n',
+    ].join(""),
+  },
+  {
+    name: "quoted names are found, and renamed where they are spelled",
+    before: [
+      "[mcp_servers.'a b']\n",
+      'command = "x"\n',
+      "\n",
+      '["mcp_servers" . "a b" . env] # e\n',
+      'A = "1"\n',
+    ].join(""),
+    edits: [{ kind: "rename", name: "a b", to: "c.d" }],
+    after: [
+      '[mcp_servers."c.d"]\n',
+      'command = "x"\n',
+      "\n",
+      '["mcp_servers" . "c.d" . env] # e\n',
+      'A = "1"\n',
+    ].join(""),
+  },
+  {
+    name: "a server in one inline table of all is renamed, removed and added in it",
+    before: 'mcp_servers = { a = { command = "x" }, b = { url = "u" } } # all\n',
+    edits: [
+      { kind: "rename", name: "b", to: "c" },
+      { kind: "remove", name: "a" },
+      { kind: "add", name: "d", server: { command: "y" } },
+    ],
+    after: 'mcp_servers = { c = { url = "u" }, d = { command = "y" } } # all\n',
+  },
+  {
+    name: "numbers and strings that do not change keep their spelling in a replaced server",
+    before: [
+      "[mcp_servers.a]\n",
+      "command = 'x'\n",
+      "startup_timeout_sec = 0x14\n",
+      "tool_timeout_sec = 1_0.5\n",
+      "unknown = 1 # gone\n",
+    ].join(""),
+    edits: [
+      {
+        kind: "replace",
+        name: "a",
+        server: { command: "x", startup_timeout_sec: 20, tool_timeout_sec: 10.5, required: true },
+      },
+    ],
+    after: [
+      "[mcp_servers.a]\n",
+      "command = 'x'\n",
+      "startup_timeout_sec = 0x14\n",
+      "tool_timeout_sec = 1_0.5\n",
+      "required = true\n",
+    ].join(""),
+  },
+  {
+    name: "a tool is approved in a section of its own",
+    before: ["[mcp_servers.a]\n", 'command = "x"\n', "\n", "# screen\n", "[tui]\n"].join(""),
+    edits: [{ kind: "approve", name: "a", tool: "read file", mode: "approve" }],
+    after: [
+      "[mcp_servers.a]\n",
+      'command = "x"\n',
+      "\n",
+      '[mcp_servers.a.tools."read file"]\n',
+      'approval_mode = "approve"\n',
+      "\n",
+      "# screen\n",
+      "[tui]\n",
+    ].join(""),
+  },
+  {
+    name: "a table that loses its last key stays, empty",
+    before: [
+      "[mcp_servers.a]\n",
+      'command = "x"\n',
+      'env.A = "1" # a\n',
+      "\n",
+      "[mcp_servers.a.tools.t]\n",
+      'approval_mode = "auto"\n',
+    ].join(""),
+    edits: [
+      { kind: "unset", name: "a", key: ["env", "A"] },
+      { kind: "unset", name: "a", key: ["tools", "t"] },
+    ],
+    after: ["[mcp_servers.a]\n", 'command = "x"\n', "env = {} # a\n", "\n", "[mcp_servers.a.tools]\n"].join(
+      "",
+    ),
+  },
+  {
+    name: "replace_all puts new servers where the old ones stood",
+    before: [
+      'model = "m"\n',
+      "\n",
+      "[mcp_servers.a]\n",
+      'command = "x"\n',
+      "\n",
+      "# b stays\n",
+      "[mcp_servers.b]\n",
+      'url = "u" # same\n',
+      "\n",
+      "[tui]\n",
+    ].join(""),
+    edits: [{ kind: "replace_all", servers: { c: { command: "z" }, b: { url: "u" } } }],
+    after: [
+      'model = "m"\n',
+      "\n",
+      "# b stays\n",
+      "[mcp_servers.b]\n",
+      'url = "u" # same\n',
+      "\n",
+      "[mcp_servers.c]\n",
+      'command = "z"\n',
+      "\n",
+      "[tui]\n",
+    ].join(""),
+  },
+  {
+    name: "a folder is trusted, and no longer",
+    before: [
+      "[mcp_servers.a]\n",
+      'command = "x"\n',
+      "\n",
+      '[projects."/old"]\n',
+      'trust_level = "trusted"\n',
+    ].join(""),
+    edits: [
+      { kind: "trust", folder: "/new", level: "trusted" },
+      { kind: "trust", folder: "/old", level: undefined },
+    ],
+    after: [
+      "[mcp_servers.a]\n",
+      'command = "x"\n',
+      "\n",
+      '[projects."/new"]\n',
+      'trust_level = "trusted"\n',
+    ].join(""),
+  },
+  {
+    name: "the first server of an empty file has no blank line above it",
+    before: "",
+    edits: [{ kind: "add", name: "a", server: { command: "x" } }],
+    after: ["[mcp_servers.a]\n", 'command = "x"\n'].join(""),
+  },
+  {
+    name: "a new server stands before the comments at the end of a file only where they are the last server's",
+    before: ["[mcp_servers.a]\n", 'command = "x"\n', "\n", "# the end\n"].join(""),
+    edits: [{ kind: "add", name: "b", server: { command: "y" } }],
+    after: [
+      "[mcp_servers.a]\n",
+      'command = "x"\n',
+      "\n",
+      "[mcp_servers.b]\n",
+      'command = "y"\n',
+      "\n",
+      "# the end\n",
+    ].join(""),
+  },
+];
+
+function edited(text: string, ...edits: ConfigEdit[]): string {
+  return applyEdits({ name: "config.toml", text }, edits);
+}
+
+for (const { name, before, edits, after } of CASES) {
+  test(name, () => {
+    assert.equal(edited(before, ...edits), after);
+  });
+}
+
+const A = '[mcp_servers.a]\ncommand = "x"\n';
+
+const REFUSED: readonly (readonly [text: string, edit: ConfigEdit, message: string])[] = [
+  [A, { kind: "add", name: "a", server: {} }, 'MCP server "a" is already in config.toml'],
+  [A, { kind: "remove", name: "ab" }, 'There is no MCP server "ab" in config.toml; did you mean "a"?'],
+  ["", { kind: "enable", name: "a" }, 'There is no MCP server "a" in config.toml; it has no servers'],
+  [A, { kind: "rename", name: "zzz", to: "b" }, 'There is no MCP server "zzz" in config.toml; it has "a"'],
+  [`${A}[mcp_servers.b]`, { kind: "rename", name: "a", to: "b" }, 'MCP server "b" is already in config.toml'],
+  [
+    A,
+    { kind: "set", name: "a", key: ["command", "x"], value: 1 },
+    "Cannot set mcp_servers.a.command.x: mcp_servers.a.command is no table in config.toml",
+  ],
+  [
+    "[[mcp_servers.a.env_vars]]\nname = 'A'\n",
+    { kind: "set", name: "a", key: ["env_vars", "name"], value: "B" },
+    "Cannot set mcp_servers.a.env_vars.name: mcp_servers.a.env_vars is no table in config.toml",
+  ],
+  [
+    A,
+    { kind: "set", name: "a", key: ["env"], value: { A: null } },
+    "Cannot set mcp_servers.a.env: A is null, which TOML cannot say",
+  ],
+  [A, { kind: "set", name: "a", key: [], value: "x" }, "Cannot set no key of mcp_servers.a"],
+  [
+    A,
+    { kind: "rename", name: "a", to: "\ud800" },
+    'mcp_servers.a."\ufffd" is no text: it has half a character',
+  ],
+  [
+    A,
+    { kind: "set", name: "a", key: Array.from({ length: 77 }, () => "k"), value: [[]] },
+    `Cannot set mcp_servers.a${".k".repeat(77)}: more than 80 levels deep`,
+  ],
+  ["mcp_servers = 1", { kind: "add", name: "a", server: {} }, "config.toml: mcp_servers is no table"],
+];
+
+test("an edit that makes no sense for the text is refused with the reason", () => {
+  for (const [text, edit, message] of REFUSED) {
+    assert.throws(() => edited(text, edit), { code: "invalid_edit", message }, JSON.stringify(edit));
+  }
+});
+
+test("a text that is no TOML is refused with the place", () => {
+  assert.throws(
+    () => edited("[a", { kind: "trust", folder: "/w", level: "trusted" }),
+    (error) => error instanceof ConfigError && error.code === "invalid_config" && error.problems.length === 1,
+  );
+});
+
+test("a batch counts as a whole, and each edit sees what those before it did", () => {
+  const add: ConfigEdit = { kind: "add", name: "b", server: { command: "y" } };
+  assert.equal(edited(A, add, { kind: "remove", name: "b" }), A);
+  assert.throws(() => edited(A, add, { kind: "remove", name: "nope" }), { code: "invalid_edit" });
+});
+
+test("what is so already changes no byte", () => {
+  const same: readonly ConfigEdit[] = [
+    { kind: "enable", name: "a" },
+    { kind: "replace", name: "a", server: { command: "x" } },
+    { kind: "rename", name: "a", to: "a" },
+    { kind: "unset", name: "a", key: ["env", "A"] },
+    { kind: "replace_all", servers: { a: { command: "x" } } },
+    { kind: "trust", folder: "/w", level: undefined },
+  ];
+  for (const edit of same) assert.equal(edited(A, edit), A, edit.kind);
+});
+
+test("text with odd line separators is put into one line, whatever the indent", () => {
+  const before = '[mcp_servers.a]\n\tcommand = "x"\n';
+  const value = "one\u2028two\u0085three\nfour";
+  const after = edited(before, { kind: "set", name: "a", key: ["cwd"], value });
+  assert.equal(after, `${before}\tcwd = "one\u2028two\u0085three\\nfour"\n`);
+});

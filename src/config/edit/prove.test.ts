@@ -1,0 +1,81 @@
+/** The proof against texts that a broken plan could have made. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { TomlDocument } from "../toml/document.ts";
+import { fromPlain } from "../toml/node.ts";
+import { parseToml } from "../toml/parse.ts";
+import { proveEdit } from "./prove.ts";
+import { withoutValue, withValue } from "./tree.ts";
+
+const TEXT =
+  '# top\nmodel = "m"\n\n# about a\n[mcp_servers.a]\ncommand = "x"\n\n# free\n\n[mcp_servers.b]\nurl = "u" # u\n';
+const ENABLED = ["mcp_servers", "a", "enabled"];
+
+function read(text: string): TomlDocument {
+  const result = parseToml({ name: "f", text });
+  assert.ok(result.ok);
+  return result.document;
+}
+
+/** Proves that `text` is TEXT with server a disabled. */
+function prove(text: string): TomlDocument {
+  const before = read(TEXT);
+  const wanted = withValue(before.root, ENABLED, fromPlain(false));
+  return proveEdit(before, { name: "f", text }, wanted, [["mcp_servers", "a"]]);
+}
+
+const GOOD = TEXT.replace('"x"\n', '"x"\nenabled = false\n');
+
+test("a text that means what was asked for, and keeps the lines of others, is proven", () => {
+  assert.equal(prove(GOOD).source.text, GOOD);
+  assert.ok(prove(GOOD.replace("command =", "command=").replace("# about a\n", "")));
+  assert.ok(prove(`\n${GOOD.replace("\n\n", "\n")}\n`), "blank lines are nobody's");
+});
+
+const DOCTORED: readonly (readonly [what: string, text: string, message: RegExp])[] = [
+  ["no TOML", GOOD.replace("false", "fals"), /would be no TOML/],
+  ["nothing changed", TEXT, /would not mean/],
+  ["another value", GOOD.replace("false", "true"), /would not mean/],
+  ["another server changed", GOOD.replace('"u"', '"v"'), /would not mean/],
+  ["another type", GOOD.replace("false", '"false"'), /would not mean/],
+  ["a key lost elsewhere", GOOD.replace('model = "m"\n', ""), /would not mean/],
+  ["a comment of another server lost", GOOD.replace(" # u", ""), /lines of others/],
+  ["a free comment lost", GOOD.replace("# free\n", ""), /lines of others/],
+  ["a comment of the file lost", GOOD.replace("# top\n", ""), /lines of others/],
+  [
+    "a comment put elsewhere",
+    GOOD.replace("# top\n", "").replace("# free", "# free\n# top"),
+    /lines of others/,
+  ],
+  ["a comment made up", GOOD.replace("# free", "# free\n# new"), /lines of others/],
+  ["another spelling", GOOD.replace('url = "u"', "url = 'u'"), /lines of others/],
+  ["another indent", GOOD.replace("url", "  url"), /lines of others/],
+  ["other line breaks", GOOD.replaceAll("\n", "\r\n"), /lines of others/],
+  [
+    "another order",
+    `${GOOD.slice(GOOD.indexOf("[mcp_servers.b]"))}${GOOD.slice(0, GOOD.indexOf("[mcp_servers.b]"))}`,
+    /./,
+  ],
+];
+
+test("a text that a broken plan made is not proven", () => {
+  for (const [what, text, message] of DOCTORED) {
+    assert.throws(() => prove(text), { code: "unprovable_edit", message }, what);
+  }
+});
+
+test("a comment may become nobody's when the lines around it go", () => {
+  const text = "[mcp_servers.a]\n\n# within a\n\n[mcp_servers.a.env]\nA = 'x'\n\n[tui]\n";
+  const before = read(text);
+  const wanted = withoutValue(before.root, ["mcp_servers", "a", "env"]);
+  const after = "[mcp_servers.a]\n\n# within a\n\n[tui]\n";
+  assert.ok(proveEdit(before, { name: "f", text: after }, wanted, [["mcp_servers", "a"]]));
+});
+
+test("a server that is gone, and the table of all servers with it, is proven either way", () => {
+  const before = read("[mcp_servers]\n[mcp_servers.a]\n");
+  const wanted = withoutValue(before.root, ["mcp_servers", "a"]);
+  const owners = [["mcp_servers", "a"]];
+  assert.ok(proveEdit(before, { name: "f", text: "[mcp_servers]\n" }, wanted, owners));
+  assert.throws(() => proveEdit(before, { name: "f", text: "" }, wanted, owners), /lines of others/);
+});
