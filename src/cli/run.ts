@@ -30,11 +30,9 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
-export function registerRun(program: Command): void {
-  program
-    .command("run")
+export function defineRun(command: Command): void {
+  command
     .showHelpAfterError("(switchyard run --help lists the options)")
-    .description("run one turn of a Codex thread with its own MCP servers")
     .argument("<prompt>", "what to tell the agent; - reads it from stdin")
     .option(
       "-s, --server <name=target>",

@@ -29,11 +29,9 @@ interface RunnerFlags {
 const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 const SIGPIPE_EXIT_CODE = 141;
 
-export function registerRunner(program: Command): void {
-  program
-    .command("runner")
+export function defineRunner(command: Command): void {
+  command
     .showHelpAfterError("(switchyard runner --help lists the options)")
-    .summary("run many Codex threads behind one pipe, NDJSON in and out")
     .description(
       "Reads runs from stdin and writes their events to stdout, one JSON object per line, until stdin ends.\n" +
         "The key is taken from OPENAI_API_KEY, otherwise the user's Codex login is used.\n" +

@@ -1,0 +1,30 @@
+/** What a failure is to whoever typed the command: words on stderr, an exit code, and with `--json` an object. */
+import { ConfigError, type ConfigProblem, formatProblem, problemToJson } from "../config/problem.ts";
+import { UsageError } from "./flags.ts";
+import { maskProblem, maskText } from "./mcp/mask.ts";
+import { count, printJson, shortPaths, tell } from "./output.ts";
+
+interface FailureOptions {
+  readonly json: boolean;
+  readonly showSecrets: boolean;
+  readonly hint?: string | undefined;
+}
+
+/** @returns the exit code: 2 for a command line that makes no sense, else 1 */
+export function reportFailure(error: unknown, { json, showSecrets, hint }: FailureOptions): number {
+  if (!(error instanceof ConfigError) && !(error instanceof UsageError)) throw error;
+  const mask = (problem: ConfigProblem): ConfigProblem => (showSecrets ? problem : maskProblem(problem));
+  const problems = error instanceof ConfigError ? error.problems.map(mask) : [];
+  const code = error instanceof ConfigError ? error.code : "usage";
+  const message = showSecrets ? error.message : maskText(error.message);
+  const located = problems.filter(({ place }) => place !== undefined);
+  // The message of an invalid configuration is its first problem, which is shown in full.
+  const isTold = code === "invalid_config" && located.length === problems.length && problems.length > 0;
+  tell(
+    `switchyard: ${isTold ? `the configuration is invalid (${count(problems.length, "error")})` : shortPaths(message)}`,
+  );
+  for (const problem of isTold ? problems : located) tell(shortPaths(formatProblem(problem)));
+  if (hint !== undefined) tell(hint);
+  if (json) printJson({ ok: false, error: { code, message, problems: problems.map(problemToJson) } });
+  return code === "usage" ? 2 : 1;
+}

@@ -1,0 +1,261 @@
+/** The flags of `switchyard mcp add`: one for every key of a server, made from the table of keys. */
+import { readFileSync } from "node:fs";
+import { type Field, type FieldValue, SERVER, OAUTH } from "../../config/fields.ts";
+import type { McpServerEnvVar, RawMcpServerConfig } from "../../config/types.ts";
+import { type Args, type Flag, UsageError } from "../flags.ts";
+import { valueOfKey } from "./value.ts";
+
+type Draft = { -readonly [Key in keyof RawMcpServerConfig]: RawMcpServerConfig[Key] };
+
+/** A flag, the key it sets, and how, where the key's own type does not say it. */
+interface KeyFlag {
+  readonly flag: string;
+  readonly key: string;
+  readonly value?: string;
+  readonly about?: string;
+  /** Given again and again. */
+  readonly many?: true;
+  readonly set?: (draft: Draft, values: readonly string[], flag: string) => void;
+}
+
+/** In the order of the help. */
+const KEY_FLAGS: readonly KeyFlag[] = [
+  { flag: "url", key: "url", value: "URL" },
+  {
+    flag: "env",
+    key: "env",
+    value: "K=V",
+    set: (draft, values, flag) => addPairs(draft, "env", values, flag, "="),
+  },
+  {
+    flag: "env-file",
+    key: "env",
+    value: "FILE",
+    about: "The same from a file of KEY=VALUE lines.",
+    set: (draft, files) => addPairs(draft, "env", files.flatMap(readLines), "env-file", "="),
+  },
+  { flag: "env-var", key: "env_vars", value: "NAME[=local|remote]", many: true, set: setEnvVars },
+  { flag: "cwd", key: "cwd", value: "DIR" },
+  {
+    flag: "header",
+    key: "http_headers",
+    value: "'K: V'",
+    set: (draft, values, flag) => addPairs(draft, "http_headers", values, flag, /[:=]/),
+  },
+  {
+    flag: "header-env",
+    key: "env_http_headers",
+    value: "K=VAR",
+    set: (draft, values, flag) => addPairs(draft, "env_http_headers", values, flag, "="),
+  },
+  { flag: "bearer-token-env-var", key: "bearer_token_env_var", value: "VAR" },
+  { flag: "headers-helper", key: "http_headers_helper", value: "COMMAND" },
+  { flag: "environment", key: "environment_id", value: "ID" },
+  { flag: "startup-timeout", key: "startup_timeout_sec" },
+  { flag: "tool-timeout", key: "tool_timeout_sec" },
+  { flag: "startup-readiness", key: "startup_readiness" },
+  { flag: "enabled-tool", key: "enabled_tools", value: "TOOL" },
+  {
+    flag: "no-tools",
+    key: "enabled_tools",
+    about: "No tool is offered at all.",
+    set: (draft) => {
+      draft.enabled_tools = [];
+    },
+  },
+  { flag: "disabled-tool", key: "disabled_tools", value: "TOOL" },
+  { flag: "approval", key: "default_tools_approval_mode" },
+  {
+    flag: "tool-approval",
+    key: "tools",
+    value: "TOOL=MODE",
+    about: "When a call of this tool needs a yes: auto, prompt, writes or approve.",
+    set: (draft, values, flag) => setTools(draft, values, flag, "approval_mode"),
+  },
+  {
+    flag: "tool-token-limit",
+    key: "tools",
+    value: "TOOL=N",
+    about: "How many tokens of this tool's output the model is given at most.",
+    set: (draft, values, flag) => setTools(draft, values, flag, "output_token_limit"),
+  },
+  { flag: "parallel", key: "supports_parallel_tool_calls" },
+  { flag: "required", key: "required" },
+  {
+    flag: "disabled",
+    key: "enabled",
+    about: "Switched off, until switchyard mcp enable.",
+    set: (draft) => {
+      draft.enabled = false;
+    },
+  },
+  { flag: "scope", key: "scope" },
+  { flag: "oauth-scope", key: "scopes", value: "SCOPE" },
+  { flag: "auth", key: "auth" },
+  { flag: "oauth-client-id", key: "oauth.client_id", value: "ID" },
+  {
+    flag: "oauth-client-secret-file",
+    key: "oauth.client_secret",
+    value: "FILE",
+    about: "The secret of that client, from a file; - is stdin.",
+    set: (draft, values) =>
+      setOAuth(draft, "client_secret", readFlagFile(values[0] ?? "", "oauth-client-secret-file").trim()),
+  },
+  { flag: "oauth-token-auth", key: "oauth.token_endpoint_auth_method" },
+  { flag: "oauth-callback-url", key: "oauth.callback_url", value: "URL" },
+  { flag: "oauth-callback-port", key: "oauth.callback_port", value: "PORT" },
+  { flag: "oauth-issuer", key: "oauth.authorization_server_issuer", value: "URL" },
+  { flag: "oauth-resource", key: "oauth_resource", value: "URI" },
+  { flag: "omit-tools-from", key: "omit_tools_from" },
+  { flag: "schema-max-bytes", key: "tool_input_schema_max_bytes", value: "N" },
+];
+
+const LISTS = ["strings", "enums", "string_map", "env_vars", "structs"];
+
+export const ADD_FLAGS: readonly Flag[] = KEY_FLAGS.map((each) => {
+  const { about, value: type } = fieldOf(each.key);
+  const placeholder = each.value ?? placeholderOf(type);
+  const text = each.about ?? about;
+  return {
+    name: each.flag,
+    // One that only switches something takes none.
+    ...(placeholder === undefined || (each.set !== undefined && each.value === undefined)
+      ? {}
+      : { value: placeholder }),
+    ...(LISTS.includes(type.type) && each.flag !== "no-tools" ? { many: true as const } : {}),
+    about: `${text[0]?.toLowerCase()}${text.slice(1).replace(/\.$/, "")}`,
+  };
+});
+
+/** The flags whose keys only servers of one transport may have. */
+export function flagsOf(transport: "stdio" | "streamable_http"): readonly string[] {
+  return KEY_FLAGS.filter(({ key }) => fieldOf(key).transport === transport).map(({ flag }) => flag);
+}
+
+/** Every key that a flag sets, dotted where it is nested; for the test that none is missing. */
+export const ADDED_KEYS: readonly string[] = KEY_FLAGS.map(({ key }) => key);
+
+/** @throws {UsageError} for a value that the key does not take */
+export function serverOf(args: Args, own: boolean): RawMcpServerConfig {
+  const draft: Draft = {};
+  for (const each of KEY_FLAGS) {
+    if (!args.has(each.flag)) continue;
+    const values = args.all(each.flag);
+    if (each.set === undefined) setByType(draft, each, values, own);
+    else each.set(draft, values, each.flag);
+  }
+  return draft;
+}
+
+function fieldOf(key: string): Field {
+  const [first = "", second] = key.split(".");
+  const fields = second === undefined ? SERVER.fields : OAUTH.fields;
+  const field = fields.find(({ name }) => name === (second ?? first));
+  if (field === undefined) throw new Error(`A bug in switchyard: there is no key ${key}`);
+  return field;
+}
+
+function placeholderOf(type: FieldValue): string | undefined {
+  if (type.type === "boolean") return undefined;
+  if (type.type === "enum" || type.type === "enums") return type.variants.join("|");
+  return type.type === "seconds" ? "SEC" : "TEXT";
+}
+
+function setByType(draft: Draft, { flag, key }: KeyFlag, values: readonly string[], own: boolean): void {
+  const { value: type } = fieldOf(key);
+  const path = key.split(".");
+  let value: unknown;
+  if (type.type === "boolean") value = true;
+  else if (type.type === "strings") value = values;
+  else if (type.type === "enums") value = values.map((text) => oneOf(flag, text, type.variants));
+  // Text that looks like a number or a list stays text.
+  else value = typed(flag, () => valueOfKey(path, values[0] ?? "", { own, string: type.type === "string" }));
+  if (path[0] === "oauth") setOAuth(draft, path[1] ?? "", value);
+  else Object.assign(draft, { [key]: value });
+}
+
+/** What is wrong with a value, said of the flag. */
+function typed<T>(flag: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof UsageError) throw new UsageError(`--${flag}: ${error.message}`);
+    throw error;
+  }
+}
+
+function oneOf(flag: string, text: string, variants: readonly string[]): string {
+  if (variants.includes(text)) return text;
+  throw new UsageError(`--${flag} takes ${variants.join(", ")}`);
+}
+
+function setOAuth(draft: Draft, key: string, value: unknown): void {
+  draft.oauth = { ...draft.oauth, [key]: value };
+}
+
+/** `K=V`: the key is trimmed and the value is not, as Codex does; after a colon one blank belongs to the colon. */
+function addPairs(
+  draft: Draft,
+  key: "env" | "http_headers" | "env_http_headers",
+  pairs: readonly string[],
+  flag: string,
+  separator: string | RegExp,
+): void {
+  const entries = pairs.map((pair): [string, string] => {
+    const at = pair.search(separator instanceof RegExp ? separator : /=/);
+    const name = pair.slice(0, at).trim();
+    if (at < 1 || name === "") {
+      const form = flag === "header" ? "'NAME: VALUE' or NAME=VALUE" : "NAME=VALUE";
+      throw new UsageError(`--${flag} takes ${form}`);
+    }
+    return [name, pair.slice(at + 1).replace(pair[at] === ":" ? /^ / : /^(?!)/, "")];
+  });
+  if (entries.length > 0) draft[key] = { ...draft[key], ...Object.fromEntries(entries) };
+}
+
+function setEnvVars(draft: Draft, values: readonly string[], flag: string): void {
+  draft.env_vars = values.map((value): McpServerEnvVar => {
+    const [name = "", source, ...more] = value.split("=");
+    if (name.trim() === "" || more.length > 0)
+      throw new UsageError(`--${flag} takes NAME, NAME=local or NAME=remote`);
+    if (source === undefined) return name;
+    if (source === "local" || source === "remote") return { name, source };
+    throw new UsageError(`--${flag} takes the name of a variable; its value is given with --env`);
+  });
+}
+
+function setTools(
+  draft: Draft,
+  values: readonly string[],
+  flag: string,
+  key: "approval_mode" | "output_token_limit",
+): void {
+  for (const value of values) {
+    const at = value.lastIndexOf("=");
+    if (at < 1) throw new UsageError(`--${flag} takes ${key === "approval_mode" ? "TOOL=MODE" : "TOOL=N"}`);
+    const tool = value.slice(0, at);
+    const read = (): unknown =>
+      valueOfKey(["tools", tool, key], value.slice(at + 1), { own: false, string: false });
+    draft.tools = { ...draft.tools, [tool]: { ...draft.tools?.[tool], [key]: typed(flag, read) } };
+  }
+}
+
+/** KEY=VALUE lines, as other tools read them: blank ones and comments do not count, quotes around a value go. */
+function readLines(file: string): string[] {
+  const lines = readFlagFile(file, "env-file").split(/\r?\n/);
+  return lines.flatMap((line) => {
+    const text = line.trim().replace(/^export\s+/, "");
+    if (text === "" || text.startsWith("#")) return [];
+    return [text.replace(/^([^=]*)=(["'])(.*)\2$/, "$1=$3")];
+  });
+}
+
+function readFlagFile(file: string, flag: string): string {
+  try {
+    return readFileSync(file === "-" ? 0 : file, "utf8");
+  } catch (error) {
+    throw new UsageError(
+      `--${flag}: cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+}

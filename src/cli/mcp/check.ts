@@ -1,0 +1,126 @@
+/** `switchyard mcp check`: what is wrong with a file, or with all layers together. */
+import { readFileSync } from "node:fs";
+import { basename, resolve } from "node:path";
+import { checkConfig } from "../../config/check-config.ts";
+import { configuredMcpServers } from "../../config/effective.ts";
+import { invalidConfig, readConfigFile } from "../../config/layers.ts";
+import { toNormalForm } from "../../config/normal-form.ts";
+import {
+  ConfigError,
+  type ConfigProblem,
+  type ConfigProblemJson,
+  problemToJson,
+} from "../../config/problem.ts";
+import type { Source } from "../../config/toml/node.ts";
+import { parseToml } from "../../config/toml/parse.ts";
+import type { McpServerConfig } from "../../config/types.ts";
+import { type Args, type CommandSpec, UsageError } from "../flags.ts";
+import { count, printJson, say, shortPath, tell } from "../output.ts";
+import type { McpCommand } from "./command.ts";
+import { tellProblems } from "./list.ts";
+import { maskProblem, maskServer } from "./mask.ts";
+import { JSON_FLAG, OWN_FILE, READ_FLAGS, readLayers, SECRETS_FLAG } from "./target.ts";
+
+const spec: CommandSpec = {
+  name: "mcp check",
+  operands: "[FILE]",
+  about: "say everything that is wrong with a file, or with all layers together",
+  count: [0, 1],
+  flags: [{ name: "strict", about: "unknown keys are errors" }, ...READ_FLAGS, JSON_FLAG, SECRETS_FLAG],
+  notes: `FILE is checked alone; - is stdin. A file called ${OWN_FILE} may have our own keys.`,
+};
+
+export const check: McpCommand = { spec, run };
+
+/** What `--json` prints, always in this shape. */
+interface CheckResult {
+  readonly ok: boolean;
+  readonly errors: readonly ConfigProblemJson[];
+  readonly warnings: readonly ConfigProblemJson[];
+  readonly servers: Readonly<Record<string, unknown>>;
+}
+
+interface Findings {
+  readonly servers: ReadonlyMap<string, McpServerConfig>;
+  readonly errors: readonly ConfigProblem[];
+  readonly warnings: readonly ConfigProblem[];
+}
+
+function run(args: Args): number {
+  const [operand] = args.operands;
+  if (operand !== undefined && args.has("file")) throw new UsageError("FILE is given twice");
+  const file = operand ?? args.one("file");
+  if (file !== undefined) {
+    for (const other of ["codex", "profile", "config", "cd"]) {
+      if (args.has(other)) throw new UsageError(`--${other} is about the layers; FILE is checked alone`);
+    }
+  }
+  const strict = args.has("strict");
+  const findings = file === undefined ? checkLayers(args, strict) : checkFile(file, strict);
+  const showSecrets = args.has("show-secrets");
+  if (args.has("json")) printJson(resultOf(findings, showSecrets));
+  else sayFindings(findings, file, showSecrets);
+  return findings.errors.length === 0 ? 0 : 1;
+}
+
+function checkLayers(args: Args, strict: boolean): Findings {
+  try {
+    return configuredMcpServers(readLayers(args), { strict });
+  } catch (error) {
+    return problemsOf(error);
+  }
+}
+
+function checkFile(file: string, strict: boolean): Findings {
+  try {
+    const source = file === "-" ? stdin() : readConfigFile(resolve(file));
+    if (source === undefined) throw new ConfigError("unreadable", `There is no file ${file}`);
+    const parsed = parseToml(source);
+    if (!parsed.ok) throw invalidConfig([parsed.problem]);
+    return checkConfig(parsed.document.root, { strict, own: basename(file) === OWN_FILE });
+  } catch (error) {
+    return problemsOf(error);
+  }
+}
+
+function stdin(): Source {
+  return { name: "<stdin>", text: readFileSync(0, "utf8") };
+}
+
+/** What cannot be read is a finding too: a checker that fails in another way needs another parser. */
+function problemsOf(error: unknown): Findings {
+  if (!(error instanceof ConfigError)) throw error;
+  const errors = error.problems.length > 0 ? error.problems : [{ message: error.message }];
+  return { servers: new Map(), errors, warnings: [] };
+}
+
+function resultOf({ servers, errors, warnings }: Findings, showSecrets: boolean): CheckResult {
+  const shown = (problem: ConfigProblem): ConfigProblemJson =>
+    problemToJson(showSecrets ? problem : maskProblem(problem));
+  return {
+    ok: errors.length === 0,
+    errors: errors.map(shown),
+    warnings: warnings.map(shown),
+    servers: Object.fromEntries(
+      [...servers].map(([name, config]) => [name, toNormalForm(showSecrets ? config : maskServer(config))]),
+    ),
+  };
+}
+
+function sayFindings(
+  { servers, errors, warnings }: Findings,
+  file: string | undefined,
+  showSecrets: boolean,
+): void {
+  tellProblems("warning", warnings, showSecrets);
+  tellProblems("error", errors, showSecrets);
+  if (errors.length > 0) {
+    tell(
+      `${count(errors.length, "error")}${warnings.length > 0 ? `, ${count(warnings.length, "warning")}` : ""}`,
+    );
+    return;
+  }
+  const where = file === undefined ? "all layers" : file === "-" ? "stdin" : shortPath(resolve(file));
+  const noted = warnings.length > 0 ? `, ${count(warnings.length, "warning")}` : "";
+  say(`ok: ${where}, ${count(servers.size, "server")}${noted}`);
+}

@@ -1,0 +1,113 @@
+/** `switchyard mcp get NAME`: all of one server, every key with the line it is written in. */
+import {
+  configuredMcpServers,
+  type EffectiveMcpServer,
+  effectiveMcpServers,
+} from "../../config/effective.ts";
+import { SERVER } from "../../config/fields.ts";
+import { toRaw } from "../../config/normal-form.ts";
+import { type Origin, originText } from "../../config/origins.ts";
+import { ConfigError } from "../../config/problem.ts";
+import { formatKeys, formatValue } from "../../config/toml/format.ts";
+import { fromPlain, nodeAt, type TomlNode } from "../../config/toml/node.ts";
+import type { McpServerConfig } from "../../config/types.ts";
+import type { Args, CommandSpec } from "../flags.ts";
+import { printJson, say, shortPaths } from "../output.ts";
+import { padText, textWidth } from "../text-width.ts";
+import type { McpCommand } from "./command.ts";
+import { tellProblems } from "./list.ts";
+import { maskServer } from "./mask.ts";
+import { missingServer } from "./near.ts";
+import { serverView } from "./server-view.ts";
+import { JSON_FLAG, READ_FLAGS, readLayers, SECRETS_FLAG } from "./target.ts";
+
+const spec: CommandSpec = {
+  name: "mcp get",
+  operands: "NAME",
+  about: "show all of one server, every key with its origin",
+  count: [1, 1],
+  flags: [...READ_FLAGS, JSON_FLAG, SECRETS_FLAG],
+};
+
+export const get: McpCommand = { spec, run };
+
+function run(args: Args): number {
+  const [name = ""] = args.operands;
+  const layers = readLayers(args);
+  const servers = effectiveMcpServers(layers);
+  const server = servers.find((each) => each.name === name);
+  if (server === undefined) {
+    throw new ConfigError(
+      "invalid_edit",
+      missingServer(
+        name,
+        servers.map((each) => each.name),
+      ),
+    );
+  }
+  const showSecrets = args.has("show-secrets");
+  if (args.has("json")) {
+    printJson(serverView(server, showSecrets));
+  } else {
+    sayServer(server, showSecrets);
+    if (server.errors.length + server.warnings.length > 0) say("");
+  }
+  tellProblems("warning", server.warnings, showSecrets);
+  tellProblems("error", server.errors, showSecrets);
+  // What Codex refuses as a whole runs no server at all.
+  const others = configuredMcpServers(layers).errors.length - server.errors.length;
+  if (server.status !== "invalid" && others > 0) {
+    say("\nThe configuration has errors elsewhere: switchyard mcp list shows them");
+  }
+  return server.status === "invalid" ? 1 : 0;
+}
+
+function sayServer(server: EffectiveMcpServer, showSecrets: boolean): void {
+  const { name, status, config, reason, origins } = server;
+  say(shortPaths(`${name}: ${status}${status === "enabled" || reason === undefined ? "" : ` (${reason})`}`));
+  const rows =
+    config === undefined
+      ? [...origins].map(([key, origin]): Row => [key, "", originText(origin)])
+      : rowsOf(showSecrets ? config : maskServer(config), origins);
+  const widths = [0, 1].map((column) => Math.max(0, ...rows.map((row) => textWidth(row[column] ?? ""))));
+  for (const [key, value, origin] of rows) {
+    // One long value must not push the origin of all others out of sight.
+    const cells = [padText(key, widths[0] ?? 0), padText(value, Math.min(50, widths[1] ?? 0))];
+    say(`  ${cells.join("  ")}  # ${shortPaths(origin)}`);
+  }
+}
+
+type Row = readonly [key: string, value: string, origin: string];
+
+/** What is written, and then the defaults that apply. */
+function rowsOf(config: McpServerConfig, origins: ReadonlyMap<string, Origin>): Row[] {
+  const raw = fromPlain(toRaw(config));
+  const written = SERVER.fields.flatMap(({ name }) => {
+    const value = nodeAt(raw, [name]);
+    return value === undefined ? [] : flat([name], value);
+  });
+  const rows = written.map(([path, value]): Row => {
+    const origin = originOf(path, origins);
+    return [formatKeys(path), formatValue(value), origin === undefined ? "default" : originText(origin)];
+  });
+  const known = new Set(written.map(([[key]]) => key));
+  const defaults = SERVER.fields.flatMap((field): Row[] => {
+    const applies = field.transport === "both" || field.transport === config.transport.type;
+    if (!applies || field.default === undefined || known.has(field.name)) return [];
+    const origin = origins.get(field.name);
+    const value = formatValue(fromPlain(field.default));
+    return [[field.name, value, origin === undefined ? "default" : originText(origin)]];
+  });
+  return [...rows, ...defaults];
+}
+
+function flat(path: readonly string[], value: TomlNode): [readonly string[], TomlNode][] {
+  if (value.kind !== "table" || value.entries.size === 0) return [[path, value]];
+  return [...value.entries].flatMap(([key, entry]) => flat([...path, key], entry.value));
+}
+
+function originOf(path: readonly string[], origins: ReadonlyMap<string, Origin>): Origin | undefined {
+  const key = path.join(".");
+  // Milliseconds are read as seconds.
+  return origins.get(key) ?? (key === "startup_timeout_sec" ? origins.get("startup_timeout_ms") : undefined);
+}

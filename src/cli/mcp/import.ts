@@ -1,0 +1,162 @@
+/** `switchyard mcp import`: the servers of other products' files, in one edit. */
+import { existsSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { ConfigEdit } from "../../config/edit/edits.ts";
+import type { ImportFormat } from "../../config/import-servers.ts";
+import { originText } from "../../config/origins.ts";
+import { ConfigError } from "../../config/problem.ts";
+import type { RawMcpServerConfig } from "../../config/types.ts";
+import { type Args, type CommandSpec, UsageError } from "../flags.ts";
+import { count, printJson, say, shortPath, userHome } from "../output.ts";
+import { carryOut, EDIT_FLAGS, elsewhere, openScene, type Scene } from "./apply.ts";
+import type { McpCommand } from "./command.ts";
+import { missingServer } from "./near.ts";
+
+const spec: CommandSpec = {
+  name: "mcp import",
+  operands: "[FILE…]",
+  about: "take over the servers of other products' files",
+  count: [0, Number.POSITIVE_INFINITY],
+  flags: [
+    { name: "format", value: "FORMAT", about: "whose file it is, where that is not clear" },
+    { name: "name", value: "NAME", many: true, about: "only this server" },
+    { name: "replace", about: "servers of the same name are written anew" },
+    { name: "skip-existing", about: "servers of the same name are left as they are" },
+    ...EDIT_FLAGS,
+  ],
+  notes: "Without FILE it says which files there are.",
+};
+
+export const importCommand: McpCommand = { spec, run };
+
+/** Where products keep their servers: below the project's folder, and below the user's home. */
+const WELL_KNOWN = {
+  project: [".mcp.json", ".vscode/mcp.json", ".cursor/mcp.json", ".gemini/settings.json", ".roo/mcp.json"],
+  home: [
+    ".claude.json",
+    ".cursor/mcp.json",
+    ".gemini/settings.json",
+    ".codeium/windsurf/mcp_config.json",
+    ".config/Claude/claude_desktop_config.json",
+    "Library/Application Support/Claude/claude_desktop_config.json",
+    "AppData/Roaming/Claude/claude_desktop_config.json",
+    ".config/Code/User/mcp.json",
+    "Library/Application Support/Code/User/mcp.json",
+    "AppData/Roaming/Code/User/mcp.json",
+    ".config/zed/settings.json",
+  ],
+} as const;
+
+interface Found {
+  readonly server: RawMcpServerConfig;
+  readonly file: string;
+}
+
+async function run(args: Args, signal: AbortSignal): Promise<number> {
+  args.atMostOne("replace", "skip-existing");
+  if (args.operands.length === 0) return sayWellKnown(args);
+  const { servers, notes } = await readFiles(args);
+  const scene = openScene(args);
+  const skipped = refuseExisting(scene, [...servers.keys()]);
+  const taken = [...servers].filter(([name]) => !skipped.includes(name));
+  const edits = taken.map(([name, { server }]): ConfigEdit => {
+    return { kind: scene.names.has(name) ? "replace" : "add", name, server };
+  });
+  const names = taken.map(([name]) => name);
+  const list = names.map((name) => JSON.stringify(name)).join(", ");
+  return await carryOut(
+    scene,
+    {
+      edits,
+      names,
+      done: `Imported ${count(names.length, "server")} (${list}) to`,
+      notes: [...notes, ...skipped.map((name) => `${JSON.stringify(name)} is left as it is`)],
+    },
+    signal,
+  );
+}
+
+async function readFiles(args: Args): Promise<{ servers: Map<string, Found>; notes: string[] }> {
+  const { IMPORT_FORMATS, importServers } = await import("../../config/import-servers.ts");
+  const word = args.one("format");
+  const format = IMPORT_FORMATS.find((each: ImportFormat) => each === word);
+  if (word !== undefined && format === undefined) {
+    throw new UsageError(`--format takes one of ${IMPORT_FORMATS.join(", ")}`);
+  }
+  const wanted = args.all("name");
+  const all = new Map<string, Found>();
+  const notes: string[] = [];
+  for (const operand of args.operands) {
+    const file = resolve(operand);
+    const { servers, notes: said } = importServers(readJson(file), {
+      file,
+      ...(format === undefined ? {} : { format }),
+    });
+    for (const [name, server] of servers) {
+      const other = all.get(name);
+      if (other !== undefined) {
+        const message = `MCP server ${JSON.stringify(name)} is in ${other.file} and in ${file}; import one after the other`;
+        throw new ConfigError("invalid_edit", message);
+      }
+      all.set(name, { server, file });
+    }
+    for (const { server, key, message } of said) {
+      if (server !== undefined && wanted.length > 0 && !wanted.includes(server)) continue;
+      notes.push(`${server === undefined ? "" : `${server}: `}${key}: ${message}`);
+    }
+  }
+  for (const name of wanted) {
+    if (!all.has(name)) throw new ConfigError("invalid_edit", missingServer(name, [...all.keys()]));
+  }
+  const servers = wanted.length === 0 ? all : new Map([...all].filter(([name]) => wanted.includes(name)));
+  return { servers, notes };
+}
+
+function readJson(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ConfigError("unreadable", `Cannot read ${file}: ${why}`, { cause: error });
+  }
+}
+
+/** @returns the names to leave out */
+function refuseExisting(scene: Scene, names: readonly string[]): readonly string[] {
+  const existing = names.filter((name) => scene.names.has(name) || elsewhere(scene, name).length > 0);
+  if (existing.length === 0 || scene.args.has("replace")) return [];
+  if (scene.args.has("skip-existing")) return existing;
+  const where = existing.map((name) => {
+    const at = scene.names.has(name) ? undefined : elsewhere(scene, name).at(-1);
+    return `${JSON.stringify(name)} (${at === undefined ? scene.target.file : originText(at)})`;
+  });
+  throw new ConfigError(
+    "invalid_edit",
+    `There already is ${where.join(", ")}; nothing was imported. --skip-existing leaves them, --replace writes them anew`,
+  );
+}
+
+function sayWellKnown(args: Args): number {
+  const home = userHome();
+  const project = resolve(args.one("cd") ?? ".");
+  const files = [
+    ...WELL_KNOWN.project.map((path) => join(project, path)),
+    ...WELL_KNOWN.home.map((path) => join(home, path)),
+  ];
+  const found = [...new Set(files)].filter((file) => existsSync(file));
+  if (args.has("json")) {
+    printJson({ ok: true, files: found });
+  } else if (found.length === 0) {
+    say("No file of another product was found. Name one: switchyard mcp import FILE");
+  } else {
+    say("These files may have servers. To see what would come of one, and then to take it:");
+    // Without the flags that follow, every line is ready to be pasted.
+    for (const file of found) say(`  switchyard mcp import ${quotePath(shortPath(file))} --dry-run`);
+  }
+  return 0;
+}
+
+/** For a shell, with `~` left open. */
+function quotePath(path: string): string {
+  return path.replace(/[^\w@%+=:,./~-]/g, "\\$&");
+}

@@ -1,0 +1,125 @@
+/** `switchyard mcp list`: every server anybody asked for, what will become of it, and where it is written. */
+import {
+  configuredMcpServers,
+  type EffectiveMcpServer,
+  effectiveMcpServers,
+} from "../../config/effective.ts";
+import type { ConfigLayers } from "../../config/layers.ts";
+import { originText } from "../../config/origins.ts";
+import { type ConfigProblem, formatProblem } from "../../config/problem.ts";
+import type { McpServerConfig } from "../../config/types.ts";
+import type { Args, CommandSpec } from "../flags.ts";
+import { count, printable, printJson, say, shortPaths, tell } from "../output.ts";
+import type { McpCommand } from "./command.ts";
+import { maskProblem, maskServer } from "./mask.ts";
+import { serverView } from "./server-view.ts";
+import { JSON_FLAG, READ_FLAGS, readLayers, SECRETS_FLAG } from "./target.ts";
+
+const spec: CommandSpec = {
+  name: "mcp list",
+  operands: "",
+  about: "list the servers of all layers, with their origin and what will not run",
+  count: [0, 0],
+  flags: [...READ_FLAGS, JSON_FLAG, SECRETS_FLAG],
+};
+
+export const list: McpCommand = { spec, run };
+
+async function run(args: Args): Promise<number> {
+  const layers = readLayers(args);
+  const servers = effectiveMcpServers(layers);
+  const { errors, warnings } = configuredMcpServers(layers);
+  const showSecrets = args.has("show-secrets");
+  if (args.has("json")) printJson(servers.map((server) => serverView(server, showSecrets)));
+  else if (servers.length === 0) sayEmpty(args, layers);
+  else {
+    const { table } = await import("../table.ts");
+    const rows = servers.map((server) => row(server, showSecrets).map((cell) => printable(shortPaths(cell))));
+    // The narrow columns stay whole: of a command or a path the end says enough.
+    say(table(HEADER, rows, { width: process.stdout.columns, shrink: [1, 6, 0] }));
+    sayNotRunning(servers);
+    sayInactive(layers);
+  }
+  if (!args.has("json") && errors.length + warnings.length > 0) say("");
+  tellProblems("warning", warnings, showSecrets);
+  tellProblems("error", errors, showSecrets);
+  return errors.length === 0 ? 0 : 1;
+}
+
+const HEADER = ["Name", "Transport", "Environment", "Scope", "Approval", "Status", "Origin"];
+
+function row(server: EffectiveMcpServer, showSecrets: boolean): string[] {
+  const { name, status, config, definedIn } = server;
+  const shown = config === undefined || showSecrets ? config : maskServer(config);
+  const origin = definedIn === undefined ? "-" : originText(definedIn);
+  if (shown === undefined) return [shownName(name), "-", "-", "-", "-", status, origin];
+  return [
+    shownName(name),
+    commandLine(shown),
+    shown.environment_id,
+    shown.scope,
+    approval(shown),
+    status,
+    origin,
+  ];
+}
+
+/** A name as it has to be typed. */
+function shownName(name: string): string {
+  return /^[\w:@/.-]+$/.test(name) ? name : JSON.stringify(name);
+}
+
+/** The URL, or the words of the command so that they could be pasted. */
+export function commandLine({ transport }: McpServerConfig): string {
+  if (transport.type === "streamable_http") return transport.url;
+  return [transport.command, ...transport.args]
+    .map((word) =>
+      /^[\w@%+=:,./*-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''").replaceAll("\n", "\\n")}'`,
+    )
+    .join(" ");
+}
+
+function approval({ default_tools_approval_mode: mode, tools }: McpServerConfig): string {
+  const own = [...tools.values()].filter(({ approval_mode }) => approval_mode !== undefined).length;
+  if (own === 0) return mode ?? "-";
+  return mode === undefined ? count(own, "tool") : `${mode}, ${count(own, "tool")}`;
+}
+
+function sayNotRunning(servers: readonly EffectiveMcpServer[]): void {
+  const lines = servers
+    .filter(({ status }) => status === "disabled")
+    .map(({ name, reason }) => `  ${shownName(name)}: ${reason ?? "no reason is known"}`);
+  if (lines.length > 0) say(shortPaths(["\nWill not run:", ...lines].join("\n")));
+}
+
+/** What the project asks for in vain. */
+function sayInactive({ layers }: ConfigLayers): void {
+  for (const { root, inactive } of layers) {
+    if (inactive === undefined) continue;
+    const servers = root.entries.get("mcp_servers")?.value;
+    const names = servers?.kind === "table" ? [...servers.entries.keys()].map(shownName) : [];
+    const asked = names.length === 0 ? "it asks for no server" : `it asks for ${names.join(", ")}`;
+    say(shortPaths(`\n${inactive.reason}; ${asked}.\n${inactive.hint}`));
+  }
+}
+
+function sayEmpty(args: Args, layers: ConfigLayers): void {
+  const file = args.one("file");
+  const target = file !== undefined ? ` --file ${file}` : args.has("codex") ? " --codex" : "";
+  say("There are no MCP servers yet. Add one, or take over those of another product:");
+  say(`  switchyard mcp add${target} NAME -- COMMAND ARGS…`);
+  say(`  switchyard mcp add${target} NAME --url https://example.com/mcp`);
+  say(`  switchyard mcp import${target}`);
+  sayInactive(layers);
+}
+
+export function tellProblems(
+  what: "warning" | "error",
+  problems: readonly ConfigProblem[],
+  showSecrets: boolean,
+): void {
+  for (const problem of problems) {
+    const shown = formatProblem(showSecrets ? problem : maskProblem(problem));
+    tell(`${what}: ${shortPaths(shown)}\n`);
+  }
+}

@@ -1,0 +1,208 @@
+/**
+ * Secrets, out of everything that is shown of a configuration.
+ *
+ * What a key says is a secret is masked whole (`env`, `http_headers`, …); elsewhere, what looks like one: a word in
+ * `args` after `--token`, `API_KEY=…`, `Bearer …`, the keys of well-known services, passwords and queries in URLs.
+ *
+ * Invariants
+ *   M1. A masked source has the length and the lines of the real one, so that places in it stay true.
+ *   M2. In a file that is no TOML nobody knows what is a secret, so every string and every bare value is masked.
+ */
+import type { ConfigProblem } from "../../config/problem.ts";
+import type { Source, TomlNode } from "../../config/toml/node.ts";
+import { parseToml } from "../../config/toml/parse.ts";
+import type { McpServerConfig, McpServerTransportConfig } from "../../config/types.ts";
+
+export const MASK = "*****";
+
+/** A name behind which a secret is likely: `--github-token`, `OPENAI_API_KEY`. `--max-tokens` is none. */
+const SECRET_NAME =
+  /(?:^|[-_.])(?:\w*token|secret|passw(?:or)?d|pwd|passphrase|pat|credentials?|authorization|cookie|apikey|(?:api|access|private|secret|encryption|signing)[-_]?key|auth[-_]?key)$/i;
+/** What well-known services hand out, and what stands in an Authorization header. */
+const SECRET_VALUES: readonly RegExp[] = [
+  /(?<=\b(?:bearer|basic)\s+)[^\s"',;]+/gi,
+  /(?<![\w-])(?:sk|rk|pk)[-_][\w-]{6,}/g,
+  /\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeprs]-|hf_|npm_|pypi-|AKIA|AIza|ya29\.)[\w-]{6,}/g,
+  /\beyJ[\w-]{6,}\.[\w-]+(?:\.[\w-]*)?/g,
+];
+const URLS = /[a-z][a-z0-9+.-]*:\/\/[^\s"'<>]+/gi;
+/** Of a server: every string below these. */
+const SECRET_KEYS = ["env", "http_headers", "http_headers_helper", "headers", "bearer_token"];
+
+function isSecretName(name: string): boolean {
+  return SECRET_NAME.test(name.replace(/([a-z0-9])([A-Z])/g, "$1-$2").replace(/^-+/, ""));
+}
+
+/** A text with what looks like a secret masked. */
+export function maskText(text: string): string {
+  const withoutValues = SECRET_VALUES.reduce((masked, pattern) => masked.replace(pattern, MASK), text);
+  return withoutValues
+    .replace(URLS, maskUrl)
+    .replace(/([\w.-]+)(\s*[=:]\s*)([^\s"'&|;]+)/g, (all, name: string, equals: string) =>
+      isSecretName(name) ? `${name}${equals}${MASK}` : all,
+    );
+}
+
+/** Userinfo, and every value of the query and of a fragment that is written like one. */
+export function maskUrl(url: string): string {
+  return url
+    .replace(/^([a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i, `$1${MASK}@`)
+    .replace(/\?[^#]*/, (query) => `?${maskPairs(query.slice(1))}`)
+    .replace(/#.*=.*$/, (fragment) => `#${maskPairs(fragment.slice(1))}`);
+}
+
+function maskPairs(text: string): string {
+  return text
+    .split("&")
+    .map((pair) => (pair === "" ? "" : pair.includes("=") ? pair.replace(/=.*$/s, `=${MASK}`) : MASK))
+    .join("&");
+}
+
+/** The words of a command line: what follows a flag with a telling name, and what looks like a secret. */
+export function maskArgs(args: readonly string[]): string[] {
+  return args.map((word, at) => {
+    const before = args[at - 1] ?? "";
+    const inline = /^(--?[\w.-]+)=(.+)$/s.exec(word);
+    if (inline?.[1] !== undefined) return `${inline[1]}=${maskOption(inline[1], inline[2] ?? "")}`;
+    if (before.startsWith("-") && !before.includes("=")) return maskOption(before, word);
+    return maskText(word);
+  });
+}
+
+function maskOption(option: string, value: string): string {
+  if (isSecretName(option) && !value.startsWith("-")) return MASK;
+  // Variables and headers that are handed on, as docker and mcp-remote take them.
+  if (/^(?:-e|--env)$/.test(option)) return value.replace(/=.*$/s, `=${MASK}`);
+  if (/^(?:-H|--headers?)$/.test(option)) return value.replace(/([:=]\s*).*$/s, `$1${MASK}`);
+  return maskText(value);
+}
+
+/** A server with every secret masked. */
+export function maskServer(config: McpServerConfig): McpServerConfig {
+  const { transport, oauth } = config;
+  return {
+    ...config,
+    transport: maskTransport(transport),
+    ...(oauth?.client_secret === undefined ? {} : { oauth: { ...oauth, client_secret: MASK } }),
+  };
+}
+
+function maskTransport(transport: McpServerTransportConfig): McpServerTransportConfig {
+  if (transport.type === "stdio") {
+    const { env } = transport;
+    const words = maskArgs([transport.command, ...transport.args]);
+    return {
+      ...transport,
+      command: words[0] ?? "",
+      args: words.slice(1),
+      ...(env === undefined ? {} : { env: maskValues(env) }),
+    };
+  }
+  const { http_headers, http_headers_helper } = transport;
+  return {
+    ...transport,
+    url: maskText(maskUrl(transport.url)),
+    ...(http_headers === undefined ? {} : { http_headers: maskValues(http_headers) }),
+    ...(http_headers_helper === undefined ? {} : { http_headers_helper: MASK }),
+  };
+}
+
+function maskValues(map: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  return new Map([...map.keys()].map((key) => [key, MASK]));
+}
+
+/** The problem with an excerpt that shows no secret. Its message is as it is: Codex's own. */
+export function maskProblem(problem: ConfigProblem): ConfigProblem {
+  const { place } = problem;
+  if (place === undefined) return problem;
+  return { ...problem, place: { ...place, source: maskedSource(place.source) } };
+}
+
+const MASKED = new WeakMap<Source, Source>();
+
+function maskedSource(source: Source): Source {
+  const known = MASKED.get(source);
+  if (known !== undefined) return known;
+  const masked = { name: source.name, text: maskToml(source, (text) => text.replace(/[^\r\n]/g, "*")) };
+  MASKED.set(source, masked);
+  return masked;
+}
+
+/** The text with every secret masked, line for line. */
+export function maskLines(source: Source): string {
+  return maskToml(source, (text) => text.replace(/[^\r\n]+/g, MASK));
+}
+
+interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+function maskToml(source: Source, mask: (text: string) => string): string {
+  const { text, name } = source;
+  // An import has masked its own; the value of a `-c` is no file, and its key is in the name.
+  if (name.endsWith(".json")) return text;
+  if (name.startsWith("-c ")) {
+    return isSecretPath(name.slice(3).split(".")) ? mask(text) : maskTokens(text, mask);
+  }
+  const parsed = parseToml(source);
+  const ranges = parsed.ok ? secretRanges(parsed.document.root, text) : everyValue(text);
+  let out = "";
+  let at = 0;
+  for (const { start, end } of ranges.toSorted((a, b) => a.start - b.start)) {
+    if (start < at) continue;
+    out += maskTokens(text.slice(at, start), mask) + mask(text.slice(start, end));
+    at = end;
+  }
+  return out + maskTokens(text.slice(at), mask);
+}
+
+/** What gives itself away anywhere, in comments too. */
+function maskTokens(text: string, mask: (text: string) => string): string {
+  return SECRET_VALUES.reduce((masked, pattern) => masked.replace(pattern, mask), text);
+}
+
+function secretRanges(root: TomlNode, text: string): Range[] {
+  const ranges: Range[] = [];
+  const visit = (node: TomlNode, path: readonly string[], words: readonly string[], at: number): void => {
+    if (node.kind === "table") {
+      for (const [key, { value }] of node.entries) visit(value, [...path, key], [], 0);
+    } else if (node.kind === "array") {
+      const texts = node.items.map((item) => (item.kind === "string" ? item.value : ""));
+      for (const [index, item] of node.items.entries()) visit(item, path, texts, index);
+    } else if (node.place !== undefined && isSecret(node, path, words, at)) {
+      ranges.push(contents(text, node.place.start, node.place.end));
+    }
+  };
+  visit(root, [], [], 0);
+  return ranges;
+}
+
+function isSecret(node: TomlNode, path: readonly string[], words: readonly string[], at: number): boolean {
+  if (isSecretPath(path)) return true;
+  if (node.kind !== "string") return false;
+  if (words.length > 0) return maskArgs(words)[at] !== node.value;
+  return (/url$/i.test(path.at(-1) ?? "") ? maskUrl(node.value) : maskText(node.value)) !== node.value;
+}
+
+/** Below `[mcp_servers.NAME]` and elsewhere alike: other tables of Codex hold headers and variables too. */
+function isSecretPath(path: readonly string[]): boolean {
+  const inner = path[0] === "mcp_servers" ? path.slice(2) : path;
+  if (inner.includes("env_http_headers")) return false;
+  return inner.some((step) => SECRET_KEYS.includes(step)) || isSecretName(inner.at(-1) ?? "");
+}
+
+/** Between the quotes. */
+function contents(text: string, start: number, end: number): Range {
+  const quote = /^(?:"""|'''|"|')/.exec(text.slice(start, start + 3))?.[0] ?? "";
+  const isClosed = end - start >= 2 * quote.length && text.slice(start, end).endsWith(quote);
+  return { start: start + quote.length, end: isClosed ? end - quote.length : end };
+}
+
+/** Whatever stands in quotes or behind an equals sign, line by line (M2). */
+function everyValue(text: string): Range[] {
+  // Strings of several lines first, also one that is never closed.
+  const values =
+    /"""[^]*?(?:"""|$)|'''[^]*?(?:'''|$)|"(?:[^"\\\r\n]|\\.)*"?|'[^'\r\n]*'?|(?<==[ \t]*)[^\s"'[\]{},#=][^\r\n,}\]#]*/g;
+  return [...text.matchAll(values)].map(({ index, 0: { length } }) => contents(text, index, index + length));
+}

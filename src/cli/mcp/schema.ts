@@ -1,0 +1,36 @@
+/** `switchyard mcp schema`: the JSON Schema of a configuration file, for an editor. */
+import { writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { configJsonSchema } from "../../config/json-schema.ts";
+import { ConfigError } from "../../config/problem.ts";
+import type { Args, CommandSpec } from "../flags.ts";
+import { print, say, shortPath } from "../output.ts";
+import type { McpCommand } from "./command.ts";
+
+const spec: CommandSpec = {
+  name: "mcp schema",
+  operands: "",
+  about: "print the JSON Schema of a configuration file, for editors",
+  count: [0, 0],
+  flags: [{ name: "write", value: "FILE", about: "write it to FILE instead" }],
+  notes: "An editor takes it from the first line of a file:  #:schema ./switchyard.schema.json",
+};
+
+export const schema: McpCommand = { spec, run };
+
+function run(args: Args): number {
+  const text = `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`;
+  const file = args.one("write");
+  if (file === undefined) {
+    print(text);
+    return 0;
+  }
+  try {
+    writeFileSync(resolve(file), text);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ConfigError("write_failed", `Cannot write ${file}: ${why}`, { cause: error });
+  }
+  say(`Wrote the schema to ${shortPath(resolve(file))}`);
+  return 0;
+}

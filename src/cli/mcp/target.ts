@@ -1,0 +1,151 @@
+/** Which files a command reads and which one it writes, from its flags. */
+import { statSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import {
+  type ConfigLayers,
+  codexHomeOf,
+  invalidConfig,
+  type LoadLayersOptions,
+  loadConfigLayers,
+  readConfigFile,
+  switchyardHomeOf,
+} from "../../config/layers.ts";
+import { EMPTY_TABLE } from "../../config/merge.ts";
+import { ConfigError } from "../../config/problem.ts";
+import { findProject, projectKey } from "../../config/project-trust.ts";
+import type { Source, TomlTable } from "../../config/toml/node.ts";
+import { parseToml } from "../../config/toml/parse.ts";
+import { type Args, type Flag, UsageError } from "../flags.ts";
+import { shortPath } from "../output.ts";
+
+/** A home that has no files. */
+const NOWHERE = "/dev/null";
+
+export const OWN_FILE = "switchyard.toml";
+
+const CD: Flag = { name: "cd", short: "C", value: "DIR", about: "as if started in DIR: its project counts" };
+const FILE: Flag = {
+  name: "file",
+  value: "FILE",
+  about: `this file and nothing else; ${OWN_FILE} is ours, any other name Codex's`,
+};
+
+export const READ_FLAGS: readonly Flag[] = [
+  FILE,
+  { name: "codex", about: "only what Codex itself reads" },
+  CD,
+  { name: "profile", value: "P", about: "with the profile P of Codex" },
+  { name: "config", short: "c", value: "KEY=VALUE", many: true, about: "a setting above all files" },
+];
+
+export const WRITE_FLAGS: readonly Flag[] = [
+  FILE,
+  { name: "codex", about: "Codex's own config.toml instead of ours" },
+  { name: "project", about: "the project's file instead of the user's" },
+  CD,
+];
+
+export const JSON_FLAG: Flag = { name: "json", about: "say it as JSON" };
+export const SECRETS_FLAG: Flag = { name: "show-secrets", about: "mask nothing" };
+
+export interface Target {
+  readonly file: string;
+  /** A `switchyard.toml`. */
+  readonly own: boolean;
+  /** A project's, not the user's. */
+  readonly project: boolean;
+  /** Whether the other layers are looked at. */
+  readonly alone: boolean;
+}
+
+/** @throws {UsageError} when the flags contradict each other */
+export function writeTarget(args: Args): Target {
+  const file = args.one("file");
+  if (file !== undefined) {
+    args.atMostOne("file", "codex");
+    args.atMostOne("file", "project");
+    const path = resolve(file);
+    return { file: path, own: basename(path) === OWN_FILE, project: false, alone: true };
+  }
+  const own = !args.has("codex");
+  if (args.has("project")) {
+    const folder = projectFolder(args);
+    const file = own ? join(folder, OWN_FILE) : join(folder, ".codex", "config.toml");
+    return { file, own, project: true, alone: false };
+  }
+  const home = own ? switchyardHomeOf(process.env) : codexHomeOf(process.env);
+  return { file: join(home, own ? OWN_FILE : "config.toml"), own, project: false, alone: false };
+}
+
+function projectFolder(args: Args): string {
+  const layers = tryLayers(args);
+  // A broken file elsewhere keeps nobody from mending this one.
+  const project = layers?.project ?? findProject(folderOf(args), EMPTY_TABLE);
+  return project.root ?? project.cwd;
+}
+
+/** What the flags ask for. @throws {ConfigError} */
+export function readLayers(args: Args): ConfigLayers {
+  const file = args.one("file");
+  if (file !== undefined) {
+    for (const other of ["codex", "profile", "config"]) args.atMostOne("file", other);
+    return layersOfFile(resolve(file));
+  }
+  const options = { ...layerOptions(args), ...(args.has("codex") ? { switchyardHome: NOWHERE } : {}) };
+  const layers = loadConfigLayers(options);
+  if (!args.has("codex")) return layers;
+  return { ...layers, layers: layers.layers.filter(({ name }) => name !== "project_switchyard") };
+}
+
+/** All layers around a file that is about to be written; `undefined` when they cannot be read. */
+export function tryLayers(args: Args): ConfigLayers | undefined {
+  try {
+    return loadConfigLayers(layerOptions(args));
+  } catch (error) {
+    if (error instanceof ConfigError) return undefined;
+    throw error;
+  }
+}
+
+function layerOptions(args: Args): LoadLayersOptions {
+  const profile = args.one("profile");
+  return {
+    ...(profile === undefined ? {} : { profile }),
+    cwd: folderOf(args),
+    overrides: args.all("config"),
+  };
+}
+
+function layersOfFile(file: string): ConfigLayers {
+  const source = readConfigFile(file);
+  if (source === undefined) throw new ConfigError("unreadable", `There is no file ${file}`);
+  const own = basename(file) === OWN_FILE;
+  const cwd = projectKey(".");
+  return {
+    layers: [{ name: own ? "switchyard" : "user", source, own, root: parseFile(source) }],
+    project: { cwd, folders: [cwd] },
+  };
+}
+
+/** @throws {ConfigError} */
+export function parseFile(source: Source): TomlTable {
+  const parsed = parseToml(source);
+  if (parsed.ok) return parsed.document.root;
+  throw invalidConfig([parsed.problem]);
+}
+
+/** The flags by which a command reaches a file that is not its default one. */
+export function flagsFor(file: string): string {
+  const isFile = (path: string): boolean => projectKey(path) === projectKey(file);
+  if (isFile(join(switchyardHomeOf(process.env), OWN_FILE))) return "without --codex, --project or --file";
+  if (isFile(join(codexHomeOf(process.env), "config.toml"))) return "with --codex";
+  return `with --file ${shortPath(file)}`;
+}
+
+/** `--cd`, or the working directory. @throws {UsageError} */
+function folderOf(args: Args): string {
+  const cwd = resolve(args.one("cd") ?? ".");
+  // Without it, every project's file would silently be missing.
+  if (statSync(cwd, { throwIfNoEntry: false })?.isDirectory() === true) return cwd;
+  throw new UsageError(`--cd: there is no folder ${shortPath(cwd)}`);
+}

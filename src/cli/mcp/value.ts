@@ -1,0 +1,114 @@
+/** What is typed for `set`: a key, and a value of the type that the key takes. */
+import { type Field, type FieldValue, MISTAKEN_KEYS, SERVER } from "../../config/fields.ts";
+import { nearest } from "../../config/suggest.ts";
+import { formatKeys } from "../../config/toml/format.ts";
+import { type TomlEntry, type TomlNode, toPlain } from "../../config/toml/node.ts";
+import { parseToml, parseTomlValue } from "../../config/toml/parse.ts";
+import { UsageError } from "../flags.ts";
+
+/** `env.TOKEN`, `tools."a.b".approval_mode`: quoted as in TOML. @throws {UsageError} */
+export function keyPath(text: string): readonly string[] {
+  const parsed = /[\r\n]/.test(text) ? undefined : parseToml({ name: "KEY", text: `${text} = 0` });
+  if (parsed?.ok !== true || parsed.document.root.entries.size !== 1) throw noKey(text);
+  const path: string[] = [];
+  let node: TomlNode = parsed.document.root;
+  while (node.kind === "table") {
+    const [first]: readonly (readonly [string, TomlEntry])[] = [...node.entries];
+    if (first === undefined) break;
+    path.push(first[0]);
+    node = first[1].value;
+  }
+  // The value must be the one we put there.
+  if (node.place?.start !== text.length + 3) throw noKey(text);
+  return path;
+}
+
+function noKey(text: string): UsageError {
+  const examples = 'cwd, env.NAME, tools."a.b".approval_mode';
+  return new UsageError(`${JSON.stringify(text)} is no key; write it as in TOML: ${examples}`);
+}
+
+/**
+ * The value as the key wants it. Text needs no quotes where the key takes text.
+ *
+ * @throws {UsageError} for an unknown key and for a value of another type; it says how to write one
+ */
+export function valueOfKey(
+  path: readonly string[],
+  text: string,
+  options: { readonly own: boolean; readonly string: boolean },
+): unknown {
+  const wanted = typeOf(path, options.own);
+  if (options.string) return text;
+  const node = parseTomlValue({ name: "VALUE", text });
+  const key = formatKeys(path);
+  const refuse = (what: string): UsageError => new UsageError(`${key} takes ${what}`);
+  switch (wanted.type) {
+    case "string":
+      return node?.kind === "string" ? node.value : text;
+    case "boolean":
+      if (node?.kind === "boolean") return node.value;
+      throw refuse("true or false");
+    case "integer":
+      if (node?.kind === "integer") return node.value;
+      throw refuse("a whole number");
+    case "seconds":
+      if (node?.kind === "integer") return node.value;
+      if (node?.kind === "float") return node.value;
+      throw refuse("a number of seconds");
+    case "enum": {
+      const word = node?.kind === "string" ? node.value : text;
+      if (wanted.variants.includes(word)) return word;
+      throw refuse(`one of ${wanted.variants.join(", ")}`);
+    }
+    case "strings":
+    case "enums":
+    case "env_vars":
+      if (node?.kind === "array") return toPlain(node);
+      throw refuse(`a list, written as '["a", "b"]'`);
+    case "string_map":
+    case "struct":
+    case "structs":
+    case "table":
+      if (node?.kind === "table") return toPlain(node);
+      throw refuse(`a table, such as '{ KEY = "value" }'; one entry of it is ${key}.KEY`);
+    case "anything":
+      return node === undefined ? text : toPlain(node);
+  }
+}
+
+function typeOf(path: readonly string[], own: boolean): FieldValue {
+  const [key = "", ...rest] = path;
+  return inside(find(SERVER.fields, key, own, []).value, rest, [key]);
+}
+
+function inside(value: FieldValue, [key, ...rest]: readonly string[], path: readonly string[]): FieldValue {
+  if (key === undefined) return value;
+  const deeper = [...path, key];
+  switch (value.type) {
+    case "string_map":
+      return inside({ type: "string" }, rest, deeper);
+    case "struct":
+      return inside(find(value.struct.fields, key, false, path).value, rest, deeper);
+    case "structs":
+      return inside({ type: "struct", struct: value.struct }, rest, deeper);
+    default:
+      throw new UsageError(`${formatKeys(path)} has no keys; there is no ${formatKeys(deeper)}`);
+  }
+}
+
+function find(fields: readonly Field[], key: string, own: boolean, path: readonly string[]): Field {
+  const field = fields.find(({ name }) => name === key);
+  const shown = formatKeys([...path, key]);
+  if (field?.own === true && !own) {
+    throw new UsageError(`${shown} is a key of Switchyard's own: it is for switchyard.toml only`);
+  }
+  if (field !== undefined) return field;
+  const meant = nearest(
+    key,
+    fields.map(({ name }) => name),
+  );
+  const hint = path.length === 0 ? MISTAKEN_KEYS.get(key) : undefined;
+  const advice = hint ?? (meant === undefined ? undefined : `did you mean ${formatKeys([...path, meant])}?`);
+  throw new UsageError(`there is no key ${shown}${advice === undefined ? "" : ` (${advice})`}`);
+}

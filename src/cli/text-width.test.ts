@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import { table } from "./table.ts";
+import { keepEnd, padText, textWidth } from "./text-width.ts";
+
+suite("text in columns", () => {
+  const widths: readonly (readonly [text: string, width: number])[] = [
+    ["", 0],
+    ["abc", 3],
+    ["né", 2],
+    ["ne\u0301", 2],
+    ["日本", 4],
+    ["한국", 4],
+    ["👩‍👩‍👧", 2],
+    ["🇩🇪", 2],
+    ["\u200bx", 1],
+  ];
+  for (const [text, width] of widths) {
+    test(`${JSON.stringify(text)} takes ${width}`, () => assert.equal(textWidth(text), width));
+  }
+
+  const cut: readonly (readonly [text: string, width: number, shown: string])[] = [
+    ["short", 10, "short"],
+    ["node /very/long/path/to/server.js --port 1", 24, "…/to/server.js --port 1"],
+    ["npx -y @modelcontextprotocol/server-everything stdio", 30, "…/server-everything stdio"],
+    ["日本語日本語", 5, "…本語"],
+    ["abc", 1, "…"],
+    ["abc", 0, ""],
+  ];
+  for (const [text, width, shown] of cut) {
+    test(`${text} in ${width} columns is ${shown}`, () => {
+      assert.equal(keepEnd(text, width), shown);
+      assert.ok(textWidth(keepEnd(text, width)) <= width);
+    });
+  }
+
+  test("columns line up whatever the characters are", () => {
+    const lines = table(
+      ["a", "b"],
+      [
+        ["日本", "x"],
+        ["ab", "y"],
+      ],
+    ).split("\n");
+    assert.deepEqual(lines, ["a     b", "----  -", "日本  x", "ab    y"]);
+    assert.equal(padText("日", 4), "日  ");
+  });
+
+  test("a table keeps to the width where it may, and to its end first in the column that shrinks", () => {
+    const rows = [["name", "node /somewhere/deep/server.js", "~/a/very/long/path/config.toml:12"]];
+    const lines = table(["n", "what", "where"], rows, { width: 60, shrink: [1, 2] }).split("\n");
+    for (const line of lines) assert.ok(textWidth(line) <= 60, line);
+    assert.match(lines[2] ?? "", /…\S*\/server\.js {2,}~?.*config\.toml:12$/);
+  });
+});

@@ -1,0 +1,91 @@
+/** `switchyard trust`: whether the configuration files of a project count. */
+import { statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { ConfigLayer } from "../config/layers.ts";
+import { codexHomeOf, loadConfigLayers, switchyardHomeOf } from "../config/layers.ts";
+import { ConfigError } from "../config/problem.ts";
+import { projectKey } from "../config/project-trust.ts";
+import type { Args, CommandSpec } from "./flags.ts";
+import { runCommand } from "./mcp.ts";
+import { JSON_FLAG, OWN_FILE, SECRETS_FLAG } from "./mcp/target.ts";
+import { print, printJson, say, shortPath, shortPaths, tell } from "./output.ts";
+
+const spec: CommandSpec = {
+  name: "trust",
+  operands: "[DIR]",
+  about: "let the configuration files of a project count; DIR is the working directory by default",
+  count: [0, 1],
+  flags: [
+    { name: "untrust", about: "say that they do not count" },
+    { name: "forget", about: "say nothing about the folder" },
+    { name: "codex", about: "say it in Codex's own config.toml, so that it holds for Codex too" },
+    { name: "dry-run", about: "write nothing, show what would change" },
+    JSON_FLAG,
+    SECRETS_FLAG,
+  ],
+};
+
+export async function trust(argv: readonly string[]): Promise<number> {
+  return await runCommand({ spec, run }, argv);
+}
+
+async function run(args: Args, signal: AbortSignal): Promise<number> {
+  args.atMostOne("untrust", "forget");
+  const cwd = resolve(args.operands[0] ?? ".");
+  if (statSync(cwd, { throwIfNoEntry: false })?.isDirectory() !== true) {
+    throw new ConfigError("invalid_edit", `There is no folder ${cwd}`);
+  }
+  const folder = projectKey(cwd);
+  const level = args.has("forget") ? undefined : args.has("untrust") ? "untrusted" : "trusted";
+  const file = args.has("codex")
+    ? join(codexHomeOf(process.env), "config.toml")
+    : join(switchyardHomeOf(process.env), OWN_FILE);
+  const { ConfigEditor } = await import("../config/edit/config-editor.ts");
+  const dryRun = args.has("dry-run");
+  const editor = new ConfigEditor(file, { own: !args.has("codex") });
+  const result = await editor.trust(folder, level).apply({ dryRun, signal });
+  const layers = dryRun ? [] : projectLayers(cwd);
+  if (args.has("json")) {
+    const files = layers.map((layer) => {
+      return { file: layer.source.name, active: layer.inactive === undefined, servers: serversOf(layer) };
+    });
+    printJson({
+      ok: true,
+      folder,
+      trust_level: level ?? null,
+      file,
+      changed: result.changed,
+      dry_run: dryRun,
+      files,
+    });
+    return 0;
+  }
+  if (dryRun) {
+    const { shortDiff } = await import("./mcp/masked-diff.ts");
+    print(shortDiff(result, args.has("show-secrets")));
+    tell(result.changed ? "nothing was written (--dry-run)" : `nothing would change in ${shortPath(file)}`);
+    return 0;
+  }
+  const what = level ?? "no longer named";
+  say(`${shortPath(folder)} is ${what}${result.changed ? "" : " already"} in ${shortPath(file)}`);
+  if (layers.length === 0) say("It has no configuration files of its own yet.");
+  for (const layer of layers) sayLayer(layer);
+  return 0;
+}
+
+function projectLayers(cwd: string): readonly ConfigLayer[] {
+  const { layers } = loadConfigLayers({ cwd });
+  return layers.filter(({ name }) => name === "project" || name === "project_switchyard");
+}
+
+function sayLayer(layer: ConfigLayer): void {
+  const names = serversOf(layer).map((name) => JSON.stringify(name));
+  const asks = names.length === 0 ? "it asks for no server" : `it asks for ${names.join(", ")}`;
+  if (layer.inactive === undefined) say(`  counts now: ${shortPath(layer.source.name)}; ${asks}`);
+  else say(shortPaths(`  does not count: ${layer.source.name}; ${asks}`));
+}
+
+function serversOf({ root }: ConfigLayer): string[] {
+  const servers = root.entries.get("mcp_servers")?.value;
+  return servers?.kind === "table" ? [...servers.entries.keys()] : [];
+}
