@@ -1,13 +1,13 @@
 /** What a command says: on stdout what was asked for, on stderr what is told about it. */
-import { writeSync } from "node:fs";
 import { sep } from "node:path";
+import { fs } from "../base/builtin.ts";
 
 /** Written at once and to the descriptor: to set `process.stdout` up takes a tenth of a short command (measured). */
 export function print(text: string): void {
   let rest: Uint8Array = Buffer.from(text);
   while (rest.length > 0) {
     try {
-      rest = rest.subarray(writeSync(1, rest));
+      rest = rest.subarray(fs.writeSync(1, rest));
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       // Whoever read has left, as `| head` does.

@@ -54,11 +54,7 @@ function applyOverride(config: JsonObject, override: string): void {
   const text = override.slice(equals + 1).trim();
   const value = parseTomlValue({ name: "configOverrides", text });
   // As Codex does: what is no TOML value is a string.
-  assign(
-    config,
-    override.slice(0, equals).trim(),
-    value === undefined ? text : (toPlain(value) as JsonValue),
-  );
+  assign(config, override.slice(0, equals).trim(), value === undefined ? text : toPlain(value));
 }
 
 export function isObject(value: JsonValue | undefined): value is JsonObject {

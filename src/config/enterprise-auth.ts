@@ -8,7 +8,7 @@
  * Invariants
  *   E1. A project's files never contribute to the identity provider, to the switch for it, or to who a server is.
  */
-import { isDeepStrictEqual } from "node:util";
+import { util } from "../base/builtin.ts";
 import { type ConfigLayer, type ConfigLayers, isProjectFile, mergeLayers } from "./layers.ts";
 import { compareBytes } from "./merge.ts";
 import type { ConfigProblem } from "./problem.ts";
@@ -108,7 +108,7 @@ function refuse(
     if (table === undefined) return false;
     const entries = new Map([[name, { value: table }]]);
     const there = readMcpServers({ kind: "table", entries }).servers.get(name);
-    return there?.auth === "ema_auth" && isDeepStrictEqual(identity(there), identity(server));
+    return there?.auth === "ema_auth" && util.isDeepStrictEqual(identity(there), identity(server));
   };
   if (isSame(settings) && trusted.some(({ root }) => isSame(root))) return undefined;
   return `enterprise MCP server \`${name}\` must define its transport, authorization, scopes, and resource in one non-project config layer`;

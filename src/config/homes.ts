@@ -1,6 +1,6 @@
 /** Where the user's own files are. */
-import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { os } from "../base/builtin.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -16,5 +16,5 @@ export function switchyardHome(env: Env): string {
 
 function homeOf(env: Env, variable: string, folder: string): string {
   const set = env[variable];
-  return set !== undefined && set !== "" ? resolve(set) : join(env["HOME"] || homedir(), folder);
+  return set !== undefined && set !== "" ? resolve(set) : join(env["HOME"] || os.homedir(), folder);
 }

@@ -20,9 +20,8 @@
  *   L2. Everything else that is there and cannot be read fails the loading: a file that is skipped in silence would
  *       run servers its owner has switched off.
  */
-import { isUtf8 } from "node:buffer";
-import { readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { fs } from "../base/builtin.ts";
 import { switchyardHome, userCodexHome } from "./homes.ts";
 import { EMPTY_TABLE, mergeTables } from "./merge.ts";
 import { parseOverrides } from "./overrides.ts";
@@ -241,16 +240,19 @@ export function readConfigFile(file: string): Source | undefined {
   let bytes: Buffer;
   try {
     // Looked at first: reading a pipe would wait forever.
-    if (!statSync(file).isFile()) return refuse(`path \`${file}\` is not a file`);
-    bytes = readFileSync(file);
+    if (!fs.statSync(file).isFile()) return refuse(`path \`${file}\` is not a file`);
+    bytes = fs.readFileSync(file);
   } catch (error) {
     if (error instanceof ConfigError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
     return refuse(message, error);
   }
-  if (!isUtf8(bytes)) return refuse("invalid utf-8 sequence");
-  return { name: file, text: bytes.toString("utf8") };
+  try {
+    return { name: file, text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes) };
+  } catch (error) {
+    return refuse("invalid utf-8 sequence", error);
+  }
 }
 
 /** A layer that does not count. Whatever is wrong with its file is only told (L1). */

@@ -10,8 +10,8 @@
  *   T2. The folder itself decides, then the project root, then the git repository; the first that is named wins. A
  *       folder in between or above decides nothing.
  */
-import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
+import { fs } from "../base/builtin.ts";
 import { nodeAt, type Place, type TomlTable } from "./toml/node.ts";
 
 export type TrustLevel = "trusted" | "untrusted";
@@ -38,7 +38,7 @@ export interface Project {
 export function projectKey(folder: string): string {
   const absolute = resolve(folder);
   try {
-    return realpathSync(absolute);
+    return fs.realpathSync(absolute);
   } catch {
     // It does not exist (yet), or we may not look: then its name is all there is.
     return absolute;
@@ -92,15 +92,15 @@ function ancestors(folder: string): string[] {
 }
 
 function hasMarker(folder: string, marker: string): boolean {
-  return marker === ".git" ? gitEntry(folder) !== undefined : existsSync(join(folder, marker));
+  return marker === ".git" ? gitEntry(folder) !== undefined : fs.existsSync(join(folder, marker));
 }
 
 /** `.git` of a repository or a worktree. A folder without HEAD is no repository (an empty `.git` is a common trick). */
 function gitEntry(folder: string): { readonly path: string; readonly isFolder: boolean } | undefined {
   const path = join(folder, ".git");
-  if (!existsSync(path)) return undefined;
-  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
-  return isFolder && !existsSync(join(path, "HEAD")) ? undefined : { path, isFolder };
+  if (!fs.existsSync(path)) return undefined;
+  const isFolder = fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  return isFolder && !fs.existsSync(join(path, "HEAD")) ? undefined : { path, isFolder };
 }
 
 function findGitRoot(folders: readonly string[]): string | undefined {
@@ -131,7 +131,7 @@ function repositoryOfWorktree(gitFile: string): string | undefined {
 
 function readLine(file: string): string | undefined {
   try {
-    return statSync(file).isFile() ? readFileSync(file, "utf8").trim() : undefined;
+    return fs.statSync(file).isFile() ? fs.readFileSync(file, "utf8").trim() : undefined;
   } catch {
     // Not there, or not for us to read: either way it says nothing.
     return undefined;

@@ -17,6 +17,25 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   return best;
 }
 
+/**
+ * The sentence for a server that is not there, with the names that may have been meant.
+ *
+ * @param where such as ` in FILE`
+ */
+export function missingServer(name: string, known: readonly string[], where = ""): string {
+  const alike = known.filter((other) => other.includes(name) || name.includes(other));
+  const near = [...new Set([nearest(name, known) ?? [], alike].flat())].slice(0, 3);
+  const list = (names: readonly string[], joint: string): string =>
+    names.map((other) => JSON.stringify(other)).join(joint);
+  const hint =
+    near.length > 0
+      ? `did you mean ${list(near, " or ")}?`
+      : known.length === 0
+        ? "there are no servers at all"
+        : `there are ${list(known.slice(0, 10), ", ")}${known.length > 10 ? ", …" : ""}`;
+  return `There is no MCP server ${JSON.stringify(name)}${where}; ${hint}`;
+}
+
 /** Letters to add, drop, change or swap with their neighbour; `limit` or more is said as `limit`. */
 function distance(from: string, to: string, limit: number): number {
   if (Math.abs(from.length - to.length) >= limit) return limit;

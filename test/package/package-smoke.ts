@@ -129,7 +129,13 @@ async function checkOn(nodeFolder: string, major: string, user: string): Promise
     const help = await run(user, nodeFolder, join(user, "node_modules", ".bin", command), "--help");
     assert.match(help, new RegExp(command), `${command} --help does not name the command`);
   }
-  console.log(`Node ${version}: every export imports, every command answers --help`);
+  // The mcp commands load their modules in a way of their own (cli/main.ts).
+  const servers = ["--file", join(user, `servers-${major}.toml`)];
+  const switchyard = (...args: string[]): Promise<string> =>
+    run(user, nodeFolder, join(user, "node_modules", ".bin", "switchyard"), "mcp", ...args);
+  await switchyard("add", ...servers, "docs", "--", "docs-mcp");
+  assert.match(await switchyard("list", "--json", ...servers), /"command": "docs-mcp"/);
+  console.log(`Node ${version}: every export imports, every command answers --help, mcp adds and lists`);
 }
 
 const temporary = mkdtempSync(join(tmpdir(), "package-"));

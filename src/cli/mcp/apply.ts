@@ -15,7 +15,7 @@ import { nodeAt } from "../../config/toml/node.ts";
 import type { Args, Flag } from "../flags.ts";
 import { print, printJson, say, shortPath, shortPaths, tell } from "../output.ts";
 import { diffOf, shortDiff } from "./masked-diff.ts";
-import { missingServer } from "./near.ts";
+import { missingServer } from "../../config/suggest.ts";
 import {
   flagsFor,
   JSON_FLAG,

@@ -10,7 +10,7 @@ import { type Args, type CommandSpec, UsageError } from "../flags.ts";
 import { count, printJson, say, shortPath, userHome } from "../output.ts";
 import { carryOut, EDIT_FLAGS, elsewhere, openScene, type Scene } from "./apply.ts";
 import type { McpCommand } from "./command.ts";
-import { missingServer } from "./near.ts";
+import { missingServer } from "../../config/suggest.ts";
 
 const spec: CommandSpec = {
   name: "mcp import",

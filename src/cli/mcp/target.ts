@@ -1,6 +1,6 @@
 /** Which files a command reads and which one it writes, from its flags. */
-import { statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
+import { fs } from "../../base/builtin.ts";
 import {
   type ConfigLayers,
   codexHomeOf,
@@ -146,6 +146,6 @@ export function flagsFor(file: string): string {
 function folderOf(args: Args): string {
   const cwd = resolve(args.one("cd") ?? ".");
   // Without it, every project's file would silently be missing.
-  if (statSync(cwd, { throwIfNoEntry: false })?.isDirectory() === true) return cwd;
+  if (fs.statSync(cwd, { throwIfNoEntry: false })?.isDirectory() === true) return cwd;
   throw new UsageError(`--cd: there is no folder ${shortPath(cwd)}`);
 }

@@ -69,7 +69,7 @@ suite("ConfigEditor", () => {
   test("applies none of the edits when one makes no sense (E1)", async () => {
     const file = fileOf(TEXT);
     const editor = new ConfigEditor(file).add("b", { command: "y" }).remove("nope");
-    await assert.rejects(editor.apply(), says("invalid_edit", /no MCP server "nope".*it has "a", "b"/));
+    await assert.rejects(editor.apply(), says("invalid_edit", /no MCP server "nope".*there are "a", "b"/));
     assert.equal(readFileSync(file, "utf8"), TEXT);
   });
 

@@ -429,8 +429,12 @@ const A = '[mcp_servers.a]\ncommand = "x"\n';
 const REFUSED: readonly (readonly [text: string, edit: ConfigEdit, message: string])[] = [
   [A, { kind: "add", name: "a", server: {} }, 'MCP server "a" is already in config.toml'],
   [A, { kind: "remove", name: "ab" }, 'There is no MCP server "ab" in config.toml; did you mean "a"?'],
-  ["", { kind: "enable", name: "a" }, 'There is no MCP server "a" in config.toml; it has no servers'],
-  [A, { kind: "rename", name: "zzz", to: "b" }, 'There is no MCP server "zzz" in config.toml; it has "a"'],
+  [
+    "",
+    { kind: "enable", name: "a" },
+    'There is no MCP server "a" in config.toml; there are no servers at all',
+  ],
+  [A, { kind: "rename", name: "zzz", to: "b" }, 'There is no MCP server "zzz" in config.toml; there are "a"'],
   [`${A}[mcp_servers.b]`, { kind: "rename", name: "a", to: "b" }, 'MCP server "b" is already in config.toml'],
   [
     A,

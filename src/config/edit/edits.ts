@@ -3,7 +3,7 @@ import { DEPTH_MAX } from "../toml/parse.ts";
 import { formatKeys } from "../toml/format.ts";
 import { fromPlain, nodeAt, type TomlNode, type TomlTable } from "../toml/node.ts";
 import { ConfigError } from "../problem.ts";
-import { nearest } from "../suggest.ts";
+import { missingServer } from "../suggest.ts";
 import type { AppToolApproval, RawMcpServerConfig } from "../types.ts";
 import { depthOf } from "./tree.ts";
 
@@ -64,7 +64,8 @@ export function changesOf(root: TomlTable, edit: ConfigEdit, file: string): Chan
     throw new ConfigError("invalid_edit", `Cannot ${edit.kind} no key of ${formatKeys(path)}`);
   }
   const mustExist = (): void => {
-    if (!existing.has(edit.name)) throw missing(edit.name, [...existing.keys()], file);
+    if (!existing.has(edit.name))
+      throw new ConfigError("invalid_edit", missingServer(edit.name, [...existing.keys()], ` in ${file}`));
   };
   switch (edit.kind) {
     case "add":
@@ -123,19 +124,4 @@ function set(root: TomlTable, path: readonly string[], value: unknown, file: str
 
 function unset(path: readonly string[]): Change {
   return { kind: "unset", path };
-}
-
-/** The error for a name that is not there, with the names that may have been meant. */
-export function missing(name: string, known: readonly string[], file: string): ConfigError {
-  const alike = known.filter((other) => other.includes(name) || name.includes(other));
-  const near = [...new Set([nearest(name, known) ?? [], alike].flat())].slice(0, 3);
-  const list = (names: readonly string[], joint: string): string =>
-    names.map((other) => JSON.stringify(other)).join(joint);
-  const hint =
-    near.length > 0
-      ? `; did you mean ${list(near, " or ")}?`
-      : known.length === 0
-        ? "; it has no servers"
-        : `; it has ${list(known.slice(0, 10), ", ")}${known.length > 10 ? ", …" : ""}`;
-  return new ConfigError("invalid_edit", `There is no MCP server ${JSON.stringify(name)} in ${file}${hint}`);
 }

@@ -159,15 +159,20 @@ class Parser {
   }
 
   #keys(): TomlKey[] {
-    const keys: TomlKey[] = [];
-    for (;;) {
+    this.#skipBlanks();
+    const first = this.#key();
+    this.#skipBlanks();
+    // Most keys are one, and an array that grows holds sixteen more places.
+    if (this.#peek() !== DOT) return [first];
+    const keys = [first];
+    while (this.#peek() === DOT) {
+      this.#at++;
       this.#skipBlanks();
       keys.push(this.#key());
-      if (keys.length > DEPTH_MAX) this.#fail("recursion limit", keys[0]?.start);
+      if (keys.length > DEPTH_MAX) this.#fail("recursion limit", first.start);
       this.#skipBlanks();
-      if (this.#peek() !== DOT) return keys;
-      this.#at++;
     }
+    return keys.slice();
   }
 
   #key(): TomlKey {
@@ -244,7 +249,7 @@ class Parser {
     }
     this.#at++;
     this.#depth--;
-    return { kind: "array", items, place: this.#place(start, this.#at) };
+    return { kind: "array", items: items.slice(), place: this.#place(start, this.#at) };
   }
 
   #inlineTable(): { value: TomlNode; inline: readonly TomlPair[] } {

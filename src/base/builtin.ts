@@ -1,0 +1,13 @@
+/**
+ * Modules of Node that the start of the command needs.
+ *
+ * An `import` of one of these has Node work out all that it exports, with what it otherwise loads when it is used:
+ * 6 of the 50 ms that `switchyard mcp list` took (measured with Node 24). Elsewhere an `import` reads better.
+ */
+import type * as NodeFs from "node:fs";
+import type * as NodeOs from "node:os";
+import type * as NodeUtil from "node:util";
+
+export const fs: typeof NodeFs = process.getBuiltinModule("node:fs");
+export const os: typeof NodeOs = process.getBuiltinModule("node:os");
+export const util: typeof NodeUtil = process.getBuiltinModule("node:util");
