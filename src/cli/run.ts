@@ -20,7 +20,6 @@ interface RunFlags extends ServerFlags {
   readonly json?: boolean;
   readonly model?: string;
   readonly baseUrl?: string;
-  readonly cd?: string;
   readonly sandbox?: NonNullable<ThreadOptions["sandboxMode"]>;
   readonly userHome?: boolean;
   readonly verbose?: boolean;
@@ -42,6 +41,7 @@ export function defineRun(command: Command): void {
     .option("-H, --header <name:Header=value>", "a header for an HTTP server", collect)
     .option("--header-env <name:Header=VAR>", "a header whose value is in an environment variable", collect)
     .option("--servers <file.toml>", "servers from the [mcp_servers.<name>] tables of a file")
+    .option("--configured", "also the servers that `switchyard mcp list` shows as enabled")
     .option("-r, --resume <thread>", "go on with a thread")
     .option("-m, --model <model>", "the model to ask")
     .option("--base-url <url>", "a Responses API endpoint to use instead of OpenAI's")
@@ -127,6 +127,7 @@ async function run(prompt: string, flags: RunFlags): Promise<number> {
 /** What has to be said again for a thread to go on as it was. Headers are left out: they may be secrets. */
 function again(flags: RunFlags): string {
   const parts = [
+    ...(flags.configured === true ? ["--configured"] : []),
     ...(flags.userHome === true ? ["--user-home"] : []),
     ...(flags.baseUrl === undefined ? [] : [`--base-url ${flags.baseUrl}`]),
   ];

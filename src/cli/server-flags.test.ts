@@ -46,6 +46,31 @@ test("parseServerFlags reads a TOML file, and flags win over it", () => {
   }
 });
 
+test("parseServerFlags takes what is configured and enabled, and nothing else of it", () => {
+  const home = mkdtempSync(join(tmpdir(), "switchyard-flags-"));
+  const env = { HOME: home, CODEX_HOME: join(home, "codex"), SWITCHYARD_HOME: home };
+  const write = (text: string): void => writeFileSync(join(home, "switchyard.toml"), text);
+  const flags = { configured: true, cd: home };
+  try {
+    write(
+      '[mcp_servers.on]\ncommand = "x"\nscope = "host"\nenabled_tools = []\n' +
+        '[mcp_servers.off]\ncommand = "y"\nenabled = false\n[mcp_servers.same]\nurl = "http://file/mcp"\n',
+    );
+    assert.deepEqual(parseServerFlags({ ...flags, server: ["same=http://flag/mcp"] }, env), {
+      on: { command: "x", enabled_tools: [] },
+      same: { url: "http://flag/mcp" },
+    });
+    assert.deepEqual(parseServerFlags({ cd: home }, env), {});
+    write('[mcp_servers.bad]\nurl = "http://h/mcp"\nargs = []\n');
+    assert.throws(
+      () => parseServerFlags(flags, env),
+      /--configured: .*switchyard\.toml:3:1: args is not supported for streamable_http/,
+    );
+  } finally {
+    rmSync(home, { recursive: true });
+  }
+});
+
 const refused: readonly [what: string, flags: Parameters<typeof parseServerFlags>[0], message: RegExp][] = [
   ["a server without a name", { server: ["=http://h"] }, /--server: expected name=/],
   ["a server without a target", { server: ["a="] }, /the command is empty/],

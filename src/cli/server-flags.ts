@@ -1,8 +1,11 @@
-/** `--server`, `--header`, `--header-env` and `--servers`: the MCP servers of one turn, from the command line. */
+/** `--configured`, `--servers`, `--server` and the header flags: the MCP servers of one turn, from the command line. */
+import { resolve } from "node:path";
 import { InvalidArgumentError } from "commander";
 import { parseArgsStringToArgv } from "string-argv";
 import type { McpServerInput, McpServers } from "../codex/index.ts";
-import { readConfigFile } from "../config/layers.ts";
+import { effectiveMcpServers } from "../config/effective.ts";
+import { loadConfigLayers, readConfigFile } from "../config/layers.ts";
+import { toRaw } from "../config/normal-form.ts";
 import { formatProblem } from "../config/problem.ts";
 import { readMcpServers } from "../config/read-servers.ts";
 import { toPlain } from "../config/toml/node.ts";
@@ -12,18 +15,27 @@ export interface ServerFlags {
   readonly server?: readonly string[];
   readonly header?: readonly string[];
   readonly headerEnv?: readonly string[];
+  /** Also the servers that are configured here: what `switchyard mcp list` shows as enabled. @default false */
+  readonly configured?: boolean;
+  /** The directory to work in, which decides about what is configured. @default the current one */
+  readonly cd?: string;
   /** Path of a TOML file with `[mcp_servers.<name>]` tables, as in Codex's `config.toml`. */
   readonly servers?: string;
 }
 
 /**
- * A server of a `--server` flag replaces one of the same name in the file.
+ * A server of a `--server` flag replaces one of the same name in the file, and that one a configured one.
  *
  * @throws {InvalidArgumentError} naming the flag and what it should look like
  */
-export function parseServerFlags(flags: ServerFlags): McpServers {
-  const servers: Record<string, McpServerInput> =
-    flags.servers === undefined ? {} : readServersFile(flags.servers);
+export function parseServerFlags(
+  flags: ServerFlags,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): McpServers {
+  const servers: Record<string, McpServerInput> = {
+    ...(flags.configured === true ? configuredServers(flags.cd, env) : {}),
+    ...(flags.servers === undefined ? {} : readServersFile(flags.servers)),
+  };
   const named = new Set<string>();
   for (const flag of flags.server ?? []) {
     const { name, rest } = split(
@@ -74,6 +86,27 @@ function split(option: string, flag: string, at: string, form: string): { name: 
   // The flag itself is not repeated: a header's value may be a secret.
   if (index < 1) throw new InvalidArgumentError(`${option}: expected ${form}`);
   return { name: flag.slice(0, index), rest: flag.slice(index + 1) };
+}
+
+function configuredServers(
+  cd: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): Record<string, McpServerInput> {
+  const found = effectiveMcpServers(
+    loadConfigLayers({ env, ...(cd === undefined ? {} : { cwd: resolve(cd) }) }),
+  );
+  const problems = found.flatMap(({ errors }) => errors);
+  if (problems.length > 0) {
+    throw new InvalidArgumentError(`--configured: ${problems.map(formatProblem).join("\n")}`);
+  }
+  return Object.fromEntries(
+    found.flatMap(({ name, status, config }) => {
+      if (status !== "enabled" || config === undefined) return [];
+      // Who may share a connection: in one turn nobody does.
+      const { scope: _, ...server } = toRaw(config);
+      return [[name, server as McpServerInput]];
+    }),
+  );
 }
 
 function readServersFile(path: string): Record<string, McpServerInput> {
