@@ -6,7 +6,6 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, suite, test } from "node:test";
-import { setTimeout } from "node:timers/promises";
 
 const root = mkdtempSync(join(tmpdir(), "switchyard-contention-"));
 after(() => rmSync(root, { recursive: true, force: true }));
@@ -20,26 +19,29 @@ suite("withFileLock among processes", () => {
   test(`never lets two in and loses no update while ${KILLS} of ${PROCESSES} are killed`, async (context) => {
     // The guard of the critical section is an abstract socket.
     if (process.platform !== "linux") return context.skip("only on Linux");
+    const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 32));
+    context.diagnostic(`SEED=${seed}`);
+    const random = randomFrom(seed);
     const target = join(root, "counter");
     const written: number[] = [];
     const guard = root;
     const children = Array.from({ length: PROCESSES }, (_, index): ChildProcess => {
       // Every other one of them ends in the midst of a lock or an edit, wherever chance has it.
-      const step = index < KILLS && index % 2 === 0 ? 1 + Math.floor(Math.random() * 250) : Infinity;
+      const step = index < KILLS && index % 2 === 0 ? 1 + Math.floor(random() * 250) : Infinity;
+      // The others are killed from outside, while they are at the next number after so many.
+      const last = index < KILLS && index % 2 === 1 ? Math.floor(random() * TIMES) : Infinity;
       const child = spawn(process.execPath, [program, target, guard, String(TIMES), String(step)], {
         stdio: ["ignore", "pipe", "inherit"],
       });
       let text = "";
-      child.stdout.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+      child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+        text += chunk;
+        if (text.split("\n").length > last) child.kill("SIGKILL");
+      });
       child.once("close", () => written.push(...text.split("\n").filter(Boolean).map(Number)));
       return child;
     });
     const ends = children.map((child) => once(child, "close"));
-
-    for (let at = 1; at < KILLS; at += 2) {
-      await setTimeout(at === 1 ? 400 : Math.random() * 150);
-      children[at]?.kill("SIGKILL");
-    }
 
     const results = (await Promise.all(ends)) as [code: number | null, signal: string | null][];
     for (const [index, [code]] of results.entries()) {
@@ -58,3 +60,14 @@ suite("withFileLock among processes", () => {
     assert.ok(left.length <= killed, left.join());
   });
 });
+
+/** Mulberry32: numbers in [0, 1) that a seed brings back. */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
