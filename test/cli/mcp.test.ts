@@ -688,6 +688,10 @@ suite("switchyard mcp", { concurrency: 3 }, () => {
     for (const args of [["list"], ["get", "web", "--json"], ["check", "--json"]]) {
       assert.match((await place.run(["mcp", ...args, "--show-secrets"])).stdout, new RegExp(SECRET));
     }
+    const file = (await place.json(["mcp", "check", join(place.home, OURS), "--json"])) as {
+      servers: object;
+    };
+    assert.match(JSON.stringify(file.servers), new RegExp(SECRET), "the normal form of a file is Codex's");
     const broken = [
       `[mcp_servers.a]\nenv = { K = "${SECRET}", L = 1 }\n`,
       `[mcp_servers.a]\nhttp_headers = { K = "${SECRET}" }\ncommand = "x"\n`,

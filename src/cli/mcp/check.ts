@@ -27,7 +27,9 @@ const spec: CommandSpec = {
   about: "say everything that is wrong with a file, or with all layers together",
   count: [0, 1],
   flags: [{ name: "strict", about: "unknown keys are errors" }, ...READ_FLAGS, JSON_FLAG, SECRETS_FLAG],
-  notes: `FILE is checked alone; - is stdin. A file called ${OWN_FILE} may have our own keys.`,
+  notes:
+    `FILE is checked alone; - is stdin. A file called ${OWN_FILE} may have our own keys.\n` +
+    "With FILE, --json shows the values of its servers as they are, secrets too.",
 };
 
 export const check: McpCommand = { spec, run };
@@ -58,7 +60,8 @@ function run(args: Args): number {
   const strict = args.has("strict");
   const findings = file === undefined ? checkLayers(args, strict) : checkFile(file, strict);
   const showSecrets = args.has("show-secrets");
-  if (args.has("json")) printJson(resultOf(findings, showSecrets));
+  // Of one file, the normal form is that of `config/read`, value for value: it can be compared, and handed on.
+  if (args.has("json")) printJson(resultOf(findings, showSecrets, showSecrets || file !== undefined));
   else sayFindings(findings, file, showSecrets);
   return findings.errors.length === 0 ? 0 : 1;
 }
@@ -94,7 +97,11 @@ function problemsOf(error: unknown): Findings {
   return { servers: new Map(), errors, warnings: [] };
 }
 
-function resultOf({ servers, errors, warnings }: Findings, showSecrets: boolean): CheckResult {
+function resultOf(
+  { servers, errors, warnings }: Findings,
+  showSecrets: boolean,
+  showValues: boolean,
+): CheckResult {
   const shown = (problem: ConfigProblem): ConfigProblemJson =>
     problemToJson(showSecrets ? problem : maskProblem(problem));
   return {
@@ -102,7 +109,7 @@ function resultOf({ servers, errors, warnings }: Findings, showSecrets: boolean)
     errors: errors.map(shown),
     warnings: warnings.map(shown),
     servers: Object.fromEntries(
-      [...servers].map(([name, config]) => [name, toNormalForm(showSecrets ? config : maskServer(config))]),
+      [...servers].map(([name, config]) => [name, toNormalForm(showValues ? config : maskServer(config))]),
     ),
   };
 }
