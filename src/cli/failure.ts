@@ -1,7 +1,8 @@
 /** What a failure is to whoever typed the command: words on stderr, an exit code, and with `--json` an object. */
-import { ConfigError, type ConfigProblem, formatProblem, problemToJson } from "../config/problem.ts";
+import { maskText } from "../config/mask.ts";
+import { ConfigError } from "../config/problem.ts";
+import { formatProblem, problemToJson } from "../config/show-problem.ts";
 import { UsageError } from "./flags.ts";
-import { maskProblem, maskText } from "./mcp/mask.ts";
 import { count, printJson, shortPaths, tell } from "./output.ts";
 
 interface FailureOptions {
@@ -13,8 +14,7 @@ interface FailureOptions {
 /** @returns the exit code: 2 for a command line that makes no sense, else 1 */
 export function reportFailure(error: unknown, { json, showSecrets, hint }: FailureOptions): number {
   if (!(error instanceof ConfigError) && !(error instanceof UsageError)) throw error;
-  const mask = (problem: ConfigProblem): ConfigProblem => (showSecrets ? problem : maskProblem(problem));
-  const problems = error instanceof ConfigError ? error.problems.map(mask) : [];
+  const problems = error instanceof ConfigError ? error.problems : [];
   const code = error instanceof ConfigError ? error.code : "usage";
   const message = showSecrets ? error.message : maskText(error.message);
   const located = problems.filter(({ place }) => place !== undefined);
@@ -23,8 +23,12 @@ export function reportFailure(error: unknown, { json, showSecrets, hint }: Failu
   tell(
     `switchyard: ${isTold ? `the configuration is invalid (${count(problems.length, "error")})` : shortPaths(message)}`,
   );
-  for (const problem of isTold ? problems : located) tell(shortPaths(formatProblem(problem)));
+  for (const problem of isTold ? problems : located)
+    tell(shortPaths(formatProblem(problem, { showSecrets })));
   if (hint !== undefined) tell(hint);
-  if (json) printJson({ ok: false, error: { code, message, problems: problems.map(problemToJson) } });
+  if (json) {
+    const shown = problems.map((problem) => problemToJson(problem, { showSecrets }));
+    printJson({ ok: false, error: { code, message, problems: shown } });
+  }
   return code === "usage" ? 2 : 1;
 }

@@ -6,7 +6,7 @@ import type { McpServerInput, McpServers } from "../codex/index.ts";
 import { effectiveMcpServers } from "../config/effective.ts";
 import { loadConfigLayers, readConfigFile } from "../config/layers.ts";
 import { toRaw } from "../config/normal-form.ts";
-import { formatProblem } from "../config/problem.ts";
+import { formatProblem } from "../config/show-problem.ts";
 import { readMcpServers } from "../config/read-servers.ts";
 import { toPlain } from "../config/toml/node.ts";
 import { parseToml } from "../config/toml/parse.ts";
@@ -97,7 +97,9 @@ function configuredServers(
   );
   const problems = found.flatMap(({ errors }) => errors);
   if (problems.length > 0) {
-    throw new InvalidArgumentError(`--configured: ${problems.map(formatProblem).join("\n")}`);
+    throw new InvalidArgumentError(
+      `--configured: ${problems.map((problem) => formatProblem(problem)).join("\n")}`,
+    );
   }
   return Object.fromEntries(
     found.flatMap(({ name, status, config }) => {
@@ -119,6 +121,7 @@ function readServersFile(path: string): Record<string, McpServerInput> {
     throw new InvalidArgumentError(`--servers ${path}: there is no [mcp_servers.<name>] table in it`);
   }
   const { errors } = readMcpServers(table);
-  if (errors.length > 0) throw new InvalidArgumentError(`--servers ${errors.map(formatProblem).join("\n")}`);
+  if (errors.length > 0)
+    throw new InvalidArgumentError(`--servers ${errors.map((problem) => formatProblem(problem)).join("\n")}`);
   return { ...(toPlain(table) as Record<string, unknown> as Record<string, McpServerInput>) };
 }

@@ -11,7 +11,8 @@ import {
   loadGlobalMcpServers,
 } from "./effective.ts";
 import { type ConfigLayers, loadConfigLayers, type LoadLayersOptions } from "./layers.ts";
-import { ConfigError, formatProblem } from "./problem.ts";
+import { ConfigError } from "./problem.ts";
+import { formatProblem } from "./show-problem.ts";
 import { lineAndColumn } from "./toml/node.ts";
 
 let dir: string;

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { importServers, type ImportFormat, type ImportNote, type ImportResult } from "./import-servers.ts";
-import { ConfigError, formatProblem, problemToJson } from "./problem.ts";
+import { ConfigError } from "./problem.ts";
+import { formatProblem, problemToJson } from "./show-problem.ts";
 
 function importJson(value: unknown, file = ".mcp.json", format?: ImportFormat): ImportResult {
   return importServers(JSON.stringify(value, undefined, 2), { file, format });
@@ -486,13 +487,20 @@ suite("importServers tells no secret", () => {
           importServers(text, { file: "f" });
         } catch (error) {
           assert.ok(error instanceof ConfigError);
-          const shown = [error.message, ...error.problems.map(formatProblem)].join("\n");
+          const shown = [error.message, ...error.problems.map((problem) => formatProblem(problem))].join(
+            "\n",
+          );
           assert.ok(!shown.includes(secret), `${text}\n${shown}`);
         }
       }
     }
     const wrong = refusal(`{"mcpServers": {"a": {"command": "x", "env": "${secret}", "args": "${secret}"}}}`);
-    assert.ok(!wrong.problems.map(formatProblem).join("\n").includes(secret));
+    assert.ok(
+      !wrong.problems
+        .map((problem) => formatProblem(problem))
+        .join("\n")
+        .includes(secret),
+    );
     assert.match(formatProblem(wrong.problems[0] ?? { message: "" }), /"env": \*+/);
   });
 });

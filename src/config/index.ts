@@ -28,14 +28,8 @@ export { configJsonSchema } from "./json-schema.ts";
 export { serverNameProblem, serverUrlProblem } from "./names.ts";
 export { type McpServerNormalForm, toNormalForm, toRaw } from "./normal-form.ts";
 export type { Origin } from "./origins.ts";
-export {
-  ConfigError,
-  type ConfigErrorCode,
-  type ConfigProblem,
-  type ConfigProblemJson,
-  formatProblem,
-  problemToJson,
-} from "./problem.ts";
+export { ConfigError, type ConfigErrorCode, type ConfigProblem } from "./problem.ts";
+export { type ConfigProblemJson, formatProblem, problemToJson } from "./show-problem.ts";
 export { projectKey } from "./project-trust.ts";
 export { parseMcpServers, readMcpServers, type ReadOptions, type ReadResult } from "./read-servers.ts";
 export type { Place, PlainValue, Source, TomlEntry, TomlNode, TomlTable } from "./toml/node.ts";

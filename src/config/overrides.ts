@@ -53,7 +53,7 @@ function parseOverride(text: string): ParsedOverride {
   if (equals === -1) return { problem: { message: `Invalid override (missing '='): ${text}` } };
   const key = text.slice(0, equals).trim();
   if (key === "") return { problem: { message: `Empty key in override: ${text}` } };
-  const source: Source = { name: `-c ${key}`, text: text.slice(equals + 1).trim() };
+  const source: Source = { name: `-c ${key}`, text: text.slice(equals + 1).trim(), kind: "override" };
   const place: Place = { source, start: 0, end: source.text.length };
   const value = parseTomlValue(source) ?? {
     kind: "string",

@@ -1,5 +1,5 @@
 /** What is wrong with a configuration, where, and what to do about it. */
-import { countCharacters, lineAndColumn, lineText, type Place } from "./toml/node.ts";
+import type { Place } from "./toml/node.ts";
 
 /** One finding. Errors keep a configuration from counting; warnings do not. */
 export interface ConfigProblem {
@@ -11,54 +11,6 @@ export interface ConfigProblem {
   readonly place?: Place | undefined;
   /** What to do, where the message alone does not say it. */
   readonly hint?: string | undefined;
-}
-
-/** A problem as JSON says it. Lines and columns count from 1. */
-export interface ConfigProblemJson {
-  readonly message: string;
-  readonly path: string | null;
-  readonly file: string | null;
-  readonly line: number | null;
-  readonly column: number | null;
-  readonly excerpt: string | null;
-  readonly hint: string | null;
-}
-
-export function problemToJson(problem: ConfigProblem): ConfigProblemJson {
-  const { message, path = null, place, hint = null } = problem;
-  const at = place === undefined ? undefined : lineAndColumn(place);
-  return {
-    message,
-    path,
-    file: place?.source.name ?? null,
-    line: at?.line ?? null,
-    column: at?.column ?? null,
-    excerpt: place === undefined ? null : lineText(place),
-    hint,
-  };
-}
-
-/** For people: `file:line:column: message`, the line with the piece marked, and the hint. */
-export function formatProblem(problem: ConfigProblem): string {
-  const { place, path, message, hint } = problem;
-  const lines: string[] = [];
-  if (place === undefined) {
-    lines.push(path === undefined ? message : `${message} (in ${path})`);
-  } else {
-    const { line, column } = lineAndColumn(place);
-    const excerpt = lineText(place);
-    const gutter = " ".repeat(String(line).length);
-    const marked = countCharacters(
-      place.source.text.slice(place.start, place.end).split(/\r?\n/, 1)[0] ?? "",
-    );
-    lines.push(
-      `${place.source.name}:${line}:${column}: ${message}${path === undefined ? "" : ` (in ${path})`}`,
-    );
-    lines.push(`${gutter} |`, `${line} | ${excerpt}`);
-    lines.push(`${gutter} | ${" ".repeat(column - 1)}${"^".repeat(Math.max(1, marked))}`);
-  }
-  if (hint !== undefined) lines.push(`  ${hint}`);
-  return lines.join("\n");
 }
 
 /**
@@ -82,8 +34,11 @@ export type ConfigErrorCode =
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly code: ConfigErrorCode;
-  /** Every error that was found, in the order of the text; empty unless the code is about problems. */
-  readonly problems: readonly ConfigProblem[];
+  /**
+   * Every error that was found, in the order of the text; empty unless the code is about problems. Not enumerable: the
+   * places lead to whole files, with the secrets in them, and a logger would follow.
+   */
+  declare readonly problems: readonly ConfigProblem[];
 
   constructor(
     code: ConfigErrorCode,
@@ -92,6 +47,6 @@ export class ConfigError extends Error {
   ) {
     super(message, options);
     this.code = code;
-    this.problems = options.problems ?? [];
+    Object.defineProperty(this, "problems", { value: options.problems ?? [] });
   }
 }

@@ -5,12 +5,8 @@ import { checkConfig } from "../../config/check-config.ts";
 import { configuredMcpServers } from "../../config/effective.ts";
 import { invalidConfig, readConfigFile } from "../../config/layers.ts";
 import { toNormalForm } from "../../config/normal-form.ts";
-import {
-  ConfigError,
-  type ConfigProblem,
-  type ConfigProblemJson,
-  problemToJson,
-} from "../../config/problem.ts";
+import { ConfigError, type ConfigProblem } from "../../config/problem.ts";
+import { type ConfigProblemJson, problemToJson } from "../../config/show-problem.ts";
 import type { Source } from "../../config/toml/node.ts";
 import { parseToml } from "../../config/toml/parse.ts";
 import type { McpServerConfig } from "../../config/types.ts";
@@ -18,7 +14,7 @@ import { type Args, type CommandSpec, UsageError } from "../flags.ts";
 import { count, printJson, say, shortPath, tell } from "../output.ts";
 import type { McpCommand } from "./command.ts";
 import { tellProblems } from "./list.ts";
-import { maskProblem, maskServer } from "./mask.ts";
+import { maskServer } from "../../config/mask.ts";
 import { JSON_FLAG, OWN_FILE, READ_FLAGS, readLayers, SECRETS_FLAG } from "./target.ts";
 
 const spec: CommandSpec = {
@@ -102,8 +98,7 @@ function resultOf(
   showSecrets: boolean,
   showValues: boolean,
 ): CheckResult {
-  const shown = (problem: ConfigProblem): ConfigProblemJson =>
-    problemToJson(showSecrets ? problem : maskProblem(problem));
+  const shown = (problem: ConfigProblem): ConfigProblemJson => problemToJson(problem, { showSecrets });
   return {
     ok: errors.length === 0,
     errors: errors.map(shown),

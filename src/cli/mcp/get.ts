@@ -16,7 +16,7 @@ import { printJson, say, shortPaths } from "../output.ts";
 import { padText, textWidth } from "../text-width.ts";
 import type { McpCommand } from "./command.ts";
 import { tellProblems } from "./list.ts";
-import { maskServer } from "./mask.ts";
+import { maskServer } from "../../config/mask.ts";
 import { missingServer } from "../../config/suggest.ts";
 import { serverView } from "./server-view.ts";
 import { JSON_FLAG, READ_FLAGS, readLayers, SECRETS_FLAG } from "./target.ts";

@@ -6,12 +6,13 @@ import {
 } from "../../config/effective.ts";
 import type { ConfigLayers } from "../../config/layers.ts";
 import { originText } from "../../config/origins.ts";
-import { type ConfigProblem, formatProblem } from "../../config/problem.ts";
+import type { ConfigProblem } from "../../config/problem.ts";
+import { formatProblem } from "../../config/show-problem.ts";
 import type { McpServerConfig } from "../../config/types.ts";
 import type { Args, CommandSpec } from "../flags.ts";
 import { count, printable, printJson, say, shortPaths, tell } from "../output.ts";
 import type { McpCommand } from "./command.ts";
-import { maskProblem, maskServer } from "./mask.ts";
+import { maskServer } from "../../config/mask.ts";
 import { serverView } from "./server-view.ts";
 import { JSON_FLAG, READ_FLAGS, readLayers, SECRETS_FLAG } from "./target.ts";
 
@@ -119,7 +120,7 @@ export function tellProblems(
   showSecrets: boolean,
 ): void {
   for (const problem of problems) {
-    const shown = formatProblem(showSecrets ? problem : maskProblem(problem));
+    const shown = formatProblem(problem, { showSecrets });
     tell(`${what}: ${shortPaths(shown)}\n`);
   }
 }

@@ -7,9 +7,10 @@
  */
 import { disabledReasonText, type EffectiveMcpServer } from "../../config/effective.ts";
 import type { Origin } from "../../config/origins.ts";
-import { type ConfigProblem, type ConfigProblemJson, problemToJson } from "../../config/problem.ts";
+import type { ConfigProblem } from "../../config/problem.ts";
+import { type ConfigProblemJson, problemToJson } from "../../config/show-problem.ts";
 import type { McpServerConfig } from "../../config/types.ts";
-import { maskProblem, maskServer } from "./mask.ts";
+import { maskServer } from "../../config/mask.ts";
 
 export interface OriginView {
   readonly layer: string;
@@ -56,7 +57,7 @@ export function serverView(server: EffectiveMcpServer, showSecrets: boolean): Se
   const { name, status, disabledReason, reason = null, definedIn } = server;
   const config = server.config === undefined || showSecrets ? server.config : maskServer(server.config);
   const problems = (list: readonly ConfigProblem[]): ConfigProblemJson[] =>
-    list.map((problem) => problemToJson(showSecrets ? problem : maskProblem(problem)));
+    list.map((problem) => problemToJson(problem, { showSecrets }));
   return {
     name,
     enabled: status === "enabled",

@@ -35,7 +35,7 @@ export class JsonDocument {
     const root = parseTree(text, errors, { allowTrailingComma: true });
     const [first] = errors;
     const shown = maskValues(text, first === undefined);
-    this.#shown = { name: file, text: text === written ? shown : `\ufeff${shown.slice(1)}` };
+    this.#shown = { name: file, text: text === written ? shown : `\ufeff${shown.slice(1)}`, kind: "masked" };
     if (first !== undefined || root === undefined) {
       const what = first === undefined ? "ValueExpected" : printParseErrorCode(first.error);
       const place = this.#place(first?.offset ?? 0, first?.length ?? 0);

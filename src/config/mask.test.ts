@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { formatProblem } from "../../config/problem.ts";
-import { readMcpServers } from "../../config/read-servers.ts";
-import { nodeAt } from "../../config/toml/node.ts";
-import { parseToml } from "../../config/toml/parse.ts";
+import { formatProblem } from "./show-problem.ts";
+import { readMcpServers } from "./read-servers.ts";
+import { nodeAt } from "./toml/node.ts";
+import { parseToml } from "./toml/parse.ts";
 import { maskArgs, maskLines, maskProblem, maskText, maskUrl } from "./mask.ts";
 
 suite("masking", () => {

@@ -8,10 +8,10 @@
  *   M1. A masked source has the length and the lines of the real one, so that places in it stay true.
  *   M2. In a file that is no TOML nobody knows what is a secret, so every string and every bare value is masked.
  */
-import type { ConfigProblem } from "../../config/problem.ts";
-import type { Source, TomlNode } from "../../config/toml/node.ts";
-import { parseToml } from "../../config/toml/parse.ts";
-import type { McpServerConfig, McpServerTransportConfig } from "../../config/types.ts";
+import type { ConfigProblem } from "./problem.ts";
+import type { Source, TomlNode } from "./toml/node.ts";
+import { parseToml } from "./toml/parse.ts";
+import type { McpServerConfig, McpServerTransportConfig } from "./types.ts";
 
 export const MASK = "*****";
 
@@ -139,10 +139,9 @@ interface Range {
 }
 
 function maskToml(source: Source, mask: (text: string) => string): string {
-  const { text, name } = source;
-  // An import has masked its own; the value of a `-c` is no file, and its key is in the name.
-  if (name.endsWith(".json")) return text;
-  if (name.startsWith("-c ")) {
+  const { text, name, kind } = source;
+  if (kind === "masked") return text;
+  if (kind === "override") {
     return isSecretPath(name.slice(3).split(".")) ? mask(text) : maskTokens(text, mask);
   }
   const parsed = parseToml(source);
