@@ -6,7 +6,7 @@ export {
   type ConfigEditorOptions,
   type EditResult,
 } from "./edit/config-editor.ts";
-export type { ConfigEdit } from "./edit/edits.ts";
+export type { ConfigEdit, McpServerTables } from "./edit/edits.ts";
 export {
   configuredMcpServers,
   type ConfiguredMcpServers,

@@ -234,6 +234,9 @@ function readSeconds(convert: boolean, node: TomlNode, path: string, findings: F
   return seconds.ok ? seconds.seconds : findings.error(seconds.problem, path, node);
 }
 
+/** The largest double that is a 64-bit integer, too: rounded, a larger one could not be written any more. */
+const INTEGER_MAX = 2 ** 63 - 1024;
+
 function readInteger(
   kind: FieldValue & { type: "integer" },
   node: TomlNode,
@@ -248,7 +251,9 @@ function readInteger(
       "Write a whole number, without quotes",
     );
   }
-  if (node.value >= kind.min && (kind.max === undefined || node.value <= kind.max)) return Number(node.value);
+  if (node.value >= kind.min && (kind.max === undefined || node.value <= kind.max)) {
+    return Math.min(Number(node.value), INTEGER_MAX);
+  }
   const message = `invalid value: integer \`${node.value}\`, expected ${kind.expects}`;
   const hint = kind.max === undefined ? `The least is ${kind.min}` : `It is from ${kind.min} to ${kind.max}`;
   return findings.error(message, path, node, hint);

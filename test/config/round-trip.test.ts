@@ -7,21 +7,14 @@ import { parseMcpServers, readMcpServers } from "../../src/config/read-servers.t
 import { formatValue } from "../../src/config/toml/format.ts";
 import { fromPlain, nodeAt } from "../../src/config/toml/node.ts";
 import { parseToml } from "../../src/config/toml/parse.ts";
-import type { McpServerConfig } from "../../src/config/types.ts";
 import { randomServers } from "./support/random-servers.ts";
-
-/** A count beyond 2^53 is rounded when it is read, and then no count that can be written any more. */
-function isExact({ tool_input_schema_max_bytes: bytes = 1, tools }: McpServerConfig): boolean {
-  const counts = [bytes, ...[...tools.values()].map(({ output_token_limit: limit = 1 }) => limit)];
-  return counts.every((count) => Number.isSafeInteger(count));
-}
 
 test("toRaw of a valid configuration reads as the same configuration", () => {
   let compared = 0;
   fc.assert(
     fc.property(randomServers, (node) => {
       const own = { own: true };
-      const servers = new Map([...readMcpServers(node, own).servers].filter(([, config]) => isExact(config)));
+      const servers = readMcpServers(node, own).servers;
       const raw = new Map([...servers].map(([name, config]) => [name, toRaw(config)]));
       assert.deepEqual(parseMcpServers(raw, own), { ok: true, servers, errors: [], warnings: [] });
 

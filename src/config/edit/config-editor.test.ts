@@ -17,6 +17,7 @@ import { join } from "node:path";
 import { after, suite, test } from "node:test";
 import { type ConfigFileSystem, nodeFileSystem } from "../file/file-system.ts";
 import { ConfigError, type ConfigErrorCode } from "../problem.ts";
+import type { RawMcpServerConfig } from "../types.ts";
 import { ConfigEditor } from "./config-editor.ts";
 
 const root = mkdtempSync(join(tmpdir(), "switchyard-editor-"));
@@ -71,6 +72,15 @@ suite("ConfigEditor", () => {
     const editor = new ConfigEditor(file).add("b", { command: "y" }).remove("nope");
     await assert.rejects(editor.apply(), says("invalid_edit", /no MCP server "nope".*there are "a", "b"/));
     assert.equal(readFileSync(file, "utf8"), TEXT);
+  });
+
+  test("keeps its edits until they are written: after a dry run, and after a failure", async () => {
+    const file = fileOf(TEXT);
+    const editor = new ConfigEditor(file).disable("a");
+    assert.equal((await editor.apply({ dryRun: true })).changed, true);
+    await assert.rejects(editor.apply({ signal: AbortSignal.abort() }));
+    assert.equal((await editor.apply()).changed, true);
+    assert.match(readFileSync(file, "utf8"), /enabled = false/);
   });
 
   test("begins anew after apply: an edit is made once", async () => {
@@ -211,6 +221,76 @@ suite("ConfigEditor", () => {
     }
     await new ConfigEditor(file).set("a b", "command", "y").apply();
     assert.equal(readFileSync(file, "utf8"), '[mcp_servers."a b"]\ncommand = "y"\n');
+  });
+
+  test("leaves servers alone that already mean what they shall, spelling, unknown keys and all", async () => {
+    const text =
+      '[mcp_servers.a]\ncommand = "x"\nargs = []\nenabled = true # on\nstartup_timeout_ms = 1500\nmine = 1\n' +
+      'tool_timeout_sec = 60.0\n\n[mcp_servers.b]\ncommand = "y"\ntool_timeout_sec = 60.0 # long\n';
+    const file = fileOf(text);
+    const a = { command: "x", startup_timeout_sec: 1.5, tool_timeout_sec: 60 };
+    const servers = new Map<string, RawMcpServerConfig>([
+      ["a", a],
+      ["b", { command: "z", tool_timeout_sec: 60 }],
+      ["9", { command: "n" }],
+    ]);
+    await new ConfigEditor(file).replaceMcpServers(servers).apply();
+    assert.equal(
+      readFileSync(file, "utf8"),
+      `${text.replace('"y"', '"z"')}\n[mcp_servers.9]\ncommand = "n"\n`,
+    );
+  });
+
+  test("takes an odd URL or an empty command that is there already, and no new one", async () => {
+    const text = '[mcp_servers.a]\nurl = "not a url"\n[mcp_servers.b]\ncommand = ""\n';
+    const file = fileOf(text);
+    const servers = { a: { url: "not a url", required: true }, b: { command: "" } };
+    await new ConfigEditor(file).replaceMcpServers(servers).apply();
+    assert.equal(readFileSync(file, "utf8"), text.replace('url"\n', 'url"\nrequired = true\n'));
+    const wrong = new ConfigEditor(file).set("a", "url", "also none");
+    await assert.rejects(wrong.apply(), says("invalid_edit", /invalid URL/));
+    await assert.rejects(
+      new ConfigEditor(fileOf(TEXT)).set("a", "command", "").apply(),
+      says("invalid_edit", /empty/),
+    );
+  });
+
+  test("says which keys of an edited server Codex would ignore", async () => {
+    const server = { command: "x", scope: "host", disabled: true } as RawMcpServerConfig;
+    const { warnings } = await new ConfigEditor(fileOf("")).add("a", server).apply();
+    assert.deepEqual(
+      warnings.map(({ path }) => path),
+      ["mcp_servers.a.scope", "mcp_servers.a.disabled"],
+    );
+    const own = await new ConfigEditor(fileOf(""), { own: true })
+      .add("a", { command: "x", scope: "host" })
+      .apply();
+    assert.deepEqual(own.warnings, []);
+  });
+
+  test("refuses values that TOML cannot say", async () => {
+    const file = fileOf(TEXT);
+    for (const [value, what] of [
+      [new Date(0), /a Date/],
+      [new Set(["x"]), /a Set/],
+      [null, /null/],
+      [{ deep: [undefined] }, /deep\.0 is undefined/],
+    ] as const) {
+      await assert.rejects(new ConfigEditor(file).set("a", "env", value).apply(), says("invalid_edit", what));
+    }
+  });
+
+  test("makes no folder when there is nothing to write into it", async () => {
+    const folder = join(fileOf(undefined), "..", "none");
+    await assert.rejects(
+      new ConfigEditor(join(folder, "x.toml")).remove("a").apply(),
+      says("invalid_edit", /no MCP/),
+    );
+    assert.equal(
+      (await new ConfigEditor(join(folder, "x.toml")).replaceMcpServers({}).apply()).changed,
+      false,
+    );
+    assert.ok(!existsSync(folder));
   });
 
   test("refuses a file that is no TOML, with the place, and leaves it alone", async () => {

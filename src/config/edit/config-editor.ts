@@ -22,7 +22,7 @@ import { readMcpServers } from "../read-servers.ts";
 import { nodeAt, type TomlTable } from "../toml/node.ts";
 import type { AppToolApproval, RawMcpServerConfig } from "../types.ts";
 import { editDocument, readDocument } from "./apply-edits.ts";
-import type { ConfigEdit } from "./edits.ts";
+import type { ConfigEdit, McpServerTables } from "./edits.ts";
 
 export interface ConfigEditorOptions {
   /** The file is a `switchyard.toml`: keys of ours are known. @default false */
@@ -51,8 +51,15 @@ export interface EditResult {
   readonly before: string;
   readonly after: string;
   readonly changed: boolean;
+  /** About the servers that the edits name: keys that Codex would ignore, for instance. */
+  readonly warnings: readonly ConfigProblem[];
   /** A unified diff; it shows what the lines say, secrets included. Empty where nothing changed. */
   diff(): string;
+}
+
+interface Findings {
+  readonly errors: readonly ConfigProblem[];
+  readonly warnings: readonly ConfigProblem[];
 }
 
 /** How often somebody else may change the file while we edit it, until we give up. */
@@ -112,8 +119,11 @@ export class ConfigEditor {
     return this.edit({ kind: "approve", name, tool, mode });
   }
 
-  /** These servers and no others. Codex's `replace_mcp_servers`, without what that loses. */
-  replaceMcpServers(servers: Readonly<Record<string, RawMcpServerConfig>>): this {
+  /**
+   * These servers and no others. Codex's `replace_mcp_servers`, without what that loses: a server that already means
+   * what it shall is left as it is written.
+   */
+  replaceMcpServers(servers: McpServerTables): this {
     return this.edit({ kind: "replace_all", servers });
   }
 
@@ -128,79 +138,83 @@ export class ConfigEditor {
   }
 
   /**
-   * Makes all edits, in their order, or none. Afterwards the editor has no edits.
+   * Makes all edits, in their order, or none. They are the editor's until they are written: after a dry run or a failure
+   * it still has them.
    *
    * @throws {ConfigError} `invalid_edit` when an edit makes no sense or would break a server, `invalid_config` when
    *   the file is no TOML, `unreadable`, `locked`, `conflict`, `write_failed`; nothing was written then
    */
   async apply({ dryRun = false, signal }: ApplyOptions = {}): Promise<EditResult> {
-    const edits = this.#edits;
-    this.#edits = [];
+    const edits = [...this.#edits];
     const { fs, clock, lockTimeoutMs } = this.#options;
     signal?.throwIfAborted();
     const target = await resolveTarget(this.#file, fs);
-    if (dryRun) {
-      const before = (await readVersioned(target, fs))?.text ?? "";
-      return this.#result(before, this.#edited(before, edits));
-    }
+    const seen = await readVersioned(target, fs);
+    const preview = dryRun || seen === undefined ? this.#edited(seen?.text ?? "", edits) : undefined;
+    if (dryRun && preview !== undefined) return preview;
+    // The lock would make the folder of a missing file, for nothing.
+    const isNothing = preview?.changed === false;
     const write = async (): Promise<EditResult> => {
       for (let attempt = 1; ; attempt++) {
         const file = await readVersioned(target, fs);
-        const before = file?.text ?? "";
-        const after = this.#edited(before, edits);
-        if (after === before) return this.#result(before, after);
+        const result = this.#edited(file?.text ?? "", edits);
+        if (!result.changed) return result;
         try {
-          await replaceFile(target, after, { expectedVersion: file?.version, mode: file?.mode, signal, fs });
-          return this.#result(before, after);
+          const { version: expectedVersion, mode } = file ?? {};
+          await replaceFile(target, result.after, { expectedVersion, mode, signal, fs });
+          return result;
         } catch (error) {
           const isConflict = error instanceof ConfigError && error.code === "conflict";
           if (!isConflict || attempt === CONFLICTS_MAX) throw error;
         }
       }
     };
-    return await withFileLock(target, write, { timeoutMs: lockTimeoutMs, signal, clock, fs });
+    const result =
+      preview !== undefined && isNothing
+        ? preview
+        : await withFileLock(target, write, { timeoutMs: lockTimeoutMs, signal, clock, fs });
+    this.#edits.splice(0, edits.length);
+    return result;
   }
 
-  #edited(before: string, edits: readonly ConfigEdit[]): string {
-    const document = readDocument({ name: this.#file, text: before });
+  #edited(before: string, edits: readonly ConfigEdit[]): EditResult {
+    const file = this.#file;
+    const document = readDocument({ name: file, text: before });
     checkNew(document.root, edits);
     const edited = editDocument(document, edits);
-    if (edited !== document) this.#checkServers(document.root, edited.root, edits);
-    return edited.source.text;
+    const warnings = edited === document ? [] : this.#checkServers(document.root, edited.root, edits);
+    const after = edited.source.text;
+    const changed = after !== before;
+    const diff = (): string => (changed ? createTwoFilesPatch(file, file, before, after) : "");
+    return { file, before, after, changed, warnings, diff };
   }
 
-  /** E3. Only what an edit names can have changed. */
-  #checkServers(before: TomlTable, after: TomlTable, edits: readonly ConfigEdit[]): void {
+  /**
+   * E3. Only what an edit names can have changed.
+   *
+   * @returns the warnings about those
+   */
+  #checkServers(before: TomlTable, after: TomlTable, edits: readonly ConfigEdit[]): readonly ConfigProblem[] {
     const names = new Set(edits.flatMap(namesOf));
-    const known = new Set(this.#problems(before, names).map(({ path, message }) => `${path} ${message}`));
-    const [first, ...others] = this.#problems(after, names).filter(
-      ({ path, message }) => !known.has(`${path} ${message}`),
-    );
-    if (first === undefined) return;
+    const tell = ({ path, message }: ConfigProblem): string => `${path} ${message}`;
+    const known = new Set(this.#read(before, names).errors.map(tell));
+    const { errors, warnings } = this.#read(after, names);
+    const [first, ...others] = errors.filter((problem) => !known.has(tell(problem)));
+    if (first === undefined) return warnings;
     const where = first.path === undefined ? "" : ` (in ${first.path})`;
     throw new ConfigError("invalid_edit", `The edit would break ${this.#file}: ${first.message}${where}`, {
       problems: [first, ...others],
     });
   }
 
-  #problems(root: TomlTable, names: ReadonlySet<string>): ConfigProblem[] {
+  #read(root: TomlTable, names: ReadonlySet<string>): Findings {
     const { own = false, partial = false } = this.#options;
     const servers = nodeAt(root, ["mcp_servers"]);
-    if (servers?.kind !== "table") return [];
+    if (servers?.kind !== "table") return { errors: [], warnings: [] };
     const entries = new Map([...servers.entries].filter(([name]) => names.has(name)));
-    const { errors } = readMcpServers({ kind: "table", entries }, { own });
-    return partial ? errors.filter(({ message }) => message !== "invalid transport") : [...errors];
-  }
-
-  #result(before: string, after: string): EditResult {
-    const file = this.#file;
-    return {
-      file,
-      before,
-      after,
-      changed: before !== after,
-      diff: () => (before === after ? "" : createTwoFilesPatch(file, file, before, after)),
-    };
+    const { errors, warnings } = readMcpServers({ kind: "table", entries }, { own });
+    if (!partial) return { errors, warnings };
+    return { errors: errors.filter(({ message }) => message !== "invalid transport"), warnings };
   }
 }
 
@@ -221,15 +235,32 @@ function checkNew(root: TomlTable, edits: readonly ConfigEdit[]): void {
         if (nodeAt(root, ["mcp_servers", name]) === undefined) refuse(serverNameProblem(name));
       }
     }
-    const servers =
-      edit.kind === "replace_all" ? Object.values(edit.servers) : "server" in edit ? [edit.server] : [];
-    for (const { url, command } of servers) {
-      if (url !== undefined) refuse(serverUrlProblem(url));
-      if (command === "") refuse("invalid command (it is empty)");
+    for (const [name, { url, command }] of serversOf(edit)) {
+      const old = nodeAt(root, ["mcp_servers", name]);
+      const isNew = (key: string, value: string): boolean => {
+        const before = old === undefined ? undefined : nodeAt(old, [key]);
+        return before?.kind !== "string" || before.value !== value;
+      };
+      if (typeof url === "string" && isNew("url", url)) refuse(serverUrlProblem(url));
+      if (command === "" && isNew("command", command)) refuse("invalid command (it is empty)");
     }
-    if (edit.kind === "set" && edit.key.length === 1 && edit.key[0] === "url") {
-      refuse(serverUrlProblem(String(edit.value)));
+  }
+}
+
+/** The servers an edit brings, or what it brings of one. */
+function serversOf(edit: ConfigEdit): (readonly [name: string, server: RawMcpServerConfig])[] {
+  switch (edit.kind) {
+    case "add":
+    case "replace":
+      return [[edit.name, edit.server]];
+    case "set": {
+      const [key = "", ...rest] = edit.key;
+      return rest.length > 0 ? [] : [[edit.name, { [key]: edit.value }]];
     }
+    case "replace_all":
+      return edit.servers instanceof Map ? [...edit.servers] : Object.entries(edit.servers);
+    default:
+      return [];
   }
 }
 
@@ -247,7 +278,7 @@ function namesOf(edit: ConfigEdit): string[] {
     case "rename":
       return [edit.to];
     case "replace_all":
-      return Object.keys(edit.servers);
+      return serversOf(edit).map(([name]) => name);
     case "remove":
     case "trust":
       return [];

@@ -1,8 +1,10 @@
 /** The edits of a configuration file, and the changes of its tree that each comes down to. */
 import { DEPTH_MAX } from "../toml/parse.ts";
 import { formatKeys } from "../toml/format.ts";
-import { fromPlain, nodeAt, type TomlNode, type TomlTable } from "../toml/node.ts";
+import { fromPlain, nodeAt, type TomlNode, type TomlTable, toPlain } from "../toml/node.ts";
+import { isDeepStrictEqual } from "node:util";
 import { ConfigError } from "../problem.ts";
+import { readMcpServers, type ReadResult } from "../read-servers.ts";
 import { missingServer } from "../suggest.ts";
 import type { AppToolApproval, RawMcpServerConfig } from "../types.ts";
 import { depthOf } from "./tree.ts";
@@ -19,16 +21,29 @@ export type ConfigEdit =
   | { readonly kind: "set"; readonly name: string; readonly key: readonly string[]; readonly value: unknown }
   | { readonly kind: "unset"; readonly name: string; readonly key: readonly string[] }
   | { readonly kind: "approve"; readonly name: string; readonly tool: string; readonly mode: AppToolApproval }
-  /** These servers and no others. */
-  | { readonly kind: "replace_all"; readonly servers: Readonly<Record<string, RawMcpServerConfig>> }
+  /** These servers and no others. One that already means what it shall is left as it is written. */
+  | { readonly kind: "replace_all"; readonly servers: McpServerTables }
   /** Whether the files of a project folder count. `undefined` takes the entry away. */
   | { readonly kind: "trust"; readonly folder: string; readonly level: "trusted" | "untrusted" | undefined };
 
+/** Name to table. A map keeps the order of names that look like numbers. */
+export type McpServerTables =
+  | Readonly<Record<string, RawMcpServerConfig>>
+  | ReadonlyMap<string, RawMcpServerConfig>;
+
 const SERVERS = "mcp_servers";
+/** Codex reads `60` and `60.0` as the same number of seconds, and so does an edit. */
+const SECONDS = ["startup_timeout_sec", "tool_timeout_sec"];
+
+interface SetChange {
+  readonly kind: "set";
+  readonly path: readonly string[];
+  readonly value: TomlNode;
+}
 
 /** One change of the tree, which every edit comes down to. */
 export type Change =
-  | { readonly kind: "set"; readonly path: readonly string[]; readonly value: TomlNode }
+  | SetChange
   | { readonly kind: "unset"; readonly path: readonly string[] }
   | { readonly kind: "rename"; readonly path: readonly string[]; readonly name: string };
 
@@ -47,10 +62,11 @@ export function changesOf(root: TomlTable, edit: ConfigEdit, file: string): Chan
   }
   const existing = servers?.entries ?? new Map<string, never>();
   if (edit.kind === "replace_all") {
-    const sets = Object.entries(edit.servers).map(([name, server]) =>
-      set(root, [SERVERS, name], server, file),
-    );
-    const names = new Set(Object.keys(edit.servers));
+    const wanted = new Map(edit.servers instanceof Map ? edit.servers : Object.entries(edit.servers));
+    const names = new Set(wanted.keys());
+    const sets = [...wanted]
+      .map(([name, server]) => replaced(root, [SERVERS, name], server, file))
+      .filter(({ path, value }) => !isSameServer(nodeAt(root, path), value));
     const gone = [...existing.keys()].filter((name) => !names.has(name));
     // The new ones are put behind the old ones before those go, so that they stand where servers stood.
     return [
@@ -77,7 +93,7 @@ export function changesOf(root: TomlTable, edit: ConfigEdit, file: string): Chan
       }
       return [set(root, path, edit.server, file)];
     case "replace":
-      return [set(root, path, edit.server, file)];
+      return [replaced(root, path, edit.server, file)];
     case "remove":
       mustExist();
       return [unset(path)];
@@ -105,7 +121,42 @@ export function changesOf(root: TomlTable, edit: ConfigEdit, file: string): Chan
   }
 }
 
-function set(root: TomlTable, path: readonly string[], value: unknown, file: string): Change {
+/** The server as wanted, with the old spelling of what stays. */
+function replaced(
+  root: TomlTable,
+  path: readonly string[],
+  server: RawMcpServerConfig,
+  file: string,
+): SetChange {
+  const change = set(root, path, server, file);
+  const old = nodeAt(root, path);
+  if (old?.kind !== "table" || change.value.kind !== "table") return change;
+  const entries = new Map(change.value.entries);
+  for (const key of SECONDS) {
+    const before = old.entries.get(key)?.value;
+    const after = entries.get(key)?.value;
+    if (before !== undefined && after !== undefined && isSameNumber(before, after))
+      entries.set(key, { value: before });
+  }
+  return { ...change, value: { kind: "table", entries } };
+}
+
+function isSameNumber(a: TomlNode, b: TomlNode): boolean {
+  const isNumber = ({ kind }: TomlNode): boolean => kind === "integer" || kind === "float";
+  return isNumber(a) && isNumber(b) && toPlain(a) === toPlain(b);
+}
+
+/** Whether both are valid and mean the same, whatever is spelled out. What is not known of the new one counts. */
+function isSameServer(old: TomlNode | undefined, wanted: TomlNode): boolean {
+  if (old === undefined) return false;
+  const [before, after] = [old, wanted].map((value) =>
+    readMcpServers({ kind: "table", entries: new Map([["it", { value }]]) }, { own: true }),
+  ) as [ReadResult, ReadResult];
+  if (!before.ok || !after.ok || after.warnings.length > 0) return false;
+  return isDeepStrictEqual(before.servers, after.servers);
+}
+
+function set(root: TomlTable, path: readonly string[], value: unknown, file: string): SetChange {
   for (let length = 1; length < path.length; length++) {
     const above = path.slice(0, length);
     if ((nodeAt(root, above)?.kind ?? "table") === "table") continue;

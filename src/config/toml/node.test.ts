@@ -24,14 +24,24 @@ test("lineText is the whole line without its line break", () => {
 });
 
 test("fromPlain tells whole numbers from floats, and leaves out what is undefined", () => {
-  const node = fromPlain({ a: 1, b: 1.5, c: -0, d: 2n ** 60n, e: undefined, f: [true, "x"], g: 2 ** 60 });
+  const node = fromPlain({
+    a: 1,
+    b: 1.5,
+    c: -0,
+    d: 2n ** 60n,
+    e: undefined,
+    f: [true, "x"],
+    g: 2 ** 60,
+    h: 2 ** 63,
+  });
   assert.deepEqual(nodeAt(node, ["a"]), { kind: "integer", value: 1n });
   assert.deepEqual(nodeAt(node, ["b"]), { kind: "float", value: 1.5 });
   assert.deepEqual(nodeAt(node, ["c"]), { kind: "float", value: -0 });
   assert.deepEqual(nodeAt(node, ["d"]), { kind: "integer", value: 2n ** 60n });
   assert.equal(nodeAt(node, ["e"]), undefined);
   assert.deepEqual(toPlain(nodeAt(node, ["f"]) as never), [true, "x"]);
-  assert.equal(nodeAt(node, ["g"])?.kind, "float");
+  assert.deepEqual(nodeAt(node, ["g"]), { kind: "integer", value: 2n ** 60n });
+  assert.equal(nodeAt(node, ["h"])?.kind, "float");
 });
 
 test("fromPlain refuses what TOML cannot say, and names the place", () => {

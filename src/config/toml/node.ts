@@ -79,35 +79,42 @@ export function toPlain(node: TomlNode): PlainValue {
 }
 
 /**
- * A program's value as a node: whole numbers are integers, entries that are `undefined` are not there.
+ * A program's value as a node: whole numbers are integers as far as TOML has them, entries that are `undefined` are not
+ * there. Tables are plain objects and maps.
  *
- * @throws {TypeError} for what TOML cannot say (null, functions, symbols, a whole number beyond 64 bits, half a surrogate
- *   pair), with its path
+ * @throws {TypeError} for what TOML cannot say (null, dates, functions, an integer beyond 64 bits, half a surrogate pair), with
+ *   its path
  */
 export function fromPlain(value: unknown, path: readonly (string | number)[] = []): TomlNode {
   if (typeof value === "string" && value.isWellFormed()) return { kind: "string", value };
   if (typeof value === "boolean") return { kind: "boolean", value };
   if (typeof value === "bigint" && BigInt.asIntN(64, value) === value) return { kind: "integer", value };
   if (typeof value === "number") {
-    return Number.isSafeInteger(value) && !Object.is(value, -0)
+    return Number.isInteger(value) && Math.abs(value) < 2 ** 63 && !Object.is(value, -0)
       ? { kind: "integer", value: BigInt(value) }
       : { kind: "float", value };
   }
   if (Array.isArray(value)) {
     return { kind: "array", items: value.map((item, index) => fromPlain(item, [...path, index])) };
   }
-  if (typeof value === "object" && value !== null) return tableFromPlain(value, path);
-  const what =
-    value === null
-      ? "null"
-      : typeof value === "bigint"
-        ? "beyond 64 bits"
-        : typeof value === "string"
-          ? "text with half a character"
-          : `a ${typeof value}`;
+  if (value instanceof Map || isPlainObject(value)) return tableFromPlain(value, path);
   throw new TypeError(
-    `${path.length === 0 ? "The value" : path.join(".")} is ${what}, which TOML cannot say`,
+    `${path.length === 0 ? "The value" : path.join(".")} is ${nameOf(value)}, which TOML cannot say`,
   );
+}
+
+function isPlainObject(value: unknown): value is object {
+  if (typeof value !== "object" || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  // That of another realm has nothing above it, either.
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+function nameOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === "bigint") return "beyond 64 bits";
+  if (typeof value === "string") return "text with half a character";
+  return typeof value === "object" ? `a ${value.constructor.name}` : `a ${typeof value}`;
 }
 
 function tableFromPlain(value: object, path: readonly (string | number)[]): TomlTable {
