@@ -1,6 +1,6 @@
 /** What a failure is to whoever typed the command: words on stderr, an exit code, and with `--json` an object. */
 import { maskText } from "../config/mask.ts";
-import { ConfigError } from "../config/problem.ts";
+import { ConfigError, type ConfigProblem } from "../config/problem.ts";
 import { formatProblem, problemToJson } from "../config/show-problem.ts";
 import { UsageError } from "./flags.ts";
 import { count, printJson, shortPaths, tell } from "./output.ts";
@@ -19,16 +19,30 @@ export function reportFailure(error: unknown, { json, showSecrets, hint }: Failu
   const message = showSecrets ? error.message : maskText(error.message);
   const located = problems.filter(({ place }) => place !== undefined);
   // The message of an invalid configuration is its first problem, which is shown in full.
-  const isTold = code === "invalid_config" && located.length === problems.length && problems.length > 0;
+  const isTold =
+    message.startsWith("Invalid configuration: ") &&
+    located.length === problems.length &&
+    problems.length > 0;
   tell(
     `switchyard: ${isTold ? `the configuration is invalid (${count(problems.length, "error")})` : shortPaths(message)}`,
   );
-  for (const problem of isTold ? problems : located)
-    tell(shortPaths(formatProblem(problem, { showSecrets })));
+  tellBounded(isTold ? problems : located, (problem) => formatProblem(problem, { showSecrets }));
   if (hint !== undefined) tell(hint);
   if (json) {
     const shown = problems.map((problem) => problemToJson(problem, { showSecrets }));
     printJson({ ok: false, error: { code, message, problems: shown } });
   }
   return code === "usage" ? 2 : 1;
+}
+
+/** More than these nobody reads; `--json` has all. */
+const PROBLEMS_MAX = 50;
+
+export function tellBounded(
+  problems: readonly ConfigProblem[],
+  format: (problem: ConfigProblem) => string,
+): void {
+  for (const problem of problems.slice(0, PROBLEMS_MAX)) tell(shortPaths(format(problem)));
+  const more = problems.length - PROBLEMS_MAX;
+  if (more > 0) tell(`… and ${more} more`);
 }

@@ -40,12 +40,13 @@ suite("a command line", () => {
 
   const refused: readonly (readonly [argv: readonly string[], message: RegExp])[] = [
     [[], /something is missing; usage: switchyard x NAME/],
-    [["n", "--jsn"], /unknown option --jsn/],
+    [["n", "--jsn"], /unknown option --jsn \(did you mean --json\?\)/],
     [["n", "--jsonn=PLANTED"], /unknown option --jsonn \(did you mean --json\?\)/],
     [["n", "--json=PLANTED"], /--json takes no value/],
     [["n", "--env"], /--env needs a value/],
     [["n", "-C", "a", "--cd", "b"], /--cd is given twice/],
-    [["n", "-q"], /unknown option -q/],
+    [["n", "-q"], /unknown option -q$/],
+    [["n", "-5"], /a value only behind "--": switchyard x -- NAME/],
   ];
   for (const [argv, message] of refused) {
     test(`${argv.join(" ")} is refused`, () => {
@@ -61,5 +62,14 @@ suite("a command line", () => {
     assert.equal(parseArgs(spec, ["--help"]).has("help"), true);
     const help = helpText(spec);
     for (const { name } of spec.flags) assert.ok(help.includes(`--${name}`), name);
+  });
+
+  test("the help keeps to the width, but for what is to be copied", () => {
+    const long = {
+      ...spec,
+      flags: [{ name: "f", about: "word ".repeat(30).trim() }],
+      notes: `${"w ".repeat(60)}\n  x`,
+    };
+    for (const line of helpText(long, 60).split("\n")) assert.ok(line.length <= 60, line);
   });
 });

@@ -8,6 +8,8 @@
  *   F1. No message repeats the value of a flag: it may be a secret.
  */
 
+import { nearest } from "../config/suggest.ts";
+
 /** The command line makes no sense. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
@@ -89,7 +91,7 @@ export function parseArgs(spec: CommandSpec, argv: readonly string[]): Args {
     } else {
       const { name, inline } = split(word);
       const flag = known.get(name);
-      if (flag === undefined) throw new UsageError(`unknown option ${name}${meant(name, known)}`);
+      if (flag === undefined) throw unknownOption(name, spec, known);
       flags.set(flag.name, [...(flags.get(flag.name) ?? []), valueOf(flag, name, inline, words)]);
       if (flag.many === undefined && (flags.get(flag.name)?.length ?? 0) > 1) {
         throw new UsageError(`${name} is given twice`);
@@ -120,11 +122,23 @@ function valueOf(flag: Flag, name: string, inline: string | undefined, words: st
   return value;
 }
 
-function meant(name: string, known: ReadonlyMap<string, Flag>): string {
+function unknownOption(name: string, spec: CommandSpec, known: ReadonlyMap<string, Flag>): UsageError {
+  if (/^-[\d.]/.test(name)) {
+    const usage = `switchyard ${spec.name} -- ${spec.operands}`;
+    return new UsageError(`what begins with a dash is a value only behind "--": ${usage}`);
+  }
+  const flags = [...known.keys()].filter((other) => other.startsWith("--"));
+  const misspelt = nearest(
+    name.slice(2),
+    flags.map((other) => other.slice(2).replaceAll("-", "_")),
+  );
   const start = name.slice(0, 5);
-  const near = [...known.keys()].filter((other) => other.startsWith(start) || name.startsWith(other));
-  const long = near.filter((other) => other.startsWith("--"));
-  return long.length === 0 ? "" : ` (did you mean ${long.slice(0, 3).join(" or ")}?)`;
+  const near = [
+    ...(misspelt === undefined ? [] : [`--${misspelt.replaceAll("_", "-")}`]),
+    ...flags.filter((other) => other.startsWith(start) || name.startsWith(other)),
+  ];
+  const hint = [...new Set(near)].slice(0, 3).join(" or ");
+  return new UsageError(`unknown option ${name}${hint === "" ? "" : ` (did you mean ${hint}?)`}`);
 }
 
 function checkCount({ name, operands, count: [min, max] }: CommandSpec, given: number): void {
@@ -133,14 +147,17 @@ function checkCount({ name, operands, count: [min, max] }: CommandSpec, given: n
   throw new UsageError(`${given < min ? "something is missing" : "that is too much"}; ${usage}`);
 }
 
-export function helpText(spec: CommandSpec): string {
+/** @param width of the terminal */
+export function helpText(spec: CommandSpec, width: number = process.stdout.columns || 80): string {
   const flags = [...spec.flags, HELP].map((flag) => {
     const short = flag.short === undefined ? "    " : `-${flag.short}, `;
     return [`${short}--${flag.name}${flag.value === undefined ? "" : ` ${flag.value}`}`, flag] as const;
   });
-  const lines = flags.map(
-    ([text, { about, many }]) => `  ${pad(text)}${about}${many ? " (repeatable)" : ""}`,
-  );
+  const lines = flags.map(([text, { about, many }]) => {
+    const indent = " ".repeat(COLUMN + 2);
+    const words = wrap(`${about}${many ? " (repeatable)" : ""}`, width - COLUMN - 2).join(`\n${indent}`);
+    return text.length < COLUMN ? `  ${text.padEnd(COLUMN)}${words}` : `  ${text}\n${indent}${words}`;
+  });
   return [
     `Usage: switchyard ${spec.name} [options] ${spec.operands}`.trimEnd(),
     "",
@@ -148,15 +165,26 @@ export function helpText(spec: CommandSpec): string {
     "",
     "Options:",
     ...lines,
-    ...(spec.notes === undefined ? [] : ["", spec.notes]),
+    ...(spec.notes === undefined ? [] : ["", ...spec.notes.split("\n").flatMap((line) => wrap(line, width))]),
     "",
   ].join("\n");
 }
 
-/** What stands below a name in a help: names lined up, a long one on a line of its own. */
-function pad(text: string): string {
-  const width = 34;
-  return text.length < width ? text.padEnd(width) : `${text}\n  ${" ".repeat(width)}`;
+/** Where what is said of a flag begins; a long flag has a line of its own. */
+const COLUMN = 34;
+
+/** Lines of whole words. What is indented is to be copied, and stays. */
+function wrap(text: string, width: number): string[] {
+  if (text.startsWith(" ")) return [text];
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === "" ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
 }
 
 export function helpOfGroup(

@@ -19,7 +19,22 @@ const COMMANDS: Readonly<Record<string, () => Promise<McpCommand>>> = {
   schema: async () => (await import("./mcp/schema.ts")).schema,
 };
 
+/** What other tools call them. */
+const OTHER_WORDS: Readonly<Record<string, string>> = {
+  ls: "list",
+  show: "get",
+  info: "get",
+  rm: "remove",
+  delete: "remove",
+  uninstall: "remove",
+  install: "add",
+  create: "add",
+  mv: "rename",
+  validate: "check",
+};
+
 export async function mcp([name, ...rest]: readonly string[]): Promise<number> {
+  if (name === "help" && rest[0] !== undefined) return await mcp([rest[0], "--help"]);
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
     const text = await help();
     if (name !== undefined) print(text);
@@ -29,7 +44,7 @@ export async function mcp([name, ...rest]: readonly string[]): Promise<number> {
   const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (load === undefined) {
     const { nearest } = await import("../config/suggest.ts");
-    const meant = nearest(name, Object.keys(COMMANDS));
+    const meant = Object.hasOwn(OTHER_WORDS, name) ? OTHER_WORDS[name] : nearest(name, Object.keys(COMMANDS));
     const hint = meant === undefined ? "switchyard mcp --help lists the commands" : `did you mean ${meant}?`;
     process.stderr.write(`switchyard: there is no command "mcp ${name}" (${hint})\n`);
     return 2;

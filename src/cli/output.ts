@@ -2,18 +2,26 @@
 import { sep } from "node:path";
 import { fs } from "../base/builtin.ts";
 
-/** Written at once and to the descriptor: to set `process.stdout` up takes a tenth of a short command (measured). */
+/** Nobody takes what is printed. Without a message: whoever read has left, as `| head` does. */
+export class OutputError extends Error {
+  override readonly name = "OutputError";
+}
+
+/**
+ * Written at once and to the descriptor: to set `process.stdout` up takes a tenth of a short command (measured).
+ *
+ * @throws {OutputError}
+ */
 export function print(text: string): void {
   let rest: Uint8Array = Buffer.from(text);
   while (rest.length > 0) {
     try {
       rest = rest.subarray(fs.writeSync(1, rest));
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      // Whoever read has left, as `| head` does.
-      if (code === "EPIPE") return;
-      if (code !== "EAGAIN") throw error;
-      process.stdout.write(rest);
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code !== "EAGAIN")
+        throw new OutputError(code === "EPIPE" ? "" : `cannot write the output: ${message}`);
+      process.stdout.once("error", () => {}).write(rest);
       return;
     }
   }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -51,6 +51,7 @@ test("parseServerFlags takes what is configured and enabled, and nothing else of
   const env = { HOME: home, CODEX_HOME: join(home, "codex"), SWITCHYARD_HOME: home };
   const write = (text: string): void => writeFileSync(join(home, "switchyard.toml"), text);
   const flags = { configured: true, cd: home };
+  mkdirSync(env.CODEX_HOME);
   try {
     write(
       '[mcp_servers.on]\ncommand = "x"\nscope = "host"\nenabled_tools = []\n' +
@@ -65,6 +66,17 @@ test("parseServerFlags takes what is configured and enabled, and nothing else of
     assert.throws(
       () => parseServerFlags(flags, env),
       /--configured: .*switchyard\.toml:3:1: args is not supported for streamable_http/,
+    );
+    write('[mcp_servers.none]\ncommand = ""\n');
+    assert.throws(
+      () => parseServerFlags(flags, env),
+      /--configured: MCP server "none" cannot start: command is empty: name the program to start/,
+    );
+    writeFileSync(join(env.CODEX_HOME, "config.toml"), "mcp_servers = 1\n");
+    write("");
+    assert.throws(
+      () => parseServerFlags(flags, env),
+      /--configured: .*config\.toml:1:15: invalid type: integer/,
     );
   } finally {
     rmSync(home, { recursive: true });

@@ -92,17 +92,19 @@ function configuredServers(
   cd: string | undefined,
   env: Readonly<Record<string, string | undefined>>,
 ): Record<string, McpServerInput> {
-  const found = effectiveMcpServers(
+  const { servers, errors } = effectiveMcpServers(
     loadConfigLayers({ env, ...(cd === undefined ? {} : { cwd: resolve(cd) }) }),
   );
-  const problems = found.flatMap(({ errors }) => errors);
-  if (problems.length > 0) {
-    throw new InvalidArgumentError(
-      `--configured: ${problems.map((problem) => formatProblem(problem)).join("\n")}`,
-    );
-  }
+  const refused = [
+    ...[...errors, ...servers.flatMap((server) => server.errors)].map((problem) => formatProblem(problem)),
+    // Left out, they would be missed when it is too late.
+    ...servers.flatMap(({ name, status, reason }) =>
+      status === "unstartable" ? [`MCP server ${JSON.stringify(name)} cannot start: ${reason}`] : [],
+    ),
+  ];
+  if (refused.length > 0) throw new InvalidArgumentError(`--configured: ${refused.join("\n")}`);
   return Object.fromEntries(
-    found.flatMap(({ name, status, config }) => {
+    servers.flatMap(({ name, status, config }) => {
       if (status !== "enabled" || config === undefined) return [];
       // Who may share a connection: in one turn nobody does.
       const { scope: _, ...server } = toRaw(config);

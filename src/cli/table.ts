@@ -1,40 +1,50 @@
 /** Columns for a terminal. */
-import { keepEnd, padText, textWidth } from "./text-width.ts";
+import { keepEnds, padText, textWidth } from "./text-width.ts";
 
 export interface TableOptions {
   /** Of the terminal; without it nothing is cut. */
   readonly width?: number | undefined;
   /** Columns that may be cut, the one that gives way first in front. */
   readonly shrink?: readonly number[];
+  /** Columns that go when there is no room for all and they say nothing else than this, or "-". */
+  readonly usual?: ReadonlyMap<number, string>;
 }
 
 const GAP = 2;
-/** Narrower than this a cut column says nothing. */
-const NARROWEST = 12;
+/** A cut column is not made narrower than this; when that does not suffice, not than the other. */
+const NARROWEST: readonly number[] = [12, 6];
 
 /** Lines the cells up; the header is underlined. Columns are as wide as their widest cell, or as there is room. */
 export function table(
   header: readonly string[],
   rows: readonly (readonly string[])[],
-  { width, shrink = [] }: TableOptions = {},
+  { width = Number.POSITIVE_INFINITY, shrink = [], usual }: TableOptions = {},
 ): string {
   const widths = header.map((title, column) =>
     Math.max(textWidth(title), ...rows.map((row) => textWidth(row[column] ?? ""))),
   );
-  if (width !== undefined) {
-    let excess = widths.reduce((sum, each) => sum + each + GAP, -GAP) - width;
+  const all = header.map((_, column) => column);
+  const isUsual = (column: number): boolean =>
+    usual?.has(column) === true &&
+    rows.every((row) => row[column] === "-" || row[column] === usual.get(column));
+  const columns = tooWide(all, widths, width) > 0 ? all.filter((column) => !isUsual(column)) : all;
+  for (const narrowest of NARROWEST) {
     for (const column of shrink) {
       const own = widths[column] ?? 0;
-      const less = Math.max(0, Math.min(excess, own - Math.max(NARROWEST, textWidth(header[column] ?? ""))));
+      const least = Math.max(narrowest, textWidth(header[column] ?? ""));
+      const less = Math.max(0, Math.min(tooWide(columns, widths, width), own - least));
       widths[column] = own - less;
-      excess -= less;
     }
   }
   const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, column) => padText(keepEnd(cell, widths[column] ?? 0), widths[column] ?? 0))
+    columns
+      .map((column) => padText(keepEnds(cells[column] ?? "", widths[column] ?? 0), widths[column] ?? 0))
       .join(" ".repeat(GAP))
       .trimEnd();
   const rule = widths.map((each) => "-".repeat(each));
   return [header, rule, ...rows].map(line).join("\n");
+}
+
+function tooWide(columns: readonly number[], widths: readonly number[], width: number): number {
+  return columns.reduce((sum, column) => sum + (widths[column] ?? 0) + GAP, -GAP) - width;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { table } from "./table.ts";
-import { keepEnd, padText, textWidth } from "./text-width.ts";
+import { keepEnd, keepEnds, padText, textWidth } from "./text-width.ts";
 
 suite("text in columns", () => {
   const widths: readonly (readonly [text: string, width: number])[] = [
@@ -33,6 +33,36 @@ suite("text in columns", () => {
       assert.ok(textWidth(keepEnd(text, width)) <= width);
     });
   }
+
+  const cutInside: readonly (readonly [text: string, width: number, shown: string])[] = [
+    ["short", 10, "short"],
+    ["node /very/long/path/to/server.js --port 1", 24, "node …/server.js --port 1".slice(0, 24)],
+    ["https://docs.example.com/a/very/long/path/mcp", 34, "https://docs.example.com…/path/mcp"],
+    ["https://a-very-long-host.example.com/mcp", 20, "…st.example.com/mcp"],
+    ["~/a/very/long/path/config.toml:12", 20, "…/config.toml:12"],
+  ];
+  for (const [text, width, shown] of cutInside) {
+    test(`${text} in ${width} columns keeps what it begins with where there is room`, () => {
+      assert.equal(keepEnds(text, width), shown);
+      assert.ok(textWidth(keepEnds(text, width)) <= width);
+    });
+  }
+
+  test("columns that say nothing unusual go when there is no room, and only then", () => {
+    const header = ["name", "what", "scope"];
+    const rows = [["a", "npx -y some-package --with a-long-argument", "thread"]];
+    const usual = new Map([[2, "thread"]]);
+    assert.match(table(header, rows, { width: 200, usual }), /scope/);
+    assert.doesNotMatch(table(header, rows, { width: 50, usual }), /scope/);
+    assert.match(table(header, [...rows, ["b", "c", "host"]], { width: 50, usual }), /host/);
+  });
+
+  test("columns that have to are narrower than reads well", () => {
+    const rows = [["a-name-of-some-length", "npx -y package", "~/a/very/long/path/config.toml:12"]];
+    for (const line of table(["n", "what", "where"], rows, { width: 30, shrink: [1, 2, 0] }).split("\n")) {
+      assert.ok(textWidth(line) <= 30, line);
+    }
+  });
 
   test("columns line up whatever the characters are", () => {
     const lines = table(

@@ -26,6 +26,19 @@ export function padText(text: string, width: number): string {
   return text + " ".repeat(Math.max(0, width - textWidth(text)));
 }
 
+/** What says where something is or what it is: the host of a URL, the program of a command line. */
+const HEAD = /^(?:[a-z][a-z+.-]*:\/\/[^/\s]*|\S+\s+)/;
+/** Fewer columns of the end say nothing. */
+const END_MIN = 6;
+
+/** The beginning and the end: `https://example.com…/mcp`, `node …/server.js --port 1`. */
+export function keepEnds(text: string, width: number): string {
+  if (textWidth(text) <= width) return text;
+  const head = HEAD.exec(text)?.[0] ?? "";
+  const room = width - textWidth(head);
+  return room < END_MIN ? keepEnd(text, width) : head + keepEnd(text.slice(head.length), room);
+}
+
 /** The end of a text, which of a path, a URL and a command line says most: `…/server.js --port 1`. */
 export function keepEnd(text: string, width: number): string {
   if (textWidth(text) <= width) return text;

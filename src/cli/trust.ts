@@ -2,9 +2,11 @@
 import { statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { ConfigLayer } from "../config/layers.ts";
-import { codexHomeOf, loadConfigLayers, switchyardHomeOf } from "../config/layers.ts";
-import { ConfigError } from "../config/problem.ts";
+import { existingCodexHome, switchyardHome } from "../config/homes.ts";
+import { isProjectFile, loadConfigLayers } from "../config/layers.ts";
+import { ConfigError, type ConfigProblem } from "../config/problem.ts";
 import { projectKey } from "../config/project-trust.ts";
+import { formatProblem } from "../config/show-problem.ts";
 import type { Args, CommandSpec } from "./flags.ts";
 import { runCommand } from "./mcp.ts";
 import { JSON_FLAG, OWN_FILE, SECRETS_FLAG } from "./mcp/target.ts";
@@ -38,13 +40,14 @@ async function run(args: Args, signal: AbortSignal): Promise<number> {
   const folder = projectKey(cwd);
   const level = args.has("forget") ? undefined : args.has("untrust") ? "untrusted" : "trusted";
   const file = args.has("codex")
-    ? join(codexHomeOf(process.env), "config.toml")
-    : join(switchyardHomeOf(process.env), OWN_FILE);
+    ? join(existingCodexHome(process.env), "config.toml")
+    : join(switchyardHome(process.env), OWN_FILE);
   const { ConfigEditor } = await import("../config/edit/config-editor.ts");
   const dryRun = args.has("dry-run");
   const editor = new ConfigEditor(file, { own: !args.has("codex") });
   const result = await editor.trust(folder, level).apply({ dryRun, signal });
-  const layers = dryRun ? [] : projectLayers(cwd);
+  const { layers, problems } = dryRun ? { layers: [], problems: [] } : projectLayers(cwd);
+  const showSecrets = args.has("show-secrets");
   if (args.has("json")) {
     const files = layers.map((layer) => {
       return { file: layer.source.name, active: layer.inactive === undefined, servers: serversOf(layer) };
@@ -57,25 +60,36 @@ async function run(args: Args, signal: AbortSignal): Promise<number> {
       changed: result.changed,
       dry_run: dryRun,
       files,
+      notes: problems.map((problem) => formatProblem(problem, { showSecrets })),
     });
     return 0;
   }
   if (dryRun) {
     const { shortDiff } = await import("./mcp/masked-diff.ts");
-    print(shortDiff(result, args.has("show-secrets")));
+    print(shortDiff(result, showSecrets));
     tell(result.changed ? "nothing was written (--dry-run)" : `nothing would change in ${shortPath(file)}`);
     return 0;
   }
   const what = level ?? "no longer named";
   say(`${shortPath(folder)} is ${what}${result.changed ? "" : " already"} in ${shortPath(file)}`);
-  if (layers.length === 0) say("It has no configuration files of its own yet.");
+  if (layers.length === 0 && problems.length === 0) say("It has no configuration files of its own yet.");
   for (const layer of layers) sayLayer(layer);
+  for (const problem of problems) tell(shortPaths(`note: ${formatProblem(problem, { showSecrets })}`));
   return 0;
 }
 
-function projectLayers(cwd: string): readonly ConfigLayer[] {
-  const { layers } = loadConfigLayers({ cwd });
-  return layers.filter(({ name }) => name === "project" || name === "project_switchyard");
+/** What trust now lets count. That it cannot be read does not undo the trust. */
+function projectLayers(cwd: string): {
+  readonly layers: readonly ConfigLayer[];
+  readonly problems: readonly ConfigProblem[];
+} {
+  try {
+    return { layers: loadConfigLayers({ cwd }).layers.filter(isProjectFile), problems: [] };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const { problems, message } = error;
+    return { layers: [], problems: problems.length > 0 ? problems : [{ message }] };
+  }
 }
 
 function sayLayer(layer: ConfigLayer): void {

@@ -2,7 +2,7 @@
  * A whole configuration file: the servers, and what else stands at its root.
  *
  * Invariants
- *   K1. Keys are read in the order of the file, so the first error is Codex's.
+ *   K1. Keys are read in the order of the file, `project_root_markers` before all, so the first error is Codex's.
  *   K2. What Codex checks only when all values are of the right type comes last, in Codex's order (measured).
  *   K3. In Codex's own file an unknown key is a finding in strict mode; otherwise only one that looks like
  *       `mcp_servers` is: a newer Codex may know it, and it is no business of ours. In `switchyard.toml` each one is.
@@ -12,7 +12,7 @@ import { Findings, problem, readValue } from "./read-value.ts";
 import { type ReadOptions, type ReadResult, readResult, readServers } from "./read-servers.ts";
 import { CODEX_ROOT_KEYS, MISTAKEN_ROOT_KEYS, OWN_ROOT_KEYS } from "./root-keys.ts";
 import { nearest } from "./suggest.ts";
-import { nodeAt, type TomlTable } from "./toml/node.ts";
+import { nodeAt, type TomlEntry, type TomlTable } from "./toml/node.ts";
 import type { McpServerConfig } from "./types.ts";
 
 /** @param root of a file, or of several that were merged */
@@ -20,7 +20,8 @@ export function checkConfig(root: TomlTable, options: ReadOptions = {}): ReadRes
   const findings = new Findings(options.own === true);
   const known = findings.own ? OWN_ROOT_KEYS : CODEX_ROOT_KEYS;
   let servers: ReadonlyMap<string, McpServerConfig> = new Map();
-  for (const [key, entry] of root.entries) {
+  for (const key of readingOrder(root.entries.keys())) {
+    const entry = root.entries.get(key) as TomlEntry;
     const value = known.get(key);
     if (key === "mcp_servers") servers = readServers(entry.value, findings);
     else if (value !== undefined) readValue(value, entry.value, key, findings);
@@ -30,6 +31,12 @@ export function checkConfig(root: TomlTable, options: ReadOptions = {}): ReadRes
   }
   if (!findings.own) checkWhole(root, findings);
   return readResult(servers, findings, options);
+}
+
+/** Where a project begins is what Codex has to know before it can read on (measured). */
+export function readingOrder(keys: Iterable<string>): readonly string[] {
+  const first = "project_root_markers";
+  return [...keys].sort((a, b) => Number(b === first) - Number(a === first));
 }
 
 function unknownRootKeyHint(key: string, own: boolean): string | undefined {

@@ -10,7 +10,7 @@ import { REFUSED } from "./fields.ts";
 import type { ConfigProblem } from "./problem.ts";
 import { problem, type StructReading } from "./read-value.ts";
 import { secondsFromNumber } from "./seconds.ts";
-import type { Place } from "./toml/node.ts";
+import type { Place, TomlEntry } from "./toml/node.ts";
 import { DEFAULT_MCP_SERVER_ENVIRONMENT_ID, type McpServerOAuthConfig } from "./types.ts";
 
 const REFUSAL_HINTS: ReadonlyMap<string, string> = new Map([
@@ -36,6 +36,8 @@ export function checkServer(
   const transport = entries.has("command") ? "stdio" : entries.has("url") ? "streamable_http" : undefined;
   if (transport === undefined) {
     refuse("invalid transport", place, "Set command (a stdio server) or url (streamable HTTP)");
+    const token = entries.get("bearer_token");
+    if (token !== undefined) problems.push(inlineToken(path, token));
     return problems;
   }
   for (const key of REFUSED[transport]) {
@@ -46,6 +48,12 @@ export function checkServer(
   if (transport === "stdio") checkEnvVars(entries, values, refuse);
   else checkHttp(entries, values, refuse);
   return problems;
+}
+
+/** In the words of Codex's `mcp add`, which refuses it before anything else (measured). */
+export function inlineToken(path: string, { keyPlace }: TomlEntry): ConfigProblem {
+  const message = `${path} uses unsupported \`bearer_token\`; set \`bearer_token_env_var\`.`;
+  return problem(message, path, keyPlace, REFUSAL_HINTS.get("bearer_token"));
 }
 
 type Refuse = (message: string, at: Place | undefined, hint?: string) => void;

@@ -11,8 +11,8 @@ import {
   loadGlobalMcpServers,
 } from "./effective.ts";
 import { type ConfigLayers, loadConfigLayers, type LoadLayersOptions } from "./layers.ts";
-import { ConfigError } from "./problem.ts";
-import { formatProblem } from "./show-problem.ts";
+import { ConfigError, type ConfigProblem } from "./problem.ts";
+import { formatProblem, problemText } from "./show-problem.ts";
 import { lineAndColumn } from "./toml/node.ts";
 
 let dir: string;
@@ -42,7 +42,7 @@ function load(options: LoadLayersOptions = {}): ConfigLayers {
 }
 
 function effective(options?: LoadLayersOptions): readonly EffectiveMcpServer[] {
-  return effectiveMcpServers(load(options));
+  return effectiveMcpServers(load(options)).servers;
 }
 
 function only(servers: readonly EffectiveMcpServer[]): EffectiveMcpServer {
@@ -129,7 +129,7 @@ suite("effectiveMcpServers", () => {
       env_vars: [],
     });
     assert.equal(servers[1]?.errors.length, 2);
-    assert.deepEqual(servers[2]?.disabledReason, { type: "by_hand" });
+    assert.deepEqual(servers[2]?.config?.disabled_reason, { type: "by_hand" });
   });
 
   test("an untrusted project changes nothing of a server that others define", () => {
@@ -139,6 +139,71 @@ suite("effectiveMcpServers", () => {
     assert.equal(server.status, "enabled");
     assert.deepEqual(server.config?.transport.type === "stdio" && server.config.transport.command, "mine");
     assert.deepEqual(lines(server), { command: "codex/config.toml:2" });
+    const [warning, ...others] = server.warnings;
+    assert.deepEqual(others, []);
+    assert.equal(
+      formatProblem(warning as ConfigProblem).replaceAll(dir, "$DIR"),
+      "$DIR/p/.codex/config.toml:1:14: what this file asks of MCP server `a` does not count (in mcp_servers.a)\n" +
+        "  |\n1 | [mcp_servers.a]\n  |              ^\n" +
+        "  $DIR/p/.codex/config.toml does not count: its project is not trusted. To use it: switchyard trust $DIR/p",
+    );
+  });
+
+  test("an untrusted project that asks for what is there anyway is no warning (S3)", () => {
+    write("codex/config.toml", '[mcp_servers.a]\ncommand = "mine"\nargs = ["x"]\n');
+    write("p/.codex/config.toml", '[mcp_servers.a]\nargs = ["x"] # the same\nscope = "host"\n');
+    assert.deepEqual(only(effective()).warnings, []);
+  });
+
+  test("what loads and cannot start is unstartable, with what to do, unless it is switched off (S1)", () => {
+    const servers = {
+      "'a b'": ['command = "x"', /^invalid server name 'a b' .*: rename it$/],
+      u: ['url = "not a url"', /^url: invalid URL \(write it in full/],
+      f: ['url = "ftp://x"', /^url: unsupported URL scheme 'ftp' \(use http or https\)$/],
+      c: ['command = ""', /^command is empty: name the program to start$/],
+      d: ['command = "x"\ncwd = ""', /^cwd is empty/],
+      v: [
+        'command = "x"\nenv_vars = ["B", { name = "A", source = "remote" }]',
+        /^env_vars entry `A` uses source `remote`, which requires remote MCP stdio: leave source out, or set/,
+      ],
+      off: ['command = ""\nenabled = false', /^enabled = false in/],
+      remote: ['command = "x"\nenvironment_id = "r"\nenv_vars = [{ name = "A", source = "remote" }]', /^$/],
+    } as const;
+    const text = Object.entries(servers).map(([name, [keys]]) => `[mcp_servers.${name}]\n${keys}\n`);
+    write("codex/config.toml", text.join(""));
+    const layers = load();
+    assert.deepEqual(configuredMcpServers(layers).errors, [], "Codex loads them");
+    const found = effectiveMcpServers(layers).servers;
+    for (const [name, [, reason]] of Object.entries(servers)) {
+      const server = found.find((each) => each.name === name.replaceAll("'", ""));
+      assert.match(server?.reason ?? "", reason);
+      const status = { off: "disabled", remote: "enabled" }[name] ?? "unstartable";
+      assert.equal(server?.status, status);
+      assert.equal(server.config?.enabled, name !== "off");
+    }
+  });
+
+  test("errors that are of no server stand beside the servers", () => {
+    const told = (): string[] => effectiveMcpServers(load()).errors.map(problemText);
+    write("codex/config.toml", "mcp_servers = 1\n");
+    assert.deepEqual(told(), [
+      `${join(dir, "codex/config.toml")}:1:15: invalid type: integer \`1\`, expected a map (in mcp_servers)`,
+    ]);
+    write("codex/config.toml", `[mcp_servers.a]\ncommand = "x"\n${trusted()}`);
+    write("p/.codex/config.toml", "mcp_servers = 1\n");
+    assert.deepEqual(told(), [
+      `${join(dir, "p/.codex/config.toml")}:1:15: invalid type: integer \`1\`, expected a map (in mcp_servers)`,
+    ]);
+    write("p/.codex/config.toml", "model = 1\nprojects = 1\n[features]\nx = 1\n[mcp_servers.a]\nargs = 1\n");
+    assert.deepEqual(
+      effectiveMcpServers(load()).errors.map(({ path }) => path),
+      ["projects", "model", "features"],
+    );
+    write("switchyard/switchyard.toml", "modle = 1\n");
+    assert.deepEqual(
+      effectiveMcpServers(load()).warnings.map(({ path }) => path),
+      ["modle"],
+    );
   });
 
   test("an untrusted project's server that would be invalid is inactive, with its errors", () => {
@@ -164,10 +229,10 @@ suite("effectiveMcpServers", () => {
     );
     const file = join(dir, "etc/requirements.toml");
     const told = (): unknown[] =>
-      effective().map(({ name, config, disabledReason }) => [
+      effective().map(({ name, config }) => [
         name,
         config?.enabled,
-        disabledReasonText(disabledReason),
+        disabledReasonText(config?.disabled_reason),
       ]);
     assert.deepEqual(told(), [
       ["a", true, undefined],
@@ -271,6 +336,16 @@ suite("loadGlobalMcpServers", () => {
 
   test("a missing file has no servers", async () => {
     assert.equal((await loadGlobalMcpServers(join(dir, "none"))).size, 0);
+  });
+
+  test("tells an inline token once", async () => {
+    write("codex/config.toml", "[mcp_servers.a]\nbearer_token = 's'\n");
+    const error = await loadGlobalMcpServers(join(dir, "codex")).catch((caught: unknown) => caught);
+    assert.ok(error instanceof ConfigError);
+    assert.deepEqual(
+      error.problems.map(({ message }) => message),
+      ["mcp_servers.a uses unsupported `bearer_token`; set `bearer_token_env_var`.", "invalid transport"],
+    );
   });
 
   test("looks for inline tokens first, then tells everything", async () => {

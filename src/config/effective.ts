@@ -6,29 +6,31 @@
  * anybody asked for, each with its fate and the reason.
  *
  * Invariants
- *   S1. "enabled" means: valid, switched on, allowed by the requirements, and asked for by a layer that counts.
+ *   S1. "enabled" means: valid, switched on, allowed by the requirements, asked for by a layer that counts, and
+ *       nothing that is written keeps it from starting.
  *   S2. Every key of a server can be traced to the layer and line it is written in.
+ *   S3. What a layer that does not count asks for is told, with the way to make it count: as a server of its own, or
+ *       as a warning of the one it would change.
  */
 import { join } from "node:path";
-import { checkConfig } from "./check-config.ts";
+import { compareBytes } from "./byte-order.ts";
+import { checkConfig, readingOrder } from "./check-config.ts";
+import { inlineToken } from "./check-server.ts";
 import { checkEnterpriseAuth } from "./enterprise-auth.ts";
-import { SERVER } from "./fields.ts";
-import {
-  type ConfigLayer,
-  type ConfigLayers,
-  invalidConfig,
-  isOwnFile,
-  mergeLayers,
-  readConfigFile,
-  strayOwnKeys,
-} from "./layers.ts";
-import { compareBytes, EMPTY_TABLE, mergeTables } from "./merge.ts";
+import { checkHybrid } from "./hybrids.ts";
+import { type ConfigLayer, type ConfigLayers, isOwnFile, mergeLayers, readConfigFile } from "./layers.ts";
+import { maskProblem } from "./mask.ts";
+import { mergeTables } from "./merge.ts";
+import { startProblem } from "./names.ts";
 import { type Origin, originsOf, originText } from "./origins.ts";
+import { strayKeyProblems } from "./own-keys.ts";
 import type { ConfigProblem } from "./problem.ts";
 import { type ReadOptions, readMcpServers } from "./read-servers.ts";
 import { isAllowed } from "./requirements.ts";
-import { nodeAt, type TomlEntry, type TomlNode, type TomlTable } from "./toml/node.ts";
+import { invalidConfig } from "./show-problem.ts";
+import { nodeAt, type TomlEntry, type TomlTable } from "./toml/node.ts";
 import { parseToml } from "./toml/parse.ts";
+import { EMPTY_TABLE, sameMeaning, withValue } from "./toml/tree.ts";
 import type { McpServerConfig, McpServerDisabledReason } from "./types.ts";
 
 export type Origins = ReadonlyMap<string, Origin>;
@@ -44,20 +46,29 @@ export interface ConfiguredMcpServers {
   readonly originsOf: (name: string) => Origins;
 }
 
+export interface EffectiveMcpServers {
+  /** Sorted by name. */
+  readonly servers: readonly EffectiveMcpServer[];
+  /** Of no single server: where there is one, Codex refuses the whole configuration. */
+  readonly errors: readonly ConfigProblem[];
+  /** Of no single server. */
+  readonly warnings: readonly ConfigProblem[];
+}
+
 export interface EffectiveMcpServer {
   readonly name: string;
   /**
    * - `enabled`: will run
    * - `disabled`: switched off, or not allowed
+   * - `unstartable`: switched on, but its start will fail; Codex loads it, and counts it as enabled
    * - `invalid`: what is written makes no server; Codex refuses the whole configuration for it
    * - `inactive`: only a project that is not trusted asks for it
    */
-  readonly status: "enabled" | "disabled" | "invalid" | "inactive";
+  readonly status: "enabled" | "disabled" | "unstartable" | "invalid" | "inactive";
   /** Absent where it is invalid. Of an inactive one: what it would be. */
   readonly config?: McpServerConfig;
   /** Why it will not run, in a sentence, with what to do about it. */
   readonly reason?: string;
-  readonly disabledReason?: McpServerDisabledReason;
   readonly errors: readonly ConfigProblem[];
   readonly warnings: readonly ConfigProblem[];
   readonly origins: Origins;
@@ -65,20 +76,17 @@ export interface EffectiveMcpServer {
   readonly definedIn: Origin | undefined;
 }
 
-/** Codex's text for `disabled_reason`; it has none for a server that is switched off by hand. */
+/** Codex's text for `disabled_reason`; it has none where it names none, nor for a server that is switched off by hand. */
 export function disabledReasonText(reason: McpServerDisabledReason | undefined): string | undefined {
-  switch (reason?.type) {
-    case "requirements":
-      return `requirements (${reason.source})`;
-    case "unknown":
-      return "unknown";
-    case "by_hand":
-    case undefined:
-      return undefined;
-  }
+  return reason?.type === "requirements" ? `requirements (${reason.source})` : undefined;
 }
 
-/** What is written, merged and validated; requirements have no say in it. */
+/**
+ * What is written, merged and validated, with Codex's verdict over the whole.
+ *
+ * Left out are the requirements, which have no say in it, and the layers that do not count. A server may be enabled
+ * here and not run: `effectiveMcpServers` knows. Plugins bring servers of their own, which no layer names.
+ */
 export function configuredMcpServers(
   layers: ConfigLayers,
   { strict = false }: Pick<ReadOptions, "strict"> = {},
@@ -88,7 +96,7 @@ export function configuredMcpServers(
   const read = readMcpServers(merged.entries.get("mcp_servers")?.value, { strict, own: true });
   const root = checkRoot(active, strict);
   const enterprise = checkEnterpriseAuth(layers, read.servers);
-  const stray = [...strayProblems(active).values()].flat();
+  const stray = [...strayKeyProblems(active).values()].flat();
   const hybrids = serverEntries(merged).flatMap(([name, { value }]) => checkHybrid(name, value, active));
   const errors = [
     ...inOrder(merged, [...read.errors, ...root.errors]),
@@ -127,7 +135,7 @@ function checkRoot(
 
 /** By the root key they are about, as Codex meets them; those about the whole come last. */
 function inOrder({ entries }: TomlTable, problems: readonly ConfigProblem[]): ConfigProblem[] {
-  const keys = [...entries.keys()];
+  const keys = readingOrder(entries.keys());
   const rank = ({ path }: ConfigProblem): number => {
     const at = path === undefined ? -1 : keys.indexOf(path.split(".", 1)[0] ?? "");
     return at === -1 ? keys.length : at;
@@ -135,13 +143,23 @@ function inOrder({ entries }: TomlTable, problems: readonly ConfigProblem[]): Co
   return [...problems].sort((a, b) => rank(a) - rank(b));
 }
 
-/** Every server that any layer asks for, sorted by name. */
-export function effectiveMcpServers(layers: ConfigLayers): readonly EffectiveMcpServer[] {
+/**
+ * Every server that any layer asks for, with what will become of it.
+ *
+ * Left out are the servers of plugins, which no layer names. Whether a program or a machine is there, and whether a
+ * variable is set, only the start will tell.
+ */
+export function effectiveMcpServers(layers: ConfigLayers): EffectiveMcpServers {
   const active = activeLayers(layers);
-  const stray = strayProblems(active);
-  const written = serverEntries(mergeLayers(active)).map(([name, entry]) =>
-    readServer(name, entry, active, stray),
-  );
+  const inactive = layers.layers.filter((layer) => layer.inactive !== undefined);
+  const merged = mergeLayers(active);
+  const stray = strayKeyProblems(active);
+  const wishes = inactive.map((layer) => ({ layer, servers: new Map(serverEntries(mergeLayers([layer]))) }));
+  const written = serverEntries(merged).map(([name, entry]): WrittenServer => {
+    const server = readServer(name, entry, active);
+    const more = [...(stray.get(name) ?? []), ...vainWishes(name, entry, wishes)];
+    return { ...server, warnings: [...server.warnings, ...more] };
+  });
   const valid = written.flatMap(({ name, config }) =>
     config === undefined ? [] : [[name, config] as const],
   );
@@ -151,12 +169,22 @@ export function effectiveMcpServers(layers: ConfigLayers): readonly EffectiveMcp
     const errors = refused === undefined ? server.errors : [...server.errors, refused];
     const { config } = server;
     if (config === undefined || errors.length > 0) {
-      return { ...server, errors, status: "invalid", reason: errors[0]?.message ?? "it is invalid" };
+      const reason = errors[0] === undefined ? "it is invalid" : maskProblem(errors[0]).message;
+      return { ...server, errors, status: "invalid", reason };
     }
     return { ...server, ...fate(server, config, layers, enterprise.withheld.get(server.name)) };
   });
   const names = new Set(servers.map(({ name }) => name));
-  return [...servers, ...inactiveServers(layers, names)].sort((a, b) => compareBytes(a.name, b.name));
+  const table = merged.entries.get("mcp_servers")?.value;
+  const noTable = table === undefined || table.kind === "table" ? [] : readMcpServers(table).errors;
+  const root = checkRoot(active, false);
+  return {
+    servers: [...servers, ...inactiveServers(layers, inactive, names)].sort((a, b) =>
+      compareBytes(a.name, b.name),
+    ),
+    errors: [...inOrder(merged, [...noTable, ...root.errors]), ...enterprise.problems],
+    warnings: root.warnings,
+  };
 }
 
 /**
@@ -174,11 +202,10 @@ export async function loadGlobalMcpServers(codexHome: string): Promise<ReadonlyM
   // This loader of Codex's looks for inline tokens before anything else (measured).
   const tokens = serverEntries(root).flatMap(([name, { value }]): ConfigProblem[] => {
     const entry = value.kind === "table" ? value.entries.get("bearer_token") : undefined;
-    if (entry === undefined) return [];
-    const message = `mcp_servers.${name} uses unsupported \`bearer_token\`; set \`bearer_token_env_var\`.`;
-    return [{ message, path: `mcp_servers.${name}`, place: entry.keyPlace }];
+    return entry === undefined ? [] : [inlineToken(`mcp_servers.${name}`, entry)];
   });
-  const problems = [...tokens, ...read.errors];
+  const told = new Set(tokens.map(({ message }) => message));
+  const problems = [...tokens, ...read.errors.filter(({ message }) => !told.has(message))];
   if (problems.length > 0) throw invalidConfig(problems);
   return new Map([...read.servers].sort(([a], [b]) => compareBytes(a, b)));
 }
@@ -194,12 +221,7 @@ function serverEntries(root: TomlTable): [string, TomlEntry][] {
 
 type WrittenServer = Omit<EffectiveMcpServer, "status">;
 
-function readServer(
-  name: string,
-  entry: TomlEntry,
-  layers: readonly ConfigLayer[],
-  stray: ReadonlyMap<string, readonly ConfigProblem[]>,
-): WrittenServer {
+function readServer(name: string, entry: TomlEntry, layers: readonly ConfigLayer[]): WrittenServer {
   const only: TomlTable = { kind: "table", entries: new Map([[name, entry]]) };
   const { servers, errors, warnings } = readMcpServers(only, { own: true });
   const config = servers.get(name);
@@ -208,13 +230,13 @@ function readServer(
     name,
     ...(config === undefined ? {} : { config }),
     errors,
-    warnings: [...warnings, ...(stray.get(name) ?? []), ...checkHybrid(name, entry.value, layers)],
+    warnings: [...warnings, ...checkHybrid(name, entry.value, layers)],
     origins,
     definedIn: origins.get("command") ?? origins.get("url") ?? origins.values().next().value,
   };
 }
 
-type Fate = Pick<EffectiveMcpServer, "status" | "config" | "reason" | "disabledReason">;
+type Fate = Pick<EffectiveMcpServer, "status" | "config" | "reason">;
 
 /** What becomes of a valid server. */
 function fate(
@@ -223,99 +245,63 @@ function fate(
   { requirements }: ConfigLayers,
   withheld: string | undefined,
 ): Fate {
+  const disabled = (disabled_reason: McpServerDisabledReason, reason: string): Fate => {
+    return { status: "disabled", config: { ...config, enabled: false, disabled_reason }, reason };
+  };
   if (requirements !== undefined && !isAllowed(requirements, name, config)) {
-    const listed = requirements.mcpServers?.has(name) === true;
-    const disabledReason: McpServerDisabledReason = { type: "requirements", source: requirements.file };
-    return {
-      status: "disabled",
-      config: { ...config, enabled: false, disabled_reason: disabledReason },
-      disabledReason,
-      reason: listed
-        ? `${requirements.file} allows a server of this name, but not what this one is`
-        : `${requirements.file} does not list it, and what it does not list is not allowed`,
-    };
+    const { file } = requirements;
+    return disabled(
+      { type: "requirements", source: file },
+      requirements.mcpServers?.has(name) === true
+        ? `${file} allows a server of this name, but not what this one is`
+        : `${file} does not list it, and what it does not list is not allowed`,
+    );
   }
   if (!config.enabled) {
     const at = origins.get("enabled");
-    const reason = `enabled = false${at === undefined ? "" : ` in ${originText(at)}`}`;
-    return { status: "disabled", config, disabledReason: { type: "by_hand" }, reason };
+    return disabled({ type: "by_hand" }, `enabled = false${at === undefined ? "" : ` in ${originText(at)}`}`);
   }
-  // Codex gives no reason for this one.
-  if (withheld !== undefined) {
-    return { status: "disabled", config: { ...config, enabled: false }, reason: withheld };
-  }
-  return { status: "enabled", config };
+  if (withheld !== undefined) return disabled({ type: "unknown" }, withheld);
+  const unstartable = startProblem(name, config);
+  return unstartable === undefined
+    ? { status: "enabled", config }
+    : { status: "unstartable", config, reason: unstartable };
 }
 
 /** What layers that do not count ask for beyond what the others do. */
-function inactiveServers({ layers }: ConfigLayers, known: ReadonlySet<string>): EffectiveMcpServer[] {
-  const inactive = layers.filter((layer) => layer.inactive !== undefined);
+function inactiveServers(
+  { layers }: ConfigLayers,
+  inactive: readonly ConfigLayer[],
+  known: ReadonlySet<string>,
+): EffectiveMcpServer[] {
   if (inactive.length === 0) return [];
   return serverEntries(mergeLayers(layers)).flatMap(([name, entry]) => {
     if (known.has(name)) return [];
     const asking = inactive.findLast(({ root }) => nodeAt(root, ["mcp_servers", name]) !== undefined);
     if (asking?.inactive === undefined) return [];
     const { reason, hint } = asking.inactive;
-    return [
-      { ...readServer(name, entry, layers, new Map()), status: "inactive", reason: `${reason}. ${hint}` },
-    ];
+    return [{ ...readServer(name, entry, layers), status: "inactive", reason: `${reason}. ${hint}` }];
   });
 }
 
-/** By server: keys of ours that stand where they do not count. */
-function strayProblems(layers: readonly ConfigLayer[]): ReadonlyMap<string, readonly ConfigProblem[]> {
-  const problems = layers.flatMap(strayOwnKeys).map(({ name, entry }): [string, ConfigProblem] => {
-    const path = `mcp_servers.${name}.scope`;
-    return [
-      name,
-      {
-        message: `unknown configuration field \`${path}\``,
-        path,
-        place: entry.keyPlace,
-        hint: "scope is a key of Switchyard's own and counts in switchyard.toml only",
-      },
-    ];
-  });
-  const byName = Map.groupBy(problems, ([name]) => name);
-  return new Map([...byName].map(([name, pairs]) => [name, pairs.map(([, problem]) => problem)]));
-}
-
-const KEYS_OF_ONE_TRANSPORT = (["stdio", "streamable_http"] as const).map((transport) =>
-  SERVER.fields.filter((field) => field.transport === transport).map(({ name }) => name),
-);
-
-/**
- * Two layers that mean different servers by one name. Codex merges them key by key, then blames a key; which two
- * files met, only we can say.
- */
-function checkHybrid(name: string, server: TomlNode, layers: readonly ConfigLayer[]): ConfigProblem[] {
-  if (server.kind !== "table") return [];
-  const [stdio = [], http = []] = KEYS_OF_ONE_TRANSPORT.map((keys) =>
-    // The key that chooses the transport says most.
-    ["command", "url", ...keys].filter(
-      (key, at, all) => keys.includes(key) && server.entries.has(key) && all.indexOf(key) === at,
-    ),
-  );
-  const writerOf = (key: string): ConfigLayer | undefined =>
-    layers.findLast(({ root }) => nodeAt(root, ["mcp_servers", name, key]) !== undefined);
-  for (const ours of stdio) {
-    const theirs = http.find((key) => writerOf(key) !== writerOf(ours));
-    if (theirs === undefined) continue;
-    const [first, second] = [ours, theirs].map((key) => {
-      const origin = [...originsOf(["mcp_servers", name, key], layers).values()][0];
-      return { key, origin, place: server.entries.get(key)?.keyPlace };
-    });
-    const said = [first, second].map(
-      (each) => `\`${each?.key}\` (${each?.origin && originText(each.origin)})`,
-    );
+/** What layers that do not count would have changed about a server of others (S3). */
+function vainWishes(
+  name: string,
+  { value }: TomlEntry,
+  wishes: readonly { readonly layer: ConfigLayer; readonly servers: ReadonlyMap<string, TomlEntry> }[],
+): ConfigProblem[] {
+  return wishes.flatMap(({ layer: { inactive }, servers }): ConfigProblem[] => {
+    const entry = servers.get(name);
+    if (entry === undefined || inactive === undefined) return [];
+    const now = withValue(EMPTY_TABLE, [name], value);
+    if (sameMeaning(mergeTables(now, withValue(EMPTY_TABLE, [name], entry.value)), now)) return [];
     return [
       {
-        message: `MCP server \`${name}\` is half stdio, half streamable HTTP: two layers make it from ${said.join(" and ")}`,
+        message: `what this file asks of MCP server \`${name}\` does not count`,
         path: `mcp_servers.${name}`,
-        place: second?.place,
-        hint: "If they mean different servers, give one of them another name",
+        place: entry.keyPlace,
+        hint: `${inactive.reason}. ${inactive.hint}`,
       },
     ];
-  }
-  return [];
+  });
 }

@@ -87,10 +87,12 @@ suite('a server with auth = "ema_auth" runs', () => {
     test(what, () => {
       const layers = load(texts, overrides);
       assert.deepEqual(configuredMcpServers(layers).errors, []);
-      const [server] = effectiveMcpServers(layers);
+      const [server] = effectiveMcpServers(layers).servers;
       assert.equal(server?.config?.enabled, runs);
       assert.equal(server.status, runs ? "enabled" : "disabled");
-      assert.equal(disabledReasonText(server.disabledReason), undefined);
+      const why = what.endsWith("enabled = false") ? "by_hand" : "unknown";
+      assert.deepEqual(server.config.disabled_reason, runs ? undefined : { type: why });
+      assert.equal(disabledReasonText(server.config.disabled_reason), undefined);
       assert.equal(server.reason === undefined, runs, "a server that does not run has a reason");
     });
   }
@@ -172,7 +174,7 @@ suite("Codex refuses", () => {
   }
 
   test("and the server is invalid, not disabled", () => {
-    const [server] = effectiveMcpServers(load({ project: SERVER }));
+    const [server] = effectiveMcpServers(load({ project: SERVER })).servers;
     assert.equal(server?.status, "invalid");
     assert.equal(server.reason, SPLIT);
     assert.equal(server.errors[0]?.place?.source.name, join(dir, "p/.codex/config.toml"));

@@ -10,7 +10,7 @@
  */
 import { util } from "../base/builtin.ts";
 import { type ConfigLayer, type ConfigLayers, isProjectFile, mergeLayers } from "./layers.ts";
-import { compareBytes } from "./merge.ts";
+import { compareBytes } from "./byte-order.ts";
 import type { ConfigProblem } from "./problem.ts";
 import { isBlank } from "./check-server.ts";
 import { readMcpServers } from "./read-servers.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { MISTAKEN_KEYS, REFUSED, SERVER } from "./fields.ts";
+import { MISTAKEN_KEYS, OAUTH, REFUSED, SERVER, TOOL } from "./fields.ts";
 import type { RawMcpServerConfig } from "./types.ts";
 
 /** Fails to compile when a key of `RawMcpServerConfig` is missing or one too many is here. */
@@ -61,4 +62,16 @@ test("MISTAKEN_KEYS are no keys", () => {
 
 test("every field is explained in one sentence", () => {
   for (const { about, name } of SERVER.fields) assert.match(about, /^[A-Z][^]*\.$/, name);
+});
+
+test("the types say of every key what the table says, and may say more", () => {
+  const text = readFileSync(new URL("types.ts", import.meta.url), "utf8");
+  for (const { name: type, fields } of [SERVER, OAUTH, TOOL]) {
+    const body = new RegExp(`^export interface ${type} \\{\\n([^]*?)^\\}`, "m").exec(text)?.[1] ?? "";
+    const docs = [...body.matchAll(/^ {2}\/\*\* (.*) \*\/\n {2}readonly (\w+)\?:/gm)];
+    const said = new Map(docs.map(([, doc = "", key = ""]) => [key, doc]));
+    for (const { name, about } of fields) {
+      assert.equal(said.get(name)?.slice(0, about.length), about, `${type}.${name}`);
+    }
+  }
 });

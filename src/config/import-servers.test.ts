@@ -362,6 +362,80 @@ suite("importServers notes", () => {
     assert.match(notes[0]?.message ?? "", /"My Docs!".*"My-Docs-2"/);
   });
 
+  test("keys that are written twice, with their lines, wherever servers lose something by it", () => {
+    const text = `{ "theme": 1, "theme": 2, "mcpServers": {},
+      "mcpServers": {
+        "a b": { "command": "first", "env": { "X": "1" } },
+        "a b": {
+          "command": "second", "command": "third",
+          "env": { "X": "2",
+            "X": "3" }
+        }
+      }
+    }`;
+    const { servers, notes } = importServers(text, { file: ".mcp.json" });
+    assert.deepEqual([...servers], [["a-b", { command: "third", env: { X: "3" } }]]);
+    const twice = notes.filter(({ message }) => message.includes("times"));
+    assert.deepEqual(
+      twice.map(({ server, key, message }) => [server, key, /\(lines .*?\)/.exec(message)?.[0]]),
+      [
+        ["a-b", "a b", "(lines 3, 4)"],
+        ["a-b", "command", "(lines 5, 5)"],
+        ["a-b", "env.X", "(lines 6, 7)"],
+        [undefined, "mcpServers", "(lines 1, 2)"],
+      ],
+    );
+  });
+
+  test("secrets in arguments and in the URL, unless a variable stands for them", () => {
+    const { keys } = importOne({
+      command: "x",
+      args: [
+        "--port",
+        "80",
+        "--token",
+        "abc",
+        "--token",
+        "${TOKEN}",
+        "KEY_A=1",
+        "API_KEY=abc",
+        "sk-abcdefgh",
+      ],
+    });
+    assert.deepEqual(keys, ["args.3", "args.5", "args.7", "args.8"]);
+    const urls = [
+      ["https://u:p@x/mcp", 1],
+      ["https://x/mcp?key=abc", 1],
+      ["https://x/mcp", 0],
+    ] as const;
+    for (const [url, count] of urls) {
+      const { notes } = importOne({ type: "http", url });
+      assert.equal(notes.length, count, url);
+      for (const { key, message } of notes) assert.match(`${key}: ${message}`, /^url: .* may be a secret/);
+    }
+    const { notes } = importOne({ type: "http", url: "https://x/mcp?key=${KEY}" });
+    assert.match(
+      notes.map(({ message }) => message).join("\n"),
+      /^variables in it are not replaced here[^\n]*$/,
+    );
+  });
+
+  test("why a value with a reference is not taken", () => {
+    const { notes } = importOne(
+      { command: "x", env: { A: "${input:a}", B: "${env:C}", D: "${workspaceFolder}", E: "x${F}" } },
+      ".vscode/mcp.json",
+    );
+    assert.deepEqual(
+      notes.map(({ key, message }) => `${key}: ${message}`),
+      [
+        "env.A: nobody is asked for its value here: set A itself before the start",
+        "env.B: its value is that of the variable C, which is not looked up here: set B itself before the start",
+        "env.D: its value is one that only the product knows: set D itself before the start",
+        "env.E: its value is put together from others, which is not done here: set E itself before the start",
+      ],
+    );
+  });
+
   test("servers and lists that stand elsewhere in the file", () => {
     const a = { command: "x" };
     const claude = importJson(
@@ -418,7 +492,7 @@ suite("importServers refuses", () => {
         "mcpServers.a.env.A: A must be a string, not an array",
         "mcpServers.a.disabled: disabled must be true or false, not a string",
         "mcpServers.a.alwaysAllow: alwaysAllow must be an array of strings, not a boolean",
-        "mcpServers.a.timeout: timeout must be a number, and not a negative one, not a number",
+        "mcpServers.a.timeout: timeout must be a finite number that is not negative",
         "mcpServers.b: url is missing",
         "mcpServers.c: neither command nor url is there",
         "mcpServers.d: d must be an object, not an array",
@@ -428,6 +502,10 @@ suite("importServers refuses", () => {
       ],
     );
     assert.match(error.message, /12 errors/);
+    assert.match(
+      refusal(`{"mcpServers": {"a": {"command": "x", "timeout": "5"}}}`).message,
+      /timeout must be a number, not a string$/,
+    );
     assert.equal(problemToJson(error.problems[0] ?? { message: "" }).line, 4);
     assert.match(refusal(`{"mcpServers": []}`).message, /mcpServers must be an object/);
   });
@@ -436,6 +514,7 @@ suite("importServers refuses", () => {
     for (const text of ["{}", "[]", "7", `{"mcpServers": {}}`, `{"mcp": {}}`]) {
       assert.match(refusal(text).message, /no MCP servers .* "mcpServers" \(Claude Code, /);
     }
+    assert.doesNotMatch(formatProblem(refusal("{}").problems[0] ?? { message: "" }), /\(in /);
     assert.match(
       refusal(`{"mcpServers": {"a": {}}}`, "x.json", "zed").message,
       /Looked for "context_servers" \(Zed\)$/,

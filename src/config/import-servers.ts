@@ -5,7 +5,7 @@
  * servers are not validated here: whoever adds them to a configuration does that.
  */
 import { DIALECTS, detectFormat, findServers, child, type ImportFormat } from "./import/dialects.ts";
-import { JsonDocument } from "./import/json-document.ts";
+import { JsonDocument, type JsonNode } from "./import/json-document.ts";
 import type { ImportNote } from "./import/server-reader.ts";
 import { translateServer } from "./import/translate-server.ts";
 import { serverNameProblem } from "./names.ts";
@@ -21,6 +21,8 @@ export interface ImportResult {
   readonly format: ImportFormat;
   /** In the order of the file. */
   readonly servers: ReadonlyMap<string, RawMcpServerConfig>;
+  /** Of all servers in the file, also of those that are left out. */
+  readonly names: readonly string[];
   /** What could not be carried over, or only with a loss. They hold no value of the file. */
   readonly notes: readonly ImportNote[];
 }
@@ -28,11 +30,16 @@ export interface ImportResult {
 /**
  * @param options.file the file's path: shown in messages, and its name helps to see whose it is
  * @param options.format whose it is, for a file that does not tell
+ * @param options.only the servers that are wanted; what is wrong with others does not matter then
  * @throws {ConfigError} `invalid_config` for what is no JSON, has the wrong shape, or holds no servers
  */
 export function importServers(
   text: string,
-  options: { readonly file: string; readonly format?: ImportFormat | undefined },
+  options: {
+    readonly file: string;
+    readonly format?: ImportFormat | undefined;
+    readonly only?: readonly string[] | undefined;
+  },
 ): ImportResult {
   const { file } = options;
   const document = new JsonDocument(text, file);
@@ -42,10 +49,13 @@ export function importServers(
   const dialect = DIALECTS[format];
 
   const servers = new Map<string, RawMcpServerConfig>();
+  const names = new Map<string, string>();
   const notes: ImportNote[] = notesOfFile(document, format);
   const entries = document.entries(list, dialect.path);
   for (const [written, node] of entries ?? []) {
     const name = validName(written, new Set([...servers.keys(), ...(entries?.keys() ?? [])]));
+    names.set(written, name);
+    if (options.only !== undefined && !options.only.includes(name)) continue;
     const translated = translateServer(name, node, [...dialect.path, written], dialect, document);
     if (translated.server !== undefined) {
       servers.set(name, translated.server);
@@ -57,8 +67,9 @@ export function importServers(
     notes.push(...translated.notes);
   }
   if (document.problems.length > 0) throw document.error();
+  notes.push(...notesOnRepetitions(document, dialect.path, names));
   if (entries?.size === 0) throw noServers(document, file, options.format);
-  return { format, servers, notes };
+  return { format, servers, names: [...names.values()], notes };
 }
 
 function noServers(document: JsonDocument, file: string, format: ImportFormat | undefined): ConfigError {
@@ -87,6 +98,29 @@ function validName(written: string, taken: ReadonlySet<string>): string {
   let name = base;
   for (let number = 2; taken.has(name); number++) name = `${base}-${number}`;
   return name;
+}
+
+/** What is lost of keys that are written twice, among the servers and on the way to them. */
+function notesOnRepetitions(
+  document: JsonDocument,
+  toServers: readonly string[],
+  names: ReadonlyMap<string, string>,
+): ImportNote[] {
+  let at: JsonNode | undefined = document.root;
+  for (const [depth, key] of toServers.entries()) {
+    if (at !== undefined) document.entries(at, toServers.slice(0, depth));
+    at = child(at, key);
+  }
+  return document.repetitions.flatMap(({ path, lines }): ImportNote[] => {
+    const message = `it is written ${lines.length} times (lines ${lines.join(", ")}): the last one counts, as in every product, and the rest is left out`;
+    const isOnTheWay = path.every((key, depth) => depth >= toServers.length || key === toServers[depth]);
+    if (!isOnTheWay) return [];
+    const [written, ...keys] = path.slice(toServers.length);
+    if (written === undefined) return [{ key: path.join("."), message }];
+    return [
+      { server: names.get(written) ?? written, key: keys.length === 0 ? written : keys.join("."), message },
+    ];
+  });
 }
 
 /** What stands beside the servers and bears on them. */

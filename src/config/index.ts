@@ -13,6 +13,7 @@ export {
   disabledReasonText,
   effectiveMcpServers,
   type EffectiveMcpServer,
+  type EffectiveMcpServers,
   loadGlobalMcpServers,
   type Origins,
 } from "./effective.ts";

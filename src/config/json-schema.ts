@@ -124,8 +124,8 @@ function valueSchema(value: FieldValue): JsonSchema {
       return { type: "object", additionalProperties: structSchema(value.struct) };
     case "table":
       return { type: "object" };
-    case "anything":
-      return {};
+    case "untagged":
+      return { anyOf: value.of.map(valueSchema) };
   }
 }
 

@@ -1,17 +1,19 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, suite, test } from "node:test";
-import {
-  codexHomeOf,
-  type ConfigLayers,
-  loadConfigLayers,
-  type LoadLayersOptions,
-  mergeLayers,
-} from "./layers.ts";
-import { switchyardHomeOf } from "./layers.ts";
+import { existingCodexHome, switchyardHome, userCodexHome } from "./homes.ts";
+import { type ConfigLayers, loadConfigLayers, type LoadLayersOptions, mergeLayers } from "./layers.ts";
 import { ConfigError } from "./problem.ts";
 import { nodeAt } from "./toml/node.ts";
 
@@ -187,7 +189,7 @@ suite("a project's file", () => {
     );
     assert.match(
       reasons[1] ?? "",
-      /not trusted; besides: Failed to read config file .*: invalid utf-8 sequence$/,
+      /not trusted; besides: Failed to read config file .*: invalid utf-8 sequence \(byte 2, in line 1\)/,
     );
   });
 
@@ -220,13 +222,34 @@ suite("a file that is there and cannot be read (L2)", () => {
       assert.equal(folder.message, `Failed to read config file ${path}: path \`${path}\` is not a file`);
       rmSync(path, { recursive: true });
       write(file, Buffer.from('a = "\xff"', "latin1"));
-      assert.match(configError(() => load(options)).message, /: invalid utf-8 sequence$/);
+      assert.match(
+        configError(() => load(options)).message,
+        /: invalid utf-8 sequence \(byte 6, in line 1\)\. Save it as UTF-8$/,
+      );
       write(file, "a = [\n");
       const { code, problems } = configError(() => load(options));
       assert.equal(code, "invalid_config");
       assert.equal(problems[0]?.place?.source.name, path);
     });
   }
+
+  test("more than 16 MiB is refused", () => {
+    write("codex/config.toml", "");
+    truncateSync(join(dir, "codex/config.toml"), 16 * 1024 * 1024 + 1);
+    assert.match(
+      configError(load).message,
+      /config\.toml: it has more than 16 MiB\. Is it the right file\?$/,
+    );
+  });
+
+  test("what decides about projects is told before what is wrong with their files", () => {
+    write("p/.codex/config.toml", "x = \n");
+    write("codex/config.toml", `model = 1\n${trust("p")}[projects.x]\ntrust_level = 1\n`);
+    const paths = (): unknown[] => configError(load).problems.map(({ path }) => path);
+    assert.deepEqual(paths(), ["projects.x.trust_level", undefined]);
+    write("codex/config.toml", `project_root_markers = [1]\n${trust("p")}[projects.x]\ntrust_level = 1\n`);
+    assert.deepEqual(paths(), ["project_root_markers", "projects.x.trust_level", undefined]);
+  });
 
   test("a pipe is refused and not waited for", () => {
     mkdirSync(join(dir, "codex"));
@@ -243,7 +266,7 @@ suite("a file that is there and cannot be read (L2)", () => {
       problems.map(({ place }) => place?.source.name.slice(dir.length + 1)),
       [undefined, "etc/requirements.toml", "codex/config.toml", "switchyard/switchyard.toml"],
     );
-    assert.equal(message, "Invalid configuration: Invalid override (missing '='): novalue, and 3 more");
+    assert.equal(message, "Invalid configuration: Invalid override (missing '='): *****, and 3 more");
   });
 });
 
@@ -264,8 +287,24 @@ test("mergeLayers takes from switchyard.toml only what it may say, and from a pr
 });
 
 test("the homes come from the environment, or lie in the user's home", () => {
-  assert.equal(codexHomeOf({ CODEX_HOME: "/c" }), "/c");
-  assert.equal(codexHomeOf({ CODEX_HOME: "", HOME: "/h" }), "/h/.codex");
-  assert.equal(switchyardHomeOf({ SWITCHYARD_HOME: "/s" }), "/s");
-  assert.equal(switchyardHomeOf({}), join(homedir(), ".switchyard"));
+  assert.equal(userCodexHome({ CODEX_HOME: "/c" }), "/c");
+  assert.equal(userCodexHome({ CODEX_HOME: "", HOME: "/h" }), "/h/.codex");
+  assert.equal(switchyardHome({ SWITCHYARD_HOME: "/s" }), "/s");
+  assert.equal(switchyardHome({}), join(homedir(), ".switchyard"));
+  assert.equal(switchyardHome({ HOME: "rel" }), join(process.cwd(), "rel/.switchyard"));
+});
+
+test("a CODEX_HOME that is set has to be there, as in Codex; the default need not", () => {
+  const home = join(dir, "nope");
+  const load = (): ConfigLayers => loadConfigLayers({ env: { CODEX_HOME: home }, cwd: dir });
+  const error = configError(load);
+  assert.equal(error.code, "unreadable");
+  assert.equal(
+    error.message,
+    `CODEX_HOME points to "${home}", but that path does not exist. Create the folder, or unset CODEX_HOME`,
+  );
+  write("nope", "");
+  assert.match(configError(load).message, /but that path is not a directory\./);
+  assert.equal(existingCodexHome({ CODEX_HOME: dir }), dir);
+  assert.equal(existingCodexHome({ HOME: home }), join(home, ".codex"));
 });

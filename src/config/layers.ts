@@ -22,15 +22,21 @@
  */
 import { join, resolve } from "node:path";
 import { fs } from "../base/builtin.ts";
-import { switchyardHome, userCodexHome } from "./homes.ts";
-import { EMPTY_TABLE, mergeTables } from "./merge.ts";
+import { shellWord } from "../base/shell-word.ts";
+import { decodeText, FILE_BYTES_MAX, TOO_LARGE } from "./file/text.ts";
+import { existingCodexHome, switchyardHome } from "./homes.ts";
+import { mergeTables } from "./merge.ts";
 import { parseOverrides } from "./overrides.ts";
-import { ConfigError, type ConfigProblem } from "./problem.ts";
+import { withoutStrayKeys } from "./own-keys.ts";
+import { ConfigError, type ConfigProblem, where } from "./problem.ts";
 import { findProject, type Project, projectKey, trustOf } from "./project-trust.ts";
-import { OWN_ROOT_KEYS } from "./root-keys.ts";
+import { Findings, readValue } from "./read-value.ts";
+import { CODEX_ROOT_KEYS, OWN_ROOT_KEYS } from "./root-keys.ts";
 import { readRequirements, type Requirements } from "./requirements.ts";
-import { lineAndColumn, type Place, type Source, type TomlEntry, type TomlTable } from "./toml/node.ts";
+import { invalidConfig, problemText } from "./show-problem.ts";
+import type { Place, Source, TomlTable } from "./toml/node.ts";
 import { parseToml } from "./toml/parse.ts";
+import { EMPTY_TABLE, withoutValue } from "./toml/tree.ts";
 
 export type ConfigLayerName =
   | "system"
@@ -67,7 +73,7 @@ export interface LoadLayersOptions {
   readonly cwd?: string;
   /** Where the homes are looked up. @default process.env */
   readonly env?: Env;
-  /** @default $CODEX_HOME or ~/.codex */
+  /** @default $CODEX_HOME, which has to be there, or ~/.codex, which need not */
   readonly codexHome?: string;
   /** @default $SWITCHYARD_HOME or ~/.switchyard */
   readonly switchyardHome?: string;
@@ -99,20 +105,16 @@ const NOT_FOR_PROJECTS: readonly string[] = [
   "profiles",
   "responses_api_metadata",
 ];
-/** Of a server, in our files only. */
-const OWN_KEY = "scope";
-
-export { switchyardHome as switchyardHomeOf, userCodexHome as codexHomeOf } from "./homes.ts";
 
 /**
  * What the files say about servers, or at their root, is not checked yet: `configuredMcpServers` does.
  *
  * @throws {ConfigError} `invalid_config` with every error of the overrides, the requirements and of TOML;
- *   `unreadable` for the first file that is there and cannot be read
+ *   `unreadable` for the first file that is there and cannot be read, and for a CODEX_HOME that is not there
  */
 export function loadConfigLayers(options: LoadLayersOptions = {}): ConfigLayers {
   const { env = process.env, systemDir = DEFAULT_SYSTEM_DIR, profile, cwd = process.cwd() } = options;
-  const codexHome = options.codexHome ?? userCodexHome(env);
+  const codexHome = options.codexHome ?? existingCodexHome(env);
   const ownHome = options.switchyardHome ?? switchyardHome(env);
   const overrides = parseOverrides(options.overrides, options.threadConfig);
   const problems: ConfigProblem[] = [...overrides.problems, ...checkProfileName(profile)];
@@ -143,8 +145,9 @@ export function loadConfigLayers(options: LoadLayersOptions = {}): ConfigLayers 
   const project = findProject(cwd, settings);
   const users = [join(codexHome, "config.toml"), join(ownHome, "switchyard.toml")].map(projectKey);
   const between: ConfigLayer[] = [];
+  const problemsBefore = problems.length;
   for (const folder of project.folders) {
-    const { level, place } = trustOf(folder, project, settings, resolve(cwd));
+    const { level, folder: decides, place } = trustOf(folder, project, settings, resolve(cwd));
     for (const [name, file] of [
       ["project", join(folder, ".codex", "config.toml")],
       ["project_switchyard", join(folder, "switchyard.toml")],
@@ -152,10 +155,12 @@ export function loadConfigLayers(options: LoadLayersOptions = {}): ConfigLayers 
       if (users.includes(projectKey(file))) continue;
       const own = name === "project_switchyard";
       if (level === "trusted") between.push(...layerOf(name, file, own));
-      else between.push(...inertLayer(name, file, own, project.root ?? folder, place));
+      else between.push(...inertLayer(name, file, own, decides ?? project.root ?? folder, place));
     }
   }
 
+  // What decides about projects is read before their files: its errors come first, as in Codex.
+  if (problems.length > problemsBefore) problems.splice(problemsBefore, 0, ...checkProjectSettings(settings));
   if (problems.length > 0) throw invalidConfig(problems);
   return {
     layers: [...below, ...between, ...above],
@@ -178,54 +183,15 @@ export function isProjectFile({ name }: ConfigLayer): boolean {
   return name === "project" || name === "project_switchyard";
 }
 
-/** Our own keys of servers in a layer of Codex's kind. */
-export function strayOwnKeys({
-  own,
-  root,
-}: ConfigLayer): { readonly name: string; readonly entry: TomlEntry }[] {
-  const servers = root.entries.get("mcp_servers")?.value;
-  if (own || servers?.kind !== "table") return [];
-  return [...servers.entries].flatMap(([name, { value }]) => {
-    const entry = value.kind === "table" ? value.entries.get(OWN_KEY) : undefined;
-    return entry === undefined ? [] : [{ name, entry }];
-  });
-}
-
 function countedRoot(layer: ConfigLayer): TomlTable {
-  let { root } = layer;
-  for (const { name } of strayOwnKeys(layer)) root = withoutKey(root, ["mcp_servers", name, OWN_KEY]);
+  let root = withoutStrayKeys(layer);
   for (const key of root.entries.keys()) {
     const counts = isOwnFile(layer)
       ? key === "mcp_servers" || OWN_ROOT_KEYS.has(key)
       : !(isProjectFile(layer) && NOT_FOR_PROJECTS.includes(key));
-    if (!counts) root = withoutKey(root, [key]);
+    if (!counts) root = withoutValue(root, [key]);
   }
   return root;
-}
-
-function withoutKey(table: TomlTable, [key = "", ...rest]: readonly string[]): TomlTable {
-  const entries = new Map(table.entries);
-  const entry = entries.get(key);
-  if (rest.length === 0) entries.delete(key);
-  else if (entry?.value.kind === "table")
-    entries.set(key, { ...entry, value: withoutKey(entry.value, rest) });
-  return { kind: "table", entries, place: table.place };
-}
-
-/** An error with every problem; its message says the first. */
-export function invalidConfig(problems: readonly ConfigProblem[]): ConfigError {
-  const [first, ...others] = problems;
-  const at = first?.place === undefined ? undefined : where(first.place);
-  const path = first?.path === undefined ? "" : ` (in ${first.path})`;
-  const more = others.length === 0 ? "" : `, and ${others.length} more`;
-  const message = `${at === undefined ? "" : `${at}: `}${first?.message}${path}${more}`;
-  return new ConfigError("invalid_config", `Invalid configuration: ${message}`, { problems });
-}
-
-/** `file:line:column`. */
-export function where(place: Place): string {
-  const { line, column } = lineAndColumn(place);
-  return `${place.source.name}:${line}:${column}`;
 }
 
 /**
@@ -240,7 +206,9 @@ export function readConfigFile(file: string): Source | undefined {
   let bytes: Buffer;
   try {
     // Looked at first: reading a pipe would wait forever.
-    if (!fs.statSync(file).isFile()) return refuse(`path \`${file}\` is not a file`);
+    const status = fs.statSync(file);
+    if (!status.isFile()) return refuse(`path \`${file}\` is not a file`);
+    if (status.size > FILE_BYTES_MAX) return refuse(TOO_LARGE);
     bytes = fs.readFileSync(file);
   } catch (error) {
     if (error instanceof ConfigError) throw error;
@@ -248,11 +216,9 @@ export function readConfigFile(file: string): Source | undefined {
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
     return refuse(message, error);
   }
-  try {
-    return { name: file, text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes) };
-  } catch (error) {
-    return refuse("invalid utf-8 sequence", error);
-  }
+  const decoded = decodeText(bytes);
+  if (decoded.ok) return { name: file, text: decoded.text };
+  return refuse(`invalid utf-8 sequence (${decoded.wrong}). Save it as UTF-8`, decoded.cause);
 }
 
 /** A layer that does not count. Whatever is wrong with its file is only told (L1). */
@@ -266,7 +232,7 @@ function inertLayer(
   const untrusted =
     place === undefined ? "its project is not trusted" : `its project is untrusted (${where(place)})`;
   const inert = (source: Source, root: TomlTable, flaw: string): ConfigLayer[] => {
-    const hint = `To use it: switchyard trust ${folder}`;
+    const hint = `To use it: switchyard trust ${shellWord(folder)}`;
     return [
       { name, source, own, root, inactive: { reason: `${file} does not count: ${untrusted}${flaw}`, hint } },
     ];
@@ -281,8 +247,7 @@ function inertLayer(
   if (source === undefined) return [];
   const parsed = parseToml(source);
   if (parsed.ok) return inert(source, parsed.document.root, "");
-  const { message, place: at } = parsed.problem;
-  return inert(source, EMPTY_TABLE, `; besides: ${at === undefined ? "" : `${where(at)}: `}${message}`);
+  return inert(source, EMPTY_TABLE, `; besides: ${problemText(parsed.problem)}`);
 }
 
 function loadRequirements(file: string, problems: ConfigProblem[]): Requirements | undefined {
@@ -297,6 +262,15 @@ function loadRequirements(file: string, problems: ConfigProblem[]): Requirements
   const read = readRequirements(parsed.document.root, file);
   problems.push(...read.problems);
   return read.requirements;
+}
+
+function checkProjectSettings({ entries }: TomlTable): readonly ConfigProblem[] {
+  const findings = new Findings(false);
+  for (const key of ["project_root_markers", "projects"]) {
+    const [value, entry] = [CODEX_ROOT_KEYS.get(key), entries.get(key)];
+    if (value !== undefined && entry !== undefined) readValue(value, entry.value, key, findings);
+  }
+  return findings.errors;
 }
 
 function checkProfileName(profile: string | undefined): ConfigProblem[] {

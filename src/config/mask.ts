@@ -7,10 +7,11 @@
  * Invariants
  *   M1. A masked source has the length and the lines of the real one, so that places in it stay true.
  *   M2. In a file that is no TOML nobody knows what is a secret, so every string and every bare value is masked.
+ *   M3. A message holds no value that its excerpt masks: Codex's words quote what they found.
  */
 import type { ConfigProblem } from "./problem.ts";
 import type { Source, TomlNode } from "./toml/node.ts";
-import { parseToml } from "./toml/parse.ts";
+import { parseToml, parseTomlValue } from "./toml/parse.ts";
 import type { McpServerConfig, McpServerTransportConfig } from "./types.ts";
 
 export const MASK = "*****";
@@ -26,11 +27,23 @@ const SECRET_VALUES: readonly RegExp[] = [
   /\beyJ[\w-]{6,}\.[\w-]+(?:\.[\w-]*)?/g,
 ];
 const URLS = /[a-z][a-z0-9+.-]*:\/\/[^\s"'<>]+/gi;
-/** Of a server: every string below these. */
-const SECRET_KEYS = ["env", "http_headers", "http_headers_helper", "headers", "bearer_token"];
+/** Every value below these, of a server and of other tables of Codex's. */
+const SECRET_KEYS = ["env", "http_headers", "http_headers_helper", "headers", "bearer_token", "query_params"];
+/** What Codex says of an override that is none, before the whole of it. */
+const NO_OVERRIDE = /^(Invalid override \(missing '='\)|Empty key in override): [^]*/;
 
 function isSecretName(name: string): boolean {
   return SECRET_NAME.test(name.replace(/([a-z0-9])([A-Z])/g, "$1-$2").replace(/^-+/, ""));
+}
+
+/** Wider, for a name of which only a note is made: `X-Auth`, `MY_KEY`. */
+export function mayNameSecret(name: string): boolean {
+  return isSecretName(name) || /auth|token|secret|passw|credential|cookie|key\b|_key/i.test(name);
+}
+
+/** As long as the text, and with its line breaks. */
+export function asterisks(text: string): string {
+  return text.replace(/[^\r\n]/g, "*");
 }
 
 /** A text with what looks like a secret masked. */
@@ -38,6 +51,9 @@ export function maskText(text: string): string {
   const withoutValues = SECRET_VALUES.reduce((masked, pattern) => masked.replace(pattern, MASK), text);
   return withoutValues
     .replace(URLS, maskUrl)
+    .replace(/(--?[\w-]+)(\s+)([^\s"'`-][^\s"'`]*)/g, (all, option: string, gap: string) =>
+      isSecretName(option) ? `${option}${gap}${MASK}` : all,
+    )
     .replace(/([\w.-]+)(\s*[=:]\s*)([^\s"'&|;]+)/g, (all, name: string, equals: string) =>
       isSecretName(name) ? `${name}${equals}${MASK}` : all,
     );
@@ -111,11 +127,35 @@ function maskValues(map: ReadonlyMap<string, string>): ReadonlyMap<string, strin
   return new Map([...map.keys()].map((key) => [key, MASK]));
 }
 
-/** The problem with an excerpt that shows no secret. Its message is as it is: Codex's own. */
+/** The problem with a message and an excerpt that show no secret. */
 export function maskProblem(problem: ConfigProblem): ConfigProblem {
   const { place } = problem;
-  if (place === undefined) return problem;
-  return { ...problem, place: { ...place, source: maskedSource(place.source) } };
+  const message = maskMessage(problem);
+  if (place === undefined) return { ...problem, message };
+  return { ...problem, message, place: { ...place, source: maskedSource(place.source) } };
+}
+
+/** M3. */
+function maskMessage(problem: ConfigProblem): string {
+  const { message, path = "" } = problem;
+  if (NO_OVERRIDE.test(message)) return message.replace(NO_OVERRIDE, `$1: ${MASK}`);
+  if (!isAboutSecret(problem)) return maskText(message);
+  // What was found comes before what was expected. It may hold quotes, so it goes on to the last one.
+  const [, found = message, expected = ""] = /^([^]*)([,;] expected [^]*)$/.exec(message) ?? [];
+  return (
+    found.replace(/(["`])([^]*)\1/, (all, quote: string, value: string) =>
+      value === path || path.split(".").includes(value) ? all : `${quote}${MASK}${quote}`,
+    ) + expected
+  );
+}
+
+function isAboutSecret({ message, path, place }: ConfigProblem): boolean {
+  if (path !== undefined && isSecretPath(path.split("."))) return true;
+  // Its path is that of the server.
+  if (message.startsWith("unsupported env_vars source ")) return true;
+  if (place === undefined) return false;
+  const { source, start, end } = place;
+  return maskedSource(source).text.slice(start, end) !== source.text.slice(start, end);
 }
 
 const MASKED = new WeakMap<Source, Source>();
@@ -123,7 +163,7 @@ const MASKED = new WeakMap<Source, Source>();
 function maskedSource(source: Source): Source {
   const known = MASKED.get(source);
   if (known !== undefined) return known;
-  const masked = { name: source.name, text: maskToml(source, (text) => text.replace(/[^\r\n]/g, "*")) };
+  const masked = { name: source.name, text: maskToml(source, asterisks) };
   MASKED.set(source, masked);
   return masked;
 }
@@ -139,16 +179,11 @@ interface Range {
 }
 
 function maskToml(source: Source, mask: (text: string) => string): string {
-  const { text, name, kind } = source;
+  const { text, kind } = source;
   if (kind === "masked") return text;
-  if (kind === "override") {
-    return isSecretPath(name.slice(3).split(".")) ? mask(text) : maskTokens(text, mask);
-  }
-  const parsed = parseToml(source);
-  const ranges = parsed.ok ? secretRanges(parsed.document.root, text) : everyValue(text);
   let out = "";
   let at = 0;
-  for (const { start, end } of ranges.toSorted((a, b) => a.start - b.start)) {
+  for (const { start, end } of rangesOf(source).toSorted((a, b) => a.start - b.start)) {
     if (start < at) continue;
     out += maskTokens(text.slice(at, start), mask) + mask(text.slice(start, end));
     at = end;
@@ -156,38 +191,63 @@ function maskToml(source: Source, mask: (text: string) => string): string {
   return out + maskTokens(text.slice(at), mask);
 }
 
+function rangesOf(source: Source): Range[] {
+  const { text, name, kind } = source;
+  if (kind !== "override") {
+    const parsed = parseToml(source);
+    return parsed.ok ? secretRanges(parsed.document.root, [], text) : everyValue(text);
+  }
+  const path = name.slice(3).split(".");
+  const value = parseTomlValue(source);
+  if (value !== undefined) return secretRanges(value, path, text);
+  // A bare word is a string to Codex. A table or a string that is broken is one, too, with all that is in it.
+  const whole: Range = { start: 0, end: text.length };
+  if (isSecret({ kind: "string", value: text, place: { source, ...whole } }, path, [], 0)) return [whole];
+  return everyValue(text);
+}
+
 /** What gives itself away anywhere, in comments too. */
 function maskTokens(text: string, mask: (text: string) => string): string {
   return SECRET_VALUES.reduce((masked, pattern) => masked.replace(pattern, mask), text);
 }
 
-function secretRanges(root: TomlNode, text: string): Range[] {
+function secretRanges(root: TomlNode, rootPath: readonly string[], text: string): Range[] {
   const ranges: Range[] = [];
   const visit = (node: TomlNode, path: readonly string[], words: readonly string[], at: number): void => {
     if (node.kind === "table") {
       for (const [key, { value }] of node.entries) visit(value, [...path, key], [], 0);
     } else if (node.kind === "array") {
-      const texts = node.items.map((item) => (item.kind === "string" ? item.value : ""));
+      const texts = node.items.map((item) => ("value" in item ? String(item.value) : ""));
       for (const [index, item] of node.items.entries()) visit(item, path, texts, index);
     } else if (node.place !== undefined && isSecret(node, path, words, at)) {
       ranges.push(contents(text, node.place.start, node.place.end));
     }
   };
-  visit(root, [], [], 0);
+  visit(root, rootPath, [], 0);
   return ranges;
 }
 
-function isSecret(node: TomlNode, path: readonly string[], words: readonly string[], at: number): boolean {
-  if (isSecretPath(path)) return true;
-  if (node.kind !== "string") return false;
-  if (words.length > 0) return maskArgs(words)[at] !== node.value;
-  return (/url$/i.test(path.at(-1) ?? "") ? maskUrl(node.value) : maskText(node.value)) !== node.value;
+type Scalar = Exclude<TomlNode, { readonly kind: "array" | "table" }>;
+
+function isSecret(
+  { kind, value }: Scalar,
+  path: readonly string[],
+  words: readonly string[],
+  at: number,
+): boolean {
+  if (isSecretPath(path)) return !(path.at(-1) === "source" && (value === "local" || value === "remote"));
+  if (words.length > 0) return maskArgs(words)[at] !== words[at];
+  if (kind !== "string") return false;
+  return (/url$/i.test(path.at(-1) ?? "") ? maskUrl(value) : maskText(value)) !== value;
 }
 
 /** Below `[mcp_servers.NAME]` and elsewhere alike: other tables of Codex hold headers and variables too. */
 function isSecretPath(path: readonly string[]): boolean {
   const inner = path[0] === "mcp_servers" ? path.slice(2) : path;
   if (inner.includes("env_http_headers")) return false;
+  // `env_vars` holds names. What else is in it was meant for `env`.
+  if (inner.at(-2) === "env_vars" && inner.at(-1) !== "name") return true;
+  if (inner[0] === "shell_environment_policy" && inner[1] === "set") return true;
   return inner.some((step) => SECRET_KEYS.includes(step)) || isSecretName(inner.at(-1) ?? "");
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { compareBytes, mergeTables } from "./merge.ts";
+import { compareBytes } from "./byte-order.ts";
+import { mergeTables } from "./merge.ts";
 import { fromPlain, nodeAt, type TomlTable, toPlain } from "./toml/node.ts";
 import { parseToml } from "./toml/parse.ts";
 

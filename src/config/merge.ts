@@ -8,8 +8,6 @@
  */
 import type { TomlEntry, TomlTable } from "./toml/node.ts";
 
-export const EMPTY_TABLE: TomlTable = { kind: "table", entries: new Map() };
-
 export function mergeTables(low: TomlTable, high: TomlTable): TomlTable {
   const entries = new Map(low.entries);
   for (const [key, entry] of high.entries) {
@@ -22,9 +20,4 @@ export function mergeTables(low: TomlTable, high: TomlTable): TomlTable {
 function mergeEntries(low: TomlEntry, high: TomlEntry): TomlEntry {
   if (low.value.kind !== "table" || high.value.kind !== "table") return high;
   return { value: mergeTables(low.value, high.value), keyPlace: low.keyPlace ?? high.keyPlace };
-}
-
-/** The order of Codex's sorted lists: of UTF-8 bytes. JavaScript's own order differs beyond U+FFFF. */
-export function compareBytes(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

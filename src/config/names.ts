@@ -1,4 +1,5 @@
 /** What is refused when a server is added or started, though a file may say it: Codex loads any name and any URL. */
+import { DEFAULT_MCP_SERVER_ENVIRONMENT_ID, type McpServerConfig } from "./types.ts";
 
 /** Why a server cannot have this name, or `undefined`. */
 export function serverNameProblem(name: string): string | undefined {
@@ -13,4 +14,31 @@ export function serverUrlProblem(url: string): string | undefined {
   if (parsed === null) return "invalid URL (write it in full, such as https://example.com/mcp)";
   if (parsed.protocol === "http:" || parsed.protocol === "https:") return undefined;
   return `unsupported URL scheme '${parsed.protocol.slice(0, -1)}' (use http or https)`;
+}
+
+/**
+ * Why a server that loads will not start, and what to do, or `undefined`. Each was tried with Codex 0.169. Only what
+ * the configuration alone tells: whether a program is there, its start will show.
+ */
+export function startProblem(
+  name: string,
+  { transport, environment_id }: McpServerConfig,
+): string | undefined {
+  const wrongName = serverNameProblem(name);
+  if (wrongName !== undefined) return `${wrongName}: rename it`;
+  if (transport.type === "streamable_http") {
+    const wrongUrl = serverUrlProblem(transport.url);
+    return wrongUrl === undefined ? undefined : `url: ${wrongUrl}`;
+  }
+  if (transport.command === "") return "command is empty: name the program to start";
+  if (transport.cwd === "") return "cwd is empty: name a folder, or leave it out";
+  if (environment_id !== DEFAULT_MCP_SERVER_ENVIRONMENT_ID) return undefined;
+  for (const variable of transport.env_vars) {
+    if (typeof variable === "string" || variable.source !== "remote") continue;
+    return (
+      `env_vars entry \`${variable.name}\` uses source \`remote\`, which requires remote MCP stdio: ` +
+      "leave source out, or set environment_id"
+    );
+  }
+  return undefined;
 }

@@ -7,6 +7,7 @@
  *   N2. Reading `toRaw(config)` yields the same config again.
  *   N3. An empty list that means something (`enabled_tools = []`: no tools) stays.
  */
+import { compareBytes } from "./byte-order.ts";
 import type {
   McpServerConfig,
   McpServerOAuthConfig,
@@ -101,9 +102,7 @@ function toolsForm(tools: ReadonlyMap<string, McpServerToolConfig>): object | un
 /** By code points, as Rust sorts. `fromEntries` makes `__proto__` a key like any other. */
 function sorted<Value>(map: ReadonlyMap<string, Value> | undefined): Record<string, Value> | undefined {
   if (map === undefined) return undefined;
-  const entries = [...map].map(([key, value]) => ({ key, value, bytes: Buffer.from(key) }));
-  entries.sort((one, other) => Buffer.compare(one.bytes, other.bytes));
-  return Object.fromEntries(entries.map(({ key, value }) => [key, value]));
+  return Object.fromEntries([...map].sort(([a], [b]) => compareBytes(a, b)));
 }
 
 function unless<Value>(value: Value, usual: Value): Value | undefined {

@@ -70,6 +70,11 @@ suite("parseOverrides", () => {
   test("a value that TOML cannot say is a problem with its path", () => {
     const { problems } = parseOverrides([], { "s.a": { command: null } });
     assert.deepEqual(problems, [{ message: "s.a.command is null, which TOML cannot say", path: "s.a" }]);
+    const tools: Record<string, unknown> = {};
+    tools["t"] = tools;
+    assert.deepEqual(parseOverrides([], { tools }).problems, [
+      { message: "tools holds itself, or is too deep for TOML", path: "tools" },
+    ]);
   });
 
   test("the name of a source has the key and not the value (O1)", () => {

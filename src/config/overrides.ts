@@ -8,9 +8,9 @@
  *   O1. The name of an override's source holds its key and never its value, which may be a secret.
  */
 import type { ConfigProblem } from "./problem.ts";
-import { EMPTY_TABLE } from "./merge.ts";
 import { fromPlain, type Place, type Source, type TomlNode, type TomlTable } from "./toml/node.ts";
 import { parseTomlValue } from "./toml/parse.ts";
+import { EMPTY_TABLE, isTooDeep, withValue } from "./toml/tree.ts";
 
 export interface Overrides {
   readonly root: TomlTable;
@@ -30,12 +30,16 @@ export function parseOverrides(
   for (const text of texts) {
     const parsed = parseOverride(text);
     if ("problem" in parsed) problems.push(parsed.problem);
-    else root = withValueAt(root, parsed.key.split("."), parsed.value, parsed.place);
+    else root = withValue(root, parsed.key.split("."), parsed.value, parsed.place);
   }
   for (const [key, value] of Object.entries(threadConfig)) {
     if (value === undefined) continue;
+    if (isTooDeep(value)) {
+      problems.push({ message: `${key} holds itself, or is too deep for TOML`, path: key });
+      continue;
+    }
     try {
-      root = withValueAt(root, key.split("."), fromPlain(value, [key]), undefined);
+      root = withValue(root, key.split("."), fromPlain(value, [key]));
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;
       problems.push({ message: error.message, path: key });
@@ -61,20 +65,4 @@ function parseOverride(text: string): ParsedOverride {
     place,
   };
   return { key, value, place };
-}
-
-function withValueAt(
-  table: TomlTable,
-  [key = "", ...rest]: readonly string[],
-  value: TomlNode,
-  place: Place | undefined,
-): TomlTable {
-  const entries = new Map(table.entries);
-  const there = entries.get(key);
-  const below = there?.value.kind === "table" ? there.value : EMPTY_TABLE;
-  entries.set(key, {
-    value: rest.length === 0 ? value : withValueAt(below, rest, value, place),
-    keyPlace: rest.length === 0 ? place : (there?.keyPlace ?? place),
-  });
-  return { kind: "table", entries, place: table.place ?? place };
 }

@@ -1,5 +1,5 @@
 /** What is wrong with a configuration, where, and what to do about it. */
-import type { Place } from "./toml/node.ts";
+import { lineAndColumn, type Place } from "./toml/node.ts";
 
 /** One finding. Errors keep a configuration from counting; warnings do not. */
 export interface ConfigProblem {
@@ -49,4 +49,10 @@ export class ConfigError extends Error {
     this.code = code;
     Object.defineProperty(this, "problems", { value: options.problems ?? [] });
   }
+}
+
+/** `file:line:column`. */
+export function where(place: Place): string {
+  const { line, column } = lineAndColumn(place);
+  return `${place.source.name}:${line}:${column}`;
 }

@@ -19,6 +19,8 @@ export type TrustLevel = "trusted" | "untrusted";
 export interface Trust {
   /** Absent where nobody said anything, which counts as untrusted. */
   readonly level?: TrustLevel;
+  /** The folder it is said of. */
+  readonly folder?: string;
   /** Where it is said; absent too for what a program handed over as an object. */
   readonly place?: Place | undefined;
 }
@@ -74,7 +76,7 @@ export function trustOf(folder: string, project: Project, settings: TomlTable, a
     if (level === undefined) continue;
     // Any other value is an error, which `checkConfig` reports, and no trust.
     const trusted = level.kind === "string" && level.value === "trusted";
-    return { level: trusted ? "trusted" : "untrusted", place: level.place };
+    return { level: trusted ? "trusted" : "untrusted", folder: key, place: level.place };
   }
   return {};
 }

@@ -204,3 +204,24 @@ suite("parseMcpServers", () => {
     assert.equal(parseMcpServers([]).errors[0]?.message, "invalid type: sequence, expected a map");
   });
 });
+
+test("an inline token without a transport comes with the way out, behind Codex's error", () => {
+  const { errors } = read('[mcp_servers.a]\nbearer_token = "t"\n');
+  assert.deepEqual(
+    errors.map(({ message }) => message),
+    ["invalid transport", "mcp_servers.a uses unsupported `bearer_token`; set `bearer_token_env_var`."],
+  );
+  assert.match(errors[1]?.hint ?? "", /set bearer_token_env_var = "NAME"$/);
+});
+
+test("parseMcpServers refuses what holds itself, or is deeper than TOML is read", () => {
+  const server: Record<string, unknown> = { command: "x" };
+  server["tools"] = { t: server };
+  const list: unknown[] = [];
+  list.push(new Map([["a", list]]));
+  for (const input of [{ a: server }, { a: { args: list } }]) {
+    const { ok, errors } = parseMcpServers(input);
+    assert.equal(ok, false);
+    assert.equal(errors[0]?.message, "mcp_servers holds itself, or is too deep for TOML");
+  }
+});

@@ -16,6 +16,7 @@ import { Findings, problem, readStruct, type StructReading } from "./read-value.
 import { secondsFromMilliseconds, secondsFromNumber } from "./seconds.ts";
 import { invalidType } from "./serde-text.ts";
 import { fromPlain, type TomlNode } from "./toml/node.ts";
+import { isTooDeep } from "./toml/tree.ts";
 import {
   DEFAULT_MCP_SERVER_ENVIRONMENT_ID,
   type McpServerConfig,
@@ -50,17 +51,17 @@ export function readMcpServers(node: TomlNode | undefined, options: ReadOptions 
 
 /** The same for a program's object: server name to table. */
 export function parseMcpServers(input: unknown, options: ReadOptions = {}): ReadResult {
+  const refused = (message: string): ReadResult => {
+    const errors = [problem(message, "mcp_servers", undefined)] as const;
+    return { ok: false, servers: new Map(), errors, warnings: [] };
+  };
+  if (isTooDeep(input)) return refused("mcp_servers holds itself, or is too deep for TOML");
   let node: TomlNode;
   try {
     node = fromPlain(input, ["mcp_servers"]);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    return {
-      ok: false,
-      servers: new Map(),
-      errors: [problem(error.message, "mcp_servers", undefined)],
-      warnings: [],
-    };
+    return refused(error.message);
   }
   return readMcpServers(node, options);
 }

@@ -24,16 +24,23 @@ export class Findings {
   readonly late: ConfigProblem[] = [];
   /** Whether keys of ours are known. */
   readonly own: boolean;
+  /**
+   * Of what Codex keeps in a buffer before it reads it, as it does with the tables it flattens: the path that all
+   * errors get. It overlooks unknown keys there, also when strict, and refuses a wrong enum in other words.
+   */
+  readonly buffered: string | undefined;
 
-  constructor(own: boolean) {
+  constructor(own: boolean, buffered?: string) {
     this.own = own;
+    this.buffered = buffered;
   }
 
   error(message: string, path: string, node: TomlNode, hint?: string): undefined {
-    this.errors.push(problem(message, path, node.place, hint));
+    this.errors.push(problem(message, this.buffered ?? path, node.place, hint));
   }
 
   unknownKey(path: string, entry: TomlEntry, hint: string | undefined): void {
+    if (this.buffered !== undefined) return;
     this.unknown.push(problem(`unknown configuration field \`${path}\``, path, entry.keyPlace, hint));
   }
 }
@@ -130,9 +137,9 @@ function structWithSize(struct: Struct, fields: readonly Field[]): string {
 export function readValue(kind: FieldValue, node: TomlNode, path: string, findings: Findings): unknown {
   switch (kind.type) {
     case "string":
-      return readString(node, path, findings, kind.expects);
+      return readString(node, path, findings, kind);
     case "strings":
-      return readItems(node, path, findings, (item) => readString(item, path, findings, kind.expects));
+      return readItems(node, path, findings, (item) => readString(item, path, findings, kind));
     case "string_map":
       return readMap(node, path, findings, (value, valuePath) => readString(value, valuePath, findings));
     case "boolean":
@@ -160,10 +167,9 @@ export function readValue(kind: FieldValue, node: TomlNode, path: string, findin
         readObject(kind.struct, value, valuePath, findings),
       );
     case "table":
-      if (node.kind === "table" || (node.kind === "array" && kind.byPosition)) return node;
-      return findings.error(invalidType(node, kind.expects), path, node, "Write it as a table");
-    case "anything":
-      return node;
+      return readTable(kind, node, path, findings);
+    case "untagged":
+      return readUntagged(kind, node, path, findings);
   }
 }
 
@@ -175,12 +181,53 @@ function readObject(struct: Struct, node: TomlNode, path: string, findings: Find
   return Object.fromEntries(reading.values);
 }
 
+function readTable(
+  kind: FieldValue & { type: "table" },
+  node: TomlNode,
+  path: string,
+  findings: Findings,
+): TomlNode | undefined {
+  if (node.kind === "array" && kind.byPosition) return node;
+  if (node.kind !== "table") {
+    return findings.error(invalidType(node, kind.expects), path, node, "Write it as a table");
+  }
+  const { keys = {}, rest, flat } = kind;
+  const others: [string, TomlNode][] = [];
+  for (const [key, { value }] of node.entries) {
+    if (Object.hasOwn(keys, key)) readValue(keys[key] as FieldValue, value, `${path}.${key}`, findings);
+    else others.push([key, value]);
+  }
+  if (rest === undefined) return node;
+  const found = flat ? new Findings(findings.own, findings.buffered ?? path) : findings;
+  for (const [key, value] of others) readValue(rest, value, `${path}.${key}`, found);
+  if (found !== findings) findings.errors.push(...found.errors);
+  return node;
+}
+
+function readUntagged(
+  { name, of }: FieldValue & { type: "untagged" },
+  node: TomlNode,
+  path: string,
+  findings: Findings,
+): TomlNode | undefined {
+  const fits = of.some((kind) => {
+    const trial = new Findings(findings.own);
+    readValue(kind, node, path, trial);
+    return trial.errors.length === 0;
+  });
+  if (fits) return node;
+  return findings.error(`data did not match any variant of untagged enum ${name}`, path, node);
+}
+
 function readString(
   node: TomlNode,
   path: string,
   findings: Findings,
-  expects: string = "a string",
+  { expects = "a string", empty }: { readonly expects?: string; readonly empty?: string } = {},
 ): string | undefined {
+  if (node.kind === "string" && node.value === "" && empty !== undefined) {
+    return findings.error(empty, path, node);
+  }
   if (node.kind === "string" || node.kind === "datetime") return node.value;
   const scalar = node.kind !== "array" && node.kind !== "table";
   return findings.error(
@@ -234,9 +281,6 @@ function readSeconds(convert: boolean, node: TomlNode, path: string, findings: F
   return seconds.ok ? seconds.seconds : findings.error(seconds.problem, path, node);
 }
 
-/** The largest double that is a 64-bit integer, too: rounded, a larger one could not be written any more. */
-const INTEGER_MAX = 2 ** 63 - 1024;
-
 function readInteger(
   kind: FieldValue & { type: "integer" },
   node: TomlNode,
@@ -252,7 +296,7 @@ function readInteger(
     );
   }
   if (node.value >= kind.min && (kind.max === undefined || node.value <= kind.max)) {
-    return Math.min(Number(node.value), INTEGER_MAX);
+    return Number(node.value);
   }
   const message = `invalid value: integer \`${node.value}\`, expected ${kind.expects}`;
   const hint = kind.max === undefined ? `The least is ${kind.min}` : `It is from ${kind.min} to ${kind.max}`;
@@ -261,7 +305,7 @@ function readInteger(
 
 /** A string, or a table with the string as its only key: Codex takes that, too. */
 function readEnum(
-  { variants, newtype }: { readonly variants: readonly string[]; readonly newtype?: string },
+  { variants, newtype }: Pick<FieldValue & { type: "enum" }, "variants" | "newtype">,
   node: TomlNode,
   path: string,
   findings: Findings,
@@ -269,8 +313,8 @@ function readEnum(
   const oneOf = `Write one of ${variants.map((variant) => `"${variant}"`).join(", ")}`;
   const wrong = (message: string, hint: string = oneOf): undefined =>
     findings.error(message, path, node, hint);
-  if (node.kind === "string") {
-    if (node.value === newtype) return wrong("invalid type: unit variant, expected newtype variant");
+  if (node.kind === "string" || (node.kind === "datetime" && findings.buffered !== undefined)) {
+    if (node.value === newtype?.variant) return wrong("invalid type: unit variant, expected newtype variant");
     if (variants.includes(node.value)) return node.value;
     const meant = nearest(node.value, variants);
     return wrong(
@@ -278,16 +322,29 @@ function readEnum(
       meant === undefined ? oneOf : `Did you mean "${meant}"?`,
     );
   }
+  if (findings.buffered !== undefined) return wrong(bufferedEnumProblem(node, variants));
   if (node.kind !== "table") return wrong("invalid type: unit variant, expected string only");
   const [first] = node.entries;
   if (first === undefined) return wrong("wanted exactly 1 element, found 0 elements");
   if (node.entries.size > 1) return wrong("wanted exactly 1 element, more than 1 element");
   const [variant, { value: content }] = first;
   if (!variants.includes(variant)) return wrong(unknownName("variant", variant, variants));
-  if (variant === newtype) return variant;
+  if (variant === newtype?.variant) {
+    return readObject(newtype.struct, content, path, findings) === undefined ? undefined : variant;
+  }
   if (content.kind === "table") return content.entries.size === 0 ? variant : wrong("expected empty table");
   if (content.kind === "array") return content.items.length === 0 ? variant : wrong("expected empty array");
   return wrong(`expected table, found ${content.kind}`);
+}
+
+/** Of what is no string. Codex's reader of buffers takes a table only in theory: nothing is a unit in TOML. */
+function bufferedEnumProblem(node: TomlNode, variants: readonly string[]): string {
+  if (node.kind !== "table") return invalidType(node, "string or map");
+  const [first, second] = node.entries;
+  if (first === undefined || second !== undefined)
+    return "invalid value: map, expected map with a single key";
+  const [variant, { value }] = first;
+  return variants.includes(variant) ? invalidType(value, "unit") : unknownName("variant", variant, variants);
 }
 
 /** A name, or a table with a name. The value of `source` is checked with the server, as in Codex. */

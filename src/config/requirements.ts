@@ -10,7 +10,7 @@
  */
 import type { ConfigProblem } from "./problem.ts";
 import { compileRustRegex } from "./rust-regex.ts";
-import { compareBytes } from "./merge.ts";
+import { compareBytes } from "./byte-order.ts";
 import { invalidType } from "./serde-text.ts";
 import { nodeAt, type Place, type TomlNode, type TomlTable } from "./toml/node.ts";
 import type { McpServerConfig } from "./types.ts";

@@ -1,33 +1,29 @@
 /**
  * What else a configuration file says at its root, as data: Codex 0.169's keys, and those of `switchyard.toml`.
  *
- * Each was given to the real binary with a value of every type, and its error read. Of what is no business of MCP
- * only the type is known here: what a table holds inside is not looked at.
+ * Each was given to the real binary with a value of every type, and its error read. What the tables hold inside is in
+ * `root-tables.ts`, as far as it is known.
  */
 import type { FieldValue, Struct } from "./fields.ts";
+import {
+  BOOLEAN,
+  I64,
+  integer,
+  MAP,
+  oneOf,
+  PATH,
+  ROOT_TABLES,
+  STRING,
+  STRINGS,
+  struct,
+  U64,
+  USIZE,
+} from "./root-tables.ts";
 
-const STRING: FieldValue = { type: "string" };
-const PATH: FieldValue = { type: "string", expects: "path string" };
-const STRINGS: FieldValue = { type: "strings" };
-const BOOLEAN: FieldValue = { type: "boolean" };
-const MAP: FieldValue = { type: "table", expects: "a map" };
-
-function integer(expects: string, min: bigint, max?: bigint): FieldValue {
-  return { type: "integer", expects, min, ...(max === undefined ? {} : { max }) };
+/** A table that is not looked into, and that Codex reads from no array. */
+function table(name: string): FieldValue {
+  return { type: "table", expects: `struct ${name}` };
 }
-
-function oneOf(...variants: string[]): FieldValue {
-  return { type: "enum", variants };
-}
-
-/** @param byPosition whether Codex would read an array by position */
-function struct(name: string, byPosition: boolean = true): FieldValue {
-  return { type: "table", expects: `struct ${name}`, ...(byPosition ? { byPosition } : {}) };
-}
-
-const I64 = integer("i64", -(2n ** 63n));
-const U64 = integer("u64", 0n);
-const USIZE = integer("usize", 0n);
 
 const PROJECT: Struct = {
   name: "ProjectConfig",
@@ -82,27 +78,16 @@ export const CODEX_ROOT_KEYS: ReadonlyMap<string, FieldValue> = new Map<string, 
   ["mcp_oauth_credentials_store", oneOf("auto", "file", "keyring")],
   ["mcp_optional_startup_grace_ms", U64],
   ["projects", PROJECTS],
+  ...Object.entries(ROOT_TABLES),
   // everything else
-  ["agents", struct("AgentsToml", false)],
+  ["agents", table("AgentsToml")],
   ["allow_login_shell", BOOLEAN],
   ["allow_symlinked_codex_home", BOOLEAN],
-  ["analytics", struct("AnalyticsConfigToml")],
-  [
-    "approval_policy",
-    {
-      type: "enum",
-      variants: ["untrusted", "on-failure", "on-request", "granular", "never"],
-      newtype: "granular",
-    },
-  ],
-  ["approvals_reviewer", oneOf("user", "auto_review", "guardian_subagent")],
-  ["apps", struct("AppsConfigToml", false)],
+  ["apps", table("AppsConfigToml")],
   ["apps_mcp_product_sku", STRING],
-  ["audio", struct("RealtimeAudioToml")],
   ["auto_review", struct("AutoReviewToml")],
   ["background_terminal_max_timeout", U64],
   ["browser_use", struct("BrowserUseConfigToml")],
-  ["chatgpt_base_url", STRING],
   ["check_for_update_on_startup", BOOLEAN],
   ["cli_auth_credentials_store", oneOf("file", "keyring", "auto", "ephemeral")],
   ["cloud", struct("CloudToml")],
@@ -112,7 +97,6 @@ export const CODEX_ROOT_KEYS: ReadonlyMap<string, FieldValue> = new Map<string, 
   ["desktop", MAP],
   ["developer_instructions", STRING],
   ["disable_paste_burst", BOOLEAN],
-  ["experimental_compact_prompt_file", PATH],
   ["experimental_realtime_start_instructions", STRING],
   ["experimental_realtime_webrtc_call_base_url", STRING],
   ["experimental_realtime_ws_backend_prompt", STRING],
@@ -124,62 +108,30 @@ export const CODEX_ROOT_KEYS: ReadonlyMap<string, FieldValue> = new Map<string, 
     { type: "table", expects: "internally tagged enum ThreadStoreToml", byPosition: true },
   ],
   ["experimental_thread_store_endpoint", STRING],
-  ["experimental_use_unified_exec_tool", BOOLEAN],
-  ["features", struct("FeaturesToml", false)],
-  ["feedback", struct("FeedbackConfigToml")],
   ["file_opener", oneOf("vscode", "vscode-insiders", "windsurf", "cursor", "none")],
-  ["forced_chatgpt_workspace_id", { type: "anything" }],
   ["forced_login_method", oneOf("chatgpt", "api")],
-  ["ghost_snapshot", struct("GhostSnapshotToml")],
   ["goals", struct("GoalsToml")],
   ["hide_agent_reasoning", BOOLEAN],
-  ["history", struct("History")],
-  ["hooks", struct("HooksToml", false)],
-  ["include_apps_instructions", BOOLEAN],
-  ["include_collaboration_mode_instructions", BOOLEAN],
-  ["include_environment_context", BOOLEAN],
-  ["include_environment_context_time", BOOLEAN],
-  ["include_permissions_instructions", BOOLEAN],
+  ["hooks", table("HooksToml")],
   ["instructions", STRING],
-  ["js_repl_node_module_dirs", { type: "strings", expects: "path string" }],
-  ["js_repl_node_path", PATH],
   ["log_dir", PATH],
-  ["marketplaces", MAP],
   ["memories", struct("MemoriesToml")],
-  ["model", STRING],
   ["model_auto_compact_token_limit", I64],
   ["model_auto_compact_token_limit_scope", oneOf("total", "body_after_prefix")],
-  ["model_catalog_json", PATH],
   ["model_context_window", I64],
-  ["model_instructions_file", PATH],
   ["model_post_turn_compact_threshold_percent", integer("u8", 0n, 255n)],
-  ["model_provider", STRING],
-  ["model_providers", MAP],
-  ["model_reasoning_effort", STRING],
-  ["model_reasoning_summary", oneOf("auto", "concise", "detailed", "none")],
-  ["model_verbosity", oneOf("low", "medium", "high")],
   ["notice", struct("Notice")],
   ["notify", STRINGS],
   ["openai_base_url", STRING],
   ["orchestrator", struct("OrchestratorToml")],
-  ["oss_provider", STRING],
   ["otel", struct("OtelConfigToml")],
-  ["permissions", struct("PermissionsToml", false)],
-  ["personality", oneOf("none", "friendly", "pragmatic")],
-  ["plan_mode_reasoning_effort", STRING],
-  ["plugins", struct("PluginsConfigToml", false)],
+  ["permissions", table("PermissionsToml")],
   ["profile", STRING],
-  ["profiles", MAP],
   ["project_doc_fallback_filenames", STRINGS],
   ["project_doc_max_bytes", USIZE],
   ["project_root_markers", STRINGS],
-  ["realtime", struct("RealtimeToml")],
   ["responses_api_metadata", { type: "string_map" }],
   ["review_model", STRING],
-  ["sandbox_mode", oneOf("read-only", "workspace-write", "danger-full-access")],
-  ["sandbox_workspace_write", struct("SandboxWorkspaceWrite")],
-  ["service_tier", STRING],
-  ["shell_environment_policy", struct("ShellEnvironmentPolicyTomlRaw")],
   ["show_raw_agent_reasoning", BOOLEAN],
   ["skills", struct("SkillsConfig")],
   ["sqlite_home", PATH],
@@ -187,10 +139,7 @@ export const CODEX_ROOT_KEYS: ReadonlyMap<string, FieldValue> = new Map<string, 
   ["thread_unload_delay_secs", U64],
   ["tool_output_token_limit", USIZE],
   ["tool_suggest", struct("ToolSuggestConfig")],
-  ["tools", struct("ToolsToml")],
-  ["tui", struct("Tui", false)],
-  ["web_search", oneOf("disabled", "cached", "indexed", "live")],
-  ["windows", struct("WindowsToml")],
+  ["tui", table("Tui")],
 ]);
 
 /** The keys of `switchyard.toml` without `mcp_servers`. `environments` is reserved: executors are not there yet. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nearest } from "./suggest.ts";
+import { missingServer, nearest } from "./suggest.ts";
 
 const KNOWN = ["command", "args", "env", "env_vars", "url", "enabled", "enabled_tools", "tool_timeout_sec"];
 

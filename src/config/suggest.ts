@@ -9,6 +9,7 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   let best: string | undefined;
   let fewest = 1 + Math.min(3, Math.floor(snake.length / 3));
   for (const candidate of known) {
+    if (candidate === "") continue;
     const slips = distance(snake, candidate, fewest);
     if (slips >= fewest) continue;
     fewest = slips;
@@ -23,7 +24,10 @@ export function nearest(name: string, known: readonly string[]): string | undefi
  * @param where such as ` in FILE`
  */
 export function missingServer(name: string, known: readonly string[], where = ""): string {
-  const alike = known.filter((other) => other.includes(name) || name.includes(other));
+  // Every name has the empty one in it, which says nothing.
+  const alike = known.filter(
+    (other) => name !== "" && other !== "" && (other.includes(name) || name.includes(other)),
+  );
   const near = [...new Set([nearest(name, known) ?? [], alike].flat())].slice(0, 3);
   const list = (names: readonly string[], joint: string): string =>
     names.map((other) => JSON.stringify(other)).join(joint);

@@ -16,23 +16,30 @@ export type McpServerScope = "thread" | "project" | "principal" | "host";
 export type McpServerEnvVar = string | { readonly name: string; readonly source?: "local" | "remote" };
 
 export interface McpServerToolConfig {
+  /** When a call of this tool needs a yes; it wins over default_tools_approval_mode. */
   readonly approval_mode?: AppToolApproval;
-  /** At least 1. */
+  /** How many tokens of this tool's output the model is given at most. At least 1. */
   readonly output_token_limit?: number;
 }
 
 export interface McpServerOAuthConfig {
+  /** The id of a client that is registered with the authorization server. */
   readonly client_id?: string;
+  /** The secret of that client; it needs client_id. */
   readonly client_secret?: string;
+  /** How the client proves itself to the token endpoint; only with auth = "ema_auth". */
   readonly token_endpoint_auth_method?: "client_secret_basic" | "client_secret_post";
+  /** The redirect URI of the login, where the listener's own address will not do. */
   readonly callback_url?: string;
+  /** The issuer of the authorization server; only with auth = "ema_auth". */
   readonly authorization_server_issuer?: string;
-  /** 0 to 65535. */
+  /** The port the login listens on; 0 takes a free one. At most 65535. */
   readonly callback_port?: number;
 }
 
 /** What may be written under `[mcp_servers.<name>]`: the 30 fields of Codex 0.169, and ours. */
 export interface RawMcpServerConfig {
+  /** The program to start, found in PATH; it makes the server a stdio server. */
   readonly command?: string;
   /** The arguments of the program. */
   readonly args?: readonly string[];
@@ -46,7 +53,7 @@ export interface RawMcpServerConfig {
   readonly url?: string;
   /** The name of the variable that holds the bearer token. */
   readonly bearer_token_env_var?: string;
-  /** Always refused: a secret does not belong into a file. */
+  /** Always refused: a secret does not belong into a file. Use bearer_token_env_var. */
   readonly bearer_token?: string;
   /** Headers of every request, as written. */
   readonly http_headers?: Readonly<Record<string, string>>;
@@ -90,9 +97,9 @@ export interface RawMcpServerConfig {
   readonly disabled_tools?: readonly string[];
   /** Rules for single tools, by their declared name. */
   readonly tools?: Readonly<Record<string, McpServerToolConfig>>;
-  /** An old display name. Read and thrown away, as Codex does. */
+  /** An old display name; read and thrown away. */
   readonly name?: string;
-  /** Ours, in `switchyard.toml` only. */
+  /** Who may share a connection to the server. Ours, in `switchyard.toml` only. */
   readonly scope?: McpServerScope;
 }
 
@@ -125,6 +132,7 @@ export type McpServerDisabledReason =
   | { readonly type: "by_hand" }
   /** A requirements file does not allow it. */
   | { readonly type: "requirements"; readonly source: string }
+  /** Codex names none, as with a login that an enterprise manages; ours is in `EffectiveMcpServer.reason`. */
   | { readonly type: "unknown" };
 
 /** A server as it is meant: defaults filled in, every combination possible. */
@@ -134,6 +142,7 @@ export interface McpServerConfig {
   readonly environment_id: string;
   /** @default true */
   readonly enabled: boolean;
+  /** There if, and only if, it is not enabled. */
   readonly disabled_reason?: McpServerDisabledReason;
   /** @default false */
   readonly required: boolean;

@@ -57,8 +57,8 @@ class Place implements Disposable {
     return existsSync(join(this.home, path));
   }
 
-  run(args: readonly string[], input = ""): Promise<Finished> {
-    return start(process.execPath, [main, ...args], this, input);
+  run(args: readonly string[], input = "", env: Case["env"] = {}): Promise<Finished> {
+    return start(process.execPath, [main, ...args], this, input, env);
   }
 
   async json(args: readonly string[]): Promise<unknown> {
@@ -75,8 +75,14 @@ class Place implements Disposable {
   }
 }
 
-function start(file: string, args: readonly string[], place: Place, input = ""): Promise<Finished> {
-  const child = spawnIn(file, args, place);
+function start(
+  file: string,
+  args: readonly string[],
+  place: Place,
+  input = "",
+  env: Case["env"] = {},
+): Promise<Finished> {
+  const child = spawnIn(file, args, place, env);
   // A command that reads no input may be gone before it is written.
   child.stdin.on("error", () => {});
   child.stdin.end(input);
@@ -87,9 +93,10 @@ function spawnIn(
   file: string,
   args: readonly string[],
   { home, project }: Place,
+  more: Case["env"] = {},
 ): ChildProcessWithoutNullStreams {
   const env = { PATH: process.env["PATH"], HOME: home, TMPDIR: tmpdir(), NODE_COMPILE_CACHE: compiled };
-  return spawn(file, args, { cwd: project, env: { ...env, RUST_BACKTRACE: "0" } });
+  return spawn(file, args, { cwd: project, env: { ...env, RUST_BACKTRACE: "0", ...more } });
 }
 
 function finish(child: ChildProcessWithoutNullStreams): Promise<Finished> {
@@ -97,6 +104,17 @@ function finish(child: ChildProcessWithoutNullStreams): Promise<Finished> {
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => (stdout += chunk));
   child.stderr.setEncoding("utf8").on("data", (chunk: string) => (stderr += chunk));
   return new Promise((resolve) => child.on("close", (code) => resolve({ code, stdout, stderr })));
+}
+
+/** Whether a process reads its stdin: it waits for news of it. */
+function isReading(pid: number | undefined): boolean {
+  try {
+    const fds = readdirSync(`/proc/${pid}/fdinfo`);
+    return fds.some((fd) => /^tfd: +0 /m.test(readFileSync(`/proc/${pid}/fdinfo/${fd}`, "utf8")));
+  } catch {
+    // It has just closed one of them.
+    return false;
+  }
 }
 
 const OURS = ".switchyard/switchyard.toml";
@@ -125,6 +143,7 @@ interface Case {
   readonly files?: Readonly<Record<string, string>>;
   readonly args: readonly string[];
   readonly input?: string;
+  readonly env?: Readonly<Record<string, string>>;
   readonly code: number;
   readonly stdout?: RegExp;
   readonly stderr?: RegExp;
@@ -195,6 +214,62 @@ const cases: readonly Case[] = [
     code: 0,
     stdout: /docs .* inactive [^]*not trusted; it asks for docs\.\nTo use it: switchyard trust ~\/project/,
   },
+  {
+    what: "list --json says what an untrusted project would change, with the server it would change",
+    files: { [OURS]: DOCS, "project/switchyard.toml": '[mcp_servers.docs]\ncommand = "evil"\n' },
+    args: ["mcp", "list", "--json"],
+    code: 0,
+    stdout:
+      /"name": "docs"[^]*"command": "docs-mcp"[^]*"what this file asks of MCP server `docs` does not count"/,
+    stderr:
+      /^warning: ~\/project\/switchyard.toml does not count: its project is not trusted; it asks for docs/,
+  },
+  {
+    what: "list --json tells a broken file of an untrusted project on stderr, as there is no server to tell it with",
+    files: { "project/switchyard.toml": "x = \n" },
+    args: ["mcp", "list", "--json"],
+    code: 0,
+    stdout: /^\[\]\n$/,
+    stderr: /^warning: ~\/project\/switchyard.toml does not count: .*; besides: .*:1:\d+: /,
+  },
+  {
+    what: "list says what loads and cannot start, and what to do",
+    files: { [OURS]: '[mcp_servers.u]\nurl = "not a url"\n' },
+    args: ["mcp", "list"],
+    code: 0,
+    stdout: /\nu .* unstartable [^]*Will not run:\n {2}u: url: invalid URL \(write it in full/,
+  },
+  {
+    what: "list --json counts what cannot start as enabled, as Codex does",
+    files: { [OURS]: '[mcp_servers.u]\nurl = "not a url"\n' },
+    args: ["mcp", "list", "--json"],
+    code: 0,
+    stdout:
+      /"enabled": true,[^]*"auth_status": "unknown",\s*"status": "unstartable",\s*"reason": "url: invalid URL/,
+  },
+  {
+    what: "list does not invite to add servers where mcp_servers is no table",
+    files: { [CODEXS]: "mcp_servers = 1\n" },
+    args: ["mcp", "list"],
+    code: 1,
+    stdout: /^$/,
+    stderr: /^error: ~\/.codex\/config.toml:1:15: invalid type: integer `1`, expected a map/,
+  },
+  ...[
+    ["mcp", "list"],
+    ["mcp", "add", "--codex", "docs", "x"],
+    ["trust", "--codex"],
+  ].map((args): Case => {
+    return {
+      what: `${args.join(" ")} with a CODEX_HOME that is not there is 1, in Codex's words`,
+      args,
+      env: { CODEX_HOME: "/nowhere/codex" },
+      code: 1,
+      stdout: /^$/,
+      stderr:
+        /^switchyard: CODEX_HOME points to "\/nowhere\/codex", but that path does not exist\. Create the folder/,
+    };
+  }),
   {
     what: "list warns about keys that are ignored",
     files: { [OURS]: `${DOCS}disabled = true\n` },
@@ -270,6 +345,8 @@ const cases: readonly Case[] = [
       "b",
       "--oauth-client-id",
       "i",
+      "--oauth-callback-url",
+      "http://127.0.0.1/back",
       "--oauth-client-secret-file",
       "-",
       "--scope",
@@ -394,7 +471,8 @@ const cases: readonly Case[] = [
     files: { [CODEXS]: DOCS, [OURS]: "[mcp_servers.docs]\nenabled = true\n" },
     args: ["mcp", "remove", "--codex", "docs"],
     code: 1,
-    stderr: /would break mcp_servers.docs[^]*invalid transport/,
+    stderr:
+      /would break mcp_servers.docs[^]*invalid transport\. ~\/.switchyard\/switchyard.toml:2 still speaks of "docs": switchyard mcp remove docs\n/,
     after: { [CODEXS]: DOCS },
   },
   {
@@ -590,7 +668,53 @@ const cases: readonly Case[] = [
     code: 1,
     stderr: /not valid JSON/,
   },
-  { what: "import of a missing file", args: ["mcp", "import", "nope.json"], code: 1, stderr: /Cannot read/ },
+  {
+    what: "import of a missing file",
+    args: ["mcp", "import", "nope.json"],
+    code: 1,
+    stderr: /^switchyard: There is no file ~\/project\/nope.json$/m,
+  },
+  {
+    what: "import of one server does not mind the others",
+    files: { "project/.mcp.json": '{"mcpServers":{"bad":{"args":1},"b":{"command":"y"}}}' },
+    args: ["mcp", "import", ".mcp.json", "--name", "b"],
+    code: 0,
+    after: { [OURS]: '[mcp_servers.b]\ncommand = "y"\n' },
+  },
+  {
+    what: "import of a broken entry says what file it is about",
+    files: { "project/.mcp.json": '{"mcpServers":{"bad":{"args":1},"b":{"command":"y"}}}' },
+    args: ["mcp", "import", ".mcp.json"],
+    code: 1,
+    stderr: /^switchyard: Cannot import from "~\/project\/.mcp.json"/,
+    after: { [OURS]: undefined },
+  },
+  {
+    what: "import of TOML",
+    files: { "project/my config.toml": DOCS },
+    args: ["mcp", "import", "my config.toml"],
+    code: 1,
+    stderr:
+      /is TOML, and the files that are imported are JSON: switchyard mcp check ~\/project\/'my config.toml'/,
+  },
+  {
+    what: "import switches off what is still to be filled in",
+    files: { "project/.mcp.json": '{"mcpServers":{"a":{"command":"x","args":["${input:key}"]}}}' },
+    args: ["mcp", "import", ".mcp.json"],
+    code: 0,
+    stderr: /note: a: a value of it is still to be filled in, [^]*switchyard mcp enable a/,
+    after: { [OURS]: /enabled = false/ },
+  },
+  {
+    what: "import --skip-existing says nothing of what it skips",
+    files: {
+      [OURS]: DOCS,
+      "project/.mcp.json": '{"mcpServers":{"docs":{"command":"x","args":["${A}"]},"b":{"command":"y"}}}',
+    },
+    args: ["mcp", "import", ".mcp.json", "--skip-existing"],
+    code: 0,
+    stderr: /^note: "docs" is left as it is\n$/,
+  },
   {
     what: "trust makes a project count",
     files: { "project/switchyard.toml": DOCS },
@@ -606,12 +730,147 @@ const cases: readonly Case[] = [
     code: 0,
     after: { [CODEXS]: /trust_level = "trusted"/, [OURS]: undefined },
   },
+  {
+    what: "trust of a project that has a broken file",
+    files: { "project/switchyard.toml": "[mcp_servers.x\n" },
+    args: ["trust"],
+    code: 0,
+    stdout: /^~\/project is trusted in ~\/.switchyard\/switchyard.toml\n$/,
+    stderr: /^note: ~\/project\/switchyard.toml:1:/,
+    after: { [OURS]: /trust_level = "trusted"/ },
+  },
+  {
+    what: "list names the folder whose trust decides, as it has to be typed",
+    files: {
+      "project/.git/HEAD": "x",
+      "project/a b/switchyard.toml": DOCS,
+    },
+    args: ["mcp", "list", "-C", "a b"],
+    code: 0,
+    stdout: /To use it: switchyard trust ~\/project\n/,
+  },
   { what: "trust of no folder", args: ["trust", "nope"], code: 1, stderr: /There is no folder/ },
   {
     what: "an unknown command",
     args: ["mcp", "lst"],
     code: 2,
     stderr: /no command "mcp lst" \(did you mean list\?\)/,
+  },
+  { what: "a word of other tools", args: ["mcp", "ls"], code: 2, stderr: /did you mean list\?/ },
+  {
+    what: "help of a command, behind the word",
+    args: ["mcp", "help", "list"],
+    code: 0,
+    stdout: /^Usage: switchyard mcp list/,
+  },
+  {
+    what: "set --help lists the keys",
+    args: ["mcp", "set", "--help"],
+    code: 0,
+    stdout: /\n {2}tool_timeout_sec +number of seconds\n[^]*\n {2}tools.TOOL.KEY +approval_mode/,
+  },
+  {
+    what: "set of a negative number",
+    files: { [OURS]: DOCS },
+    args: ["mcp", "set", "docs", "tool_timeout_sec", "-5"],
+    code: 2,
+    stderr: /a value only behind "--": switchyard mcp set -- NAME KEY VALUE/,
+  },
+  {
+    what: "set of a number that is out of range",
+    files: { [OURS]: DOCS },
+    args: ["mcp", "set", "docs", "oauth.callback_port", "70000"],
+    code: 2,
+    stderr: /whole number, 0 to 65535/,
+  },
+  {
+    what: "set of name",
+    files: { [OURS]: DOCS },
+    args: ["mcp", "set", "docs", "name", "x"],
+    code: 0,
+    stderr: /note: .*throws it away/,
+  },
+  {
+    what: "unset of what is no key",
+    files: { [OURS]: `${DOCS}cwd = "x"\n` },
+    args: ["mcp", "unset", "docs", "cdw"],
+    code: 1,
+    stderr: /"docs" has no cdw in ~\/.switchyard\/switchyard.toml; did you mean cwd\?/,
+  },
+  {
+    what: "unset of what is not set",
+    files: { [OURS]: DOCS },
+    args: ["mcp", "unset", "docs", "cwd"],
+    code: 0,
+  },
+  { what: "-c without a value", args: ["mcp", "list", "-c", "nonsense"], code: 2, stderr: /--config: / },
+  {
+    what: "add gives a client the callback of Codex",
+    args: ["mcp", "add", "w", "--codex", "--url", "https://127.0.0.1:1/mcp", "--oauth-client-id", "cid"],
+    code: 0,
+    stderr: /note: the login comes back to http:\/\/127.0.0.1\/callback\/JYXppVefn8J6:/,
+    // As codex mcp add writes it.
+    after: { [CODEXS]: /callback_url = "http:\/\/127.0.0.1\/callback\/JYXppVefn8J6"/ },
+  },
+  {
+    what: "add hands on a flag of ours behind the command, and says so",
+    args: ["mcp", "add", "c", "--", "c", "--file", "g.toml"],
+    code: 0,
+    stderr: /note: --file is handed to the command/,
+    after: { [OURS]: /args = \["--file", "g.toml"\]/ },
+  },
+  {
+    what: "add with a header that cannot be sent",
+    args: ["mcp", "add", "w", "--url", "https://x.y", "--header", `A B: ${SECRET}`],
+    code: 2,
+    stderr: /"A B" is no name of a header/,
+  },
+  {
+    what: "a note on another server for which Codex refuses the file",
+    files: { "project/config.toml": BROKEN },
+    args: ["mcp", "add", "--file", "config.toml", "a", "--", "x"],
+    code: 0,
+    stderr:
+      /note: ~\/project\/config.toml has 1 other error, for which Codex refuses all of it: switchyard mcp check ~/,
+  },
+  {
+    what: "a refused edit says that its line is not there",
+    files: { [OURS]: DOCS },
+    args: ["mcp", "set", "docs", "http_headers.A", "x"],
+    code: 1,
+    stderr: /This is how the line would be; nothing was written/,
+  },
+  {
+    what: "check says what it did not look at",
+    files: { "project/switchyard.toml": BROKEN },
+    args: ["mcp", "check"],
+    code: 0,
+    stdout: /^ok: all layers, 0 servers, 1 warning\n$/,
+    stderr:
+      /warning: not checked: ~\/project\/switchyard.toml does not count[^]*switchyard mcp check ~\/project\/switchyard.toml/,
+  },
+  {
+    what: "get of an invalid server shows what is written, masked",
+    files: {
+      [OURS]: `[mcp_servers."a b"]\ncommand = "x"\nurl = "https://u:${SECRET}@e.com"\nenv.K = "${SECRET}"\n`,
+    },
+    args: ["mcp", "get", "a b"],
+    code: 1,
+    stdout: /^"a b": invalid [^]*command +"x" +# [^]*env.K +"\*{5}" +# ~\/.switchyard\/switchyard.toml:4/,
+  },
+  {
+    what: "get --codex has no key of ours, and the URL first",
+    files: { [CODEXS]: '[mcp_servers.a]\nhttp_headers = { A = "b" }\nurl = "https://e.com"\n' },
+    args: ["mcp", "get", "--codex", "a"],
+    code: 0,
+    stdout: /^a: enabled\n {2}url (?![^]*scope)/,
+  },
+  {
+    what: "a name that is not found while a file cannot be read",
+    files: { [CODEXS]: "[mcp_servers.x\n" },
+    args: ["mcp", "disable", "docs"],
+    code: 1,
+    stderr: /^switchyard: the configuration is invalid \(1 error\)\n~\/.codex\/config.toml:1:/,
   },
   { what: "no command", args: ["mcp"], code: 2, stderr: /Commands:[^]*list/ },
   {
@@ -647,10 +906,10 @@ async function together<Item>(items: readonly Item[], work: (item: Item) => Prom
 }
 
 suite("switchyard mcp", { concurrency: 3 }, () => {
-  for (const { what, files = {}, args, input, code, stdout, stderr, after = {} } of cases) {
+  for (const { what, files = {}, args, input, env, code, stdout, stderr, after = {} } of cases) {
     test(what, { timeout }, async () => {
       using place = new Place(files);
-      const finished = await place.run(args, input);
+      const finished = await place.run(args, input, env);
       const said = JSON.stringify(finished, undefined, 2);
       assert.equal(finished.code, code, said);
       if (stdout !== undefined) assert.match(finished.stdout, stdout, said);
@@ -710,6 +969,50 @@ suite("switchyard mcp", { concurrency: 3 }, () => {
     });
   });
 
+  test("a message shows no secret; with FILE, check --json has it word for word", { timeout }, async () => {
+    using place = new Place({ [OURS]: `[mcp_servers.a]\nurl = "x"\nhttp_headers = "Bearer ${SECRET}"\n` });
+    const file = join(place.home, OURS);
+    const commands = [
+      ["list"],
+      ["list", "--json"],
+      ["get", "a"],
+      ["get", "a", "--json"],
+      ["check"],
+      ["check", "--json"],
+      ["check", file],
+      ["set", "a", "enabled", "false"],
+      ["set", "a", "env", SECRET],
+      ["set", "a", "http_headers.X", "1", "--json"],
+      ["list", "-c", SECRET],
+      ["list", "-c", `=${SECRET}`, "--json"],
+      ["list", "-c", `mcp_servers.a.env={A='${SECRET}',B=1}`],
+    ];
+    await together(commands, async (args) => {
+      const { stdout, stderr } = await place.run(["mcp", ...args]);
+      assert.ok(!`${stdout}${stderr}`.includes(SECRET), `${args.join(" ")}: ${stdout}${stderr}`);
+    });
+    const shown = await place.run(["mcp", "check", "--show-secrets"]);
+    assert.match(shown.stderr, new RegExp(`string "Bearer ${SECRET}", expected a map`));
+    const { errors } = (await place.json(["mcp", "check", file, "--json"])) as {
+      errors: { message: string; excerpt: string }[];
+    };
+    assert.deepEqual(
+      errors.map(({ message, excerpt }) => [message, excerpt]),
+      [[`invalid type: string "Bearer ${SECRET}", expected a map`, `http_headers = "${"*".repeat(19)}"`]],
+    );
+  });
+
+  test("of very many errors 50 are told, and --json has all", { timeout }, async () => {
+    const servers = Array.from({ length: 300 }, (_, number) => `s${number}={command='x',args=1}`);
+    using place = new Place({ "project/config.toml": `mcp_servers = {${servers.join(",")}}\n` });
+    const { stderr } = await place.run(["mcp", "check", "config.toml"]);
+    assert.equal(stderr.split("\n").filter((line) => line.startsWith("error: ")).length, 50);
+    assert.match(stderr, /^… and 250 more$/m);
+    assert.ok(stderr.length < 50_000, String(stderr.length));
+    const { errors } = (await place.json(["mcp", "check", "config.toml", "--json"])) as { errors: unknown[] };
+    assert.equal(errors.length, 300);
+  });
+
   test("Ctrl-C ends the wait for a file that another process holds", { timeout }, async (t) => {
     using place = new Place({ [OURS]: DOCS });
     const file = join(place.home, OURS);
@@ -725,6 +1028,101 @@ suite("switchyard mcp", { concurrency: 3 }, () => {
       assert.deepEqual(claims(), []);
     });
     assert.equal(place.read(OURS), DOCS);
+  });
+
+  test("Ctrl-C ends the wait for stdin", { timeout, skip: process.platform !== "linux" }, async (t) => {
+    using place = new Place();
+    for (const args of [
+      ["check", "-"],
+      ["add", "a", "--env-from", "-", "--", "x"],
+    ]) {
+      const child = spawnIn(process.execPath, [main, "mcp", ...args], place);
+      const ended = finish(child);
+      while (!isReading(child.pid)) await sleep(20, undefined, { signal: t.signal });
+      child.kill("SIGINT");
+      assert.deepEqual(await ended, { code: 130, stdout: "", stderr: "interrupted\n" });
+    }
+  });
+
+  test("what cannot be written is said in a line", { timeout }, async () => {
+    using place = new Place({ [OURS]: DOCS });
+    const shell = (script: string): Promise<Finished> =>
+      start("bash", ["-c", script, process.execPath, main], place);
+    const full = await shell('"$0" "$1" mcp list > /dev/full');
+    assert.equal(full.code, 1);
+    assert.match(full.stderr, /^switchyard: cannot write the output: ENOSPC[^\n]*\n$/);
+    const left = await shell('("$0" "$1" mcp schema; echo "code $?" >&2) | true');
+    assert.match(left.stderr, /^code [01]\n$/);
+  });
+
+  test("check reads the output of another command", { timeout }, async () => {
+    using place = new Place({ "project/config.toml": DOCS });
+    const shell = (script: string): Promise<Finished> =>
+      start("bash", ["-c", script, process.execPath, main], place);
+    for (const script of [
+      '"$0" "$1" mcp check <(cat config.toml)',
+      'cat config.toml | "$0" "$1" mcp check /dev/stdin',
+      '"$0" "$1" mcp check /dev/stdin < config.toml',
+    ]) {
+      const { code, stdout, stderr } = await shell(script);
+      assert.equal(code, 0, stderr);
+      assert.match(stdout, /^ok: [^\n]*, 1 server\n$/);
+    }
+  });
+
+  suite("a server that only a project's file defines", () => {
+    const files = {
+      [OURS]: "",
+      "project/.git/HEAD": "x",
+      "project/switchyard.toml": '[mcp_servers.db]\ncommand = "db"\n',
+      "project/sub/switchyard.toml": '[mcp_servers.deep]\ncommand = "deep"\n',
+    };
+    const trusted = async (): Promise<Place> => {
+      const place = new Place(files);
+      await place.run(["trust"]);
+      return place;
+    };
+
+    test("cannot be changed in the user's, where it would be half a server elsewhere", {
+      timeout,
+    }, async () => {
+      using place = await trusted();
+      const before = place.read(OURS);
+      for (const args of [
+        ["disable", "db"],
+        ["set", "db", "cwd", "x"],
+        ["disable", "--codex", "db"],
+      ]) {
+        const { code, stderr } = await place.run(["mcp", ...args]);
+        assert.equal(code, 1);
+        assert.match(
+          stderr,
+          /"db" is defined in ~\/project\/switchyard.toml:2, which (?:counts on top of ~\/.*|Codex does not read): run it with --project\n/,
+        );
+      }
+      assert.equal(place.read(OURS), before);
+      assert.equal(place.has(CODEXS), false);
+      assert.equal((await place.run(["mcp", "disable", "--project", "db"])).code, 0);
+      assert.match(place.read("project/switchyard.toml"), /enabled = false/);
+    });
+
+    test("of a folder below is not for the project's file", { timeout }, async () => {
+      using place = await trusted();
+      const { code, stderr } = await place.run(["mcp", "disable", "-C", "sub", "--project", "deep"]);
+      assert.equal(code, 1);
+      assert.match(stderr, /: run it with --file ~\/project\/sub\/switchyard.toml\n/);
+      assert.equal(place.read("project/switchyard.toml"), files["project/switchyard.toml"]);
+    });
+  });
+
+  test("a server of ours is not changed in Codex's file, which would break it there", {
+    timeout,
+  }, async () => {
+    using place = new Place({ [OURS]: DOCS });
+    const { code, stderr } = await place.run(["mcp", "disable", "--codex", "docs"]);
+    assert.equal(code, 1);
+    assert.match(stderr, /which Codex does not read: run it without --codex/);
+    assert.equal(place.has(CODEXS), false);
   });
 
   test("check --json has exactly the documented keys", { timeout }, async () => {

@@ -28,6 +28,10 @@ const CASES = readFileSync(join(import.meta.dirname, "../fixtures/config-cases.j
   .filter((line) => line !== "")
   .map((line) => JSON.parse(line) as Case);
 
+test("the recording of configurations is there", () => {
+  assert.equal(CASES.length, 247);
+});
+
 for (const { name, toml, ...recorded } of CASES) {
   test(`config case ${name} has Codex's verdict, first error and normal form`, () => {
     const parsed = parseToml({ name: "config.toml", text: toml });

@@ -16,6 +16,7 @@ import { readMcpServers } from "../../src/config/read-servers.ts";
 import { nodeAt } from "../../src/config/toml/node.ts";
 import { parseToml } from "../../src/config/toml/parse.ts";
 import { CodexConfig } from "../support/codex-config.ts";
+import { commentLines, keptComments } from "./support/comment-owners.ts";
 import {
   type Chance,
   type Piece,
@@ -158,7 +159,9 @@ test("an edit keeps every line of the servers it does not name, their comments a
       ),
     );
     assert.equal(result.startsWith("\ufeff"), document.text.startsWith("\ufeff"));
-    assert.ok(!document.text.includes("\r\n") || !/(?<!\r)\n/.test(result), "a line break of the other kind");
+    const other = { "\n": /\r/, "\r\n": /(?<!\r)\n/, mixed: undefined }[document.newline];
+    const isSeen = document.text.includes("\n");
+    assert.ok(!isSeen || other?.test(result) !== true, "a line break of the other kind");
   });
 });
 
@@ -171,30 +174,57 @@ test("a second edit of the same kind changes nothing", () => {
   });
 });
 
+test("an edit keeps every comment that is not of what it takes away, in their order", () => {
+  const kept = new Map<string, number>();
+  check(RUNS * 2, (chance, document) => {
+    const edit = randomEdit(chance, document);
+    const result = tryEdits(document.text, [edit]);
+    if (result === undefined) return;
+    const wanted = keptComments(document.text, edit);
+    const lines = commentLines(result);
+    let at = 0;
+    for (const line of wanted) {
+      at = lines.indexOf(line, at) + 1;
+      assert.notEqual(at, 0, `${JSON.stringify(edit)} lost ${line} of\n${document.text}\nin\n${result}`);
+    }
+    kept.set(edit.kind, (kept.get(edit.kind) ?? 0) + wanted.length);
+  });
+  const kinds = ["add", "replace", "remove", "rename", "enable", "disable", "set", "unset", "approve"];
+  for (const kind of [...kinds, "replace_all", "trust"]) {
+    assert.ok((kept.get(kind) ?? 0) > RUNS / 40, `${kind}: ${kept.get(kind)} comments compared`);
+  }
+});
+
 test("removing a server that was just added leaves the text as it was", () => {
+  let compared = 0;
   check(RUNS * 3, (chance, document) => {
     if (!document.text.endsWith("\n")) return;
     const edit = randomEdit(chance, document);
     if (edit.kind !== "add") return;
     const result = tryEdits(document.text, [edit]);
-    if (result !== undefined)
-      assert.equal(edited(result, [{ kind: "remove", name: edit.name }]), document.text);
+    if (result === undefined) return;
+    compared++;
+    assert.equal(edited(result, [{ kind: "remove", name: edit.name }]), document.text);
   });
+  assert.ok(compared > RUNS / 20, `only ${compared} of ${RUNS * 3} could be compared`);
 });
 
 test("unsetting a key that was just set leaves the text as it was", () => {
+  let compared = 0;
   check(RUNS * 3, (chance, document) => {
     const edit = randomEdit(chance, document);
     if (edit.kind !== "set" || !document.servers.includes(edit.name) || !document.text.endsWith("\n")) return;
     const key = edit.key.slice(0, 1);
-    const server = meaning(document.text).get("mcp_servers") as PlainTable;
-    const there = server.get(edit.name);
+    const servers = meaning(document.text).get("mcp_servers");
+    const there = servers instanceof Map ? servers.get(edit.name) : undefined;
     if (!(there instanceof Map) || there.has(key[0] as string)) return;
     // A server that is but sub-tables gets a header for its first key, and keeps it.
     if (!there.has("command")) return;
     const result = edited(document.text, [{ ...edit, key }]);
+    compared++;
     assert.equal(edited(result, [{ kind: "unset", name: edit.name, key }]), document.text, result);
   });
+  assert.ok(compared > RUNS / 20, `only ${compared} of ${RUNS * 3} could be compared`);
 });
 
 test("a batch gives the text that its edits give one after another", () => {
@@ -213,7 +243,8 @@ test("toml-patch, where it can make the same change, writes a text that means th
     const edit = randomEdit(chance, { text, ...document });
     const result = tryEdits(text, [edit]);
     const wanted = editPlain(meaning(text), edit);
-    // It has no dates of ours to write, and objects put keys like integers first.
+    // It has no dates of ours to write, objects put keys like integers first, and it makes all line breaks the same.
+    if (document.newline === "mixed") return;
     if (result === undefined || wanted === undefined || /1979|07:32|__proto__/.test(text + edit.kind)) return;
     const theirs = patched(text, wanted);
     if (theirs === undefined) return;

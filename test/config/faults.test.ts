@@ -1,8 +1,8 @@
 /**
- * What a failure or a crash at any call leaves of an edited file.
+ * What a failure or a crash at any call of an edit leaves of the file.
  *
- * The edit takes the lock, reads, and replaces. It is run again and again: the first call fails, then the second, and
- * so on, until one run meets no fault; then the same with a process that is killed there.
+ * The edit is run again and again: the first call fails, then the second, and so on, until one run meets no fault; then
+ * the same with a process that is killed there.
  */
 import assert from "node:assert/strict";
 import { execFile, spawnSync } from "node:child_process";
@@ -20,15 +20,15 @@ import { hostname, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, suite, test } from "node:test";
 import { processNamespace } from "../../src/base/proc.ts";
+import { applyEdits } from "../../src/config/edit/apply-edits.ts";
+import { ConfigEditor } from "../../src/config/edit/config-editor.ts";
 import { ConfigError } from "../../src/config/problem.ts";
-import { edit } from "./support/edit.ts";
 import { steppedFileSystem } from "./support/stepped-file-system.ts";
 
 const root = mkdtempSync(join(tmpdir(), "switchyard-faults-"));
 after(() => rmSync(root, { recursive: true, force: true }));
 
-const OLD = "# old\n".repeat(2_000);
-const NEW = "# the new text\n".repeat(3_000);
+const OLD = `# comment\n${'[mcp_servers.old]\ncommand = "x" # kept\n'}\n${"# old\n".repeat(2_000)}`;
 const STEPS_MAX = 150;
 const gone = spawnSync(process.execPath, ["-e", ""]).pid;
 const staleToken = "0123456789abcdef0123456789abcdef";
@@ -72,6 +72,11 @@ const scenes: readonly Scene[] = [
   },
 ];
 
+/** The text with one more server. */
+function withServer(text: string, name: string): string {
+  return applyEdits({ name: "config.toml", text }, [{ kind: "add", name, server: { command: "x" } }]);
+}
+
 function read(target: string): string | undefined {
   try {
     return readFileSync(target, "utf8");
@@ -91,16 +96,18 @@ function names(target: string): string[] {
 /** @returns whether it is the new one */
 function checkOldOrNew(target: string, scene: Scene, at: string): boolean {
   const text = read(target);
-  assert.ok(text === scene.old || text === NEW, `${at}: neither the old nor the new file`);
+  const isNew = text === withServer(scene.old ?? "", "new");
+  assert.ok(text === scene.old || isNew, `${at}: neither the old nor the new file`);
   if (text !== undefined) {
     assert.equal(statSync(target).mode & 0o777, scene.old === undefined ? 0o600 : 0o640, `${at}: the mode`);
   }
-  return text === NEW;
+  return isNew;
 }
 
 async function checkNextEdit(target: string, at: string): Promise<void> {
-  await edit(target, () => "# next\n", { timeoutMs: 3_000 });
-  assert.equal(read(target), "# next\n", at);
+  const wanted = withServer(read(target) ?? "", "next");
+  await new ConfigEditor(target, { lockTimeoutMs: 3_000 }).add("next", { command: "x" }).apply();
+  assert.equal(read(target), wanted, at);
   assert.deepEqual(names(target), ["config.toml"], `${at}: what is left behind after the next edit`);
 }
 
@@ -120,10 +127,14 @@ for (const [index, scene] of scenes.entries()) {
             failed = `${name} (call ${at})`;
             throw Object.assign(new Error(`${code}: injected`), { code });
           });
-          const error = await edit(target, () => NEW, { fs, timeoutMs: 3_000 }).then(
-            () => undefined,
-            (thrown: unknown) => thrown,
-          );
+          const editor = new ConfigEditor(target, { fs, lockTimeoutMs: 3_000 });
+          const error = await editor
+            .add("new", { command: "x" })
+            .apply()
+            .then(
+              () => undefined,
+              (thrown: unknown) => thrown,
+            );
           const at = `${failed} fails`;
           const isNew = checkOldOrNew(target, scene, at);
           const left = names(target).filter((name) => name !== "config.toml" && !before.includes(name));
@@ -153,7 +164,7 @@ for (const [index, scene] of scenes.entries()) {
         scene.prepare(target);
         const before = names(target);
         const killed = await new Promise<boolean>((resolve, reject) =>
-          execFile(process.execPath, [program, target, NEW, String(step)], (error, _out, stderr) => {
+          execFile(process.execPath, [program, target, "new", String(step)], (error, _out, stderr) => {
             if (error !== null && error.signal !== "SIGKILL") reject(new Error(stderr));
             else resolve(error !== null);
           }),

@@ -44,13 +44,15 @@ function edited(text: string, edits: readonly ConfigEdit[]): string {
   return applyEdits({ name: "config.toml", text }, edits);
 }
 
-/** The servers in Codex's normal form, and the rest as it is. What Codex drops for being empty does not count. */
+/** The servers in Codex's normal form, valid ones, and the rest as it is. What Codex drops for being empty does not count. */
 function meaning(text: string): unknown {
   const result = parseToml({ name: "config.toml", text });
   assert.ok(result.ok, text);
   const { root } = result.document;
   const servers = readMcpServers(nodeAt(root, ["mcp_servers"]));
-  const forms = servers.ok ? [...servers.servers].map(([name, config]) => [name, toNormalForm(config)]) : [];
+  // Of two texts that are invalid nothing could be compared.
+  assert.ok(servers.ok, text);
+  const forms = [...servers.servers].map(([name, config]) => [name, toNormalForm(config)]);
   const { mcp_servers: _, ...others } = toPlain(root) as Record<string, unknown>;
   return withoutEmpty({ servers: Object.fromEntries(forms), others });
 }

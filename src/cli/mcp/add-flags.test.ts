@@ -1,12 +1,18 @@
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { suite, test } from "node:test";
 import { OAUTH, SERVER } from "../../config/fields.ts";
 import { parseMcpServers } from "../../config/read-servers.ts";
 import { type CommandSpec, parseArgs } from "../flags.ts";
 import { ADD_FLAGS, ADDED_KEYS, serverOf } from "./add-flags.ts";
+import { EDIT_FLAGS } from "./apply.ts";
+import { READ_FLAGS } from "./target.ts";
 
 const spec: CommandSpec = { name: "add", operands: "", about: "", count: [0, 0], flags: ADD_FLAGS };
-const serverFrom = (...argv: string[]): object => serverOf(parseArgs(spec, argv), true);
+const serverFrom = async (...argv: string[]): Promise<object> =>
+  await serverOf(parseArgs(spec, argv), true, new AbortController().signal);
 
 suite("the flags of add", () => {
   test("there is one for every key, but for those that are operands or must not be used", () => {
@@ -48,8 +54,8 @@ suite("the flags of add", () => {
     ],
   ];
   for (const [argv, server] of written) {
-    test(argv.join(" "), () => {
-      assert.deepEqual(serverFrom(...argv), server);
+    test(argv.join(" "), async () => {
+      assert.deepEqual(await serverFrom(...argv), server);
       const transport =
         "http_headers" in server || "oauth" in server ? { url: "https://a.b" } : { command: "c" };
       const rest = "oauth_resource" in server ? { cwd: "true" } : server;
@@ -70,15 +76,49 @@ suite("the flags of add", () => {
     [["--tool-token-limit", "a"], /TOOL=N/],
     [["--tool-token-limit", "a=x"], /whole number/],
     [["--omit-tools-from", "x"], /code_mode, deferred, direct/],
-    [["--env-file", "/nope"], /cannot read \/nope/],
+    [["--header", "A B: PLANTED"], /^--header: "A B" is no name of a header/],
+    [["--header", "A: PLAN\nTED"], /^--header: the value of A has a control character/],
+    [["--header-env", "A(=PLANTED"], /^--header-env: "A\(" is no name of a header/],
+    [["--oauth-callback-port", "70000"], /a whole number, 0 to 65535/],
+    [["--tool-timeout", "-1"], /a number of seconds, 0 or more/],
+    [["--env-from", "-", "--oauth-client-secret-file", "-"], /stdin/],
   ];
   for (const [argv, message] of refused) {
-    test(`${argv.join(" ")} is refused`, () => {
-      assert.throws(
-        () => serverFrom(...argv),
+    test(`${argv.join(" ")} is refused`, async () => {
+      await assert.rejects(
+        serverFrom(...argv),
         (error: Error) =>
           error.name === "UsageError" && message.test(error.message) && !error.message.includes("PLANTED"),
       );
     });
   }
+
+  test("none is one of Node's, which takes them from anywhere on the command line", () => {
+    const node = new Set([
+      ...process.allowedNodeEnvironmentFlags,
+      ...["--env-file", "--env-file-if-exists", "--eval", "--print", "--check", "--require", "--import"],
+      ...["--input-type", "--test", "--watch", "--run", "--version", "--interactive", "--v8-options"],
+    ]);
+    const ours = [...ADD_FLAGS, ...EDIT_FLAGS, ...READ_FLAGS].map(({ name }) => `--${name}`);
+    assert.deepEqual(
+      ours.filter((flag) => node.has(flag)),
+      [],
+    );
+  });
+
+  test("--env-from is a .env file, and --env is above it", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "switchyard-add-"));
+    try {
+      const [good, bad] = [join(folder, "good.env"), join(folder, "bad.env")];
+      writeFileSync(good, 'export A = "x\\ny" # why\nB=2\n');
+      writeFileSync(bad, "A=1\nPLANTED\n");
+      assert.deepEqual(await serverFrom("--env-from", good, "--env", "B=3"), { env: { A: "x\ny", B: "3" } });
+      await assert.rejects(serverFrom("--env-from", bad), (error: Error) => {
+        return error.message.startsWith(`--env-from: ${bad}:2: `) && !error.message.includes("PLANTED");
+      });
+      await assert.rejects(serverFrom("--env-from", join(folder, "none")), { message: /There is no file/ });
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
 });

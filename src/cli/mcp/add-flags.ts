@@ -1,11 +1,12 @@
 /** The flags of `switchyard mcp add`: one for every key of a server, made from the table of keys. */
-import { readFileSync } from "node:fs";
 import { type Field, type FieldValue, SERVER, OAUTH } from "../../config/fields.ts";
 import type { McpServerEnvVar, RawMcpServerConfig } from "../../config/types.ts";
 import { type Args, type Flag, UsageError } from "../flags.ts";
-import { valueOfKey } from "./value.ts";
+import { isStdin, readInput } from "../input.ts";
+import { parseEnvFile } from "./env-file.ts";
+import { headerProblem, valueOfKey } from "./value.ts";
 
-type Draft = { -readonly [Key in keyof RawMcpServerConfig]: RawMcpServerConfig[Key] };
+export type Draft = { -readonly [Key in keyof RawMcpServerConfig]: RawMcpServerConfig[Key] };
 
 /** A flag, the key it sets, and how, where the key's own type does not say it. */
 interface KeyFlag {
@@ -13,9 +14,12 @@ interface KeyFlag {
   readonly key: string;
   readonly value?: string;
   readonly about?: string;
-  /** Given again and again. */
-  readonly many?: true;
-  readonly set?: (draft: Draft, values: readonly string[], flag: string) => void;
+  readonly set?: (
+    draft: Draft,
+    values: readonly string[],
+    flag: string,
+    signal: AbortSignal,
+  ) => void | Promise<void>;
 }
 
 /** In the order of the help. */
@@ -25,27 +29,37 @@ const KEY_FLAGS: readonly KeyFlag[] = [
     flag: "env",
     key: "env",
     value: "K=V",
+    about: "A variable the program is given, as written; nothing in it is expanded.",
     set: (draft, values, flag) => addPairs(draft, "env", values, flag, "="),
   },
   {
-    flag: "env-file",
+    // Not `--env-file`: that is Node's own, which it takes from anywhere on the command line.
+    flag: "env-from",
     key: "env",
     value: "FILE",
-    about: "The same from a file of KEY=VALUE lines.",
-    set: (draft, files) => addPairs(draft, "env", files.flatMap(readLines), "env-file", "="),
+    about: "The variables of a .env file, as they are now; - is stdin.",
+    set: setEnvFrom,
   },
-  { flag: "env-var", key: "env_vars", value: "NAME[=local|remote]", many: true, set: setEnvVars },
+  {
+    flag: "env-var",
+    key: "env_vars",
+    value: "NAME[=local|remote]",
+    about: "A variable that is passed on to the program; one that is not set is left out.",
+    set: setEnvVars,
+  },
   { flag: "cwd", key: "cwd", value: "DIR" },
   {
     flag: "header",
     key: "http_headers",
     value: "'K: V'",
+    about: "A header of every request, as written.",
     set: (draft, values, flag) => addPairs(draft, "http_headers", values, flag, /[:=]/),
   },
   {
     flag: "header-env",
     key: "env_http_headers",
     value: "K=VAR",
+    about: "A header of every request, with the name of the variable that holds its value.",
     set: (draft, values, flag) => addPairs(draft, "env_http_headers", values, flag, "="),
   },
   { flag: "bearer-token-env-var", key: "bearer_token_env_var", value: "VAR" },
@@ -54,7 +68,7 @@ const KEY_FLAGS: readonly KeyFlag[] = [
   { flag: "startup-timeout", key: "startup_timeout_sec" },
   { flag: "tool-timeout", key: "tool_timeout_sec" },
   { flag: "startup-readiness", key: "startup_readiness" },
-  { flag: "enabled-tool", key: "enabled_tools", value: "TOOL" },
+  { flag: "enabled-tool", key: "enabled_tools", value: "TOOL", about: "Only this tool is offered." },
   {
     flag: "no-tools",
     key: "enabled_tools",
@@ -63,7 +77,7 @@ const KEY_FLAGS: readonly KeyFlag[] = [
       draft.enabled_tools = [];
     },
   },
-  { flag: "disabled-tool", key: "disabled_tools", value: "TOOL" },
+  { flag: "disabled-tool", key: "disabled_tools", value: "TOOL", about: "This tool is not offered." },
   { flag: "approval", key: "default_tools_approval_mode" },
   {
     flag: "tool-approval",
@@ -90,7 +104,7 @@ const KEY_FLAGS: readonly KeyFlag[] = [
     },
   },
   { flag: "scope", key: "scope" },
-  { flag: "oauth-scope", key: "scopes", value: "SCOPE" },
+  { flag: "oauth-scope", key: "scopes", value: "SCOPE", about: "An OAuth scope a login asks for." },
   { flag: "auth", key: "auth" },
   { flag: "oauth-client-id", key: "oauth.client_id", value: "ID" },
   {
@@ -98,11 +112,16 @@ const KEY_FLAGS: readonly KeyFlag[] = [
     key: "oauth.client_secret",
     value: "FILE",
     about: "The secret of that client, from a file; - is stdin.",
-    set: (draft, values) =>
-      setOAuth(draft, "client_secret", readFlagFile(values[0] ?? "", "oauth-client-secret-file").trim()),
+    set: async (draft, [file = ""], _, signal) =>
+      setOAuth(draft, "client_secret", (await readInput(file, signal)).trim()),
   },
   { flag: "oauth-token-auth", key: "oauth.token_endpoint_auth_method" },
-  { flag: "oauth-callback-url", key: "oauth.callback_url", value: "URL" },
+  {
+    flag: "oauth-callback-url",
+    key: "oauth.callback_url",
+    value: "URL",
+    about: "The redirect URI of the login; Codex's own for the URL if a client id is given.",
+  },
   { flag: "oauth-callback-port", key: "oauth.callback_port", value: "PORT" },
   { flag: "oauth-issuer", key: "oauth.authorization_server_issuer", value: "URL" },
   { flag: "oauth-resource", key: "oauth_resource", value: "URI" },
@@ -110,12 +129,13 @@ const KEY_FLAGS: readonly KeyFlag[] = [
   { flag: "schema-max-bytes", key: "tool_input_schema_max_bytes", value: "N" },
 ];
 
+const FILE_FLAGS = ["env-from", "oauth-client-secret-file"];
 const LISTS = ["strings", "enums", "string_map", "env_vars", "structs"];
 
 export const ADD_FLAGS: readonly Flag[] = KEY_FLAGS.map((each) => {
   const { about, value: type } = fieldOf(each.key);
   const placeholder = each.value ?? placeholderOf(type);
-  const text = each.about ?? about;
+  const text = each.about ?? about.replace(/^Whether /, "");
   return {
     name: each.flag,
     // One that only switches something takes none.
@@ -136,13 +156,15 @@ export function flagsOf(transport: "stdio" | "streamable_http"): readonly string
 export const ADDED_KEYS: readonly string[] = KEY_FLAGS.map(({ key }) => key);
 
 /** @throws {UsageError} for a value that the key does not take */
-export function serverOf(args: Args, own: boolean): RawMcpServerConfig {
+export async function serverOf(args: Args, own: boolean, signal: AbortSignal): Promise<RawMcpServerConfig> {
   const draft: Draft = {};
+  const fromStdin = FILE_FLAGS.flatMap((flag) => args.all(flag)).filter(isStdin);
+  if (fromStdin.length > 1) throw new UsageError("stdin can be read for one of the flags only");
   for (const each of KEY_FLAGS) {
     if (!args.has(each.flag)) continue;
     const values = args.all(each.flag);
     if (each.set === undefined) setByType(draft, each, values, own);
-    else each.set(draft, values, each.flag);
+    else await each.set(draft, values, each.flag, signal);
   }
   return draft;
 }
@@ -208,9 +230,29 @@ function addPairs(
       const form = flag === "header" ? "'NAME: VALUE' or NAME=VALUE" : "NAME=VALUE";
       throw new UsageError(`--${flag} takes ${form}`);
     }
-    return [name, pair.slice(at + 1).replace(pair[at] === ":" ? /^ / : /^(?!)/, "")];
+    const value = pair.slice(at + 1).replace(pair[at] === ":" ? /^ / : /^(?!)/, "");
+    const wrong = key === "env" ? undefined : headerProblem(name, key === "http_headers" ? value : "");
+    if (wrong !== undefined) throw new UsageError(`--${flag}: ${wrong}`);
+    return [name, value];
   });
   if (entries.length > 0) draft[key] = { ...draft[key], ...Object.fromEntries(entries) };
+}
+
+/** `--env` says more than a file of many. */
+async function setEnvFrom(
+  draft: Draft,
+  files: readonly string[],
+  flag: string,
+  signal: AbortSignal,
+): Promise<void> {
+  let fromFiles: Readonly<Record<string, string>> = {};
+  for (const name of files) {
+    const file = parseEnvFile(await readInput(name, signal));
+    if (!file.ok)
+      throw new UsageError(`--${flag}: ${name}:${file.line}: this is no line of the form KEY=value`);
+    fromFiles = { ...fromFiles, ...file.variables };
+  }
+  draft.env = { ...fromFiles, ...draft.env };
 }
 
 function setEnvVars(draft: Draft, values: readonly string[], flag: string): void {
@@ -237,25 +279,5 @@ function setTools(
     const read = (): unknown =>
       valueOfKey(["tools", tool, key], value.slice(at + 1), { own: false, string: false });
     draft.tools = { ...draft.tools, [tool]: { ...draft.tools?.[tool], [key]: typed(flag, read) } };
-  }
-}
-
-/** KEY=VALUE lines, as other tools read them: blank ones and comments do not count, quotes around a value go. */
-function readLines(file: string): string[] {
-  const lines = readFlagFile(file, "env-file").split(/\r?\n/);
-  return lines.flatMap((line) => {
-    const text = line.trim().replace(/^export\s+/, "");
-    if (text === "" || text.startsWith("#")) return [];
-    return [text.replace(/^([^=]*)=(["'])(.*)\2$/, "$1=$3")];
-  });
-}
-
-function readFlagFile(file: string, flag: string): string {
-  try {
-    return readFileSync(file === "-" ? 0 : file, "utf8");
-  } catch (error) {
-    throw new UsageError(
-      `--${flag}: cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`,
-    );
   }
 }

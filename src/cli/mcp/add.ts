@@ -1,11 +1,12 @@
 /** `switchyard mcp add`: a server from flags. */
+import { createHash } from "node:crypto";
 import { originText } from "../../config/origins.ts";
 import { ConfigError } from "../../config/problem.ts";
-import type { RawMcpServerConfig } from "../../config/types.ts";
 import { type Args, type CommandSpec, UsageError } from "../flags.ts";
-import { ADD_FLAGS, flagsOf, serverOf } from "./add-flags.ts";
+import { ADD_FLAGS, type Draft, flagsOf, serverOf } from "./add-flags.ts";
 import { carryOut, EDIT_FLAGS, elsewhere, openScene } from "./apply.ts";
 import type { McpCommand } from "./command.ts";
+import { WRITE_FLAGS } from "./target.ts";
 
 const spec: CommandSpec = {
   name: "mcp add",
@@ -27,11 +28,18 @@ async function run(args: Args, signal: AbortSignal): Promise<number> {
   const [name = "", ...words] = args.operands;
   checkTransport(args, words);
   const scene = openScene(args);
-  const server: RawMcpServerConfig = {
+  const server: Draft = {
     ...(words[0] === undefined ? {} : { command: words[0] }),
     ...(words.length > 1 ? { args: words.slice(1) } : {}),
-    ...serverOf(args, scene.target.own),
+    ...(await serverOf(args, scene.target.own, signal)),
   };
+  const notes = strayFlags(words);
+  const { url, oauth } = server;
+  if (url !== undefined && oauth?.client_id !== undefined && oauth.callback_url === undefined) {
+    const callback_url = callbackUrl(url);
+    server.oauth = { ...oauth, callback_url };
+    notes.push(`the login comes back to ${callback_url}: the client must be registered with it`);
+  }
   const replace = args.has("replace");
   if (!replace) {
     const other = elsewhere(scene, name).at(-1);
@@ -54,9 +62,23 @@ async function run(args: Args, signal: AbortSignal): Promise<number> {
       edits: [{ kind: isNew ? "add" : "replace", name, server }],
       done: `${isNew ? "Added" : "Replaced"} MCP server ${JSON.stringify(name)} ${isNew ? "to" : "in"}`,
       names: [name],
+      notes,
     },
     signal,
   );
+}
+
+/** As `codex mcp add` has it (measured with 0.169): a client of one's own is registered with an address. */
+function callbackUrl(url: string): string {
+  return `http://127.0.0.1/callback/${createHash("sha256").update(url).digest("base64url").slice(0, 12)}`;
+}
+
+/** Behind the command a flag is the command's, which may not be what was meant. */
+function strayFlags(words: readonly string[]): string[] {
+  const flags = WRITE_FLAGS.map(({ name }) => `--${name}`).concat("--dry-run");
+  const stray = words.slice(1).find((word) => flags.includes(word.split("=", 1)[0] ?? ""));
+  if (stray === undefined) return [];
+  return [`${stray.split("=", 1)[0]} is handed to the command; before the command it would be switchyard's`];
 }
 
 /** @throws {UsageError} naming the two that do not go together */

@@ -4,16 +4,22 @@
  * Invariants
  *   A1. Nothing is written that would make a server invalid, alone or merged with what other files say of it.
  *   A2. The output names the file that was written, and says if the edit has no effect.
+ *   A3. An edit of a server that another file defines is made only where everybody who reads the one reads the other:
+ *       elsewhere it would be half a server.
  */
 import { dirname, join } from "node:path";
+import { shellWord } from "../../base/shell-word.ts";
+import { checkConfig } from "../../config/check-config.ts";
+import type { EditResult } from "../../config/edit/config-editor.ts";
 import type { ConfigEdit } from "../../config/edit/edits.ts";
 import { configuredMcpServers, effectiveMcpServers } from "../../config/effective.ts";
-import { type ConfigLayer, type ConfigLayers, readConfigFile } from "../../config/layers.ts";
+import { type ConfigLayer, type ConfigLayers, isOwnFile, readConfigFile } from "../../config/layers.ts";
+import { maskProblem } from "../../config/mask.ts";
 import { type Origin, originsOf, originText } from "../../config/origins.ts";
-import { ConfigError } from "../../config/problem.ts";
-import { nodeAt } from "../../config/toml/node.ts";
+import { ConfigError, type ConfigProblem } from "../../config/problem.ts";
+import { nodeAt, type TomlNode } from "../../config/toml/node.ts";
 import type { Args, Flag } from "../flags.ts";
-import { print, printJson, say, shortPath, shortPaths, tell } from "../output.ts";
+import { count, print, printJson, say, shortPath, shortPaths, tell } from "../output.ts";
 import { diffOf, shortDiff } from "./masked-diff.ts";
 import { missingServer } from "../../config/suggest.ts";
 import {
@@ -40,8 +46,14 @@ export interface Scene {
   readonly target: Target;
   /** Names of the servers in the file. */
   readonly names: ReadonlySet<string>;
-  /** The active layers besides the file; none where the file is meant alone, or where they cannot be read. */
+  /** What the file says of a server. */
+  readonly server: (name: string) => TomlNode | undefined;
+  /** All layers, or why they cannot be read; absent where the file is meant alone. */
+  readonly layers: ConfigLayers | ConfigError | undefined;
+  /** The active ones besides the file. */
   readonly others: readonly ConfigLayer[];
+  /** Those of them that count wherever the file does: what it says can build on them (A3). */
+  readonly beneath: readonly ConfigLayer[];
 }
 
 /** @throws {ConfigError} when the file is no TOML */
@@ -50,26 +62,65 @@ export function openScene(args: Args): Scene {
   const source = readConfigFile(target.file);
   const servers = source === undefined ? undefined : nodeAt(parseFile(source), ["mcp_servers"]);
   const layers = target.alone ? undefined : tryLayers(args);
-  const others = (layers?.layers ?? []).filter(
+  const known = layers === undefined || layers instanceof ConfigError ? undefined : layers;
+  const others = (known?.layers ?? []).filter(
     ({ inactive, source: { name } }) => inactive === undefined && name !== target.file,
   );
-  return { args, target, names: new Set(servers?.kind === "table" ? servers.entries.keys() : []), others };
+  const at = known === undefined ? 0 : positionOf(target, known);
+  const below = new Set(known?.layers.filter(({ name }, index) => index < at || name === "managed"));
+  return {
+    args,
+    target,
+    names: new Set(servers?.kind === "table" ? servers.entries.keys() : []),
+    server: (name) => (servers === undefined ? undefined : nodeAt(servers, [name])),
+    layers,
+    others,
+    // Codex reads none of ours.
+    beneath: others.filter((layer) => below.has(layer) && (target.own || !isOwnFile(layer))),
+  };
 }
 
 /** Where else a server is written, the highest layer last. */
 export function elsewhere({ others }: Scene, name: string): readonly Origin[] {
-  return others.flatMap((layer) => {
+  return originsIn(others, name);
+}
+
+function originsIn(layers: readonly ConfigLayer[], name: string): readonly Origin[] {
+  return layers.flatMap((layer) => {
     const [origin] = originsOf(["mcp_servers", name], [layer]).values();
     return origin === undefined ? [] : [origin];
   });
 }
 
+/**
+ * Where a server is defined that the file only changes.
+ *
+ * @throws {ConfigError} when it is nowhere, or only where not everybody looks who reads the file (A3)
+ */
+export function definedBeneath(scene: Scene, name: string): Origin {
+  const at = originsIn(scene.beneath, name).at(-1);
+  if (at !== undefined) return at;
+  const above = elsewhere(scene, name).at(-1);
+  if (above?.file === undefined) throw notInFile(scene, name);
+  const { file, own } = scene.target;
+  const isOurs = above.layer === "switchyard" || above.layer === "project_switchyard";
+  const why = own || !isOurs ? `which counts on top of ${file}` : "which Codex does not read";
+  const what = `MCP server ${JSON.stringify(name)} is defined in ${originText(above)}, ${why}`;
+  throw new ConfigError("invalid_edit", `${what}: ${runItWith(flagsFor(above.file, scene.args))}`);
+}
+
+function runItWith(flags: string): string {
+  return flags === "" ? "run it without --codex, --project and --file" : `run it with${flags}`;
+}
+
 /** The error for a server that the file does not have: where it is, or what may have been meant. */
 export function notInFile(scene: Scene, name: string): ConfigError {
+  // A name that is not found in half of the files may well be in the other.
+  if (scene.layers instanceof ConfigError) return scene.layers;
   const at = elsewhere(scene, name).at(-1);
   const { file } = scene.target;
   if (at !== undefined) {
-    const how = at.file === undefined ? "" : `; run it ${flagsFor(at.file)}`;
+    const how = at.file === undefined ? "" : `; ${runItWith(flagsFor(at.file, scene.args))}`;
     return new ConfigError(
       "invalid_edit",
       `MCP server ${JSON.stringify(name)} is not in ${file} but in ${originText(at)}${how}`,
@@ -103,21 +154,22 @@ export async function carryOut(scene: Scene, deed: Deed, signal: AbortSignal): P
   const { ConfigEditor } = await import("../../config/edit/config-editor.ts");
   const editor = new ConfigEditor(target.file, {
     own: target.own,
-    partial: names.some((name) => elsewhere(scene, name).length > 0),
+    partial: names.some((name) => originsIn(scene.beneath, name).length > 0),
   });
-  const enter = (): void => {
-    for (const edit of edits) editor.edit(edit);
-  };
-  const layers = target.alone ? undefined : tryLayers(args);
-  enter();
-  let result = await editor.apply({ dryRun: true, signal });
-  if (layers !== undefined) checkMerged(layers, target, result.after, touched(edits));
-  const dryRun = args.has("dry-run");
-  if (!dryRun && result.changed) {
-    enter();
-    result = await editor.apply({ signal });
+  for (const edit of edits) editor.edit(edit);
+  let result: EditResult;
+  try {
+    result = await editor.apply({ dryRun: true, signal });
+    checkMerged(scene, result.after, edits);
+  } catch (error) {
+    throw inTheFuture(error, target);
   }
-  const notes = [...(deed.notes ?? []), ...(dryRun || !result.changed ? [] : notesOn(scene, deed))];
+  const dryRun = args.has("dry-run");
+  if (!dryRun && result.changed) result = await editor.apply({ signal });
+  const notes = [
+    ...(deed.notes ?? []),
+    ...(dryRun || !result.changed ? [] : notesOn(scene, deed, result.after)),
+  ];
   const showSecrets = args.has("show-secrets");
   if (args.has("json")) {
     printJson({
@@ -156,19 +208,29 @@ function touched(edits: readonly ConfigEdit[]): string[] {
   });
 }
 
+/** A problem of a text that was never written says so. */
+function inTheFuture(error: unknown, { file }: Target): unknown {
+  if (!(error instanceof ConfigError) || error.code !== "invalid_edit") return error;
+  const problems = error.problems.map((problem): ConfigProblem => {
+    if (problem.place?.source.name !== file) return problem;
+    const hint = problem.hint === undefined ? "" : `${problem.hint}\n  `;
+    return { ...problem, hint: `${hint}This is how the line would be; nothing was written` };
+  });
+  return new ConfigError(error.code, error.message, { cause: error.cause, problems });
+}
+
 /** A1, for what several files say together. */
-function checkMerged(layers: ConfigLayers, target: Target, after: string, names: readonly string[]): void {
-  const at = layers.layers.findIndex(({ source }) => source.name === target.file);
-  const there = layers.layers[at];
+function checkMerged(scene: Scene, after: string, edits: readonly ConfigEdit[]): void {
+  const { layers, target } = scene;
+  if (layers === undefined || layers instanceof ConfigError) return;
+  const names = touched(edits);
+  const there = layers.layers.find(({ source }) => source.name === target.file);
   if (there?.inactive !== undefined) return;
   const source = { name: target.file, text: after };
   const layer: ConfigLayer = { name: layerName(target), own: target.own, source, root: parseFile(source) };
-  const changed =
-    there === undefined
-      ? layers.layers.toSpliced(positionOf(target, layers), 0, layer)
-      : layers.layers.with(at, layer);
-  const isOfServer = ({ path = "" }: { readonly path?: string | undefined }): boolean =>
-    names.some((name) => path === `mcp_servers.${name}` || path.startsWith(`mcp_servers.${name}.`));
+  const changed = layers.layers.toSpliced(positionOf(target, layers), there === undefined ? 0 : 1, layer);
+  const isOfServer = ({ path = "" }: ConfigProblem): boolean =>
+    names.some((name) => isBelow(path, `mcp_servers.${name}`));
   const before = new Set(
     configuredMcpServers(layers).errors.map(({ message, path }) => `${path} ${message}`),
   );
@@ -178,12 +240,26 @@ function checkMerged(layers: ConfigLayers, target: Target, after: string, names:
   const [first] = errors;
   if (first === undefined) return;
   const where = `${target.file}, together with what other files say of it`;
-  throw new ConfigError("invalid_edit", `The edit would break ${first.path} in ${where}: ${first.message}`, {
-    problems: errors,
+  const left = edits.flatMap((edit) =>
+    edit.kind === "remove" || edit.kind === "rename" ? leftovers(scene, edit.name) : [],
+  );
+  const message = [
+    `The edit would break ${first.path} in ${where}: ${maskProblem(first).message}`,
+    ...left,
+  ].join(". ");
+  throw new ConfigError("invalid_edit", message, { problems: errors });
+}
+
+/** What other files still say of a server that goes, and how to take it away. */
+export function leftovers(scene: Scene, name: string): string[] {
+  return elsewhere(scene, name).map((origin) => {
+    const flags = origin.file === undefined ? "" : flagsFor(origin.file, scene.args);
+    const what = `${originText(origin)} still speaks of ${JSON.stringify(name)}`;
+    return `${what}: switchyard mcp remove ${shellWord(name)}${flags}`;
   });
 }
 
-/** What is above a layer, for a file that is not there yet. */
+/** What is above a layer. */
 const ABOVE: Readonly<Record<ReturnType<typeof layerName>, readonly string[]>> = {
   user: ["profile", "switchyard", "project", "project_switchyard", "overrides"],
   switchyard: ["project", "project_switchyard", "overrides"],
@@ -197,6 +273,8 @@ function layerName({ own, project }: Target): "user" | "switchyard" | "project" 
 }
 
 function positionOf(target: Target, { layers }: ConfigLayers): number {
+  const there = layers.findIndex(({ source }) => source.name === target.file);
+  if (there !== -1) return there;
   const beside = join(dirname(target.file), ".codex", "config.toml");
   const above = ABOVE[layerName(target)];
   const at = layers.findIndex(({ name, source }) => above.includes(name) && source.name !== beside);
@@ -204,16 +282,26 @@ function positionOf(target: Target, { layers }: ConfigLayers): number {
 }
 
 /** What the user should know about an edit that was made (A2). */
-function notesOn({ args, target }: Scene, { names, key = [] }: Deed): string[] {
-  const layers = target.alone ? undefined : tryLayers(args);
-  if (layers === undefined) {
-    return target.alone ? [] : ["the configuration as a whole has errors: switchyard mcp check shows them"];
+function notesOn({ args, target }: Scene, { names, key = [] }: Deed, after: string): string[] {
+  if (target.alone) {
+    const { errors } = checkConfig(parseFile({ name: target.file, text: after }), { own: target.own });
+    // What is missing in one file may be in another.
+    return otherErrors(
+      target,
+      names,
+      errors.filter(({ message }) => message !== "invalid transport"),
+    );
+  }
+  const layers = tryLayers(args);
+  if (layers instanceof ConfigError) {
+    return ["the configuration as a whole has errors: switchyard mcp check shows them"];
   }
   const inactive = layers.layers.find(({ source }) => source.name === target.file)?.inactive;
   if (inactive !== undefined) return [`it has no effect yet: ${inactive.reason}. ${inactive.hint}`];
   const own = layers.layers.find(({ source }) => source.name === target.file)?.root;
-  const servers = effectiveMcpServers(layers);
-  return names.flatMap((name) => {
+  const { servers } = effectiveMcpServers(layers);
+  const others = otherErrors(target, names, configuredMcpServers(layers).errors);
+  const ownNotes = names.flatMap((name) => {
     const server = servers.find((each) => each.name === name);
     const said = own === undefined ? undefined : nodeAt(own, ["mcp_servers", name, ...key]);
     const foreign = [...(server?.origins ?? [])].find(
@@ -229,11 +317,30 @@ function notesOn({ args, target }: Scene, { names, key = [] }: Deed): string[] {
       );
     }
     // Who has just switched it off, or found it so, need not be told.
-    if (server?.status === "disabled" && server.disabledReason?.type !== "by_hand") {
+    const byHand = server?.config?.disabled_reason?.type === "by_hand";
+    if ((server?.status === "disabled" && !byHand) || server?.status === "unstartable") {
       notes.push(`${JSON.stringify(name)} will not run: ${server.reason ?? "no reason is known"}`);
     }
     return notes;
   });
+  return [...ownNotes, ...others];
+}
+
+/** The edit is good, and may be in vain: one invalid server, and Codex refuses the whole file. */
+function otherErrors(
+  { file, own }: Target,
+  names: readonly string[],
+  errors: readonly ConfigProblem[],
+): string[] {
+  const others = errors.filter(
+    ({ path = "", place }) =>
+      place?.source.name === file && !names.some((name) => isBelow(path, `mcp_servers.${name}`)),
+  );
+  if (others.length === 0) return [];
+  const worth = own ? "" : ", for which Codex refuses all of it";
+  return [
+    `${file} has ${count(others.length, "other error")}${worth}: switchyard mcp check ${shellWord(file)}`,
+  ];
 }
 
 function isBelow(path: string, key: string): boolean {

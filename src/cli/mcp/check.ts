@@ -1,16 +1,16 @@
 /** `switchyard mcp check`: what is wrong with a file, or with all layers together. */
-import { readFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
+import { shellWord } from "../../base/shell-word.ts";
 import { checkConfig } from "../../config/check-config.ts";
 import { configuredMcpServers } from "../../config/effective.ts";
-import { invalidConfig, readConfigFile } from "../../config/layers.ts";
+import { type ConfigLayers, readConfigFile } from "../../config/layers.ts";
 import { toNormalForm } from "../../config/normal-form.ts";
 import { ConfigError, type ConfigProblem } from "../../config/problem.ts";
-import { type ConfigProblemJson, problemToJson } from "../../config/show-problem.ts";
-import type { Source } from "../../config/toml/node.ts";
+import { type ConfigProblemJson, invalidConfig, problemToJson } from "../../config/show-problem.ts";
 import { parseToml } from "../../config/toml/parse.ts";
 import type { McpServerConfig } from "../../config/types.ts";
 import { type Args, type CommandSpec, UsageError } from "../flags.ts";
+import { isPipe, isStdin, readInput } from "../input.ts";
 import { count, printJson, say, shortPath, tell } from "../output.ts";
 import type { McpCommand } from "./command.ts";
 import { tellProblems } from "./list.ts";
@@ -25,7 +25,7 @@ const spec: CommandSpec = {
   flags: [{ name: "strict", about: "unknown keys are errors" }, ...READ_FLAGS, JSON_FLAG, SECRETS_FLAG],
   notes:
     `FILE is checked alone; - is stdin. A file called ${OWN_FILE} may have our own keys.\n` +
-    "With FILE, --json shows the values of its servers as they are, secrets too.",
+    "With FILE, --json has the values of its servers and Codex's messages as they are, secrets too.",
 };
 
 export const check: McpCommand = { spec, run };
@@ -44,7 +44,7 @@ interface Findings {
   readonly warnings: readonly ConfigProblem[];
 }
 
-function run(args: Args): number {
+async function run(args: Args, signal: AbortSignal): Promise<number> {
   const [operand] = args.operands;
   if (operand !== undefined && args.has("file")) throw new UsageError("FILE is given twice");
   const file = operand ?? args.one("file");
@@ -54,7 +54,7 @@ function run(args: Args): number {
     }
   }
   const strict = args.has("strict");
-  const findings = file === undefined ? checkLayers(args, strict) : checkFile(file, strict);
+  const findings = file === undefined ? checkLayers(args, strict) : await checkFile(file, strict, signal);
   const showSecrets = args.has("show-secrets");
   // Of one file, the normal form is that of `config/read`, value for value: it can be compared, and handed on.
   if (args.has("json")) printJson(resultOf(findings, showSecrets, showSecrets || file !== undefined));
@@ -64,15 +64,33 @@ function run(args: Args): number {
 
 function checkLayers(args: Args, strict: boolean): Findings {
   try {
-    return configuredMcpServers(readLayers(args), { strict });
+    const layers = readLayers(args);
+    const found = configuredMcpServers(layers, { strict });
+    return { ...found, warnings: [...found.warnings, ...notChecked(layers)] };
   } catch (error) {
     return problemsOf(error);
   }
 }
 
-function checkFile(file: string, strict: boolean): Findings {
+/** Of a project that is not trusted nothing is looked at, which "ok" alone would not tell. */
+function notChecked({ layers }: ConfigLayers): ConfigProblem[] {
+  return layers.flatMap(({ source: { name }, inactive }) => {
+    if (inactive === undefined) return [];
+    return [
+      {
+        message: `not checked: ${inactive.reason}`,
+        hint: `To check it: switchyard mcp check ${shellWord(name)}`,
+      },
+    ];
+  });
+}
+
+async function checkFile(file: string, strict: boolean, signal: AbortSignal): Promise<Findings> {
   try {
-    const source = file === "-" ? stdin() : readConfigFile(resolve(file));
+    const source =
+      isStdin(file) || (await isPipe(file))
+        ? { name: isStdin(file) ? "<stdin>" : file, text: await readInput(file, signal) }
+        : readConfigFile(resolve(file));
     if (source === undefined) throw new ConfigError("unreadable", `There is no file ${file}`);
     const parsed = parseToml(source);
     if (!parsed.ok) throw invalidConfig([parsed.problem]);
@@ -80,10 +98,6 @@ function checkFile(file: string, strict: boolean): Findings {
   } catch (error) {
     return problemsOf(error);
   }
-}
-
-function stdin(): Source {
-  return { name: "<stdin>", text: readFileSync(0, "utf8") };
 }
 
 /** What cannot be read is a finding too: a checker that fails in another way needs another parser. */
@@ -98,7 +112,10 @@ function resultOf(
   showSecrets: boolean,
   showValues: boolean,
 ): CheckResult {
-  const shown = (problem: ConfigProblem): ConfigProblemJson => problemToJson(problem, { showSecrets });
+  const shown = (problem: ConfigProblem): ConfigProblemJson => {
+    const json = problemToJson(problem, { showSecrets });
+    return showValues ? { ...json, message: problem.message } : json;
+  };
   return {
     ok: errors.length === 0,
     errors: errors.map(shown),
@@ -122,7 +139,7 @@ function sayFindings(
     );
     return;
   }
-  const where = file === undefined ? "all layers" : file === "-" ? "stdin" : shortPath(resolve(file));
+  const where = file === undefined ? "all layers" : isStdin(file) ? "stdin" : shortPath(resolve(file));
   const noted = warnings.length > 0 ? `, ${count(warnings.length, "warning")}` : "";
   say(`ok: ${where}, ${count(servers.size, "server")}${noted}`);
 }

@@ -1,12 +1,25 @@
 /** `switchyard mcp remove|set|unset|enable|disable|rename`: one change of one server. */
+import { shellWord } from "../../base/shell-word.ts";
+import { OAUTH, SERVER, TOOL } from "../../config/fields.ts";
 import { ConfigError } from "../../config/problem.ts";
 import { originText } from "../../config/origins.ts";
 import { formatKeys } from "../../config/toml/format.ts";
 import { nodeAt } from "../../config/toml/node.ts";
-import type { Args, CommandSpec, Flag } from "../flags.ts";
-import { carryOut, type Deed, EDIT_FLAGS, elsewhere, notInFile, openScene, type Scene } from "./apply.ts";
+import { nearest } from "../../config/suggest.ts";
+import { type Args, type CommandSpec, type Flag, UsageError } from "../flags.ts";
+import {
+  carryOut,
+  type Deed,
+  definedBeneath,
+  EDIT_FLAGS,
+  elsewhere,
+  leftovers,
+  notInFile,
+  openScene,
+  type Scene,
+} from "./apply.ts";
 import type { McpCommand } from "./command.ts";
-import { keyPath, valueOfKey } from "./value.ts";
+import { keyPath, kindText, typeOf, valueOfKey } from "./value.ts";
 
 type Plan = (scene: Scene, operands: readonly string[], args: Args) => Deed;
 
@@ -29,12 +42,11 @@ export const remove: McpCommand = command(
   { name: "mcp remove", operands: "NAME", about: "take a server out of a file" },
   (scene, [name = ""]) => {
     if (!scene.names.has(name)) throw notInFile(scene, name);
-    const rest = elsewhere(scene, name).map((origin) => `${quoted(name)} is still in ${originText(origin)}`);
     return {
       edits: [{ kind: "remove", name }],
       done: `Removed MCP server ${quoted(name)} from`,
       names: [],
-      notes: rest,
+      notes: leftovers(scene, name),
     };
   },
 );
@@ -47,9 +59,8 @@ export const rename: McpCommand = command(
     if (taken !== undefined) {
       throw new ConfigError("invalid_edit", `MCP server ${quoted(to)} is already in ${originText(taken)}`);
     }
-    const rest = elsewhere(scene, name).map((origin) => `${quoted(name)} is still in ${originText(origin)}`);
     const done = `Renamed MCP server ${quoted(name)} to ${quoted(to)} in`;
-    return { edits: [{ kind: "rename", name, to }], done, names: [to], notes: rest };
+    return { edits: [{ kind: "rename", name, to }], done, names: [to], notes: leftovers(scene, name) };
   },
 );
 
@@ -87,12 +98,21 @@ export const set: McpCommand = command(
     notes:
       'KEY is written as in TOML: cwd, env.NAME, tools."a.b".approval_mode. VALUE too, and text needs no quotes:\n' +
       "  switchyard mcp set docs tool_timeout_sec 90\n" +
-      "  switchyard mcp set docs enabled_tools '[\"search\"]'",
+      "  switchyard mcp set docs enabled_tools '[\"search\"]'\n" +
+      "What begins with a dash goes behind --.\n\nKeys:\n" +
+      SERVER.fields
+        .filter(({ transport }) => transport !== "none")
+        .map(({ name, value }) => `  ${name.padEnd(30)}${kindText(value)}`)
+        .join("\n") +
+      `\n  ${"oauth.KEY".padEnd(30)}${OAUTH.fields.map(({ name }) => name).join(", ")}` +
+      `\n  ${"tools.TOOL.KEY".padEnd(30)}${TOOL.fields.map(({ name }) => name).join(", ")}`,
   },
   (scene, [name = "", key = "", text = ""], args) => {
     const path = keyPath(key);
     const value = valueOfKey(path, text, { own: scene.target.own, string: args.has("string") });
     const notes = whereDefined(scene, name);
+    if (path[0] === "name")
+      notes.push("Codex reads name and throws it away; switchyard mcp rename gives another name");
     const done = `Set ${formatKeys(path)} of MCP server ${quoted(name)} in`;
     return { edits: [{ kind: "set", name, key: path, value }], done, names: [name], key: path, notes };
   },
@@ -107,18 +127,34 @@ export const unset: McpCommand = command(
     const done = `Took ${formatKeys(path)} away from MCP server ${quoted(name)} in`;
     const still = scene.others.some(({ root }) => nodeAt(root, ["mcp_servers", name, ...path]) !== undefined);
     const notes = still
-      ? [`${formatKeys(path)} is still set in another file: switchyard mcp get ${name}`]
+      ? [`${formatKeys(path)} is still set in another file: switchyard mcp get ${shellWord(name)}`]
       : [];
+    if (!still) checkKnown(scene, name, path);
     return { edits: [{ kind: "unset", name, key: path }], done, names: [name], notes };
   },
 );
 
-/** A server may be defined in a lower file, and changed on top of it. @throws {ConfigError} when it is nowhere */
+/** A server may be defined in a lower file, and changed on top of it. @throws {ConfigError} when that cannot be */
 function whereDefined(scene: Scene, name: string): string[] {
   if (scene.names.has(name)) return [];
-  const at = elsewhere(scene, name).at(-1);
-  if (at === undefined) throw notInFile(scene, name);
+  const at = definedBeneath(scene, name);
   return [`${quoted(name)} is defined in ${originText(at)}; this counts on top of it`];
+}
+
+/** What is not there need not be taken away, unless it is no key at all. @throws {ConfigError} */
+function checkKnown({ server, target }: Scene, name: string, path: readonly string[]): void {
+  const node = server(name);
+  if (node !== undefined && nodeAt(node, path) !== undefined) return;
+  try {
+    typeOf(path, target.own);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    const written = node?.kind === "table" ? [...node.entries.keys()] : [];
+    const meant = nearest(path[0] ?? "", written);
+    const hint = meant === undefined ? error.message : `did you mean ${meant}?`;
+    const what = `MCP server ${quoted(name)} has no ${formatKeys(path)} in ${target.file}; ${hint}`;
+    throw new ConfigError("invalid_edit", what);
+  }
 }
 
 function quoted(name: string): string {

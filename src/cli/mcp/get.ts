@@ -1,25 +1,27 @@
 /** `switchyard mcp get NAME`: all of one server, every key with the line it is written in. */
+import { basename } from "node:path";
 import {
   configuredMcpServers,
   type EffectiveMcpServer,
   effectiveMcpServers,
 } from "../../config/effective.ts";
 import { SERVER } from "../../config/fields.ts";
+import { type ConfigLayer, type ConfigLayers, mergeLayers } from "../../config/layers.ts";
 import { toRaw } from "../../config/normal-form.ts";
 import { type Origin, originText } from "../../config/origins.ts";
 import { ConfigError } from "../../config/problem.ts";
-import { formatKeys, formatValue } from "../../config/toml/format.ts";
+import { formatDotted, formatKeys, formatValue } from "../../config/toml/format.ts";
 import { fromPlain, nodeAt, type TomlNode } from "../../config/toml/node.ts";
 import type { McpServerConfig } from "../../config/types.ts";
 import type { Args, CommandSpec } from "../flags.ts";
 import { printJson, say, shortPaths } from "../output.ts";
 import { padText, textWidth } from "../text-width.ts";
 import type { McpCommand } from "./command.ts";
-import { tellProblems } from "./list.ts";
-import { maskServer } from "../../config/mask.ts";
+import { shownName, tellProblems } from "./list.ts";
+import { maskLines, maskServer } from "../../config/mask.ts";
 import { missingServer } from "../../config/suggest.ts";
 import { serverView } from "./server-view.ts";
-import { JSON_FLAG, READ_FLAGS, readLayers, SECRETS_FLAG } from "./target.ts";
+import { JSON_FLAG, OWN_FILE, READ_FLAGS, readLayers, SECRETS_FLAG } from "./target.ts";
 
 const spec: CommandSpec = {
   name: "mcp get",
@@ -34,7 +36,7 @@ export const get: McpCommand = { spec, run };
 function run(args: Args): number {
   const [name = ""] = args.operands;
   const layers = readLayers(args);
-  const servers = effectiveMcpServers(layers);
+  const { servers } = effectiveMcpServers(layers);
   const server = servers.find((each) => each.name === name);
   if (server === undefined) {
     throw new ConfigError(
@@ -49,7 +51,7 @@ function run(args: Args): number {
   if (args.has("json")) {
     printJson(serverView(server, showSecrets));
   } else {
-    sayServer(server, showSecrets);
+    sayServer(server, layers, args);
     if (server.errors.length + server.warnings.length > 0) say("");
   }
   tellProblems("warning", server.warnings, showSecrets);
@@ -62,27 +64,63 @@ function run(args: Args): number {
   return server.status === "invalid" ? 1 : 0;
 }
 
-function sayServer(server: EffectiveMcpServer, showSecrets: boolean): void {
+/** One long value must not push the origin of all others out of sight. */
+const LONG = 50;
+
+function sayServer(server: EffectiveMcpServer, { layers }: ConfigLayers, args: Args): void {
   const { name, status, config, reason, origins } = server;
-  say(shortPaths(`${name}: ${status}${status === "enabled" || reason === undefined ? "" : ` (${reason})`}`));
+  const why = status === "enabled" || reason === undefined ? "" : ` (${reason})`;
+  say(shortPaths(`${shownName(name)}: ${status}${why}`));
+  const showSecrets = args.has("show-secrets");
+  const file = args.one("file");
+  const own = !args.has("codex") && (file === undefined || basename(file) === OWN_FILE);
   const rows =
     config === undefined
-      ? [...origins].map(([key, origin]): Row => [key, "", originText(origin)])
-      : rowsOf(showSecrets ? config : maskServer(config), origins);
-  const widths = [0, 1].map((column) => Math.max(0, ...rows.map((row) => textWidth(row[column] ?? ""))));
+      ? writtenRows(server, layers, showSecrets)
+      : rowsOf(showSecrets ? config : maskServer(config), origins, own);
+  const widths = [0, 1].map((column) => {
+    const all = rows.map((row) => textWidth(row[column] ?? ""));
+    return Math.max(0, ...all.filter((width) => column === 0 || width <= LONG));
+  });
   for (const [key, value, origin] of rows) {
-    // One long value must not push the origin of all others out of sight.
-    const cells = [padText(key, widths[0] ?? 0), padText(value, Math.min(50, widths[1] ?? 0))];
+    const cells = [padText(key, widths[0] ?? 0), padText(value, widths[1] ?? 0)];
     say(`  ${cells.join("  ")}  # ${shortPaths(origin)}`);
   }
 }
 
 type Row = readonly [key: string, value: string, origin: string];
 
-/** What is written, and then the defaults that apply. */
-function rowsOf(config: McpServerConfig, origins: ReadonlyMap<string, Origin>): Row[] {
+/** Of a server that is none: what the files say, as it stands there. */
+function writtenRows(
+  { name, origins }: EffectiveMcpServer,
+  layers: readonly ConfigLayer[],
+  showSecrets: boolean,
+): Row[] {
+  const active = layers.filter(({ inactive }) => inactive === undefined);
+  const path = ["mcp_servers", name];
+  const node = nodeAt(mergeLayers(active), path);
+  if (node === undefined) return [];
+  // As a text of its own, because what is masked is known of texts; a value has no line breaks in it.
+  const text = formatDotted(path, node).join("\n");
+  const lines = (showSecrets ? text : maskLines({ name: "", text })).split("\n");
+  return flat([], node).map(([key], at): Row => {
+    const value = lines[at]?.slice(`${formatKeys([...path, ...key])} = `.length) ?? "";
+    const origin = origins.get(key.join("."));
+    return [formatKeys(key), value, origin === undefined ? "" : originText(origin)];
+  });
+}
+
+/** What makes it the server it is comes first. */
+const SHOWN = SERVER.fields.toSorted((a, b) => Number(b.name === "url") - Number(a.name === "url"));
+
+/**
+ * What is written, and then the defaults that apply.
+ *
+ * @param own whether there can be keys of ours
+ */
+function rowsOf(config: McpServerConfig, origins: ReadonlyMap<string, Origin>, own: boolean): Row[] {
   const raw = fromPlain(toRaw(config));
-  const written = SERVER.fields.flatMap(({ name }) => {
+  const written = SHOWN.flatMap(({ name }) => {
     const value = nodeAt(raw, [name]);
     return value === undefined ? [] : flat([name], value);
   });
@@ -92,7 +130,9 @@ function rowsOf(config: McpServerConfig, origins: ReadonlyMap<string, Origin>): 
   });
   const known = new Set(written.map(([[key]]) => key));
   const defaults = SERVER.fields.flatMap((field): Row[] => {
-    const applies = field.transport === "both" || field.transport === config.transport.type;
+    const applies =
+      (field.transport === "both" || field.transport === config.transport.type) &&
+      (own || field.own !== true);
     if (!applies || field.default === undefined || known.has(field.name)) return [];
     const origin = origins.get(field.name);
     const value = formatValue(fromPlain(field.default));

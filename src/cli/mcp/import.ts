@@ -1,12 +1,15 @@
 /** `switchyard mcp import`: the servers of other products' files, in one edit. */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { shellWord } from "../../base/shell-word.ts";
 import type { ConfigEdit } from "../../config/edit/edits.ts";
 import type { ImportFormat } from "../../config/import-servers.ts";
 import { originText } from "../../config/origins.ts";
 import { ConfigError } from "../../config/problem.ts";
+import { parseToml } from "../../config/toml/parse.ts";
 import type { RawMcpServerConfig } from "../../config/types.ts";
 import { type Args, type CommandSpec, UsageError } from "../flags.ts";
+import { readInput } from "../input.ts";
 import { count, printJson, say, shortPath, userHome } from "../output.ts";
 import { carryOut, EDIT_FLAGS, elsewhere, openScene, type Scene } from "./apply.ts";
 import type { McpCommand } from "./command.ts";
@@ -55,7 +58,7 @@ interface Found {
 async function run(args: Args, signal: AbortSignal): Promise<number> {
   args.atMostOne("replace", "skip-existing");
   if (args.operands.length === 0) return sayWellKnown(args);
-  const { servers, notes } = await readFiles(args);
+  const { servers, notes } = await readFiles(args, signal);
   const scene = openScene(args);
   const skipped = refuseExisting(scene, [...servers.keys()]);
   const taken = [...servers].filter(([name]) => !skipped.includes(name));
@@ -63,6 +66,9 @@ async function run(args: Args, signal: AbortSignal): Promise<number> {
     return { kind: scene.names.has(name) ? "replace" : "add", name, server };
   });
   const names = taken.map(([name]) => name);
+  const said = notes.flatMap(({ server, text }) =>
+    server !== undefined && skipped.includes(server) ? [] : [text],
+  );
   const list = names.map((name) => JSON.stringify(name)).join(", ");
   return await carryOut(
     scene,
@@ -70,13 +76,21 @@ async function run(args: Args, signal: AbortSignal): Promise<number> {
       edits,
       names,
       done: `Imported ${count(names.length, "server")} (${list}) to`,
-      notes: [...notes, ...skipped.map((name) => `${JSON.stringify(name)} is left as it is`)],
+      notes: [...said, ...skipped.map((name) => `${JSON.stringify(name)} is left as it is`)],
     },
     signal,
   );
 }
 
-async function readFiles(args: Args): Promise<{ servers: Map<string, Found>; notes: string[] }> {
+interface Note {
+  readonly server: string | undefined;
+  readonly text: string;
+}
+
+async function readFiles(
+  args: Args,
+  signal: AbortSignal,
+): Promise<{ servers: ReadonlyMap<string, Found>; notes: readonly Note[] }> {
   const { IMPORT_FORMATS, importServers } = await import("../../config/import-servers.ts");
   const word = args.one("format");
   const format = IMPORT_FORMATS.find((each: ImportFormat) => each === word);
@@ -85,14 +99,19 @@ async function readFiles(args: Args): Promise<{ servers: Map<string, Found>; not
   }
   const wanted = args.all("name");
   const all = new Map<string, Found>();
-  const notes: string[] = [];
+  const known: string[] = [];
+  const notes: Note[] = [];
   for (const operand of args.operands) {
     const file = resolve(operand);
-    const { servers, notes: said } = importServers(readJson(file), {
-      file,
-      ...(format === undefined ? {} : { format }),
-    });
-    for (const [name, server] of servers) {
+    const text = await readInput(file, signal);
+    refuseToml(file, text);
+    const only = wanted.length === 0 ? undefined : wanted;
+    const { servers, names, notes: said } = importServers(text, { file, format, only });
+    known.push(...names);
+    for (const [name, written] of servers) {
+      const server = hasReference(written) ? { ...written, enabled: false } : written;
+      if (server !== written)
+        notes.push({ server: name, text: `${name}: ${SWITCHED_OFF} ${shellWord(name)}` });
       const other = all.get(name);
       if (other !== undefined) {
         const message = `MCP server ${JSON.stringify(name)} is in ${other.file} and in ${file}; import one after the other`;
@@ -102,23 +121,29 @@ async function readFiles(args: Args): Promise<{ servers: Map<string, Found>; not
     }
     for (const { server, key, message } of said) {
       if (server !== undefined && wanted.length > 0 && !wanted.includes(server)) continue;
-      notes.push(`${server === undefined ? "" : `${server}: `}${key}: ${message}`);
+      notes.push({ server, text: `${server === undefined ? "" : `${server}: `}${key}: ${message}` });
     }
   }
   for (const name of wanted) {
-    if (!all.has(name)) throw new ConfigError("invalid_edit", missingServer(name, [...all.keys()]));
+    if (!known.includes(name)) throw new ConfigError("invalid_edit", missingServer(name, known));
   }
-  const servers = wanted.length === 0 ? all : new Map([...all].filter(([name]) => wanted.includes(name)));
-  return { servers, notes };
+  return { servers: all, notes };
 }
 
-function readJson(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new ConfigError("unreadable", `Cannot read ${file}: ${why}`, { cause: error });
-  }
+/** Codex's own files, and ours, need no import. */
+function refuseToml(file: string, text: string): void {
+  if (/^\s*[{[]\s*["}]/.test(text) || !parseToml({ name: file, text }).ok || text.trim() === "") return;
+  const what = `${file} is TOML, and the files that are imported are JSON`;
+  throw new ConfigError("invalid_edit", `${what}: switchyard mcp check ${shellWord(file)}`);
+}
+
+const SWITCHED_OFF =
+  "a value of it is still to be filled in, so it is switched off. Fill it in, then: switchyard mcp enable";
+
+/** Whether a value holds what its product would have replaced, and nobody here does. */
+function hasReference(value: unknown): boolean {
+  if (typeof value === "string") return /\$\{[^}]*\}/.test(value);
+  return typeof value === "object" && value !== null && Object.values(value).some(hasReference);
 }
 
 /** @returns the names to leave out */
@@ -151,12 +176,7 @@ function sayWellKnown(args: Args): number {
   } else {
     say("These files may have servers. To see what would come of one, and then to take it:");
     // Without the flags that follow, every line is ready to be pasted.
-    for (const file of found) say(`  switchyard mcp import ${quotePath(shortPath(file))} --dry-run`);
+    for (const file of found) say(`  switchyard mcp import ${shortPath(shellWord(file))} --dry-run`);
   }
   return 0;
-}
-
-/** For a shell, with `~` left open. */
-function quotePath(path: string): string {
-  return path.replace(/[^\w@%+=:,./~-]/g, "\\$&");
 }

@@ -5,10 +5,12 @@ import {
   effectiveMcpServers,
 } from "../../config/effective.ts";
 import type { ConfigLayers } from "../../config/layers.ts";
+import { shellWord } from "../../base/shell-word.ts";
 import { originText } from "../../config/origins.ts";
 import type { ConfigProblem } from "../../config/problem.ts";
 import { formatProblem } from "../../config/show-problem.ts";
 import type { McpServerConfig } from "../../config/types.ts";
+import { tellBounded } from "../failure.ts";
 import type { Args, CommandSpec } from "../flags.ts";
 import { count, printable, printJson, say, shortPaths, tell } from "../output.ts";
 import type { McpCommand } from "./command.ts";
@@ -28,26 +30,38 @@ export const list: McpCommand = { spec, run };
 
 async function run(args: Args): Promise<number> {
   const layers = readLayers(args);
-  const servers = effectiveMcpServers(layers);
+  const { servers } = effectiveMcpServers(layers);
   const { errors, warnings } = configuredMcpServers(layers);
   const showSecrets = args.has("show-secrets");
-  if (args.has("json")) printJson(servers.map((server) => serverView(server, showSecrets)));
-  else if (servers.length === 0) sayEmpty(args, layers);
-  else {
+  if (args.has("json")) {
+    printJson(servers.map((server) => serverView(server, showSecrets)));
+    // The array has room for servers only.
+    for (const text of inactiveTexts(layers)) tell(`warning: ${text}\n`);
+  } else if (servers.length === 0) {
+    if (errors.length === 0) sayEmpty(args);
+    sayInactive(layers);
+  } else {
     const { table } = await import("../table.ts");
     const rows = servers.map((server) => row(server, showSecrets).map((cell) => printable(shortPaths(cell))));
     // The narrow columns stay whole: of a command or a path the end says enough.
-    say(table(HEADER, rows, { width: process.stdout.columns, shrink: [1, 6, 0] }));
+    say(table(HEADER, rows, { width: process.stdout.columns || undefined, shrink: [1, 6, 0], usual: USUAL }));
     sayNotRunning(servers);
     sayInactive(layers);
   }
-  if (!args.has("json") && errors.length + warnings.length > 0) say("");
+  const isSaid = !args.has("json") && (servers.length > 0 || errors.length === 0);
+  if (isSaid && errors.length + warnings.length > 0) say("");
   tellProblems("warning", warnings, showSecrets);
   tellProblems("error", errors, showSecrets);
   return errors.length === 0 ? 0 : 1;
 }
 
 const HEADER = ["Name", "Transport", "Environment", "Scope", "Approval", "Status", "Origin"];
+/** By column. */
+const USUAL: ReadonlyMap<number, string> = new Map([
+  [2, "local"],
+  [3, "thread"],
+  [4, "-"],
+]);
 
 function row(server: EffectiveMcpServer, showSecrets: boolean): string[] {
   const { name, status, config, definedIn } = server;
@@ -65,18 +79,17 @@ function row(server: EffectiveMcpServer, showSecrets: boolean): string[] {
   ];
 }
 
-/** A name as it has to be typed. */
-function shownName(name: string): string {
+/** A name, in quotes where one could not see where it ends. */
+export function shownName(name: string): string {
   return /^[\w:@/.-]+$/.test(name) ? name : JSON.stringify(name);
 }
 
 /** The URL, or the words of the command so that they could be pasted. */
 export function commandLine({ transport }: McpServerConfig): string {
   if (transport.type === "streamable_http") return transport.url;
+  // What is masked reads better without quotes, and cannot be pasted anyway.
   return [transport.command, ...transport.args]
-    .map((word) =>
-      /^[\w@%+=:,./*-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''").replaceAll("\n", "\\n")}'`,
-    )
+    .map((word) => (/^[\w@%+=:,./*-]*\*{5}[\w@%+=:,./*-]*$/.test(word) ? word : shellWord(word)))
     .join(" ");
 }
 
@@ -88,30 +101,33 @@ function approval({ default_tools_approval_mode: mode, tools }: McpServerConfig)
 
 function sayNotRunning(servers: readonly EffectiveMcpServer[]): void {
   const lines = servers
-    .filter(({ status }) => status === "disabled")
+    .filter(({ status }) => status === "disabled" || status === "unstartable")
     .map(({ name, reason }) => `  ${shownName(name)}: ${reason ?? "no reason is known"}`);
   if (lines.length > 0) say(shortPaths(["\nWill not run:", ...lines].join("\n")));
 }
 
+function sayInactive(layers: ConfigLayers): void {
+  for (const text of inactiveTexts(layers)) say(`\n${text}`);
+}
+
 /** What the project asks for in vain. */
-function sayInactive({ layers }: ConfigLayers): void {
-  for (const { root, inactive } of layers) {
-    if (inactive === undefined) continue;
+function inactiveTexts({ layers }: ConfigLayers): string[] {
+  return layers.flatMap(({ root, inactive }) => {
+    if (inactive === undefined) return [];
     const servers = root.entries.get("mcp_servers")?.value;
     const names = servers?.kind === "table" ? [...servers.entries.keys()].map(shownName) : [];
     const asked = names.length === 0 ? "it asks for no server" : `it asks for ${names.join(", ")}`;
-    say(shortPaths(`\n${inactive.reason}; ${asked}.\n${inactive.hint}`));
-  }
+    return [shortPaths(`${inactive.reason}; ${asked}.\n${inactive.hint}`)];
+  });
 }
 
-function sayEmpty(args: Args, layers: ConfigLayers): void {
+function sayEmpty(args: Args): void {
   const file = args.one("file");
-  const target = file !== undefined ? ` --file ${file}` : args.has("codex") ? " --codex" : "";
+  const target = file !== undefined ? ` --file ${shellWord(file)}` : args.has("codex") ? " --codex" : "";
   say("There are no MCP servers yet. Add one, or take over those of another product:");
   say(`  switchyard mcp add${target} NAME -- COMMAND ARGS…`);
   say(`  switchyard mcp add${target} NAME --url https://example.com/mcp`);
   say(`  switchyard mcp import${target}`);
-  sayInactive(layers);
 }
 
 export function tellProblems(
@@ -119,8 +135,5 @@ export function tellProblems(
   problems: readonly ConfigProblem[],
   showSecrets: boolean,
 ): void {
-  for (const problem of problems) {
-    const shown = formatProblem(problem, { showSecrets });
-    tell(`${what}: ${shortPaths(shown)}\n`);
-  }
+  tellBounded(problems, (problem) => `${what}: ${formatProblem(problem, { showSecrets })}\n`);
 }

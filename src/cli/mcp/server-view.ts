@@ -21,7 +21,7 @@ export interface OriginView {
 
 export interface ServerView {
   readonly name: string;
-  /** Whether it will run. */
+  /** Whether it is valid, switched on and allowed, which is all that Codex looks at; `status` says whether it will run. */
   readonly enabled: boolean;
   readonly disabled_reason: string | null;
   /** Null where it is invalid. */
@@ -42,6 +42,7 @@ export interface ServerView {
   readonly disabled_tools: readonly string[] | null;
   readonly omit_tools_from: readonly string[] | null;
   readonly tool_input_schema_max_bytes: number | null;
+  /** Null for stdio. */
   readonly auth: string | null;
   readonly scopes: readonly string[] | null;
   readonly oauth: Readonly<Record<string, unknown>> | null;
@@ -54,14 +55,14 @@ export interface ServerView {
 }
 
 export function serverView(server: EffectiveMcpServer, showSecrets: boolean): ServerView {
-  const { name, status, disabledReason, reason = null, definedIn } = server;
+  const { name, status, reason = null, definedIn } = server;
   const config = server.config === undefined || showSecrets ? server.config : maskServer(server.config);
   const problems = (list: readonly ConfigProblem[]): ConfigProblemJson[] =>
     list.map((problem) => problemToJson(problem, { showSecrets }));
   return {
     name,
-    enabled: status === "enabled",
-    disabled_reason: disabledReasonText(disabledReason) ?? null,
+    enabled: isEnabled(server),
+    disabled_reason: disabledReasonText(config?.disabled_reason) ?? null,
     transport: config === undefined ? null : transportView(config),
     startup_timeout_sec: config?.startup_timeout_sec ?? null,
     tool_timeout_sec: config?.tool_timeout_sec ?? null,
@@ -79,7 +80,7 @@ export function serverView(server: EffectiveMcpServer, showSecrets: boolean): Se
     disabled_tools: config?.disabled_tools ?? null,
     omit_tools_from: config?.omit_tools_from ?? null,
     tool_input_schema_max_bytes: config?.tool_input_schema_max_bytes ?? null,
-    auth: config?.auth ?? null,
+    auth: config?.transport.type === "streamable_http" ? config.auth : null,
     scopes: config?.scopes ?? null,
     oauth: config?.oauth === undefined ? null : { ...config.oauth },
     oauth_resource: config?.oauth_resource ?? null,
@@ -88,6 +89,10 @@ export function serverView(server: EffectiveMcpServer, showSecrets: boolean): Se
     errors: problems(server.errors),
     warnings: problems(server.warnings),
   };
+}
+
+function isEnabled({ status }: EffectiveMcpServer): boolean {
+  return status === "enabled" || status === "unstartable";
 }
 
 function transportView({ transport }: McpServerConfig): Readonly<Record<string, unknown>> {
@@ -112,9 +117,9 @@ function mapView(map: ReadonlyMap<string, string> | undefined): Readonly<Record<
 }
 
 /** As far as Codex's `auth_status` can be known from what is written (V2). */
-function authStatus({ status, config }: EffectiveMcpServer): ServerView["auth_status"] {
-  const transport = config?.transport;
-  if (status !== "enabled" || transport?.type !== "streamable_http") return "unsupported";
+function authStatus(server: EffectiveMcpServer): ServerView["auth_status"] {
+  const transport = server.config?.transport;
+  if (!isEnabled(server) || transport?.type !== "streamable_http") return "unsupported";
   const headers = [...(transport.http_headers?.keys() ?? []), ...(transport.env_http_headers?.keys() ?? [])];
   const isBearer =
     transport.bearer_token_env_var !== undefined ||

@@ -1,20 +1,21 @@
 /** Which files a command reads and which one it writes, from its flags. */
 import { basename, join, resolve } from "node:path";
 import { fs } from "../../base/builtin.ts";
+import { shellWord } from "../../base/shell-word.ts";
+import { existingCodexHome, switchyardHome, userCodexHome } from "../../config/homes.ts";
 import {
   type ConfigLayers,
-  codexHomeOf,
-  invalidConfig,
   type LoadLayersOptions,
   loadConfigLayers,
   readConfigFile,
-  switchyardHomeOf,
 } from "../../config/layers.ts";
-import { EMPTY_TABLE } from "../../config/merge.ts";
+import { parseOverrides } from "../../config/overrides.ts";
 import { ConfigError } from "../../config/problem.ts";
+import { describeProblem, invalidConfig } from "../../config/show-problem.ts";
 import { findProject, projectKey } from "../../config/project-trust.ts";
 import type { Source, TomlTable } from "../../config/toml/node.ts";
 import { parseToml } from "../../config/toml/parse.ts";
+import { EMPTY_TABLE } from "../../config/toml/tree.ts";
 import { type Args, type Flag, UsageError } from "../flags.ts";
 import { shortPath } from "../output.ts";
 
@@ -73,14 +74,14 @@ export function writeTarget(args: Args): Target {
     const file = own ? join(folder, OWN_FILE) : join(folder, ".codex", "config.toml");
     return { file, own, project: true, alone: false };
   }
-  const home = own ? switchyardHomeOf(process.env) : codexHomeOf(process.env);
+  const home = own ? switchyardHome(process.env) : existingCodexHome(process.env);
   return { file: join(home, own ? OWN_FILE : "config.toml"), own, project: false, alone: false };
 }
 
 function projectFolder(args: Args): string {
   const layers = tryLayers(args);
   // A broken file elsewhere keeps nobody from mending this one.
-  const project = layers?.project ?? findProject(folderOf(args), EMPTY_TABLE);
+  const project = layers instanceof ConfigError ? findProject(folderOf(args), EMPTY_TABLE) : layers.project;
   return project.root ?? project.cwd;
 }
 
@@ -97,22 +98,26 @@ export function readLayers(args: Args): ConfigLayers {
   return { ...layers, layers: layers.layers.filter(({ name }) => name !== "project_switchyard") };
 }
 
-/** All layers around a file that is about to be written; `undefined` when they cannot be read. */
-export function tryLayers(args: Args): ConfigLayers | undefined {
+/** All layers around a file that is about to be written, or why they cannot be read. */
+export function tryLayers(args: Args): ConfigLayers | ConfigError {
   try {
     return loadConfigLayers(layerOptions(args));
   } catch (error) {
-    if (error instanceof ConfigError) return undefined;
+    if (error instanceof ConfigError) return error;
     throw error;
   }
 }
 
 function layerOptions(args: Args): LoadLayersOptions {
   const profile = args.one("profile");
+  const overrides = args.all("config");
+  // Said of the flag: it is the command line that makes no sense.
+  const [wrong] = overrides.length === 0 ? [] : parseOverrides(overrides).problems;
+  if (wrong !== undefined) throw new UsageError(`--config: ${describeProblem(wrong)}`);
   return {
     ...(profile === undefined ? {} : { profile }),
     cwd: folderOf(args),
-    overrides: args.all("config"),
+    overrides,
   };
 }
 
@@ -134,12 +139,15 @@ export function parseFile(source: Source): TomlTable {
   throw invalidConfig([parsed.problem]);
 }
 
-/** The flags by which a command reaches a file that is not its default one. */
-export function flagsFor(file: string): string {
+/** The flags by which a command that writes reaches a file, each behind a blank; none for the user's own of ours. */
+export function flagsFor(file: string, args: Args): string {
   const isFile = (path: string): boolean => projectKey(path) === projectKey(file);
-  if (isFile(join(switchyardHomeOf(process.env), OWN_FILE))) return "without --codex, --project or --file";
-  if (isFile(join(codexHomeOf(process.env), "config.toml"))) return "with --codex";
-  return `with --file ${shortPath(file)}`;
+  if (isFile(join(switchyardHome(process.env), OWN_FILE))) return "";
+  if (isFile(join(userCodexHome(process.env), "config.toml"))) return " --codex";
+  const folder = projectFolder(args);
+  if (isFile(join(folder, OWN_FILE))) return " --project";
+  if (isFile(join(folder, ".codex", "config.toml"))) return " --project --codex";
+  return ` --file ${shellWord(file)}`;
 }
 
 /** `--cd`, or the working directory. @throws {UsageError} */

@@ -6,6 +6,48 @@ import { type TomlEntry, type TomlNode, toPlain } from "../../config/toml/node.t
 import { parseToml, parseTomlValue } from "../../config/toml/parse.ts";
 import { UsageError } from "../flags.ts";
 
+/** What a key takes, in words. */
+export function kindText(value: FieldValue): string {
+  switch (value.type) {
+    case "string":
+      return "text";
+    case "strings":
+      return "list of text";
+    case "string_map":
+      return "table of text";
+    case "boolean":
+      return "true, false";
+    case "seconds":
+      return "number of seconds";
+    case "integer":
+      return `whole number, ${value.min}${value.max === undefined ? " or more" : ` to ${value.max}`}`;
+    case "enum":
+      return value.variants.join(", ");
+    case "enums":
+      return `list of ${value.variants.join(", ")}`;
+    case "env_vars":
+      return "list of names or { name, source }";
+    case "struct":
+      return "table";
+    case "structs":
+      return "table of tables";
+    case "table":
+    case "untagged":
+      return value.type;
+  }
+}
+
+/**
+ * Why a header cannot be sent, or `undefined`. Codex loads any, and drops these in silence (measured).
+ *
+ * @param value is not repeated
+ */
+export function headerProblem(name: string, value: string): string | undefined {
+  // A token of RFC 9110.
+  if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name)) return `${JSON.stringify(name)} is no name of a header`;
+  return /(?!\t)\p{Control}/u.test(value) ? `the value of ${name} has a control character in it` : undefined;
+}
+
 /** `env.TOKEN`, `tools."a.b".approval_mode`: quoted as in TOML. @throws {UsageError} */
 export function keyPath(text: string): readonly string[] {
   const parsed = /[\r\n]/.test(text) ? undefined : parseToml({ name: "KEY", text: `${text} = 0` });
@@ -39,6 +81,11 @@ export function valueOfKey(
   options: { readonly own: boolean; readonly string: boolean },
 ): unknown {
   const wanted = typeOf(path, options.own);
+  const [first = "", header] = path;
+  if (header !== undefined && /^(?:env_)?http_headers$/.test(first)) {
+    const wrong = headerProblem(header, first === "http_headers" ? text : "");
+    if (wrong !== undefined) throw new UsageError(wrong);
+  }
   if (options.string) return text;
   const node = parseTomlValue({ name: "VALUE", text });
   const key = formatKeys(path);
@@ -50,12 +97,13 @@ export function valueOfKey(
       if (node?.kind === "boolean") return node.value;
       throw refuse("true or false");
     case "integer":
-      if (node?.kind === "integer") return node.value;
-      throw refuse("a whole number");
+      if (node?.kind === "integer" && node.value >= wanted.min && node.value <= (wanted.max ?? node.value)) {
+        return node.value;
+      }
+      throw refuse(`a ${kindText(wanted)}`);
     case "seconds":
-      if (node?.kind === "integer") return node.value;
-      if (node?.kind === "float") return node.value;
-      throw refuse("a number of seconds");
+      if ((node?.kind === "integer" || node?.kind === "float") && node.value >= 0) return node.value;
+      throw refuse("a number of seconds, 0 or more");
     case "enum": {
       const word = node?.kind === "string" ? node.value : text;
       if (wanted.variants.includes(word)) return word;
@@ -72,12 +120,13 @@ export function valueOfKey(
     case "table":
       if (node?.kind === "table") return toPlain(node);
       throw refuse(`a table, such as '{ KEY = "value" }'; one entry of it is ${key}.KEY`);
-    case "anything":
+    case "untagged":
       return node === undefined ? text : toPlain(node);
   }
 }
 
-function typeOf(path: readonly string[], own: boolean): FieldValue {
+/** @throws {UsageError} */
+export function typeOf(path: readonly string[], own: boolean): FieldValue {
   const [key = "", ...rest] = path;
   return inside(find(SERVER.fields, key, own, []).value, rest, [key]);
 }

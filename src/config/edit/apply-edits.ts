@@ -7,7 +7,7 @@ import { parseToml } from "../toml/parse.ts";
 import { type Change, changesOf, type ConfigEdit } from "./edits.ts";
 import { EditPlan } from "./plan.ts";
 import { proveEdit } from "./prove.ts";
-import { withoutValue, withValue } from "./tree.ts";
+import { withoutValue, withValue } from "../toml/tree.ts";
 
 /**
  * The document after all edits, in their order.

@@ -19,6 +19,7 @@ import { readVersioned, replaceFile, resolveTarget } from "../file/safe-write.ts
 import { serverNameProblem, serverUrlProblem } from "../names.ts";
 import { ConfigError, type ConfigProblem } from "../problem.ts";
 import { readMcpServers } from "../read-servers.ts";
+import { describeProblem } from "../show-problem.ts";
 import { nodeAt, type TomlTable } from "../toml/node.ts";
 import type { AppToolApproval, RawMcpServerConfig } from "../types.ts";
 import { editDocument, readDocument } from "./apply-edits.ts";
@@ -201,8 +202,7 @@ export class ConfigEditor {
     const { errors, warnings } = this.#read(after, names);
     const [first, ...others] = errors.filter((problem) => !known.has(tell(problem)));
     if (first === undefined) return warnings;
-    const where = first.path === undefined ? "" : ` (in ${first.path})`;
-    throw new ConfigError("invalid_edit", `The edit would break ${this.#file}: ${first.message}${where}`, {
+    throw new ConfigError("invalid_edit", `The edit would break ${this.#file}: ${describeProblem(first)}`, {
       problems: [first, ...others],
     });
   }

@@ -412,6 +412,135 @@ const CASES: readonly Case[] = [
       "# the end\n",
     ].join(""),
   },
+  {
+    name: "a key that goes takes no comments below it, a section only those right above its header",
+    before: [
+      "[mcp_servers.a]\n",
+      'command = "x"\n',
+      'args = ["1"] # gone\n',
+      "# below args\n",
+      "\n",
+      "# about env\n",
+      "[mcp_servers.a.env]\n",
+      "# about A\n",
+      'A = "1"\n',
+      "# below env\n",
+      "# [mcp_servers.off]\n",
+      '# command = "off"\n',
+    ].join(""),
+    edits: [
+      { kind: "unset", name: "a", key: ["args"] },
+      { kind: "unset", name: "a", key: ["env"] },
+    ],
+    after: [
+      "[mcp_servers.a]\n",
+      'command = "x"\n',
+      "# below args\n",
+      "\n",
+      "# below env\n",
+      "# [mcp_servers.off]\n",
+      '# command = "off"\n',
+    ].join(""),
+  },
+  {
+    name: "a replaced server keeps a commented-out one and the mode line below it",
+    before: [
+      "[mcp_servers.a]\n",
+      'command = "x"\n',
+      "[mcp_servers.a.env]\n",
+      'A = "1"\n',
+      "# [mcp_servers.off]\n",
+      '# command = "off"\n',
+      "# vim: set ft=toml :",
+    ].join(""),
+    edits: [{ kind: "replace", name: "a", server: { command: "y" } }],
+    after: [
+      "[mcp_servers.a]\n",
+      'command = "y"\n',
+      "# [mcp_servers.off]\n",
+      '# command = "off"\n',
+      "# vim: set ft=toml :",
+    ].join(""),
+  },
+  {
+    name: "a removed server leaves the directives of the file and a commented-out server",
+    before: [
+      "#:schema https://example.com/config.json\n",
+      "# about a\n",
+      "[mcp_servers.a]\n",
+      'command = "x"\n',
+      "# below a\n",
+      "# [mcp_servers.off]\n",
+      '# command = "off"\n',
+      "\n",
+      "# about env\n",
+      "[mcp_servers.a.env]\n",
+      'A = "1"\n',
+      "# vim: set ft=toml :\n",
+    ].join(""),
+    edits: [{ kind: "remove", name: "a" }],
+    after: [
+      "#:schema https://example.com/config.json\n",
+      "# [mcp_servers.off]\n",
+      '# command = "off"\n',
+      "# vim: set ft=toml :\n",
+    ].join(""),
+  },
+  {
+    name: "a folder that is no longer trusted leaves the mode line",
+    before: ['[projects."/x"]\n', 'trust_level = "trusted"\n', "# vim: set ft=toml :\n"].join(""),
+    edits: [{ kind: "trust", folder: "/x", level: undefined }],
+    after: "# vim: set ft=toml :\n",
+  },
+  {
+    name: "a new server stands behind a commented-out one and before the mode line",
+    before: [
+      "[mcp_servers.a]\n",
+      'command = "x"\n',
+      "# [mcp_servers.off]\n",
+      '# command = "off"\n',
+      "# vim: set ft=toml :\n",
+    ].join(""),
+    edits: [{ kind: "add", name: "b", server: { command: "y" } }],
+    after: [
+      "[mcp_servers.a]\n",
+      'command = "x"\n',
+      "# [mcp_servers.off]\n",
+      '# command = "off"\n',
+      "\n",
+      "[mcp_servers.b]\n",
+      'command = "y"\n',
+      "# vim: set ft=toml :\n",
+    ].join(""),
+  },
+  {
+    name: "new lines end as the lines above them, in a file that mixes line breaks",
+    before: [
+      "[tui]\n",
+      "[mcp_servers.a]\r\n",
+      'command = "x"\r\n',
+      "[mcp_servers.c]\n",
+      'command = "x"',
+    ].join(""),
+    edits: [
+      { kind: "set", name: "a", key: ["cwd"], value: "/w" },
+      { kind: "set", name: "a", key: ["env", "A"], value: "1" },
+      { kind: "add", name: "b", server: { command: "y" } },
+    ],
+    after: [
+      "[tui]\n",
+      "[mcp_servers.a]\r\n",
+      'command = "x"\r\n',
+      'cwd = "/w"\r\n',
+      "[mcp_servers.a.env]\r\n",
+      'A = "1"\r\n',
+      "[mcp_servers.c]\n",
+      'command = "x"\n',
+      "\n",
+      "[mcp_servers.b]\n",
+      'command = "y"',
+    ].join(""),
+  },
 ];
 
 function edited(text: string, ...edits: ConfigEdit[]): string {
@@ -471,6 +600,37 @@ test("an edit that makes no sense for the text is refused with the reason", () =
   }
 });
 
+test("a value that only looks like a table is refused, alone and inside another", () => {
+  class Secrets {
+    token = "x";
+  }
+  const odd: readonly (readonly [value: unknown, name: string])[] = [
+    [new Date(0), "a Date"],
+    [new Set(["x"]), "a Set"],
+    [new Secrets(), "a Secrets"],
+    [/x/, "a RegExp"],
+    [new Uint8Array(1), "a Uint8Array"],
+    [Promise.resolve({}), "a Promise"],
+  ];
+  for (const [value, name] of odd) {
+    const message = `Cannot set mcp_servers.a.env: The value is ${name}, which TOML cannot say`;
+    assert.throws(() => edited(A, { kind: "set", name: "a", key: ["env"], value }), {
+      code: "invalid_edit",
+      message,
+    });
+    assert.throws(() => edited(A, { kind: "set", name: "a", key: ["env"], value: { A: [value] } }), {
+      code: "invalid_edit",
+      message: message.replace("The value", "A.0"),
+    });
+  }
+  for (const value of [new Map([["A", "1"]]), Object.assign(Object.create(null) as object, { A: "1" })]) {
+    assert.equal(
+      edited(A, { kind: "set", name: "a", key: ["env"], value }),
+      `${A}\n[mcp_servers.a.env]\nA = "1"\n`,
+    );
+  }
+});
+
 test("a text that is no TOML is refused with the place", () => {
   assert.throws(
     () => edited("[a", { kind: "trust", folder: "/w", level: "trusted" }),
@@ -482,6 +642,13 @@ test("a batch counts as a whole, and each edit sees what those before it did", (
   const add: ConfigEdit = { kind: "add", name: "b", server: { command: "y" } };
   assert.equal(edited(A, add, { kind: "remove", name: "b" }), A);
   assert.throws(() => edited(A, add, { kind: "remove", name: "nope" }), { code: "invalid_edit" });
+});
+
+test("an open last line stays open, as far as its line break is not another line's", () => {
+  const remove: ConfigEdit = { kind: "remove", name: "a" };
+  assert.equal(edited('\ufeff[mcp_servers.a]\ncommand = "x"', remove), "\ufeff");
+  assert.equal(edited('# free\r\n\r\n[mcp_servers.a]\r\ncommand = "x"', remove), "# free");
+  assert.equal(edited('# free\r\n\n[mcp_servers.a]\ncommand = "x"', remove), "# free\r\n");
 });
 
 test("what is so already changes no byte", () => {

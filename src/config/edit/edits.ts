@@ -7,7 +7,7 @@ import { ConfigError } from "../problem.ts";
 import { readMcpServers, type ReadResult } from "../read-servers.ts";
 import { missingServer } from "../suggest.ts";
 import type { AppToolApproval, RawMcpServerConfig } from "../types.ts";
-import { depthOf } from "./tree.ts";
+import { depthOf } from "../toml/tree.ts";
 
 export type ConfigEdit =
   /** A new server, behind the last one. Refused where the name exists. */
@@ -62,7 +62,9 @@ export function changesOf(root: TomlTable, edit: ConfigEdit, file: string): Chan
   }
   const existing = servers?.entries ?? new Map<string, never>();
   if (edit.kind === "replace_all") {
-    const wanted = new Map(edit.servers instanceof Map ? edit.servers : Object.entries(edit.servers));
+    const wanted = new Map<string, RawMcpServerConfig>(
+      edit.servers instanceof Map ? edit.servers : Object.entries(edit.servers),
+    );
     const names = new Set(wanted.keys());
     const sets = [...wanted]
       .map(([name, server]) => replaced(root, [SERVERS, name], server, file))

@@ -1,9 +1,18 @@
 /**
  * Lines around statements: where they begin and end, and whose the comments are.
  *
- * A comment right above a header, a dotted key or an inline table belongs to that. A comment right below a statement,
- * with a blank line or the end below itself, belongs to that statement. Comments between two statements of one owner
- * are the owner's. Every other comment is nobody's, and stays.
+ * An owner is a server, an entry of `projects`, or a part of one, and goes with its comments. What no invariant gives
+ * to an owner is nobody's, and stays.
+ *
+ * Invariants
+ *   L1. The comments right above a header are the owner's, at the start of the file too. When it goes as a whole, so
+ *       are those right above a dotted key or an inline table; one above a plain pair may be about all that follows.
+ *   L2. The comments between two statements of an owner are the owner's, unless a commented-out header or a directive
+ *       is among them: then only L1 and L3 hold there.
+ *   L3. The comments right below the last statement are the owner's only when it goes as a whole. They end before a
+ *       commented-out header, which begins what somebody wants back. Right above a statement they are not its.
+ *   L4. A directive (`#!`, `#:schema`, the mode line of an editor) is nobody's, wherever it stands, and comments
+ *       beyond it are not right above or right below anything.
  */
 import type { TomlStatement } from "../toml/document.ts";
 
@@ -12,13 +21,20 @@ export interface Range {
   readonly end: number;
 }
 
-export function newlineOf(text: string): string {
+/** The line break that a line at `at`, the start of one, gets: that of the line above; at the very start, of the first. */
+export function newlineAt(text: string, at: number): string {
+  if (text[at - 1] === "\n") return text[at - 2] === "\r" ? "\r\n" : "\n";
   return /\r?\n/.exec(text)?.[0] ?? "\n";
 }
 
+/** The line break that the last line has, or would have. */
+export function lastNewline(text: string): string {
+  return newlineAt(text, text.lastIndexOf("\n") + 1);
+}
+
 /** The text with a line break at its end, so that every line has one. */
-export function closed(text: string): string {
-  return text === "" || /[\n\ufeff]$/.test(text) ? text : text + newlineOf(text);
+export function closed(text: string, newline: string = lastNewline(text)): string {
+  return text === "" || /[\n\ufeff]$/.test(text) ? text : text + newline;
 }
 
 export function lineStart(text: string, at: number): number {
@@ -36,6 +52,25 @@ function lineAt(text: string, start: number): string {
   return text.slice(start, lineEnd(text, start)).trim();
 }
 
+/** A shebang, taplo's schema, the mode line of vi, vim, ex or Emacs. */
+const DIRECTIVE = /^#(?:!|:schema\b|\s*(?:vim?[<=>]?\d*|ex):|\s*-\*-.*-\*-)/;
+const COMMENTED_HEADER = /^#[#\s]*\[.*\]\s*(?:#.*)?$/;
+
+function isDirective(line: string): boolean {
+  return DIRECTIVE.test(line);
+}
+
+/** A comment that may be somebody's. */
+function isComment(line: string): boolean {
+  return line.startsWith("#") && !isDirective(line);
+}
+
+/** Whether nothing is close below a line that ends at `at`: a blank line, a directive, or the end of the text. */
+export function isApartBelow(text: string, at: number): boolean {
+  const line = lineAt(text, at);
+  return line === "" || isDirective(line);
+}
+
 /**
  * Over the comment lines right above `start`, which is the start of a line.
  *
@@ -46,7 +81,7 @@ export function aboveComments(text: string, start: number, before: TomlStatement
   let at = start;
   while (at > floor) {
     const above = lineStart(text, at - 1);
-    if (above < floor || !lineAt(text, above).startsWith("#")) break;
+    if (above < floor || !isComment(lineAt(text, above))) break;
     at = above;
   }
   return at;
@@ -55,8 +90,25 @@ export function aboveComments(text: string, start: number, before: TomlStatement
 /** Over the comment lines right below `end`, unless they stand right above a statement. */
 export function belowComments(text: string, end: number): number {
   let at = end;
-  while (at < text.length && lineAt(text, at).startsWith("#")) at = lineEnd(text, at);
-  return at < text.length && lineAt(text, at) !== "" ? end : at;
+  while (isComment(lineAt(text, at))) at = lineEnd(text, at);
+  return isApartBelow(text, at) ? at : end;
+}
+
+/** The same up to a commented-out header: what belongs to the statement (L3). */
+function ownComments(text: string, end: number): number {
+  const last = belowComments(text, end);
+  let at = end;
+  while (at < last && !COMMENTED_HEADER.test(lineAt(text, at))) at = lineEnd(text, at);
+  return at;
+}
+
+/** Whether the lines from `start` to `end`, which hold no statement, hold what nobody owns by standing between (L2). */
+function isDivided(text: string, start: number, end: number): boolean {
+  for (let at = start; at < end; at = lineEnd(text, at)) {
+    const line = lineAt(text, at);
+    if (isDirective(line) || COMMENTED_HEADER.test(line)) return true;
+  }
+  return false;
 }
 
 /** Over the blank lines from `from`, which is the start of a line. */
@@ -77,10 +129,10 @@ export function beforeBlankLines(text: string, from: number): number {
   return at;
 }
 
-/** Who owns some statements. */
+/** Who owns some statements, and loses them. */
 export interface Owner {
-  /** Whether the comments around and between the statements are the owner's too. */
-  readonly withComments: boolean;
+  /** Whether it goes as a whole, with the comments below it (L3). */
+  readonly isWhole: boolean;
 }
 
 /** The whole lines of owners: one range for every run of statements of one owner, in the order of the text. */
@@ -95,16 +147,16 @@ export function ownedRanges(
   const close = (): void => {
     if (open === undefined) return;
     const { start, end, owner } = open;
-    ranges.push({ start, end: owner.withComments ? belowComments(text, end) : end });
+    ranges.push({ start, end: owner.isWhole ? ownComments(text, end) : end });
     open = undefined;
   };
   for (const statement of statements) {
     const owner = owners.get(statement);
-    if (open !== undefined && (owner !== open.owner || !owner.withComments)) close();
+    const start = lineStart(text, statement.start);
+    if (open !== undefined && (owner !== open.owner || isDivided(text, open.end, start))) close();
     if (owner !== undefined) {
       const end = lineEnd(text, statement.end);
-      const start = lineStart(text, statement.start);
-      const hasAbove = owner.withComments && standsAlone(statement);
+      const hasAbove = statement.kind === "header" || (owner.isWhole && standsAlone(statement));
       open ??= { start: hasAbove ? aboveComments(text, start, previous) : start, end, owner };
       open.end = end;
     }
@@ -114,7 +166,6 @@ export function ownedRanges(
   return ranges;
 }
 
-/** A comment above a plain pair may be about all that follows; one above these is about them. */
 function standsAlone(statement: TomlStatement): boolean {
   return statement.kind === "header" || statement.inline !== undefined || statement.keys.length > 1;
 }

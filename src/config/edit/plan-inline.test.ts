@@ -10,7 +10,7 @@ import { applySplices } from "./splice.ts";
 function changed(text: string, change: (plan: InlinePlan, pair: TomlPair) => void): string {
   const result = parseToml({ name: "f", text });
   assert.ok(result.ok);
-  const plan = new InlinePlan(text, "\n");
+  const plan = new InlinePlan(text);
   change(plan, result.document.statements[0] as TomlPair);
   const after = applySplices(text, plan.splices());
   assert.ok(parseToml({ name: "f", text: after }).ok, after);
@@ -36,6 +36,10 @@ test("a new pair goes behind the last one, in the style of the table", () => {
   assert.equal(set("t = { a = 1 # c\n , }", ["b"], 2), "t = { a = 1, b = 2 # c\n , }");
   assert.equal(set(LINES, ["d"], 4), LINES.replace("c = 3 # three\n", "c = 3, # three\n  d = 4\n"));
   assert.equal(set("t = {\n\ta = 1,\n}", ["b"], 2), "t = {\n\ta = 1,\n\tb = 2,\n}");
+});
+
+test("a new line ends as the line above it does, whatever the first of the file", () => {
+  assert.equal(set("t = {\n  a = 1\r\n}\n", ["b"], 2), "t = {\n  a = 1,\r\n  b = 2\r\n}\n");
 });
 
 test("a value is replaced where it stands, at any depth", () => {

@@ -10,9 +10,9 @@ import type { TomlPair } from "../toml/document.ts";
 import { formatKey, formatKeys, formatValue } from "../toml/format.ts";
 import type { TomlNode } from "../toml/node.ts";
 import { find, startsWith, type Written, writtenInside } from "./find.ts";
-import { lineStart, type Range } from "./lines.ts";
+import { lineStart, newlineAt, type Range } from "./lines.ts";
 import type { Splice } from "./splice.ts";
-import { sameMeaning } from "./tree.ts";
+import { EMPTY_TABLE, sameMeaning } from "../toml/tree.ts";
 
 /** What happens to the pairs of one table. */
 interface TableChange {
@@ -24,17 +24,13 @@ interface OwnLines extends Range {
   readonly hasComma: boolean;
 }
 
-const EMPTY: TomlNode = { kind: "table", entries: new Map() };
-
 export class InlinePlan {
   readonly #text: string;
-  readonly #newline: string;
   readonly #tables = new Map<TomlPair, TableChange>();
   readonly #splices: Splice[] = [];
 
-  constructor(text: string, newline: string) {
+  constructor(text: string) {
     this.#text = text;
-    this.#newline = newline;
   }
 
   /** Sets `path` inside the inline table of `pair`. */
@@ -66,7 +62,7 @@ export class InlinePlan {
     const parent = path.slice(0, -1);
     const left = this.#left(pair).filter(({ statement }) => !gone.includes(statement));
     if (parent.length > 0 && find(left, parent).kind === "absent") {
-      this.shorten(gone.shift() as TomlPair, parent.length, EMPTY);
+      this.shorten(gone.shift() as TomlPair, parent.length, EMPTY_TABLE);
     }
     for (const statement of gone) this.#change(pair).gone.add(statement);
   }
@@ -184,11 +180,12 @@ export class InlinePlan {
       return [{ start: last.end, end: last.end, text: `, ${added.join(", ")}`, rank: -1 }];
     }
     const indent = this.#text.slice(lineStart(this.#text, last.start), last.start);
-    const text = added.map((pair) => `${indent}${pair}`).join(`,${this.#newline}`);
+    const newline = newlineAt(this.#text, lines.end);
+    const text = added.map((pair) => `${indent}${pair}`).join(`,${newline}`);
     const comma = tail.at(-1)?.hasComma === true ? "," : "";
     return [
       ...(lines.hasComma ? [] : [{ start: last.end, end: last.end, text: "," }]),
-      { start: lines.end, end: lines.end, text: `${text}${comma}${this.#newline}`, rank: -1 },
+      { start: lines.end, end: lines.end, text: `${text}${comma}${newline}`, rank: -1 },
     ];
   }
 

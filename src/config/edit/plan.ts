@@ -18,9 +18,11 @@ import {
   beforeBlankLines,
   belowComments,
   closed,
+  isApartBelow,
+  lastNewline,
   lineEnd,
   lineStart,
-  newlineOf,
+  newlineAt,
   type Owner,
   ownedRanges,
   type Range,
@@ -28,7 +30,7 @@ import {
 } from "./lines.ts";
 import { InlinePlan, renameIn } from "./plan-inline.ts";
 import { applySplices, type Splice } from "./splice.ts";
-import { sameMeaning } from "./tree.ts";
+import { EMPTY_TABLE, sameMeaning } from "../toml/tree.ts";
 
 /** `mcp_servers.NAME` and `projects.FOLDER`: a table this deep is always a section, and takes its comments along. */
 const OWNER_DEPTH = 2;
@@ -36,11 +38,9 @@ const OWNER_DEPTH = 2;
 const SECTION = 1;
 /** And a new header right above the first of its sections. */
 const HEADER = 2;
-const EMPTY: TomlTable = { kind: "table", entries: new Map() };
 
 export class EditPlan {
   readonly #document: TomlDocument;
-  readonly #newline: string;
   /** Ends in a line break, so that there is a line to write behind; `text()` takes a borrowed one off again. */
   readonly #text: string;
   readonly #index: StatementIndex;
@@ -53,10 +53,9 @@ export class EditPlan {
   constructor(document: TomlDocument) {
     const { text } = document.source;
     this.#document = document;
-    this.#newline = newlineOf(text);
     this.#text = closed(text);
     this.#index = new StatementIndex(document);
-    this.#inline = new InlinePlan(this.#text, this.#newline);
+    this.#inline = new InlinePlan(this.#text);
   }
 
   /** @param path through tables or nothing at all */
@@ -88,8 +87,8 @@ export class EditPlan {
       const all = this.#find(parent);
       return all.kind === "table" && all.written.length === gone.length;
     };
-    const hasComments = path.length <= OWNER_DEPTH;
-    if (hasComments || !isLast() || !this.#shorten(gone, parent, EMPTY)) this.#takeAway(gone, hasComments);
+    const isWhole = path.length <= OWNER_DEPTH;
+    if (isWhole || !isLast() || !this.#shorten(gone, parent, EMPTY_TABLE)) this.#takeAway(gone, isWhole);
   }
 
   /** Another name for the last key of `path`, wherever it is spelled out. */
@@ -100,8 +99,10 @@ export class EditPlan {
   text(): string {
     const splices = [...this.#splices, ...this.#inline.splices()];
     const text = applySplices(this.#text, [...splices, ...this.#removals(splices)]);
-    const isOpen = this.#text !== this.#document.source.text;
-    return isOpen && text.endsWith(this.#newline) ? text.slice(0, -this.#newline.length) : text;
+    // The text may end in another line now, with a line break of its own.
+    const borrowed = this.#text.slice(this.#document.source.text.length);
+    const isThere = borrowed !== "" && text.endsWith(borrowed) && lastNewline(text) === borrowed;
+    return isThere ? text.slice(0, -borrowed.length) : text;
   }
 
   #find(path: readonly string[]): Found {
@@ -123,18 +124,14 @@ export class EditPlan {
     const statements = written.map(({ statement }) => statement);
     if (old.kind !== "table" || value.kind !== "table") {
       if (this.#shorten(statements, path, value)) return;
-      this.#takeAway(statements, false);
+      this.#takeAway(statements);
       this.#insert(path, value);
       return;
     }
     if (value.entries.size === 0) {
       const header = headerOf(path, written);
       if (header === undefined) this.#shorten(statements, path, value);
-      else
-        this.#takeAway(
-          statements.filter((statement) => statement !== header),
-          false,
-        );
+      else this.#takeAway(statements.filter((statement) => statement !== header));
       return;
     }
     const added = new Map<string, TomlEntry>();
@@ -146,12 +143,8 @@ export class EditPlan {
     for (const key of old.entries.keys()) {
       if (value.entries.has(key) && !added.has(key)) continue;
       const found = this.#find([...path, key]);
-      if (found.kind === "pair") this.#takeAway([found.pair], false);
-      else if (found.kind === "table")
-        this.#takeAway(
-          found.written.map(({ statement }) => statement),
-          false,
-        );
+      if (found.kind === "pair") this.#takeAway([found.pair]);
+      else if (found.kind === "table") this.#takeAway(found.written.map(({ statement }) => statement));
     }
   }
 
@@ -177,13 +170,12 @@ export class EditPlan {
       const names = this.#text.slice(first.keys[0]?.start, first.keys[path.length - 1]?.end);
       this.#splices.push({ start: first.start, end: first.end, text: `[${names}]` });
     } else return false;
-    this.#takeAway(others, false);
+    this.#takeAway(others);
     return true;
   }
 
-  #takeAway(statements: readonly TomlStatement[], hasComments: boolean): void {
-    // A comment above a key of a server may be about what follows; a section is taken with what is said about it.
-    const owner = { withComments: hasComments || statements.some(({ kind }) => kind === "header") };
+  #takeAway(statements: readonly TomlStatement[], isWhole = false): void {
+    const owner: Owner = { isWhole };
     for (const statement of statements) this.#gone.set(statement, owner);
     this.#found.clear();
   }
@@ -210,8 +202,8 @@ export class EditPlan {
       if (inserted.length === 0 && before === lineStart(text, 0)) return { start, end: after, text: "" };
       const isApart =
         inserted.length === 0
-          ? after > end || end === text.length
-          : inserted.every((splice) => splice.text.startsWith(this.#newline));
+          ? isApartBelow(text, end)
+          : inserted.every((splice) => /^\r?\n/.test(splice.text));
       return { start: isApart ? before : start, end, text: "" };
     });
   }
@@ -278,11 +270,12 @@ export class EditPlan {
         ? [`${formatKey(key)} = ${formatValue(value)}`]
         : formatDotted([...names, key], value),
     );
-    const text = lines.map((line) => indent + line + this.#newline).join("");
     const end = lineEnd(this.#text, neighbour.end);
     const at = isNew ? belowComments(this.#text, end) : end;
+    const newline = newlineAt(this.#text, at);
+    const text = lines.map((line) => indent + line + newline).join("");
     const isApart = at !== end && !this.#splices.some(({ start }) => start === at);
-    this.#splices.push(insertion(at, isApart ? this.#newline + text : text));
+    this.#splices.push(insertion(at, isApart ? newline + text : text));
   }
 
   /** A header has to stand above the first one of its sub-tables, or anywhere else; above reads best. */
@@ -290,20 +283,22 @@ export class EditPlan {
     const { statements } = this.#document;
     const before = statements[statements.indexOf(first) - 1];
     const at = aboveComments(this.#text, lineStart(this.#text, first.start), before);
-    const text = formatSection(names, table, this.#newline) + this.#newline;
+    const newline = newlineAt(this.#text, at);
+    const text = formatSection(names, table, newline) + newline;
     this.#splices.push({ ...insertion(at, text), rank: HEADER });
   }
 
   /** @param value of `names`; one that is no table goes under the header of its parent */
   #addSection(at: number, names: readonly string[], value: TomlNode): void {
+    const newline = newlineAt(this.#text, at);
     const text =
       value.kind === "table"
-        ? formatSection(names, value, this.#newline)
-        : formatSection(names.slice(0, -1), tableOf(names.slice(-1), value), this.#newline);
+        ? formatSection(names, value, newline)
+        : formatSection(names.slice(0, -1), tableOf(names.slice(-1), value), newline);
     // Sections that stand close are joined by another that does; the first line of a file has none above it.
     const isFirst = at === lineStart(this.#text, 0) && !this.#splices.some(({ start }) => start === at);
-    const isClose = at < this.#text.length && skipBlankLines(this.#text, at) === at;
-    this.#splices.push({ ...insertion(at, isFirst || isClose ? text : this.#newline + text), rank: SECTION });
+    const isFree = !isFirst && isApartBelow(this.#text, at);
+    this.#splices.push({ ...insertion(at, isFree ? newline + text : text), rank: SECTION });
   }
 }
 

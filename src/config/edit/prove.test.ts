@@ -5,7 +5,7 @@ import type { TomlDocument } from "../toml/document.ts";
 import { fromPlain } from "../toml/node.ts";
 import { parseToml } from "../toml/parse.ts";
 import { proveEdit } from "./prove.ts";
-import { withoutValue, withValue } from "./tree.ts";
+import { withoutValue, withValue } from "../toml/tree.ts";
 
 const TEXT =
   '# top\nmodel = "m"\n\n# about a\n[mcp_servers.a]\ncommand = "x"\n\n# free\n\n[mcp_servers.b]\nurl = "u" # u\n';
@@ -70,6 +70,31 @@ test("a comment may become nobody's when the lines around it go", () => {
   const wanted = withoutValue(before.root, ["mcp_servers", "a", "env"]);
   const after = "[mcp_servers.a]\n\n# within a\n\n[tui]\n";
   assert.ok(proveEdit(before, { name: "f", text: after }, wanted, [["mcp_servers", "a"]]));
+});
+
+test("the comments below a server may go with the server, not with a part of it, and directives with neither", () => {
+  const text = "[mcp_servers.a]\nurl = 'u'\n[mcp_servers.a.env]\nA = 'x'\n# below\n# vim: ft=toml\n# [tui]\n";
+  const before = read(text);
+  const owners = [["mcp_servers", "a"]];
+  const part = withoutValue(before.root, ["mcp_servers", "a", "env"]);
+  const whole = withoutValue(before.root, ["mcp_servers", "a"]);
+  const url = "[mcp_servers.a]\nurl = 'u'\n";
+  assert.ok(proveEdit(before, { name: "f", text: `${url}# below\n# vim: ft=toml\n# [tui]\n` }, part, owners));
+  assert.ok(proveEdit(before, { name: "f", text: "# vim: ft=toml\n# [tui]\n" }, whole, owners));
+  const lost: readonly (readonly [text: string, wanted: typeof part])[] = [
+    [`${url}# vim: ft=toml\n# [tui]\n`, part],
+    [`${url}# below\n# [tui]\n`, part],
+    [`${url}# below\n# vim: ft=toml\n`, part],
+    ["# [tui]\n", whole],
+    ["# vim: ft=toml\n", whole],
+  ];
+  for (const [after, wanted] of lost) {
+    assert.throws(
+      () => proveEdit(before, { name: "f", text: after }, wanted, owners),
+      /lines of others/,
+      after,
+    );
+  }
 });
 
 test("a server that is gone, and the table of all servers with it, is proven either way", () => {

@@ -10,8 +10,8 @@ import { nodeAt, type Source, type TomlTable } from "../toml/node.ts";
 import { parseToml } from "../toml/parse.ts";
 import { ConfigError } from "../problem.ts";
 import { firstKeys } from "./find.ts";
-import { closed, lineStart, type Owner, ownedRanges } from "./lines.ts";
-import { sameMeaning, withoutValue } from "./tree.ts";
+import { closed, lastNewline, lineStart, type Owner, ownedRanges } from "./lines.ts";
+import { sameMeaning, withoutValue } from "../toml/tree.ts";
 
 /**
  * @param wanted what the new text has to mean
@@ -38,7 +38,7 @@ export function proveEdit(
   if (!sameMeaning(withoutHollow(document.root, owners), withoutHollow(wanted, owners))) {
     throw fail("the new text would not mean what was asked for");
   }
-  if (!othersStay(before, document, owners)) throw fail("lines of others would change");
+  if (!othersStay(before, document, ownersFor(wanted, owners))) throw fail("lines of others would change");
   return document;
 }
 
@@ -58,20 +58,32 @@ function withoutHollow(root: TomlTable, owners: readonly (readonly string[])[]):
   return left;
 }
 
+type Owners = ReadonlyMap<string, ReadonlyMap<string, Owner>>;
+
+/** The owners by their two keys. One that will not be there any more goes as a whole. */
+function ownersFor(wanted: TomlTable, paths: readonly (readonly string[])[]): Owners {
+  const owners = new Map<string, Map<string, Owner>>();
+  for (const path of paths as readonly [string, string][]) {
+    const [first, second] = path;
+    const inner = owners.get(first) ?? new Map<string, Owner>();
+    owners.set(first, inner.set(second, { isWhole: nodeAt(wanted, path) === undefined }));
+  }
+  return owners;
+}
+
 /** Whether the lines that are nobody's and those of others are the same, blank ones aside. */
-function othersStay(
-  before: TomlDocument,
-  after: TomlDocument,
-  owners: readonly (readonly string[])[],
-): boolean {
-  const exactOld = textOfOthers(before, owners);
-  const exactNow = textOfOthers(after, owners);
+function othersStay(before: TomlDocument, after: TomlDocument, owners: Owners): boolean {
+  // What closes the last line of one text has to close that of the other.
+  const newline = lastNewline(before.source.text);
+  const exactOld = textOfOthers(before, owners, newline);
+  const exactNow = textOfOthers(after, owners, newline);
   if (exactOld === exactNow) return true;
   const old = withoutBlankLines(exactOld);
   const now = withoutBlankLines(exactNow);
   // A comment between two servers may come to stand by one of them, or by none, when lines go.
   return (
-    old === now || (isWithin(old, closed(after.source.text)) && isWithin(now, closed(before.source.text)))
+    old === now ||
+    (isWithin(old, closed(after.source.text, newline)) && isWithin(now, closed(before.source.text, newline)))
   );
 }
 
@@ -83,11 +95,11 @@ function isWithin(some: string, all: string): boolean {
   return at === wanted.length;
 }
 
-function textOfOthers(document: TomlDocument, owners: readonly (readonly string[])[]): string {
-  const text = closed(document.source.text);
+function textOfOthers(document: TomlDocument, owners: Owners, newline: string): string {
+  const text = closed(document.source.text, newline);
   let others = "";
   let at = lineStart(text, 0);
-  for (const { start, end } of ownedRanges(text, document.statements, ownersOf(document, owners))) {
+  for (const { start, end } of ownedRanges(text, document.statements, ownedStatements(document, owners))) {
     others += text.slice(at, start);
     at = end;
   }
@@ -98,24 +110,16 @@ function withoutBlankLines(text: string): string {
   return `\n${text}`.replace(/\n(?:[ \t\r]*\n)+/g, "\n");
 }
 
-function ownersOf(
-  document: TomlDocument,
-  paths: readonly (readonly string[])[],
-): ReadonlyMap<TomlStatement, Owner> {
-  const known = new Map<string, Map<string, Owner>>();
-  for (const [first, second] of paths as readonly [string, string][]) {
-    const inner = known.get(first) ?? new Map<string, Owner>();
-    known.set(first, inner.set(second, { withComments: true }));
-  }
-  const shared: Owner = { withComments: true };
-  const owners = new Map<TomlStatement, Owner>();
+function ownedStatements(document: TomlDocument, owners: Owners): ReadonlyMap<TomlStatement, Owner> {
+  const shared: Owner = { isWhole: false };
+  const owned = new Map<TomlStatement, Owner>();
   for (const statement of document.statements) {
     const [first, second] = firstKeys(statement);
-    const inner = known.get(first);
+    const inner = owners.get(first);
     if (inner === undefined) continue;
     // `mcp_servers = { … }` holds all of them; a header alone is nobody's.
     const owner = second !== undefined ? inner.get(second) : statement.kind === "pair" ? shared : undefined;
-    if (owner !== undefined) owners.set(statement, owner);
+    if (owner !== undefined) owned.set(statement, owner);
   }
-  return owners;
+  return owned;
 }

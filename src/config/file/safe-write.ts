@@ -29,11 +29,10 @@ import {
   removeFile,
   withFile,
 } from "./file-system.ts";
+import { decodeText, FILE_BYTES_MAX, TOO_LARGE } from "./text.ts";
 
 /** As in Linux. */
 const LINKS_MAX = 40;
-/** A configuration of this size is a mistake, such as a log in its place. */
-const FILE_BYTES_MAX = 16 * 1024 * 1024;
 /** The bits that `chmod` sets and that mean something for a plain file. */
 const PERMISSIONS = 0o777;
 const OWNER_ONLY = 0o600;
@@ -111,10 +110,7 @@ async function readFile(
 }
 
 function tooLarge(path: string): ConfigError {
-  return new ConfigError(
-    "unreadable",
-    `Cannot read "${path}": it has more than 16 MiB. Is it the right file?`,
-  );
+  return new ConfigError("unreadable", `Cannot read "${path}": ${TOO_LARGE}`);
 }
 
 function versionOf(bytes: Uint8Array): string {
@@ -122,23 +118,11 @@ function versionOf(bytes: Uint8Array): string {
 }
 
 function decode(path: string, bytes: Uint8Array): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (cause) {
-    // What is wrong is replaced when it is read leniently, and so is the first thing that differs.
-    const lenient = Buffer.from(new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes));
-    const found = bytes.findIndex((byte, index) => byte !== lenient[index]);
-    const at = found === -1 ? bytes.length - 1 : found;
-    const line = Buffer.from(bytes.subarray(0, at)).toString("latin1").split("\n").length;
-    const where = `byte ${at + 1}, in line ${line}`;
-    throw new ConfigError(
-      "unreadable",
-      `Cannot read "${path}": it is not UTF-8 (${where}). Save it as UTF-8`,
-      {
-        cause,
-      },
-    );
-  }
+  const decoded = decodeText(bytes);
+  if (decoded.ok) return decoded.text;
+  const { wrong, cause } = decoded;
+  const message = `Cannot read "${path}": it is not UTF-8 (${wrong}). Save it as UTF-8`;
+  throw new ConfigError("unreadable", message, { cause });
 }
 
 export interface ReplaceOptions {

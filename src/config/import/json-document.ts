@@ -6,12 +6,21 @@
  *       by asterisks of the same length. A file of servers is full of secrets, and an excerpt goes to a terminal.
  *       Where the file is broken, keys are replaced too: after a quote too many, what looks like one may be a value.
  *   J2. Every wrong shape is found, not only the first.
+ *   J3. Of a key that is written twice the last counts, as in every product, and the ones before are told.
  */
 import { createScanner, type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
+import { asterisks } from "../mask.ts";
 import { ConfigError, type ConfigProblem } from "../problem.ts";
-import type { Place, Source } from "../toml/node.ts";
+import { lineAndColumn, type Place, type Source } from "../toml/node.ts";
 
 export type JsonNode = Node;
+
+/** A key that is written more than once in one object. */
+export interface Repetition {
+  readonly path: readonly string[];
+  /** Of all of them, from 1; the last one counts. */
+  readonly lines: readonly number[];
+}
 
 /** The scanner's tokens. Its own enumeration is not there at run time. */
 const PUNCTUATION_LAST = 6;
@@ -25,6 +34,8 @@ const END = 17;
 export class JsonDocument {
   readonly root: JsonNode;
   readonly problems: ConfigProblem[] = [];
+  /** Of the objects that were read (J3). */
+  readonly repetitions: Repetition[] = [];
   readonly #shown: Source;
 
   /** @throws {ConfigError} `invalid_config` for what is no JSON */
@@ -57,16 +68,27 @@ export class JsonDocument {
 
   problem(node: JsonNode, path: readonly string[], message: string, hint?: string): void {
     const place = this.#place(node.offset, node.length);
-    this.problems.push({ message, path: path.join("."), place, hint });
+    this.problems.push({ message, ...(path.length === 0 ? {} : { path: path.join(".") }), place, hint });
   }
 
-  /** What is under each key; of a key that is written twice, the last, as in every product. */
+  /** What is under each key (J3). */
   entries(node: JsonNode, path: readonly string[]): ReadonlyMap<string, JsonNode> | undefined {
     if (node.type !== "object") return this.#wrong(node, path, "an object");
     const entries = new Map<string, JsonNode>();
+    const keys = new Map<string, JsonNode[]>();
     for (const property of node.children ?? []) {
       const [key, value] = property.children ?? [];
-      if (key !== undefined && value !== undefined) entries.set(String(key.value), value);
+      if (key === undefined || value === undefined) continue;
+      const name = String(key.value);
+      entries.set(name, value);
+      const before = keys.get(name);
+      if (before === undefined) keys.set(name, [key]);
+      else before.push(key);
+    }
+    for (const [name, all] of keys) {
+      if (all.length === 1) continue;
+      const lines = all.map((key) => lineAndColumn(this.#place(key.offset, key.length)).line);
+      this.repetitions.push({ path: [...path, name], lines });
     }
     return entries;
   }
@@ -83,7 +105,9 @@ export class JsonDocument {
   amount(node: JsonNode, path: readonly string[]): number | undefined {
     const { value } = node as { readonly value?: unknown };
     if (typeof value === "number" && Number.isFinite(value) && value >= 0) return value;
-    return this.#wrong(node, path, "a number, and not a negative one");
+    if (typeof value !== "number") return this.#wrong(node, path, "a number");
+    this.problem(node, path, `${path.at(-1)} must be a finite number that is not negative`);
+    return undefined;
   }
 
   texts(node: JsonNode, path: readonly string[]): string[] | undefined {
@@ -127,7 +151,7 @@ function maskValues(text: string, showKeys: boolean): string {
       const { kind } = piece;
       const isShown = kind <= PUNCTUATION_LAST || [...WORDS, LINE_BREAK, BLANK].includes(kind);
       if (isShown || (showKeys && keys.has(piece))) return piece.text;
-      return piece.text.replace(/[^\r\n]/g, "*");
+      return asterisks(piece.text);
     })
     .join("");
 }

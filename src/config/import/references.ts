@@ -33,6 +33,19 @@ function readReference(body: string): Reference {
   return { kind: "variable", name: variable[1], hasDefault: variable[2] !== undefined };
 }
 
+/** Why a value with a reference in it cannot be taken as it is. */
+export function whyNotTaken(reference: Reference | "part"): string {
+  if (reference === "part") return "its value is put together from others, which is not done here";
+  switch (reference.kind) {
+    case "input":
+      return "nobody is asked for its value here";
+    case "variable":
+      return `its value is that of the variable ${reference.name}, which is not looked up here`;
+    case "other":
+      return "its value is one that only the product knows";
+  }
+}
+
 /** The name for a variable that holds what was asked for: `github-token` → `GITHUB_TOKEN`. */
 export function variableForInput(id: string): string {
   const name = id.toUpperCase().replace(/[^A-Z0-9]+/g, "_");

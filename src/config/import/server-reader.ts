@@ -19,9 +19,6 @@ export interface ImportNote {
 /** A server on its way into Codex's words. */
 export type Draft = { -readonly [Key in keyof RawMcpServerConfig]: RawMcpServerConfig[Key] };
 
-/** The names under which a secret is likely. */
-export const SECRET_NAME: RegExp = /auth|token|secret|passw|credential|cookie|key\b|_key|apikey/i;
-
 export class ServerReader {
   readonly notes: ImportNote[] = [];
   readonly document: JsonDocument;

@@ -1,8 +1,9 @@
 /** A server with a URL: where it is, and with whose credentials. */
 import type { McpServerOAuthConfig } from "../types.ts";
 import type { JsonNode } from "./json-document.ts";
-import { variableForInput } from "./references.ts";
-import { type Draft, SECRET_NAME, type ServerReader, setText } from "./server-reader.ts";
+import { maskUrl, mayNameSecret } from "../mask.ts";
+import { variableForInput, whyNotTaken } from "./references.ts";
+import { type Draft, type ServerReader, setText } from "./server-reader.ts";
 
 /** In the order in which they count. */
 export const URL_KEYS: readonly string[] = ["httpUrl", "serverUrl", "url"];
@@ -11,6 +12,7 @@ export function translateHttp(reader: ServerReader, draft: Draft): void {
   const [url, ...others] = URL_KEYS.filter((key) => reader.entries.has(key));
   if (url !== undefined) {
     setText(draft, "url", reader.takeText(url));
+    noteSecretUrl(reader, url, draft.url);
     if (/\/sse\/?(?:\?|$)/.test(draft.url ?? "")) {
       reader.note(
         url,
@@ -36,6 +38,13 @@ export function translateHttp(reader: ServerReader, draft: Draft): void {
   translateOauth(reader, draft, "auth");
 }
 
+/** A name of a user, a password or a query; what a variable stands for is no secret of the file. */
+function noteSecretUrl(reader: ServerReader, key: string, url: string = ""): void {
+  if (maskUrl(url) === url || reader.findReference(url) !== undefined) return;
+  const what = "its user, password or query may be a secret, and is now in the configuration";
+  reader.note(key, `${what}: if it is one, put it into a header that env_http_headers names`);
+}
+
 function translateHeaders(reader: ServerReader, draft: Draft, node: JsonNode, path: readonly string[]): void {
   const literal = new Map<string, string>();
   const fromVariable = new Map<string, string>();
@@ -54,7 +63,7 @@ function translateHeaders(reader: ServerReader, draft: Draft, node: JsonNode, pa
           key,
           `the token is a secret, and is now in the configuration: ${how}, instead of the header`,
         );
-      } else if (SECRET_NAME.test(header)) {
+      } else if (mayNameSecret(header)) {
         const how = "put it into a variable and name that in env_http_headers";
         reader.note(
           key,
@@ -65,10 +74,7 @@ function translateHeaders(reader: ServerReader, draft: Draft, node: JsonNode, pa
     }
     if (reference === "part" || reference.kind === "other") {
       const how = "put the whole value into a variable and name that in env_http_headers";
-      reader.note(
-        key,
-        `its value is put together from others, which is not done here, so it is left out: ${how}`,
-      );
+      reader.note(key, `${whyNotTaken(reference)}, so it is left out: ${how}`);
       continue;
     }
     const variable = reference.kind === "input" ? variableForInput(reference.id) : reference.name;
@@ -144,6 +150,7 @@ function useLiteral(
   use: (value: string) => void,
 ): void {
   if (value === undefined) return;
-  if (reader.findReference(value) === undefined) use(value);
-  else reader.note(key, "its value is put together from others, which is not done here, so it is left out");
+  const reference = reader.findReference(value);
+  if (reference === undefined) use(value);
+  else reader.note(key, `${whyNotTaken(reference)}, so it is left out`);
 }

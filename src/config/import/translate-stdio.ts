@@ -1,6 +1,8 @@
 /** A server that is a command: what starts it, and its environment. */
 import type { JsonNode } from "./json-document.ts";
-import { type Draft, SECRET_NAME, type ServerReader, setText } from "./server-reader.ts";
+import { maskArgs, mayNameSecret } from "../mask.ts";
+import { whyNotTaken } from "./references.ts";
+import { type Draft, type ServerReader, setText } from "./server-reader.ts";
 
 export function translateStdio(reader: ServerReader, draft: Draft): void {
   const command = reader.entries.get("command");
@@ -15,7 +17,17 @@ export function translateStdio(reader: ServerReader, draft: Draft): void {
     const args = reader.document.texts(node, path);
     if (args === undefined) return;
     draft.args = args;
-    for (const [index, value] of args.entries()) reader.noteReference(`args.${index}`, value);
+    const masked = maskArgs(args);
+    for (const [index, value] of args.entries()) {
+      const key = `args.${index}`;
+      if (reader.findReference(value) !== undefined) reader.noteReference(key, value);
+      else if (masked[index] !== value) {
+        reader.note(
+          key,
+          "it looks like a secret, and is now in the configuration: put it into a variable, if the server reads one",
+        );
+      }
+    }
   });
   setText(draft, "cwd", reader.takeText("cwd"));
   reader.take("env", (node, path) => translateEnv(reader, draft, node, path));
@@ -39,7 +51,7 @@ function translateEnv(reader: ServerReader, draft: Draft, node: JsonNode, path: 
     const reference = reader.findReference(value);
     if (reference === undefined) {
       literal.set(name, value);
-      if (SECRET_NAME.test(name) && value !== "") {
+      if (mayNameSecret(name) && value !== "") {
         reader.note(
           key,
           `it looks like a secret, and is in the file: set ${name} before the start and name it in env_vars`,
@@ -50,10 +62,7 @@ function translateEnv(reader: ServerReader, draft: Draft, node: JsonNode, path: 
     passed.push(name);
     const isSame = typeof reference === "object" && reference.kind === "variable" && reference.name === name;
     if (!isSame) {
-      reader.note(
-        key,
-        `its value is put together from others, which is not done here: set ${name} itself before the start`,
-      );
+      reader.note(key, `${whyNotTaken(reference)}: set ${name} itself before the start`);
     } else if (reference.hasDefault) {
       reader.note(key, `its default is not carried over: set ${name} before the start`);
     }

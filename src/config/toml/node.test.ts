@@ -33,6 +33,7 @@ test("fromPlain tells whole numbers from floats, and leaves out what is undefine
     f: [true, "x"],
     g: 2 ** 60,
     h: 2 ** 63,
+    i: 2 ** 64,
   });
   assert.deepEqual(nodeAt(node, ["a"]), { kind: "integer", value: 1n });
   assert.deepEqual(nodeAt(node, ["b"]), { kind: "float", value: 1.5 });
@@ -41,7 +42,8 @@ test("fromPlain tells whole numbers from floats, and leaves out what is undefine
   assert.equal(nodeAt(node, ["e"]), undefined);
   assert.deepEqual(toPlain(nodeAt(node, ["f"]) as never), [true, "x"]);
   assert.deepEqual(nodeAt(node, ["g"]), { kind: "integer", value: 2n ** 60n });
-  assert.equal(nodeAt(node, ["h"])?.kind, "float");
+  assert.deepEqual(nodeAt(node, ["h"]), { kind: "integer", value: 2n ** 63n - 1n });
+  assert.equal(nodeAt(node, ["i"])?.kind, "float");
 });
 
 test("fromPlain refuses what TOML cannot say, and names the place", () => {

@@ -90,9 +90,10 @@ export function fromPlain(value: unknown, path: readonly (string | number)[] = [
   if (typeof value === "boolean") return { kind: "boolean", value };
   if (typeof value === "bigint" && BigInt.asIntN(64, value) === value) return { kind: "integer", value };
   if (typeof value === "number") {
-    return Number.isInteger(value) && Math.abs(value) < 2 ** 63 && !Object.is(value, -0)
-      ? { kind: "integer", value: BigInt(value) }
-      : { kind: "float", value };
+    if (!Number.isInteger(value) || Object.is(value, -0)) return { kind: "float", value };
+    // What the largest integer was before it became a double.
+    const whole = value === 2 ** 63 ? 2n ** 63n - 1n : BigInt(value);
+    return BigInt.asIntN(64, whole) === whole ? { kind: "integer", value: whole } : { kind: "float", value };
   }
   if (Array.isArray(value)) {
     return { kind: "array", items: value.map((item, index) => fromPlain(item, [...path, index])) };

@@ -1,38 +1,47 @@
 /**
- * `counting-editor.ts TARGET GUARD TIMES STEP`: adds 1 to the number in the target, and prints each number it wrote.
- * Before its call STEP of the file system it is killed; before some others it dawdles.
+ * `counting-editor.ts FILE GUARD NAME TIMES STEP`: adds the servers NAME-1, NAME-2 and so on, one edit each, and prints
+ * each name when it is in the file. Before its call STEP of the file system it is killed; before some others it dawdles.
  *
- * In the critical section it holds the abstract socket GUARD, which the system gives to one process at a time and
- * takes back when that process dies. Exit code 3: it was held already, so two were in the section.
+ * From opening the file that is to replace the other until it has, it holds the abstract socket GUARD, which the system
+ * gives to one process at a time and takes back when that process dies. Exit code 3: it was held already, so two were
+ * writing; 4: it was not held once for every edit, so it guards nothing.
  */
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { createServer, type Server } from "node:net";
 import { setTimeout } from "node:timers/promises";
-import { withFileLock } from "../../../src/config/file/file-lock.ts";
-import { readVersioned, replaceFile } from "../../../src/config/file/safe-write.ts";
+import { ConfigEditor } from "../../../src/config/edit/config-editor.ts";
 import { steppedFileSystem } from "./stepped-file-system.ts";
 
-const [target = "", guard = "", times = "", step = ""] = process.argv.slice(2);
-const fs = steppedFileSystem(async (at) => {
+const [file = "", guard = "", name = "", times = "", step = ""] = process.argv.slice(2);
+let held: Server | undefined;
+let isReplaced = false;
+let sections = 0;
+
+async function enter(): Promise<void> {
+  held = createServer().listen(`\0${guard}`);
+  await once(held, "listening").catch(() => process.exit(3));
+  sections++;
+}
+
+async function leave(server: Server): Promise<void> {
+  held = undefined;
+  isReplaced = false;
+  server.close();
+  await once(server, "close");
+}
+
+const fs = steppedFileSystem(async (at, call, path) => {
+  if (held !== undefined && isReplaced) await leave(held);
+  if (held === undefined && call === "open" && String(path).endsWith(".tmp")) await enter();
+  if (call === "rename") isReplaced = true;
   if (at === Number(step)) process.kill(process.pid, "SIGKILL");
   // Between looking and doing there is time for others.
   if (Math.random() < 0.2) await setTimeout(Math.random() * 8);
 });
-for (let time = 0; time < Number(times); time++) {
-  await withFileLock(
-    target,
-    async () => {
-      const server = createServer();
-      server.listen(`\0${guard}`);
-      await once(server, "listening").catch(() => process.exit(3));
-      const old = await readVersioned(target, fs);
-      const next = Number(old?.text ?? "0") + 1;
-      await setTimeout(Math.random() * 4);
-      await replaceFile(target, String(next), { expectedVersion: old?.version, mode: old?.mode, fs });
-      process.stdout.write(`${next}\n`);
-      server.close();
-      await once(server, "close");
-    },
-    { timeoutMs: 60_000, fs },
-  );
+for (let time = 1; time <= Number(times); time++) {
+  await new ConfigEditor(file, { fs, lockTimeoutMs: 60_000 })
+    .add(`${name}-${time}`, { command: "x" })
+    .apply();
+  if (sections !== time) process.exit(4);
+  process.stdout.write(`${name}-${time}\n`);
 }

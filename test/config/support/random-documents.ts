@@ -48,7 +48,7 @@ export interface Piece {
 
 export interface RandomDocument {
   readonly text: string;
-  readonly newline: string;
+  readonly newline: "\n" | "\r\n" | "mixed";
   readonly servers: readonly string[];
   readonly pieces: readonly Piece[];
 }
@@ -96,8 +96,12 @@ class Writer {
     const names = shuffled(this.#chanceOf, SERVER_NAMES).slice(0, this.#chanceOf(5));
     const servers = new Map(names.map((name) => [name, this.#server()]));
     const bodies = this.#chance(8) ? this.#asOneTable(servers) : this.#asStatements(servers);
-    const newline = this.#chance(4) ? "\r\n" : "\n";
-    const pieces = bodies.map((piece) => ({ ...piece, text: piece.text.replaceAll("\n", newline) }));
+    if (this.#chance(6)) bodies.push({ owner: undefined, text: this.#directive() });
+    const newline = this.#chance(4) ? "\r\n" : this.#chance(8) ? "mixed" : "\n";
+    const pieces = bodies.map((piece) => {
+      const own = newline === "mixed" ? this.#pick(["\n", "\r\n"]) : newline;
+      return { ...piece, text: piece.text.replaceAll("\n", own) };
+    });
     let text = pieces.map((piece) => piece.text).join("");
     if (this.#chance(5)) text = text.replace(/(?:\r?\n)+$/, "");
     if (this.#chance(6)) text = `\ufeff${text}`;
@@ -369,6 +373,7 @@ class Writer {
     blocks.forEach((block, index) => {
       const next = blocks[index + 1];
       let text = "";
+      if (this.#chance(10)) pieces.push({ owner: undefined, text: this.#directive() });
       if (this.#chance(4)) {
         const above = `# ${this.#word()}\n`;
         if (block.standsAlone) text += above;
@@ -378,6 +383,10 @@ class Writer {
       const hasTail = this.#chance(6);
       if (hasTail) text += `# ${this.#word()} below\n`;
       pieces.push({ owner: block.owner, text });
+      if (this.#chance(8)) {
+        text = this.#commentedOut();
+        pieces.push({ owner: undefined, text });
+      }
       const blank = this.#pick(["", "\n", "\n", "\n", "\n\n"]);
       const endsInComment = /^\s*#/.test(text.trimEnd().split("\n").at(-1) ?? "");
       if (this.#chance(6)) {
@@ -392,6 +401,18 @@ class Writer {
 
   #inner(indent: string): string[] {
     return this.#chance(3) ? [""] : [`${indent}# ${this.#word()} inner`];
+  }
+
+  /** For a program that reads the file: nobody's, wherever it stands. */
+  #directive(): string {
+    const word = this.#word();
+    return `${this.#pick(["#!/bin/", "#:schema ", "# vim: set ft=", "# -*- mode: toml -*- "])}${word}\n`;
+  }
+
+  /** A server that somebody wants back; right below a block it is nobody's. */
+  #commentedOut(): string {
+    const header = `# [mcp_servers.${this.#word()}] # off\n`;
+    return this.#chance(2) ? header : `${header}# command = "${this.#word()}" # off\n`;
   }
 
   #trailing(): string {

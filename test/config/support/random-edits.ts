@@ -1,5 +1,7 @@
 /** Random edits, and what each does to plain values: the model that the editor is held against. */
+import { isDeepStrictEqual } from "node:util";
 import type { ConfigEdit } from "../../../src/config/edit/edits.ts";
+import { parseMcpServers } from "../../../src/config/read-servers.ts";
 import type { RawMcpServerConfig } from "../../../src/config/types.ts";
 import { type Chance, oneOf, type RandomDocument, SERVER_NAMES, someOf } from "./random-documents.ts";
 
@@ -108,8 +110,13 @@ export function editPlain(root: PlainTable, edit: ConfigEdit): PlainTable | unde
   const copy = structuredClone(root);
   const servers = tableAt(copy, "mcp_servers");
   if (edit.kind === "replace_all") {
+    const old = new Map(servers);
     servers.clear();
-    for (const [name, server_] of Object.entries(edit.servers)) servers.set(name, plainOf(server_));
+    for (const [name, server] of Object.entries(edit.servers)) {
+      const wanted = plainOf(server);
+      const there = old.get(name);
+      servers.set(name, there !== undefined && meansSame(there, wanted) ? there : wanted);
+    }
     return withoutHollow(copy);
   }
   if (edit.kind === "trust") {
@@ -145,6 +152,12 @@ export function editPlain(root: PlainTable, edit: ConfigEdit): PlainTable | unde
     }
   }
   return withoutHollow(copy);
+}
+
+/** Whether both are servers, and the same one for Codex: it stays as it is written. */
+function meansSame(there: Plain, wanted: Plain): boolean {
+  const [a, b] = [there, wanted].map((server) => parseMcpServers(new Map([["it", server]])));
+  return a?.ok === true && b?.ok === true && isDeepStrictEqual(a.servers, b.servers);
 }
 
 /** Empty tables count inside a server only; a server or the table of all servers is there when something is in it. */

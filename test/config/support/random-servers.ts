@@ -116,7 +116,7 @@ function fitting(value: FieldValue): fc.Arbitrary<TomlNode> {
     case "structs":
       return tableOf(mostly(structNode(value.struct.fields)));
     case "table":
-    case "anything":
+    case "untagged":
       return anything;
   }
 }
