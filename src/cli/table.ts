@@ -11,8 +11,8 @@ export interface TableOptions {
 }
 
 const GAP = 2;
-/** A cut column is not made narrower than this; when that does not suffice, not than the other. */
-const NARROWEST: readonly number[] = [12, 6];
+/** A cut column is not made narrower than this; when that does not suffice, not than the next. */
+const NARROWEST: readonly number[] = [24, 12, 6];
 
 /** Lines the cells up; the header is underlined. Columns are as wide as their widest cell, or as there is room. */
 export function table(

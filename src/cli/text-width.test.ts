@@ -36,9 +36,11 @@ suite("text in columns", () => {
 
   const cutInside: readonly (readonly [text: string, width: number, shown: string])[] = [
     ["short", 10, "short"],
-    ["node /very/long/path/to/server.js --port 1", 24, "node …/server.js --port 1".slice(0, 24)],
+    ["node /very/long/path/to/server.js --port 1", 24, "node …server.js --port 1"],
     ["https://docs.example.com/a/very/long/path/mcp", 34, "https://docs.example.com…/path/mcp"],
-    ["https://a-very-long-host.example.com/mcp", 20, "…st.example.com/mcp"],
+    ["https://docs.example.com/a/very/long/path/mcp", 18, "docs.example.com…p"],
+    ["/usr/local/bin/node /opt/server.js", 12, "node …ver.js"],
+    ["https://a-very-long-host.example.com/mcp", 20, "…ost.example.com/mcp"],
     ["~/a/very/long/path/config.toml:12", 20, "…/config.toml:12"],
   ];
   for (const [text, width, shown] of cutInside) {

@@ -28,15 +28,17 @@ export function padText(text: string, width: number): string {
 
 /** What says where something is or what it is: the host of a URL, the program of a command line. */
 const HEAD = /^(?:[a-z][a-z+.-]*:\/\/[^/\s]*|\S+\s+)/;
-/** Fewer columns of the end say nothing. */
+/** Fewer columns of the end say less than the whole beginning. */
 const END_MIN = 6;
 
-/** The beginning and the end: `https://example.com…/mcp`, `node …/server.js --port 1`. */
+/** The beginning and the end: `https://example.com…/mcp`, `node …/server.js --port 1`; in fewer, `example.com…`. */
 export function keepEnds(text: string, width: number): string {
   if (textWidth(text) <= width) return text;
   const head = HEAD.exec(text)?.[0] ?? "";
-  const room = width - textWidth(head);
-  return room < END_MIN ? keepEnd(text, width) : head + keepEnd(text.slice(head.length), room);
+  const short = head.replace(/^.*\/(?=[^/])/, "");
+  const begin = [head, short].find((each) => width - textWidth(each) >= (each === head ? END_MIN : 1));
+  if (begin === undefined) return keepEnd(text, width);
+  return begin + keepEnd(text.slice(head.length), width - textWidth(begin));
 }
 
 /** The end of a text, which of a path, a URL and a command line says most: `…/server.js --port 1`. */

@@ -1,5 +1,5 @@
 /** Where the user's own files are. */
-import { join, resolve } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 import { fs, os } from "../base/builtin.ts";
 import { ConfigError } from "./problem.ts";
 
@@ -34,7 +34,13 @@ export function existingCodexHome(env: Env): string {
   );
 }
 
+/**
+ * `HOME` counts where it is a path from the root. Taken from the working directory, the files of any repository would be
+ * the user's own.
+ */
 function homeOf(env: Env, variable: string, folder: string): string {
   const set = env[variable];
-  return resolve(set !== undefined && set !== "" ? set : join(env["HOME"] || os.homedir(), folder));
+  if (set !== undefined && set !== "") return resolve(set);
+  const home = env["HOME"] ?? "";
+  return join(isAbsolute(home) ? home : os.userInfo().homedir, folder);
 }

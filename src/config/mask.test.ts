@@ -252,3 +252,18 @@ suite("an excerpt of an override shows no secret", () => {
     );
   });
 });
+
+test("what is pasted where a name belongs, and what nobody knows, is masked", () => {
+  const masked = maskLines({
+    name: "config.toml",
+    text:
+      '[mcp_servers.a]\nurl = "u:hunter2@h/x?k=hunter2"\nbearer_token_env_var = "sk hunter2"\n' +
+      'env_http_headers = { A = "Bearer hunter2", B = "OK_NAME" }\nsecrets = { k = "hunter2" }\n' +
+      '# api_key = "hunter2"\n[mcp_servers.b]\ncommand = "x"\nenv_vars = ["TOKEN=hunter2", "FINE"]\n' +
+      'args = ["--jwt", "hunter2", "--auth", "hunter2", "-u", "me:hunter2", "{\\"token\\":\\"hunter2\\"}", "/p?sig=hunter2"]\n',
+  });
+  assert.ok(!masked.includes("hunter2"), masked);
+  assert.match(masked, /OK_NAME/);
+  assert.match(masked, /FINE/);
+  assert.match(masked, /--jwt/);
+});

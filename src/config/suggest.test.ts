@@ -16,3 +16,9 @@ test("nearest is silent when nothing is near", () => {
   for (const name of ["", "x", "foo", "frobnicate", "ur"])
     assert.equal(nearest(name, KNOWN), undefined, name);
 });
+
+test("the empty name is near to nothing", () => {
+  assert.equal(nearest("a", ["", "frobnicate"]), undefined);
+  assert.equal(missingServer("", ["a", "b"]), 'There is no MCP server ""; there are "a", "b"');
+  assert.equal(missingServer("x", ["", "docs"]), 'There is no MCP server "x"; there are "", "docs"');
+});

@@ -19,6 +19,8 @@ const DATE = "$__toml_private_datetime";
 /** Dates are text for us, and order is none of JSON's business. */
 function normal(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(normal);
+  // JSON has no negative zero.
+  if (value === 0) return 0;
   if (typeof value !== "object" || value === null) return value;
   if (DATE in value) return value[DATE];
   const entries = Object.entries(value).map(([key, inner]): [string, unknown] => [key, normal(inner)]);

@@ -144,7 +144,7 @@ export function lineAndColumn(place: Place): { readonly line: number; readonly c
 
 /** Code points, which is what an editor and Codex count. */
 export function countCharacters(text: string): number {
-  return Array.from(text).length;
+  return text.length - (text.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0);
 }
 
 /** The line a place starts in, without its line break. */
