@@ -57,6 +57,31 @@ function lines({ origins }: EffectiveMcpServer): Record<string, string> {
   );
 }
 
+suite("a part of a server that only our files have", () => {
+  test("breaks nothing: it is inactive, and a warning says how to end it", () => {
+    write(
+      "switchyard/switchyard.toml",
+      '[mcp_servers.gone]\nenabled = false\n[mcp_servers.b]\ncommand = "x"\n',
+    );
+    const [b, gone] = effective();
+    assert.equal(b?.status, "enabled");
+    assert.equal(gone?.status, "inactive");
+    assert.match(gone?.reason ?? "", /part of a server.*switchyard mcp remove gone/s);
+    const { ok, warnings, servers } = configuredMcpServers(load());
+    assert.deepEqual([ok, [...servers.keys()]], [true, ["b"]]);
+    assert.match(warnings[0]?.message ?? "", /`gone` is a part of a server/);
+  });
+
+  test("is an error as ever where a file of Codex's or an override speaks of the server, too", () => {
+    write("switchyard/switchyard.toml", "[mcp_servers.a]\nenabled = false\n");
+    write("codex/config.toml", "[mcp_servers.a]\nrequired = true\n");
+    assert.equal(only(effective()).status, "invalid");
+    rmSync(join(dir, "codex/config.toml"));
+    assert.equal(only(effective({ overrides: ["mcp_servers.a.required=true"] })).status, "invalid");
+    assert.equal(only(effective()).status, "inactive");
+  });
+});
+
 suite("origins", () => {
   test("name layer and line of every key, through every layer (S2)", () => {
     write("etc/config.toml", '[mcp_servers.a]\ncommand = "sys"\ntool_timeout_sec = 9\nargs = ["1"]\n');

@@ -19,6 +19,7 @@ import { inlineToken } from "./check-server.ts";
 import { checkEnterpriseAuth } from "./enterprise-auth.ts";
 import { checkHybrid } from "./hybrids.ts";
 import { type ConfigLayer, type ConfigLayers, isOwnFile, mergeLayers, readConfigFile } from "./layers.ts";
+import { withoutLeftovers } from "./leftovers.ts";
 import { maskProblem } from "./mask.ts";
 import { mergeTables } from "./merge.ts";
 import { startProblem } from "./names.ts";
@@ -62,7 +63,7 @@ export interface EffectiveMcpServer {
    * - `disabled`: switched off, or not allowed
    * - `unstartable`: switched on, but its start will fail; Codex loads it, and counts it as enabled
    * - `invalid`: what is written makes no server; Codex refuses the whole configuration for it
-   * - `inactive`: only a project that is not trusted asks for it
+   * - `inactive`: only a project that is not trusted asks for it, or no file that counts says what it is
    */
   readonly status: "enabled" | "disabled" | "unstartable" | "invalid" | "inactive";
   /** Absent where it is invalid. Of an inactive one: what it would be. */
@@ -93,7 +94,8 @@ export function configuredMcpServers(
 ): ConfiguredMcpServers {
   const active = activeLayers(layers);
   const merged = mergeLayers(active);
-  const read = readMcpServers(merged.entries.get("mcp_servers")?.value, { strict, own: true });
+  const { servers: table, leftovers } = withoutLeftovers(merged, active);
+  const read = readMcpServers(table, { strict, own: true });
   const root = checkRoot(active, strict);
   const enterprise = checkEnterpriseAuth(layers, read.servers);
   const stray = [...strayKeyProblems(active).values()].flat();
@@ -108,7 +110,13 @@ export function configuredMcpServers(
     ok: errors.length === 0,
     servers: read.servers,
     errors,
-    warnings: [...read.warnings, ...root.warnings, ...(strict ? [] : stray), ...hybrids],
+    warnings: [
+      ...read.warnings,
+      ...root.warnings,
+      ...(strict ? [] : stray),
+      ...hybrids,
+      ...leftovers.values(),
+    ],
     originsOf: (name) => originsOf(["mcp_servers", name], active),
   };
 }
@@ -154,6 +162,7 @@ export function effectiveMcpServers(layers: ConfigLayers): EffectiveMcpServers {
   const inactive = layers.layers.filter((layer) => layer.inactive !== undefined);
   const merged = mergeLayers(active);
   const stray = strayKeyProblems(active);
+  const { leftovers } = withoutLeftovers(merged, active);
   const wishes = inactive.map((layer) => ({ layer, servers: new Map(serverEntries(mergeLayers([layer]))) }));
   const written = serverEntries(merged).map(([name, entry]): WrittenServer => {
     const server = readServer(name, entry, active);
@@ -168,6 +177,10 @@ export function effectiveMcpServers(layers: ConfigLayers): EffectiveMcpServers {
     const refused = enterprise.refused.get(server.name);
     const errors = refused === undefined ? server.errors : [...server.errors, refused];
     const { config } = server;
+    const leftover = leftovers.get(server.name);
+    if (leftover !== undefined) {
+      return { ...server, errors: [], status: "inactive", reason: `${leftover.message}. ${leftover.hint}` };
+    }
     if (config === undefined || errors.length > 0) {
       const reason = errors[0] === undefined ? "it is invalid" : maskProblem(errors[0]).message;
       return { ...server, errors, status: "invalid", reason };

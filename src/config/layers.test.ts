@@ -9,7 +9,7 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { homedir, tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, suite, test } from "node:test";
 import { existingCodexHome, switchyardHome, userCodexHome } from "./homes.ts";
@@ -291,7 +291,7 @@ test("the homes come from the environment, or lie in the user's home", () => {
   assert.equal(userCodexHome({ CODEX_HOME: "", HOME: "/h" }), "/h/.codex");
   assert.equal(switchyardHome({ SWITCHYARD_HOME: "/s" }), "/s");
   assert.equal(switchyardHome({}), join(homedir(), ".switchyard"));
-  assert.equal(switchyardHome({ HOME: "rel" }), join(process.cwd(), "rel/.switchyard"));
+  assert.equal(switchyardHome({ HOME: "rel" }), join(userInfo().homedir, ".switchyard"));
 });
 
 test("a CODEX_HOME that is set has to be there, as in Codex; the default need not", () => {

@@ -467,13 +467,20 @@ const cases: readonly Case[] = [
     stderr: /not in ~\/.switchyard\/switchyard.toml but in ~\/.codex\/config.toml:2; run it with --codex/,
   },
   {
-    what: "remove leaves no half server in another file",
+    what: "remove says what another file still says of the server",
     files: { [CODEXS]: DOCS, [OURS]: "[mcp_servers.docs]\nenabled = true\n" },
     args: ["mcp", "remove", "--codex", "docs"],
-    code: 1,
-    stderr:
-      /would break mcp_servers.docs[^]*invalid transport\. ~\/.switchyard\/switchyard.toml:2 still speaks of "docs": switchyard mcp remove docs\n/,
-    after: { [CODEXS]: DOCS },
+    code: 0,
+    stderr: /~\/.switchyard\/switchyard.toml:2 still speaks of "docs": switchyard mcp remove docs\n/,
+    after: { [CODEXS]: "" },
+  },
+  {
+    what: "list of what is left of a server",
+    files: { [OURS]: "[mcp_servers.docs]\nenabled = true\n" },
+    args: ["mcp", "list"],
+    code: 0,
+    stdout: /docs .* inactive /,
+    stderr: /`docs` is a part of a server[^]*switchyard mcp remove docs/,
   },
   {
     what: "remove --file works on any file",

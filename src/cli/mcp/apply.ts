@@ -240,13 +240,7 @@ function checkMerged(scene: Scene, after: string, edits: readonly ConfigEdit[]):
   const [first] = errors;
   if (first === undefined) return;
   const where = `${target.file}, together with what other files say of it`;
-  const left = edits.flatMap((edit) =>
-    edit.kind === "remove" || edit.kind === "rename" ? leftovers(scene, edit.name) : [],
-  );
-  const message = [
-    `The edit would break ${first.path} in ${where}: ${maskProblem(first).message}`,
-    ...left,
-  ].join(". ");
+  const message = `The edit would break ${first.path} in ${where}: ${maskProblem(first).message}`;
   throw new ConfigError("invalid_edit", message, { problems: errors });
 }
 
