@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { configJsonSchema } from "../../config/json-schema.ts";
 import { ConfigError } from "../../config/problem.ts";
-import type { Args, CommandSpec } from "../flags.ts";
+import { type Args, type CommandSpec, UsageError } from "../flags.ts";
 import { print, say, shortPath } from "../output.ts";
 import type { McpCommand } from "./command.ts";
 
@@ -12,7 +12,7 @@ const spec: CommandSpec = {
   operands: "",
   about: "print the JSON Schema of a configuration file, for editors",
   count: [0, 0],
-  flags: [{ name: "write", value: "FILE", about: "write it to FILE instead" }],
+  flags: [{ name: "file", value: "FILE.json", about: "write it to this file instead" }],
   notes: "An editor takes it from the first line of a file:  #:schema ./switchyard.schema.json",
 };
 
@@ -20,11 +20,14 @@ export const schema: McpCommand = { spec, run };
 
 function run(args: Args): number {
   const text = `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`;
-  const file = args.one("write");
+  const file = args.one("file");
   if (file === undefined) {
     print(text);
     return 0;
   }
+  // With every other command, the file is a configuration.
+  if (!file.endsWith(".json"))
+    throw new UsageError("--file takes the name of a .json file to write the schema to");
   try {
     writeFileSync(resolve(file), text);
   } catch (error) {
