@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- config [--rounds N]`: reading, checking and editing configuration, and the start of the command.
+ * `npm run bench -- config [--rounds N] [--write]`: reading, checking and editing configuration, and the start of the command.
  *
  * Each round runs every case in a fresh process that has loaded the compiled library: once cold, which is what a user
  * of the command pays, and then again and again, which is what a host pays. Medians over the rounds.
@@ -10,6 +10,7 @@ import { cpus, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { performance } from "node:perf_hooks";
 import { parseArgs } from "node:util";
+import { writeToReadme } from "./readme.ts";
 
 const SERVERS = 1_000;
 /** Of a case in one process: the first is cold. */
@@ -54,7 +55,10 @@ const CASES: readonly Case[] = [
 ];
 
 export async function benchConfig(args: string[]): Promise<void> {
-  const { values } = parseArgs({ args, options: { rounds: { type: "string", default: "15" } } });
+  const { values } = parseArgs({
+    args,
+    options: { rounds: { type: "string", default: "15" }, write: { type: "boolean" } },
+  });
   const rounds = Number(values.rounds);
   const folder = mkdtempSync(join(tmpdir(), "switchyard-bench-"));
   try {
@@ -74,7 +78,9 @@ export async function benchConfig(args: string[]): Promise<void> {
         timeOutside([join(DIST, "cli/main.js"), "mcp", "list", "--json"], small),
       );
     }
-    report(times, rounds);
+    const result = report(times, rounds);
+    process.stdout.write(`${result}\n`);
+    if (values.write === true) writeToReadme("config", result);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -121,7 +127,7 @@ function timeOutside(args: readonly string[], home: string): number {
   return performance.now() - start;
 }
 
-function report(times: ReadonlyMap<string, readonly number[]>, rounds: number): void {
+function report(times: ReadonlyMap<string, readonly number[]>, rounds: number): string {
   const median = (name: string): string => middle(times.get(name) ?? []).toFixed(1);
   const line = (name: string, target: string): string =>
     `| ${name} | ${median(`${name}, cold`)} | ${median(name)} | ${target} |`;
@@ -138,5 +144,5 @@ function report(times: ReadonlyMap<string, readonly number[]>, rounds: number): 
     "",
     `\`${list}\` with 20 servers takes ${(Number(median(list)) / Number(median("node -e 0"))).toFixed(2)} times as long as \`node -e 0\`.`,
   ];
-  process.stdout.write(`${lines.join("\n")}\n`);
+  return lines.join("\n");
 }
