@@ -60,7 +60,7 @@ export interface RequestOptions {
 
 /** Codex answers this, without data, when more than 128 requests wait (measured with 0.169). */
 const OVERLOADED = -32001;
-const OVERLOAD_RETRIES = 6;
+const RETRIES_MAX = 6;
 const REQUEST_TIMEOUT_MS = 60_000;
 const HANDSHAKE_TIMEOUT_MS = 30_000;
 /** A 10 MB tool result arrives as 1 MB; a resumed history we ask not to be sent. */
@@ -196,7 +196,7 @@ export class AppServerProcess {
           timeoutMs,
         })) as Requests[Method]["result"];
       } catch (error) {
-        if (error instanceof RpcError && error.code === OVERLOADED && backoff.failures < OVERLOAD_RETRIES) {
+        if (error instanceof RpcError && asksToRetry(error) && backoff.failures < RETRIES_MAX) {
           await sleep(this.#options.clock, backoff.fail(), options.signal);
           continue;
         }
@@ -334,4 +334,9 @@ export class AppServerProcess {
   #clean(text: string): string {
     return this.#options.redactor.redact(stripVTControlCharacters(text)).slice(0, 2_000);
   }
+}
+
+/** Too much at once, or a thread that somebody opens again while Codex still closes it (seen with 0.169). */
+function asksToRetry({ code, message }: RpcError): boolean {
+  return code === OVERLOADED || message.includes("is closing; retry thread/resume");
 }

@@ -51,6 +51,17 @@ test("closing one view of a thread does not close the others", { timeout }, asyn
   assert.equal((await two.run(promptOf({ say: "and again" }))).finalResponse, "and again");
 });
 
+test("a thread that Codex is still closing is opened again when it is closed", { timeout }, async () => {
+  await using engine = await startEngine();
+  const workingDirectory = engine.cwd;
+  const codex = engine.another({ codexPathOverride: meddledCodex(engine.cwd, { stillClosing: true }) });
+  const one = codex.startThread({ workingDirectory });
+  await one.run("hello");
+  await one.close();
+  const two = codex.resumeThread(one.id as string, { workingDirectory });
+  assert.equal((await two.run(promptOf({ say: "open again" }))).finalResponse, "open again");
+});
+
 test("another view of an ephemeral thread does not end it", { timeout }, async () => {
   await using engine = await startEngine();
   const workingDirectory = engine.cwd;

@@ -10,6 +10,8 @@ export interface Meddling {
   readonly loseReplyTo?: string;
   /** Writes an item that lacks what it should have before every item that completes. */
   readonly oddItems?: boolean;
+  /** Says once of a thread that is to be resumed that it is still closing, as Codex does when it is. */
+  readonly stillClosing?: boolean;
 }
 
 /**
@@ -21,12 +23,13 @@ export function meddledCodex(directory: string, meddling: Meddling): string {
   const path = join(directory, `codex-${Object.keys(meddling).join("-")}-${randomUUID()}`);
   const program = `#!${process.execPath}
 const { spawn, spawnSync } = require("node:child_process");
-const { loseReplyTo, oddItems } = ${JSON.stringify(meddling)};
+const { loseReplyTo, oddItems, stillClosing } = ${JSON.stringify(meddling)};
 const codex = ${JSON.stringify(findCodex(undefined, process.env).path)};
 const args = process.argv.slice(2);
 if (args[0] === "--version") process.exit(spawnSync(codex, args, { stdio: "inherit" }).status);
 const child = spawn(codex, args, { stdio: ["pipe", "pipe", "inherit"] });
 let lost;
+let refused = false;
 const lines = (from, take) => {
   let rest = "";
   from.setEncoding("utf8").on("data", (chunk) => {
@@ -37,6 +40,12 @@ const lines = (from, take) => {
 };
 lines(process.stdin, (line) => {
   const message = JSON.parse(line);
+  if (stillClosing && !refused && message.method === "thread/resume") {
+    refused = true;
+    const text = "thread " + message.params.threadId + " is closing; retry thread/resume after the thread is closed";
+    process.stdout.write(JSON.stringify({ id: message.id, error: { code: -32600, message: text } }) + "\\n");
+    return;
+  }
   if (lost === undefined && message.method !== undefined && message.method === loseReplyTo) lost = message.id;
   child.stdin.write(line + "\\n");
 });
