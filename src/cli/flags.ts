@@ -41,7 +41,7 @@ export interface CommandSpec {
   readonly notes?: string;
 }
 
-export const HELP: Flag = { name: "help", short: "h", about: "show this" };
+const HELP: Flag = { name: "help", short: "h", about: "show this" };
 
 export class Args {
   readonly operands: readonly string[];

@@ -87,7 +87,7 @@ export interface LoadLayersOptions {
   readonly threadConfig?: Readonly<Record<string, unknown>>;
 }
 
-export const DEFAULT_SYSTEM_DIR = "/etc/codex";
+const DEFAULT_SYSTEM_DIR = "/etc/codex";
 /** A profile is a name, not a path. */
 const PROFILE_NAME = /^[A-Za-z0-9_-]+$/;
 /** Keys of Codex's that it does not even look at in a project's file (each was tried with 0.169). */

@@ -16,7 +16,7 @@ import type { Source, TomlNode } from "./toml/node.ts";
 import { parseToml, parseTomlValue } from "./toml/parse.ts";
 import type { McpServerConfig, McpServerOAuthConfig, McpServerTransportConfig } from "./types.ts";
 
-export const MASK = "*****";
+const MASK = "*****";
 
 /** A name behind which a secret is likely: `--github-token`, `OPENAI_API_KEY`. `--max-tokens` is none. */
 const SECRET_NAME =

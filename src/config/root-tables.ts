@@ -45,7 +45,7 @@ const FEATURE: FieldValue = {
 };
 
 /** Any other name takes a boolean, also one that no feature has. */
-export const FEATURES: FieldValue = {
+const FEATURES: FieldValue = {
   type: "table",
   expects: "struct FeaturesToml",
   keys: {
@@ -70,7 +70,7 @@ export const FEATURES: FieldValue = {
   flat: true,
 };
 
-export const PLUGINS: FieldValue = {
+const PLUGINS: FieldValue = {
   type: "table",
   expects: "struct PluginsConfigToml",
   rest: struct("PluginConfig", {
@@ -106,7 +106,7 @@ const GRANULAR: Struct = {
   })),
 };
 
-export const EFFORT: FieldValue = { type: "string", empty: "reasoning_effort must not be empty" };
+const EFFORT: FieldValue = { type: "string", empty: "reasoning_effort must not be empty" };
 
 /** Keys of the root that a profile may have, too. */
 const OF_PROFILES: Keys = {

@@ -13,7 +13,7 @@ export interface Flags {
   readonly verbose: boolean;
 }
 
-export const NO_FLAGS: Flags = {
+const NO_FLAGS: Flags = {
   ignoreCase: false,
   multiLine: false,
   dotAll: false,

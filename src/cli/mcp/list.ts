@@ -85,7 +85,7 @@ export function shownName(name: string): string {
 }
 
 /** The URL, or the words of the command so that they could be pasted. */
-export function commandLine({ transport }: McpServerConfig): string {
+function commandLine({ transport }: McpServerConfig): string {
   if (transport.type === "streamable_http") return transport.url;
   // What is masked reads better without quotes, and cannot be pasted anyway.
   return [transport.command, ...transport.args]

@@ -314,9 +314,9 @@ suite("ConfigEditor", () => {
 
   test("trusts a folder, and forgets it", async () => {
     const file = fileOf("");
-    await new ConfigEditor(file, { own: true }).trust("/work/a", "trusted").apply();
-    assert.equal(readFileSync(file, "utf8"), '[projects."/work/a"]\ntrust_level = "trusted"\n');
-    await new ConfigEditor(file, { own: true }).trust("/work/a", undefined).apply();
+    await new ConfigEditor(file, { own: true }).trust("/srv/a", "trusted").apply();
+    assert.equal(readFileSync(file, "utf8"), '[projects."/srv/a"]\ntrust_level = "trusted"\n');
+    await new ConfigEditor(file, { own: true }).trust("/srv/a", undefined).apply();
     assert.equal(readFileSync(file, "utf8"), "");
   });
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { fromPlain, lineAndColumn, lineText, nodeAt, type PlainValue, toPlain } from "./node.ts";
+import { fromPlain, lineAndColumn, nodeAt, type PlainValue, toPlain } from "./node.ts";
 
 function at(text: string, start: number): { line: number; column: number } {
   return { ...lineAndColumn({ source: { name: "f", text }, start, end: start }) };
@@ -14,13 +14,6 @@ test("lineAndColumn counts lines from 1 and columns in characters, without the b
   assert.deepEqual(at("\ufeffab", 2), { line: 1, column: 2 });
   assert.deepEqual(at('"\u{1f600}" x', 5), { line: 1, column: 5 });
   assert.deepEqual(at("", 0), { line: 1, column: 1 });
-});
-
-test("lineText is the whole line without its line break", () => {
-  const source = { name: "f", text: "\ufeffone\r\ntwo\n" };
-  assert.equal(lineText({ source, start: 1, end: 2 }), "one");
-  assert.equal(lineText({ source, start: 6, end: 7 }), "two");
-  assert.equal(lineText({ source, start: source.text.length, end: source.text.length }), "");
 });
 
 test("fromPlain tells whole numbers from floats, and leaves out what is undefined", () => {

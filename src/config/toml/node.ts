@@ -147,16 +147,6 @@ export function countCharacters(text: string): number {
   return text.length - (text.match(/[\ud800-\udbff][\udc00-\udfff]/g)?.length ?? 0);
 }
 
-/** The line a place starts in, without its line break. */
-export function lineText(place: Place): string {
-  const { line } = lineAndColumn(place);
-  const starts = lineStarts(place.source);
-  return place.source.text
-    .slice(starts[line - 1], starts[line] ?? place.source.text.length)
-    .replace(/\r?\n$/, "")
-    .replace(/^\ufeff/, "");
-}
-
 const STARTS = new WeakMap<Source, readonly number[]>();
 
 function lineStarts(source: Source): readonly number[] {
