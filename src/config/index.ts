@@ -17,6 +17,27 @@ export {
   loadGlobalMcpServers,
   type Origins,
 } from "./effective.ts";
+export { type EnvironmentDefinition, toEnvironmentDefinition } from "./environments/definition.ts";
+export {
+  type BearerTokenReference,
+  type EnvironmentConfig,
+  type EnvironmentOrigin,
+  environmentOriginText,
+  type LoadedEnvironment,
+  type UnusableEnvironment,
+  type UsableEnvironment,
+} from "./environments/environment.ts";
+export { maskEnvironment } from "./environments/environment-config.ts";
+export {
+  checkServerEnvironments,
+  findEnvironment,
+  type FoundEnvironment,
+} from "./environments/find-environment.ts";
+export {
+  type LoadedEnvironments,
+  loadEnvironments,
+  type LoadEnvironmentsOptions,
+} from "./environments/load-environments.ts";
 export {
   type ConfigLayer,
   type ConfigLayerName,

@@ -4,6 +4,7 @@
  * Stricter than the one Codex publishes: a server has one transport, and what Codex refuses is refused. Editors use
  * it to complete and to warn, on `switchyard.toml` and on Codex's own files, so the root allows other keys.
  */
+import { ENVIRONMENT, ONLY_WITH_PROGRAM, ONLY_WITH_URL } from "./environments/fields.ts";
 import { ENV_VAR, type Field, type FieldValue, OAUTH, REFUSED, SERVER, type Struct, TOOL } from "./fields.ts";
 import { CODEX_ROOT_KEYS, OWN_ROOT_KEYS } from "./root-keys.ts";
 
@@ -73,7 +74,25 @@ export function configJsonSchema(): JsonSchema {
 /** What else at the root is about MCP or ours. */
 function rootProperties(): JsonSchema {
   const codex = [...CODEX_ROOT_KEYS].filter(([key]) => key.startsWith("mcp_"));
-  return Object.fromEntries([...codex, ...OWN_ROOT_KEYS].map(([key, value]) => [key, valueSchema(value)]));
+  const all = [...codex, ...OWN_ROOT_KEYS].map(([key, value]) => [key, valueSchema(value)] as const);
+  return { ...Object.fromEntries(all), environments: environmentsSchema() };
+}
+
+/** A table may name neither `url` nor `program`: it adds to what a lower layer says of the environment. */
+function environmentsSchema(): JsonSchema {
+  return {
+    description:
+      "Where servers can run besides this machine, by what environment_id names. Only in switchyard.toml.",
+    type: "object",
+    propertyNames: { pattern: "^(?!(?:local|[Nn][Oo][Nn][Ee])$)[A-Za-z0-9_-]{1,64}$" },
+    additionalProperties: {
+      ...object(ENVIRONMENT),
+      dependencies: {
+        url: { properties: refused(["program", ...ONLY_WITH_PROGRAM]) },
+        program: { properties: refused(ONLY_WITH_URL) },
+      },
+    },
+  };
 }
 
 function object(struct: Struct): JsonSchema {

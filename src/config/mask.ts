@@ -10,6 +10,7 @@
  *   M3. A message holds no value that its excerpt masks: Codex's words quote what they found.
  *   M4. The time is linear: every pattern begins where a word does, and looks back a few characters at most.
  */
+import { CODEX_ENVIRONMENT, ENVIRONMENT } from "./environments/fields.ts";
 import { fieldNamed, SERVER } from "./fields.ts";
 import type { ConfigProblem } from "./problem.ts";
 import type { Source, TomlNode } from "./toml/node.ts";
@@ -276,6 +277,11 @@ type Scalar = Exclude<TomlNode, { readonly kind: "array" | "table" }>;
 function isSecret({ kind, value }: Scalar, path: readonly string[], asWord = false): boolean {
   if (isSecretPath(path)) return !(path.at(-1) === "source" && (value === "local" || value === "remote"));
   if (asWord) return true;
+  // What nobody knows may be anything, here too.
+  if (path[0] === "environments" && path.length > 1 && !path.slice(1, 3).some(isEnvironmentKey)) return true;
+  // The name of a variable, where a value of any kind was pasted.
+  if (path[0] === "environments" && path.includes("auth_bearer_token_env_var"))
+    return path.at(-1) !== "auth_bearer_token_env_var" || maskVariable(String(value)) !== value;
   if (kind !== "string") return false;
   // Names of variables, where a value was pasted.
   const isName =
@@ -295,6 +301,11 @@ function isSecretPath(path: readonly string[]): boolean {
   if (inner.at(-2) === "env_vars" && inner.at(-1) !== "name") return true;
   if (inner[0] === "shell_environment_policy" && inner[1] === "set") return true;
   return inner.some((step) => SECRET_KEYS.includes(step)) || isSecretName(inner.at(-1) ?? "");
+}
+
+/** Of an environment in Codex's file, where it has no name, or in ours. */
+function isEnvironmentKey(name: string): boolean {
+  return [ENVIRONMENT, CODEX_ENVIRONMENT].some((struct) => fieldNamed(struct, name) !== undefined);
 }
 
 /** Between the quotes. */

@@ -4,6 +4,7 @@
  * Each was given to the real binary with a value of every type, and its error read. What the tables hold inside is in
  * `root-tables.ts`, as far as it is known.
  */
+import { ENVIRONMENT } from "./environments/fields.ts";
 import type { FieldValue, Struct } from "./fields.ts";
 import {
   BOOLEAN,
@@ -142,10 +143,10 @@ export const CODEX_ROOT_KEYS: ReadonlyMap<string, FieldValue> = new Map<string, 
   ["tui", table("Tui")],
 ]);
 
-/** The keys of `switchyard.toml` without `mcp_servers`. `environments` is reserved: executors are not there yet. */
+/** The keys of `switchyard.toml` without `mcp_servers`. What an environment may say as a whole, its loader knows. */
 export const OWN_ROOT_KEYS: ReadonlyMap<string, FieldValue> = new Map<string, FieldValue>([
   ["projects", PROJECTS],
-  ["environments", MAP],
+  ["environments", { type: "structs", struct: ENVIRONMENT }],
 ]);
 
 /** Spellings of `mcp_servers` that other products use and Codex silently ignores. */

@@ -65,3 +65,25 @@ test("the JSON Schema knows keys of ours and refuses an inline bearer token with
   assert.equal(server({ url: "http://127.0.0.1", bearer_token: "t" }), false);
   assert.equal(validate({ model: "gpt", tui: {} }), true);
 });
+
+test("the JSON Schema knows environments: url or program with what goes with it, or only more about one of another layer", () => {
+  const validate = validator();
+  const environment = (table: object, id = "box"): boolean => validate({ environments: { [id]: table } });
+  assert.equal(
+    environment({ url: "wss://a", auth_bearer_token_env_var: "T", connect_timeout_sec: 1.5 }),
+    true,
+  );
+  assert.equal(
+    environment({ program: "ssh", args: ["a"], env: { A: "1" }, cwd: "/", initialize_timeout_sec: 2 }),
+    true,
+  );
+  assert.equal(environment({ auth_bearer_token_env_var: "T" }), true);
+  assert.equal(environment({ url: "wss://a", program: "ssh" }), false);
+  assert.equal(environment({ url: "wss://a", args: [] }), false);
+  assert.equal(environment({ program: "ssh", auth_bearer_token_env_var: "T" }), false);
+  assert.equal(environment({ url: "wss://a", token: "T" }), false);
+  assert.equal(environment({ url: "wss://a", connect_timeout_sec: -1 }), false);
+  for (const id of ["local", "none", "NONE", "a.b", "", "a".repeat(65)]) {
+    assert.equal(environment({ url: "wss://a" }, id), false, id);
+  }
+});

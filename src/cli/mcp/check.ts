@@ -13,6 +13,7 @@ import { type Args, type CommandSpec, UsageError } from "../flags.ts";
 import { isPipe, isStdin, readInput } from "../input.ts";
 import { count, printJson, say, shortPath, tell } from "../output.ts";
 import type { McpCommand } from "./command.ts";
+import { environmentWarnings } from "./environment-warnings.ts";
 import { tellProblems } from "./list.ts";
 import { maskServer } from "../../config/mask.ts";
 import { JSON_FLAG, OWN_FILE, READ_FLAGS, readLayers, SECRETS_FLAG } from "./target.ts";
@@ -66,7 +67,8 @@ function checkLayers(args: Args, strict: boolean): Findings {
   try {
     const layers = readLayers(args);
     const found = configuredMcpServers(layers, { strict });
-    return { ...found, warnings: [...found.warnings, ...notChecked(layers)] };
+    const warnings = [...found.warnings, ...environmentWarnings(args, layers), ...notChecked(layers)];
+    return { ...found, warnings };
   } catch (error) {
     return problemsOf(error);
   }

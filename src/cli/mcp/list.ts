@@ -14,6 +14,7 @@ import { tellBounded } from "../failure.ts";
 import type { Args, CommandSpec } from "../flags.ts";
 import { count, printable, printJson, say, shortPaths, tell } from "../output.ts";
 import type { McpCommand } from "./command.ts";
+import { environmentWarnings } from "./environment-warnings.ts";
 import { maskServer } from "../../config/mask.ts";
 import { serverView } from "./server-view.ts";
 import { JSON_FLAG, READ_FLAGS, readLayers, SECRETS_FLAG } from "./target.ts";
@@ -31,7 +32,8 @@ export const list: McpCommand = { spec, run };
 async function run(args: Args): Promise<number> {
   const layers = readLayers(args);
   const { servers } = effectiveMcpServers(layers);
-  const { errors, warnings } = configuredMcpServers(layers);
+  const { errors, warnings: written } = configuredMcpServers(layers);
+  const warnings = [...written, ...environmentWarnings(args, layers)];
   const showSecrets = args.has("show-secrets");
   if (args.has("json")) {
     printJson(servers.map((server) => serverView(server, showSecrets)));

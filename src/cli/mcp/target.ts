@@ -24,7 +24,12 @@ const NOWHERE = "/dev/null";
 
 export const OWN_FILE = "switchyard.toml";
 
-const CD: Flag = { name: "cd", short: "C", value: "DIR", about: "as if started in DIR: its project counts" };
+export const CD: Flag = {
+  name: "cd",
+  short: "C",
+  value: "DIR",
+  about: "as if started in DIR: its project counts",
+};
 const FILE: Flag = {
   name: "file",
   value: "FILE",
@@ -151,7 +156,7 @@ export function flagsFor(file: string, args: Args): string {
 }
 
 /** `--cd`, or the working directory. @throws {UsageError} */
-function folderOf(args: Args): string {
+export function folderOf(args: Args): string {
   const cwd = resolve(args.one("cd") ?? ".");
   // Without it, every project's file would silently be missing.
   if (fs.statSync(cwd, { throwIfNoEntry: false })?.isDirectory() === true) return cwd;

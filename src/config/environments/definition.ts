@@ -1,0 +1,62 @@
+/** Environments as an executor's client takes them: plain data, with the token in it. */
+import { ConfigError } from "../problem.ts";
+import { type EnvironmentOrigin, environmentOriginText, type UsableEnvironment } from "./environment.ts";
+
+export type EnvironmentDefinition =
+  | { readonly id: string; readonly kind: "local" }
+  | {
+      readonly id: string;
+      readonly kind: "url";
+      readonly url: string;
+      /** A secret. */
+      readonly bearerToken?: string;
+      readonly connectTimeoutMs?: number;
+      readonly initializeTimeoutMs?: number;
+    }
+  | {
+      readonly id: string;
+      readonly kind: "program";
+      readonly program: string;
+      readonly args: readonly string[];
+      readonly env: Readonly<Record<string, string>>;
+      readonly cwd?: string;
+      readonly initializeTimeoutMs?: number;
+    };
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Looks up the token now, so that a variable that was set meanwhile counts.
+ *
+ * @throws {ConfigError} `invalid_config` when there should be a token and is none that a header can carry
+ */
+export function toEnvironmentDefinition(
+  { id, config, origins }: UsableEnvironment,
+  env: Env = process.env,
+): EnvironmentDefinition {
+  if (config.kind === "local") return config;
+  if (config.kind === "program") return { ...config, env: Object.fromEntries(config.env) };
+  const { bearerToken: reference, ...others } = config;
+  if (reference === undefined) return others;
+  const isVariable = reference.from === "variable";
+  const token = isVariable ? env[reference.name] : reference.reveal();
+  const where = at(origins.get(isVariable ? "auth_bearer_token_env_var" : "auth_bearer_token"));
+  const what = isVariable ? `the variable ${reference.name}, which` : `auth_bearer_token, which`;
+  const wrong =
+    token === undefined
+      ? "is not set"
+      : token === ""
+        ? "is empty"
+        : /^[\x21-\x7e]+$/.test(token)
+          ? undefined
+          : "holds a blank, a line break or another character that no token has";
+  if (token !== undefined && wrong === undefined) return { ...others, bearerToken: token };
+  throw new ConfigError(
+    "invalid_config",
+    `Environment "${id}" takes its token from ${what} ${wrong}${where}`,
+  );
+}
+
+function at(origin: EnvironmentOrigin | undefined): string {
+  return origin === undefined ? "" : ` (${environmentOriginText(origin)})`;
+}

@@ -1,0 +1,63 @@
+/** What `switchyard mcp list` and `check` say of servers on environments that are not there. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+
+const main = join(import.meta.dirname, "../../src/cli/main.ts");
+let home: string;
+before(() => {
+  home = realpathSync(mkdtempSync(join(tmpdir(), "switchyard-environments-")));
+  mkdirSync(join(home, ".codex"));
+  mkdirSync(join(home, ".switchyard"));
+});
+after(() => rmSync(home, { recursive: true, force: true }));
+
+const SERVER = '[mcp_servers.files]\ncommand = "files"\nenvironment_id = "bxo"\ncwd = "/srv"\n';
+const CODEXS = '[[environments]]\nid = "box"\nurl = "wss://box.example.com"\nauth_bearer_token = "s3cret"\n';
+
+function switchyard(...args: readonly string[]): { readonly status: number | null; readonly text: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
+    cwd: home,
+    env: { PATH: process.env["PATH"], HOME: home },
+    encoding: "utf8",
+  });
+  return { status, text: stdout + stderr };
+}
+
+function write(ours: string, codexs: string): void {
+  writeFileSync(join(home, ".codex", "config.toml"), SERVER);
+  writeFileSync(join(home, ".codex", "environments.toml"), codexs);
+  writeFileSync(join(home, ".switchyard", "switchyard.toml"), ours);
+}
+
+test("they warn, with the place and what was probably meant, and fail no command", () => {
+  write("", CODEXS);
+  for (const command of ["list", "check"]) {
+    const { status, text } = switchyard("mcp", command);
+    assert.equal(status, 0, text);
+    assert.match(
+      text,
+      /warning: ~\/\.codex\/config\.toml:3:18: MCP server "files" will not run: there is no environment "bxo"/,
+    );
+    assert.match(text, /Did you mean "box"\? There are "local", "box"\n/);
+  }
+});
+
+test("they are silent where ours has it, and warn of it again where only Codex's files are asked", () => {
+  write('[environments.bxo]\nurl = "ws://127.0.0.1:1"\n', CODEXS);
+  assert.doesNotMatch(switchyard("mcp", "check").text, /warning/);
+  assert.match(switchyard("mcp", "check", "--codex").text, /there is no environment "bxo"/);
+});
+
+test("of one file alone they say nothing, and Codex's broken environments keep nobody from its servers", () => {
+  write("", "x");
+  const file = join(home, ".codex", "config.toml");
+  assert.doesNotMatch(switchyard("mcp", "list", "--file", file).text, /warning/);
+  const { status, text } = switchyard("mcp", "list");
+  assert.equal(status, 0, text);
+  assert.match(text, /warning: ~\/\.codex\/environments\.toml:1:2: key with no value, expected `=`/);
+  assert.match(text, /^files /m);
+});
