@@ -15,7 +15,21 @@ export const LEASE_VARIABLE = "SWITCHYARD_LEASE";
 
 /** A fresh tag for one child and everything below it: `<uuid>@<owner>`. */
 export function createLeaseId(): string {
-  return `${randomUUID()}@${ownerTag(process.pid) ?? "unknown"}`;
+  return `${randomUUID()}@${ownTag()}`;
+}
+
+/** A tag of the same family: whoever looks for `leaseId` finds what carries this one too, but not the other way. */
+export function memberLease(leaseId: string, member: number): string {
+  return leaseId.replace("@", `.${member}@`);
+}
+
+function familyOf(leaseId: string): string {
+  return leaseId.replace(/\.\d+@/, "@");
+}
+
+/** The owner in every tag of this process. */
+export function ownTag(): string {
+  return ownerTag(process.pid) ?? "unknown";
 }
 
 /**
@@ -31,15 +45,19 @@ export function sweepOrphans(): number[] {
   if (here === undefined) return [];
   const orphaned = new Set<string>();
   for (const pid of listProcesses()) {
-    const entry = readEnvironment(pid).find((variable) => variable.startsWith(`${LEASE_VARIABLE}=`));
-    const leaseId = entry?.slice(LEASE_VARIABLE.length + 1);
+    const leaseId = leaseOf(pid);
     const owner = leaseId?.split("@")[1];
     const ownerPid = Number(owner?.split(":")[1]);
     if (leaseId === undefined || owner?.startsWith(`${here}:`) !== true || !Number.isInteger(ownerPid))
       continue;
     if (isDead(ownerPid, owner)) orphaned.add(leaseId);
   }
-  return [...orphaned].flatMap((leaseId) => sweepLease(leaseId));
+  return sweepLeases(orphaned);
+}
+
+function leaseOf(pid: number): string | undefined {
+  const entry = readEnvironment(pid).find((variable) => variable.startsWith(`${LEASE_VARIABLE}=`));
+  return entry?.slice(LEASE_VARIABLE.length + 1);
 }
 
 /** Only what is known for sure counts as death. */
@@ -77,28 +95,38 @@ export function signalGroup(pid: number, signal: NodeJS.Signals): void {
 
 /** Ids of the processes whose environment carries `SWITCHYARD_LEASE=<leaseId>`. Empty without `/proc`. */
 export function findByLease(leaseId: string): number[] {
-  const wanted = `${LEASE_VARIABLE}=${leaseId}`;
-  const found: number[] = [];
-  for (const pid of listProcesses()) {
-    if (readEnvironment(pid).includes(wanted)) found.push(pid);
-  }
-  return found;
+  return findByLeases(new Set([leaseId]));
+}
+
+function findByLeases(leaseIds: ReadonlySet<string>): number[] {
+  return listProcesses().filter((pid) => isOfFamily(leaseOf(pid), leaseIds));
+}
+
+function isOfFamily(leaseId: string | undefined, leaseIds: ReadonlySet<string>): boolean {
+  return leaseId !== undefined && (leaseIds.has(leaseId) || leaseIds.has(familyOf(leaseId)));
+}
+
+/** Kills every process that carries the tag, or one of its family. @returns the ids it killed */
+export function sweepLease(leaseId: string): number[] {
+  return sweepLeases([leaseId]);
 }
 
 /**
- * Kills every process that carries the tag, until none is found any more.
+ * Kills every process that carries one of the tags, until none is found any more: all of them for one walk through
+ * `/proc`, which costs some milliseconds where there are many processes.
  *
  * It asks again after each kill, because a process may have started another one in between.
  *
  * @returns the ids it killed
  */
-export function sweepLease(leaseId: string): number[] {
+export function sweepLeases(leaseIds: Iterable<string>): number[] {
+  const wanted = new Set(leaseIds);
   const seen = new Set<number>([process.pid]);
   const killed: number[] = [];
-  for (let round = 0; round < 8; round++) {
+  for (let round = 0; round < ROUNDS_MAX && wanted.size > 0; round++) {
     // One that was killed may still be on its way out. It starts nothing any more.
-    const fresh = findByLease(leaseId).filter((pid) => !seen.has(pid));
-    if (fresh.length === 0) break;
+    const others = listProcesses().filter((pid) => !seen.has(pid));
+    const fresh = others.filter((pid) => isOfFamily(leaseOf(pid), wanted));
     for (const pid of fresh) {
       seen.add(pid);
       try {
@@ -108,6 +136,24 @@ export function sweepLease(leaseId: string): number[] {
         // Gone between the look and the kill.
       }
     }
+    if (fresh.length > 0) continue;
+    if (!others.some(isBecomingAnother)) break;
+    // A thousandth of a second, without letting anything else happen in between.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
   }
   return killed;
 }
+
+/** Looks, with a millisecond between those that find nothing new. Something else may have no environment for ever. */
+const ROUNDS_MAX = 16;
+
+/** Between two programs (execve) a process shows an environment that is empty. Threads of the kernel always do. */
+function isBecomingAnother(pid: number): boolean {
+  const environment = readEnvironment(pid);
+  if (environment.length !== 1 || environment[0] !== "") return false;
+  const stat = readStat(pid);
+  return stat !== undefined && stat.state !== "Z" && stat.parent !== 0 && stat.parent !== KERNEL_THREADS;
+}
+
+/** The parent of all threads of the kernel. */
+const KERNEL_THREADS = 2;
