@@ -27,6 +27,11 @@ export function parseMessage(line: string): Message | string {
   } catch {
     return "not JSON";
   }
+  return toMessage(value);
+}
+
+/** The same for what was parsed already. */
+export function toMessage(value: unknown): Message | string {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return "not a JSON object";
   const { id, method, params, result, error } = value as Record<string, unknown>;
   const hasId = typeof id === "number" || typeof id === "string";

@@ -49,7 +49,7 @@ export interface PeerOptions {
 }
 
 export interface RequestOptions {
-  /** Milliseconds from the moment the request is sent. The wait in front of the gate does not count. */
+  /** Milliseconds from the moment the request is sent, or `Infinity`. The wait in front of the gate does not count. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
   /** Gets the result if it comes after the caller gave up; e.g. to undo what it reports. */
@@ -66,6 +66,8 @@ interface Pending {
   /** The caller gave up through its signal. */
   abandoned: boolean;
 }
+
+const NEVER: Timer = { clear: () => {} };
 
 /** How many timed-out requests are remembered, so that a late answer still finds its owner. */
 const LATE_MAX = 256;
@@ -125,7 +127,10 @@ export class Peer {
           options.signal?.removeEventListener("abort", onAbort);
           release();
         },
-        timer: this.#options.clock.schedule(options.timeoutMs, () => this.#expire(id, options.timeoutMs)),
+        timer:
+          options.timeoutMs === Number.POSITIVE_INFINITY
+            ? NEVER
+            : this.#options.clock.schedule(options.timeoutMs, () => this.#expire(id, options.timeoutMs)),
         onLateResult: options.onLateResult,
         abandoned: false,
       };
@@ -146,10 +151,16 @@ export class Peer {
 
   /** Takes one line of the other side. After `close` it is ignored. */
   receive(line: string): void {
-    // What was still in the pipe when the conversation was ended concerns nobody any more.
     if (this.#closing.signal.aborted) return;
     const message = parseMessage(line);
     if (typeof message === "string") return this.#options.onStray?.(message, line);
+    this.accept(message, line);
+  }
+
+  /** The same for a line that was read already. */
+  accept(message: Message, line: string): void {
+    // What was still in the pipe when the conversation was ended concerns nobody any more.
+    if (this.#closing.signal.aborted) return;
     switch (message.kind) {
       case "notification":
         try {
