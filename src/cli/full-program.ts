@@ -17,6 +17,11 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     about: "run many Codex threads behind one pipe, NDJSON in and out",
     define: async (command) => (await import("./runner.ts")).defineRunner(command),
   },
+  executor: {
+    about: "let Codex, and other Switchyards, start processes on this machine",
+    define: async (command) => (await import("./executor.ts")).defineExecutor(command),
+  },
+  environments: { about: "list where MCP servers can run, and check whether they do" },
   mcp: { about: "list, check and edit MCP servers, Switchyard's own and Codex's" },
   trust: { about: "let the configuration files of a project count" },
   demo: {

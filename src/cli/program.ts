@@ -9,6 +9,7 @@
 /** These read their own argv. @returns the exit code */
 const QUICK: Readonly<Record<string, () => Promise<(argv: readonly string[]) => Promise<number>>>> = {
   mcp: async () => (await import("./mcp.ts")).mcp,
+  environments: async () => (await import("./environments.ts")).environments,
   trust: async () => (await import("./trust.ts")).trust,
 };
 

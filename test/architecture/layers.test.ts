@@ -28,7 +28,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   base: { mayImport: [], packages: [] },
   jsonrpc: { mayImport: ["base"], packages: [] },
   config: { mayImport: ["base"], packages: ["diff", "jsonc-parser"] },
-  executor: { mayImport: ["base", "jsonrpc"], packages: ["ws"] },
+  executor: { mayImport: ["base", "jsonrpc"], packages: ["ws", "jose", "@lydell/node-pty"] },
   mcp: { mayImport: ["base", "jsonrpc", "config", "executor"], packages: ["@modelcontextprotocol/*", "zod"] },
   tools: { mayImport: ["base", "config", "mcp"], packages: [] },
   gateway: { mayImport: ["base", "config", "mcp", "tools"], packages: ["@modelcontextprotocol/*", "hono"] },

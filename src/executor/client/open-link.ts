@@ -1,0 +1,202 @@
+/** Ways to an executor: a URL, or a program of which we hold the pipes. */
+import { type Duplex, Readable, Writable } from "node:stream";
+import { WebSocket } from "ws";
+import { type Clock, systemClock } from "../../base/clock.ts";
+import { Tail } from "../../base/tail.ts";
+import { ExecutorError } from "../errors.ts";
+import type { ExecutorProcess } from "../executor.ts";
+import { LocalExecutor } from "../local/local-executor.ts";
+import type { Link, LinkEvents } from "../wire/link.ts";
+import { MESSAGE_BYTES_MAX } from "../wire/protocol.ts";
+import { StdioLink } from "../wire/stdio-link.ts";
+import { WebSocketLink } from "../wire/websocket-link.ts";
+
+/** What became of an attempt. A final refusal would come again. */
+export type OpenOutcome =
+  | { readonly kind: "open"; readonly link: Link }
+  | { readonly kind: "failed"; readonly error: ExecutorError; readonly final: boolean };
+
+export interface LinkOpener extends AsyncDisposable {
+  /** Where it leads, for messages. */
+  readonly target: string;
+  /** Whether a session can be resumed over another link; pipes end with what is behind them. */
+  readonly resumable: boolean;
+  /** Never rejects. */
+  open(events: LinkEvents, signal: AbortSignal): Promise<OpenOutcome>;
+}
+
+export interface WebSocketOpenerOptions {
+  readonly url: string;
+  /** Sent as `Authorization: Bearer`. */
+  readonly bearerToken?: string;
+  /** @default 10 000 */
+  readonly connectTimeoutMs?: number;
+  readonly clock?: Clock;
+}
+
+/** A refusal is a sentence; more than this of a body is a web page. */
+const REFUSAL_BYTES_MAX = 1024;
+
+export function websocketOpener(options: WebSocketOpenerOptions): LinkOpener {
+  const { url, bearerToken, connectTimeoutMs = 10_000, clock = systemClock } = options;
+  const target = shownUrl(url);
+  return {
+    target,
+    resumable: true,
+    open: (events, signal) =>
+      new Promise((resolve) => {
+        const socket = new WebSocket(url, {
+          perMessageDeflate: false,
+          maxPayload: MESSAGE_BYTES_MAX,
+          followRedirects: false,
+          headers: bearerToken === undefined ? {} : { Authorization: `Bearer ${bearerToken}` },
+        });
+        const fail = (why: string, final: boolean, cause?: unknown): void => {
+          settle();
+          socket.on("error", () => {});
+          socket.terminate();
+          const message = `Cannot connect to the executor at ${target}: ${why}`;
+          const error = new ExecutorError("executor_unreachable", message, { cause });
+          resolve({ kind: "failed", error, final });
+        };
+        const onAbort = (): void => fail("given up", true, signal.reason);
+        const timer = clock.schedule(connectTimeoutMs, () =>
+          fail(`no answer within ${connectTimeoutMs} ms`, false),
+        );
+        const settle = (): void => {
+          timer.clear();
+          signal.removeEventListener("abort", onAbort);
+          socket.removeAllListeners();
+        };
+        socket.once("error", (error) => fail(describe(error), false, error));
+        socket.once("close", () => fail("the connection was closed", false));
+        socket.once("unexpected-response", (_request, response) => {
+          const status = response.statusCode ?? 0;
+          // Another attempt may meet another state of a proxy, but not another token.
+          const final = status >= 400 && status < 500 && status !== 408 && status !== 429;
+          let body = "";
+          response.setEncoding("utf8");
+          response.on("data", (chunk: string) => {
+            if (body.length < REFUSAL_BYTES_MAX) body += chunk;
+          });
+          response.once("close", () => fail(refusal(status, body), final));
+        });
+        let stream: Duplex | undefined;
+        socket.once("upgrade", (response) => {
+          stream = response.socket;
+        });
+        socket.once("open", () => {
+          if (stream === undefined) return fail("it opened without an upgrade", true);
+          settle();
+          resolve({ kind: "open", link: new WebSocketLink(socket, stream, new URL(url).host, events) });
+        });
+        if (signal.aborted) onAbort();
+        else signal.addEventListener("abort", onAbort, { once: true });
+      }),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+}
+
+/** Without what may be secret in it. */
+function shownUrl(url: string): string {
+  const { protocol, host, pathname } = URL.parse(url) ?? { protocol: "", host: "?", pathname: "" };
+  return `${protocol}//${host}${pathname === "/" ? "" : pathname}`;
+}
+
+function describe(error: Error): string {
+  const { code } = error as NodeJS.ErrnoException;
+  return error.message === "" ? (code ?? error.name) : error.message;
+}
+
+function refusal(status: number, body: string): string {
+  const text = body.trim().slice(0, REFUSAL_BYTES_MAX);
+  const words = text === "" || text.startsWith("<") ? "" : ` (${text})`;
+  return `it answered with HTTP status ${status}${words}${status === 401 ? "; check its bearer token" : ""}`;
+}
+
+export interface ProgramOpenerOptions {
+  readonly program: string;
+  readonly args: readonly string[];
+  /** Laid over the environment of this process, as in Codex: `ssh` needs its agent. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  readonly onStderr?: (text: string) => void;
+}
+
+/** Starts an executor that talks over its own pipes, such as `switchyard executor --listen stdio`. */
+export function programOpener(options: ProgramOpenerOptions): LinkOpener {
+  const local = new LocalExecutor();
+  const target = [options.program, ...options.args].join(" ");
+  return {
+    target,
+    resumable: false,
+    open: async (events, signal) => {
+      try {
+        const child = await local.start(
+          {
+            argv: [options.program, ...options.args],
+            cwd: options.cwd,
+            env: options.env,
+            envPolicy: { inherit: "all", ignoreDefaultExcludes: true, exclude: [], set: {}, includeOnly: [] },
+            pipeStdin: true,
+          },
+          { signal },
+        );
+        return { kind: "open", link: linkTo(child, events, options.onStderr) };
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        const message = `Cannot start the executor "${target}": ${why}`;
+        const failure = new ExecutorError("executor_unreachable", message, { cause: error });
+        return { kind: "failed", error: failure, final: true };
+      }
+    },
+    [Symbol.asyncDispose]: () => local[Symbol.asyncDispose](),
+  };
+}
+
+function linkTo(
+  child: ExecutorProcess,
+  events: LinkEvents,
+  onStderr: (text: string) => void = () => {},
+): Link {
+  const stderr = new Tail(2_048);
+  let how = "";
+  async function* stdout(): AsyncGenerator<Uint8Array> {
+    for await (const event of child.events()) {
+      if (event.type === "exited") how = `exit code ${event.exitCode}`;
+      if (event.type !== "output") continue;
+      if (event.stream === "stdout") yield event.chunk;
+      else {
+        const text = Buffer.from(event.chunk).toString("utf8");
+        stderr.push(text);
+        onStderr(text);
+      }
+    }
+  }
+  const output = new Writable({
+    write: (chunk: Buffer, _encoding, done) => void hand(child, chunk, done),
+  });
+  // As bytes and not as objects, or it would wait after every one of them.
+  const input = Readable.from(stdout(), { objectMode: false });
+  return new StdioLink(
+    { input, output, onDrop: () => void child.terminate() },
+    {
+      ...events,
+      onEnd: (reason) => {
+        const words =
+          stderr.lastLine === undefined ? "" : `; its last words: ${stderr.lastLine.slice(0, 300)}`;
+        events.onEnd(how === "" ? reason : `it ended with ${how}${words}`);
+      },
+    },
+  );
+}
+
+async function hand(child: ExecutorProcess, chunk: Uint8Array, done: (error?: Error) => void): Promise<void> {
+  let failure: Error | undefined;
+  try {
+    await child.write(chunk);
+  } catch (error) {
+    failure = error as Error;
+  }
+  done(failure);
+}

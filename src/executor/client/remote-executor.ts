@@ -1,0 +1,240 @@
+/**
+ * An executor on another machine, by Codex's executor protocol: `switchyard executor`, or `codex exec-server`.
+ *
+ *   RemoteExecutor ──first use──> session (links, resume) ──> processes
+ *        └── after a loss: the next use makes another session; what ran in the lost one stays lost
+ *
+ * Invariants
+ *   M1. It connects at the first use, once for everybody who uses it.
+ *   M2. An attempt that failed is told to those who waited for it; the next use tries again.
+ *   M3. What is lost is never started again by itself.
+ */
+import { abortable } from "../../base/abort.ts";
+import { type Clock, sleep, systemClock } from "../../base/clock.ts";
+import { type Log, silentLog } from "../../base/log.ts";
+import { RpcError } from "../../jsonrpc/index.ts";
+import { ExecutorError } from "../errors.ts";
+import type { EnvironmentInfo, Executor, ExecutorProcess, ProcessSpec, WaitOptions } from "../executor.ts";
+import { RpcCode, type WireEnvironmentInfo } from "../wire/protocol.ts";
+import { ExecutorSession } from "./executor-session.ts";
+import type { LinkOpener } from "./open-link.ts";
+import { fromFileUri, toFileUri } from "./paths.ts";
+import type { RemoteProcess } from "./remote-process.ts";
+import { toExecutorError } from "./rpc-errors.ts";
+
+export interface RemoteExecutorOptions {
+  /** How it is called in messages: the id of its environment. */
+  readonly name: string;
+  /** The way to it. It is disposed with the executor. */
+  readonly opener: LinkOpener;
+  readonly clock?: Clock;
+  /** Yields a number in [0, 1). @default Math.random */
+  readonly random?: () => number;
+  readonly log?: Log;
+  /** @default 10 000 */
+  readonly initializeTimeoutMs?: number;
+  /** How long a lost link is tried to be restored, in milliseconds. The executor keeps a session for 80 s. @default 45 000 */
+  readonly recoveryMs?: number;
+  /** @default 30 000 */
+  readonly startTimeoutMs?: number;
+}
+
+/** How often, and after how many milliseconds, a start that was not answered is looked after. */
+const LOOKS_MAX = 3;
+const LOOK_MS = 50;
+
+export class RemoteExecutor implements Executor {
+  readonly #options: RemoteExecutorOptions;
+  readonly #clock: Clock;
+  #session: Promise<ExecutorSession> | undefined;
+  #current: ExecutorSession | undefined;
+  readonly #disposed = new AbortController();
+
+  constructor(options: RemoteExecutorOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  /** `idle`: not used yet, or lost and not used since. */
+  get status(): "idle" | "connecting" | "connected" | "recovering" {
+    if (this.#current !== undefined && !this.#current.isOver) {
+      return this.#current.status === "connected" ? "connected" : "recovering";
+    }
+    return this.#session === undefined || this.#current?.isOver === true ? "idle" : "connecting";
+  }
+
+  async info({ signal }: WaitOptions = {}): Promise<EnvironmentInfo> {
+    const session = await this.#connected(signal);
+    return toInfo(session.info ?? (await this.#ask(session, signal)));
+  }
+
+  /** Asks for its state and waits for the answer. @returns the milliseconds that took */
+  async ping({ signal }: WaitOptions = {}): Promise<number> {
+    const session = await this.#connected(signal);
+    const startMs = this.#clock.now();
+    try {
+      await session.request("environment/status", {}, { signal, resend: true, timeoutMs: 10_000 });
+    } catch (error) {
+      // That is an answer too.
+      if (!(error instanceof RpcError)) throw error;
+    }
+    return this.#clock.now() - startMs;
+  }
+
+  async start(spec: ProcessSpec, { signal }: WaitOptions = {}): Promise<ExecutorProcess> {
+    const session = await this.#connected(signal);
+    const process = session.newProcess();
+    try {
+      await this.#startIn(session, process, spec, signal);
+      return process;
+    } catch (error) {
+      const what = `Executor "${this.#options.name}" cannot start "${spec.argv[0]}" in ${spec.cwd}`;
+      throw await this.#abandon(session, process, toExecutorError(error, what, "start_failed"));
+    }
+  }
+
+  /** Ends what it started and lets go of the executor. Idempotent. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#disposed.signal.aborted) return;
+    this.#disposed.abort(disposed(this.#options.name));
+    const session = await this.#session?.catch(() => undefined);
+    await session?.dispose();
+    await this.#options.opener[Symbol.asyncDispose]();
+  }
+
+  async #startIn(
+    session: ExecutorSession,
+    process: RemoteProcess,
+    spec: ProcessSpec,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { startTimeoutMs: timeoutMs = 30_000 } = this.#options;
+    const params = startParams(process.id, spec);
+    for (let dropped = false; ; dropped = true) {
+      try {
+        await session.request("process/start", params, { signal, timeoutMs, resend: false });
+        return process.started(dropped);
+      } catch (error) {
+        if (!(error instanceof ExecutorError) || error.code !== "outcome_unknown") throw error;
+        if (await this.#isStarted(process, error, signal)) return process.started(true);
+      }
+    }
+  }
+
+  /** Whether a start arrived that was not answered. @throws `dropped` when that cannot be known */
+  async #isStarted(
+    process: RemoteProcess,
+    dropped: ExecutorError,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    for (let left = LOOKS_MAX; left > 0; left--) {
+      try {
+        await process.read({ maxBytes: 0, signal });
+        return true;
+      } catch (error) {
+        if (!(error instanceof ExecutorError) || error.code !== "unknown_process") throw error;
+        // codex exec-server lets go of a start whose link dropped, and calls it so for ever; a part of it may have run.
+        if (!error.message.endsWith("is starting")) return false;
+      }
+      await sleep(this.#clock, LOOK_MS, signal);
+    }
+    throw dropped;
+  }
+
+  /** A start of which nobody knows whether it happened must not leave a process behind. @returns `error` */
+  #abandon(session: ExecutorSession, process: RemoteProcess, error: unknown): Promise<unknown> {
+    const failure =
+      error instanceof ExecutorError
+        ? error
+        : new ExecutorError("disposed", "The start was given up", { cause: error });
+    process.fail(failure);
+    const isKnown = failure.cause instanceof RpcError;
+    if (!isKnown && !session.isOver) {
+      session
+        .request("process/terminate", { processId: process.id }, { resend: true })
+        .catch(() => undefined);
+    }
+    return Promise.resolve(error);
+  }
+
+  async #connected(signal: AbortSignal | undefined): Promise<ExecutorSession> {
+    this.#disposed.signal.throwIfAborted();
+    signal?.throwIfAborted();
+    if (this.#current?.isOver === true) {
+      this.#current = undefined;
+      this.#session = undefined;
+    }
+    this.#session ??= this.#connect();
+    return await abortable(this.#session, signal);
+  }
+
+  #connect(): Promise<ExecutorSession> {
+    const { name, opener, random, log = silentLog } = this.#options;
+    const connecting = ExecutorSession.connect(
+      {
+        name,
+        opener,
+        random,
+        log,
+        clock: this.#clock,
+        initializeTimeoutMs: this.#options.initializeTimeoutMs ?? 10_000,
+        recoveryMs: this.#options.recoveryMs ?? 45_000,
+      },
+      this.#disposed.signal,
+    );
+    connecting.then(
+      (session) => {
+        this.#current = session;
+      },
+      () => {
+        // M2
+        if (this.#session === connecting) this.#session = undefined;
+      },
+    );
+    return connecting;
+  }
+
+  async #ask(
+    session: ExecutorSession,
+    signal: AbortSignal | undefined,
+  ): Promise<WireEnvironmentInfo | undefined> {
+    try {
+      return (await session.request("environment/info", {}, { signal, resend: true })) as WireEnvironmentInfo;
+    } catch (error) {
+      if (error instanceof RpcError && error.code === RpcCode.methodNotFound) return undefined;
+      throw toExecutorError(error, `Executor "${this.#options.name}"`, "executor_lost");
+    }
+  }
+}
+
+function disposed(name: string): ExecutorError {
+  return new ExecutorError("disposed", `Executor "${name}" was disposed`);
+}
+
+function startParams(processId: string, spec: ProcessSpec): unknown {
+  return {
+    processId,
+    argv: spec.argv,
+    cwd: toFileUri(spec.cwd),
+    ...(spec.envPolicy === undefined ? {} : { envPolicy: spec.envPolicy }),
+    env: spec.env,
+    tty: spec.tty === true,
+    pipeStdin: spec.pipeStdin === true,
+    arg0: spec.arg0 ?? null,
+    sandbox: null,
+    enforceManagedNetwork: false,
+    managedNetwork: null,
+  };
+}
+
+/** Everything in it is the other side's word, and may be missing. */
+function toInfo(info: WireEnvironmentInfo | undefined): EnvironmentInfo {
+  return {
+    shell: info?.shell ?? { name: "sh", path: "/bin/sh" },
+    executorVersion: info?.executorVersion,
+    platformOs: info?.platformOs,
+    cwd: fromFileUri(info?.cwd),
+    userHomeDir: fromFileUri(info?.userHomeDir),
+    capabilities: info?.capabilities ?? {},
+  };
+}

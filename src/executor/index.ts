@@ -1,0 +1,39 @@
+/**
+ * Executors: processes here, elsewhere, and for others. `docs/executor.md` tells how to run one, and its protocol.
+ */
+export { RemoteExecutor, type RemoteExecutorOptions } from "./client/remote-executor.ts";
+export {
+  type LinkOpener,
+  programOpener,
+  type ProgramOpenerOptions,
+  websocketOpener,
+  type WebSocketOpenerOptions,
+} from "./client/open-link.ts";
+export { type EnvironmentDefinition, Environments, type EnvironmentsOptions } from "./environments.ts";
+export { ExecutorError, type ExecutorErrorCode } from "./errors.ts";
+export type {
+  EnvironmentInfo,
+  EnvironmentPolicy,
+  Executor,
+  ExecutorProcess,
+  OutputStream,
+  ProcessEvent,
+  ProcessSpec,
+  ReadOptions,
+  ReadResult,
+  WaitOptions,
+} from "./executor.ts";
+export { LocalExecutor, type LocalExecutorOptions, type StartRequest } from "./local/local-executor.ts";
+export type { Graces } from "./local/local-process.ts";
+export { AuditLog } from "./server/audit.ts";
+export {
+  type Authenticator,
+  bearerAuthenticator,
+  jwtAuthenticator,
+  openAuthenticator,
+} from "./server/auth.ts";
+export { ExecutorServer, type ExecutorServerOptions } from "./server/executor-server.ts";
+export { DEFAULT_LIMITS, type Limits } from "./server/limits.ts";
+export { listen, type Listener, type ListenOptions, serveStdio } from "./server/listen.ts";
+export { checkExposure, type ListenAddress, parseListenAddress } from "./server/listen-address.ts";
+export { StartPolicy } from "./server/start-policy.ts";

@@ -1,0 +1,222 @@
+/**
+ * The executor of this machine: starts processes, and answers for their end.
+ *
+ *   spec ──> environment ──> program, folder ──> allowed? ──> started, tagged, watched by the reaper
+ *
+ * Invariants
+ *   E1. Every process has a session and a group of its own, and a lease tag of this executor's family in its
+ *       environment, by which what escapes from the group is found.
+ *   E2. When disposal returns nothing lives that carries a tag of the family.
+ *   E3. When this process is killed, the reaper does it.
+ */
+import { basename } from "node:path";
+import { userInfo } from "node:os";
+import { type Clock, systemClock } from "../../base/clock.ts";
+import { type Log, silentLog } from "../../base/log.ts";
+import { packageVersion } from "../../base/package-version.ts";
+import { createLeaseId, LEASE_VARIABLE, memberLease, sweepLeases } from "../../base/process-tree.ts";
+import { Reaper } from "../../base/reaper.ts";
+import { ExecutorError } from "../errors.ts";
+import type { EnvironmentInfo, Executor, ProcessSpec, WaitOptions } from "../executor.ts";
+import { systemErrorText } from "../system-error.ts";
+import { RETAINED_BYTES_MIN } from "../wire/protocol.ts";
+import { childEnvironment } from "./env-policy.ts";
+import { findProgram } from "./find-program.ts";
+import { type Graces, LocalProcess } from "./local-process.ts";
+import { startPiped } from "./piped-process.ts";
+import type { OutputBudget } from "./process-log.ts";
+import type { StartOptions } from "./process-source.ts";
+import { hasTerminals, startTerminal } from "./terminal-process.ts";
+
+export interface LocalExecutorOptions {
+  readonly clock?: Clock;
+  readonly log?: Log;
+  /** The environment that policies inherit from. @default that of this process */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly graces?: Partial<Graces>;
+  /** Bytes of output that can be read again, per process; at least 1 MiB. @default 1 MiB */
+  readonly retainBytes?: number;
+  readonly budget?: OutputBudget;
+  /** Shared with other executors of this process. It stays the caller's. @default one of its own */
+  readonly reaper?: Reaper;
+  /** Asked before a process is started; throws what the caller shall get. @default everything is allowed */
+  readonly checkStart?: (start: StartRequest) => void;
+}
+
+/** A process about to be started. */
+export interface StartRequest {
+  /** The file that will be run. */
+  readonly program: string;
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Terminations within this time share one walk through `/proc`. */
+const SWEEP_DELAY_MS = 5;
+
+export class LocalExecutor implements Executor {
+  readonly #options: LocalExecutorOptions;
+  readonly #clock: Clock;
+  readonly #env: Readonly<Record<string, string>>;
+  readonly #lease: string = createLeaseId();
+  readonly #reaper: Reaper;
+  readonly #live = new Set<LocalProcess>();
+  readonly #starting = new Set<Promise<unknown>>();
+  #sweeping: { readonly leases: string[]; readonly done: Promise<void> } | undefined;
+  #started = 0;
+  #disposing: Promise<void> | undefined;
+
+  constructor(options: LocalExecutorOptions = {}) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#reaper = options.reaper ?? new Reaper(options.log ?? silentLog);
+    this.#env = Object.fromEntries(
+      Object.entries(options.env ?? process.env).filter(
+        (entry): entry is [string, string] => entry[1] !== undefined && entry[0] !== LEASE_VARIABLE,
+      ),
+    );
+  }
+
+  async info(): Promise<EnvironmentInfo> {
+    const path = this.#env["SHELL"] || userShell() || "/bin/sh";
+    return {
+      shell: { name: basename(path), path },
+      executorVersion: packageVersion(),
+      platformOs:
+        process.platform === "darwin" ? "macos" : process.platform === "win32" ? "windows" : process.platform,
+      cwd: process.cwd(),
+      userHomeDir: this.#env["HOME"],
+      capabilities: { tty: await hasTerminals() },
+    };
+  }
+
+  /** The processes that have not closed. */
+  get running(): number {
+    return this.#live.size;
+  }
+
+  async start(spec: ProcessSpec, { signal }: WaitOptions = {}): Promise<LocalProcess> {
+    if (this.#disposing !== undefined) throw disposed();
+    signal?.throwIfAborted();
+    const starting = this.#start(spec);
+    const settled = starting.then(
+      () => {},
+      () => {},
+    );
+    this.#starting.add(settled);
+    void settled.then(() => this.#starting.delete(settled));
+    const started = await starting;
+    if (signal?.aborted === true || this.#disposing !== undefined) {
+      await started[Symbol.asyncDispose]();
+      signal?.throwIfAborted();
+      throw disposed();
+    }
+    return started;
+  }
+
+  /** Ends everything that was started. Idempotent; joins a disposal in flight. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#disposing ??= this.#dispose();
+    return this.#disposing;
+  }
+
+  /** Kills everything at once, without graces, before it returns. For a process that has no time left. */
+  killAll(): void {
+    for (const each of this.#live) each.kill();
+    sweepLeases([this.#lease]);
+  }
+
+  async #start(spec: ProcessSpec): Promise<LocalProcess> {
+    try {
+      return await this.#startUnwrapped(spec);
+    } catch (error) {
+      if (error instanceof ExecutorError) throw error;
+      const why = systemErrorText(error) ?? (error instanceof Error ? error.message : String(error));
+      const message = `Cannot start "${spec.argv[0]}" in ${spec.cwd}: ${why}`;
+      throw new ExecutorError("start_failed", message, { cause: error });
+    }
+  }
+
+  async #startUnwrapped(spec: ProcessSpec): Promise<LocalProcess> {
+    const env = childEnvironment({ env: spec.env, policy: spec.envPolicy, own: this.#env });
+    const [name, ...args] = spec.argv;
+    checkNul(spec, env);
+    const program = findProgram({ program: name, cwd: spec.cwd, path: env["PATH"] });
+    this.#options.checkStart?.({ program, cwd: spec.cwd, env });
+    const number = ++this.#started;
+    const lease = memberLease(this.#lease, number);
+    const tty = spec.tty === true;
+    const started = await LocalProcess.start({
+      id: String(number),
+      clock: this.#clock,
+      graces: { stdinMs: 500, termMs: 1_500, ...this.#options.graces },
+      retainBytes: Math.max(this.#options.retainBytes ?? 0, RETAINED_BYTES_MIN),
+      ...(this.#options.budget === undefined ? {} : { budget: this.#options.budget }),
+      hasStdin: tty || spec.pipeStdin === true,
+      start: async (events) => {
+        const options: StartOptions = {
+          ...events,
+          program: tty ? name : program,
+          args,
+          arg0: spec.arg0 ?? name,
+          cwd: spec.cwd,
+          env: { ...env, [LEASE_VARIABLE]: lease },
+          pipeStdin: spec.pipeStdin === true,
+        };
+        const source = tty ? await startTerminal(options) : await startPiped(options);
+        this.#reaper.watch(source.pid);
+        return source;
+      },
+      onExit: (pid) => this.#reaper.forget(pid),
+      sweep: () => this.#sweep(lease),
+    });
+    this.#live.add(started);
+    void started.closed.then(() => this.#live.delete(started));
+    return started;
+  }
+
+  #sweep(lease: string): Promise<void> {
+    if (this.#sweeping !== undefined) {
+      this.#sweeping.leases.push(lease);
+      return this.#sweeping.done;
+    }
+    const { promise: done, resolve } = Promise.withResolvers<void>();
+    const leases = [lease];
+    this.#sweeping = { leases, done };
+    this.#clock.schedule(SWEEP_DELAY_MS, () => {
+      this.#sweeping = undefined;
+      sweepLeases(leases);
+      resolve();
+    });
+    return done;
+  }
+
+  async #dispose(): Promise<void> {
+    await Promise.all(this.#starting);
+    await Promise.all([...this.#live].map((each) => each[Symbol.asyncDispose]()));
+    // What lives on of a process that ended by itself.
+    if (this.#started > 0) sweepLeases([this.#lease]);
+    if (this.#options.reaper === undefined) this.#reaper[Symbol.dispose]();
+  }
+}
+
+function disposed(): ExecutorError {
+  return new ExecutorError("disposed", "The executor was disposed");
+}
+
+/** To the operating system a NUL ends a text. */
+function checkNul({ argv, cwd, arg0 = "" }: ProcessSpec, env: Readonly<Record<string, string>>): void {
+  const texts = [...argv, cwd, arg0, ...Object.entries(env).flat()];
+  if (texts.some((text) => text.includes("\0"))) {
+    throw new ExecutorError("invalid_request", "nul byte found in provided data");
+  }
+}
+
+function userShell(): string | null | undefined {
+  try {
+    return userInfo().shell;
+  } catch {
+    // A user without an entry in /etc/passwd, as in some containers.
+    return undefined;
+  }
+}

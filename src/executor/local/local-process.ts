@@ -1,0 +1,249 @@
+/**
+ * One process on this machine: its log, its stdin, its end.
+ *
+ * Where its environment and its program come from is the business of `local-executor.ts`.
+ *
+ * Invariants
+ *   P1. It is ended in steps: stdin is closed, then its group gets SIGTERM, then SIGKILL, each after a grace; then what
+ *       carries its lease tag is swept, wherever it has gone. No step waits for the reader of its output.
+ *   P2. Once it has exited its number may be somebody else's: from then on only the tag is followed.
+ *   P3. A full stdin makes its writers wait, in order, and nobody else. Above a bound they are refused.
+ */
+import { abortable, within } from "../../base/abort.ts";
+import type { Clock } from "../../base/clock.ts";
+import { signalGroup } from "../../base/process-tree.ts";
+import { ExecutorError } from "../errors.ts";
+import type {
+  ExecutorProcess,
+  OutputStream,
+  ProcessEvent,
+  ReadOptions,
+  ReadResult,
+  WaitOptions,
+} from "../executor.ts";
+import { CHUNK_BYTES_MAX } from "../wire/protocol.ts";
+import { type OutputBudget, ProcessLog } from "./process-log.ts";
+import type { ProcessSource, SourceEvents } from "./process-source.ts";
+
+/** How long a process is given for each step of its end, in milliseconds. */
+export interface Graces {
+  /** From the end of its stdin to SIGTERM. @default 500 */
+  readonly stdinMs: number;
+  /** From SIGTERM to SIGKILL. @default 1500 */
+  readonly termMs: number;
+}
+
+/** What waits in front of a full stdin is accepted up to here, in bytes; then writers wait. As `codex exec-server`. */
+const STDIN_BUFFER_BYTES = 8 * 1024 * 1024;
+/** More than this, buffered and waiting together, is refused. */
+const STDIN_WAITING_BYTES_MAX = 64 * 1024 * 1024;
+/** After a SIGKILL what is still in the pipes is read for at most so long; then they are let go. */
+const DRAIN_MS = 1_000;
+
+export interface LocalProcessOptions {
+  readonly id: string;
+  readonly clock: Clock;
+  readonly graces: Graces;
+  readonly retainBytes: number;
+  readonly budget?: OutputBudget;
+  readonly hasStdin: boolean;
+  readonly start: (events: SourceEvents) => Promise<ProcessSource>;
+  /** The process has ended, and its number is free. */
+  readonly onExit: (pid: number) => void;
+  /** Ends what it left behind. */
+  readonly sweep: () => Promise<void>;
+}
+
+export class LocalProcess implements ExecutorProcess {
+  readonly id: string;
+  /** Whether it was given a stdin to write to. */
+  readonly hasStdin: boolean;
+  readonly log: ProcessLog;
+  readonly #options: LocalProcessOptions;
+  readonly #exited = Promise.withResolvers<void>();
+  readonly #closed = Promise.withResolvers<void>();
+  #source: ProcessSource | undefined;
+  #paused = false;
+  #waitingBytes = 0;
+  #writers: Promise<void> = Promise.resolve();
+  #writersWaiting = 0;
+  #room: PromiseWithResolvers<void> | undefined;
+  #ending: Promise<void> | undefined;
+
+  /** @throws the error of the operating system, or `ExecutorError` */
+  static async start(options: LocalProcessOptions): Promise<LocalProcess> {
+    const process = new LocalProcess(options);
+    process.#source = await options.start({
+      onOutput: (stream, chunk) => process.#onOutput(stream, chunk),
+      onExit: (exitCode) => process.#onExit(exitCode),
+      onClosed: () => process.#onClosed(),
+    });
+    return process;
+  }
+
+  private constructor(options: LocalProcessOptions) {
+    this.#options = options;
+    this.id = options.id;
+    this.hasStdin = options.hasStdin;
+    this.log = new ProcessLog({
+      retainBytes: options.retainBytes,
+      ...(options.budget === undefined ? {} : { budget: options.budget }),
+      onRoom: () => this.#resume(),
+    });
+  }
+
+  get pid(): number {
+    return this.#source?.pid ?? 0;
+  }
+
+  get running(): boolean {
+    return this.log.exitCode === undefined;
+  }
+
+  /** Settles when its last event is in the log. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  async *events({ signal }: WaitOptions = {}): AsyncIterableIterator<ProcessEvent, undefined, undefined> {
+    while (!this.log.isReadOut) {
+      const event = this.log.take();
+      if (event === undefined) await this.log.changed(signal);
+      else yield event;
+    }
+  }
+
+  async write(bytes: Uint8Array, { signal }: WaitOptions = {}): Promise<void> {
+    const source = this.#writable();
+    if (this.#waitingBytes + source.stdinBytes + bytes.length > STDIN_WAITING_BYTES_MAX) {
+      throw new ExecutorError(
+        "stdin_full",
+        `Process ${this.id} does not read: ${this.#waitingBytes} bytes wait`,
+      );
+    }
+    if (this.#writersWaiting === 0 && source.stdinBytes < STDIN_BUFFER_BYTES)
+      return this.#hand(source, bytes);
+    this.#writersWaiting++;
+    this.#waitingBytes += bytes.length;
+    const turn = this.#writers.then(() => this.#writeWhenRoom(bytes));
+    this.#writers = turn.catch(() => {});
+    await abortable(turn, signal);
+  }
+
+  async read({ afterSeq = 0, maxBytes, waitMs = 0, signal }: ReadOptions = {}): Promise<ReadResult> {
+    const { clock } = this.#options;
+    const deadlineMs = clock.now() + waitMs;
+    for (;;) {
+      const leftMs = deadlineMs - clock.now();
+      if (this.log.hasNews(afterSeq) || leftMs <= 0) {
+        return this.log.read(afterSeq, maxBytes ?? Number.POSITIVE_INFINITY);
+      }
+      await within(clock, leftMs, this.log.changed(signal));
+    }
+  }
+
+  interrupt(): Promise<void> {
+    if (this.running) signalGroup(this.pid, "SIGINT");
+    return Promise.resolve();
+  }
+
+  terminate(): Promise<boolean> {
+    const { running } = this;
+    this.#ending ??= this.#end();
+    return Promise.resolve(running);
+  }
+
+  /** Kills it at once, without graces. */
+  kill(): void {
+    if (this.running && this.pid > 1) signalGroup(this.pid, "SIGKILL");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.terminate();
+    await this.#ending;
+    await this.#closed.promise;
+  }
+
+  async #end(): Promise<void> {
+    const { clock, graces } = this.#options;
+    const exited = this.#exited.promise;
+    this.#source?.endStdin();
+    if (this.running) {
+      const graceMs = this.hasStdin ? graces.stdinMs : 0;
+      if ((await within(clock, graceMs, exited)) === "timeout") this.#signal("SIGTERM");
+      if ((await within(clock, graces.termMs, exited)) === "timeout") this.#signal("SIGKILL");
+      await exited;
+    }
+    await this.#options.sweep();
+    if ((await within(clock, DRAIN_MS, this.#closed.promise)) === "timeout") this.#source?.abandonOutput();
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    if (this.running) signalGroup(this.pid, signal);
+  }
+
+  #writable(): ProcessSource {
+    const source = this.#source;
+    if (source === undefined || !this.hasStdin) {
+      throw new ExecutorError("stdin_closed", `Process ${this.id} was started without a stdin`);
+    }
+    if (!this.running || !source.stdinOpen) {
+      throw new ExecutorError("stdin_closed", `Nothing can be written to process ${this.id} any more`);
+    }
+    return source;
+  }
+
+  #hand(source: ProcessSource, bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    source.writeStdin(bytes, () => this.#makeRoom());
+  }
+
+  async #writeWhenRoom(bytes: Uint8Array): Promise<void> {
+    try {
+      for (;;) {
+        const source = this.#writable();
+        if (source.stdinBytes < STDIN_BUFFER_BYTES) return this.#hand(source, bytes);
+        this.#room ??= Promise.withResolvers<void>();
+        await this.#room.promise;
+      }
+    } finally {
+      this.#writersWaiting--;
+      this.#waitingBytes -= bytes.length;
+    }
+  }
+
+  /** Whoever waits looks again. */
+  #makeRoom(): void {
+    this.#room?.resolve();
+    this.#room = undefined;
+  }
+
+  #onOutput(stream: OutputStream, chunk: Uint8Array): void {
+    for (let at = 0; at < chunk.length; at += CHUNK_BYTES_MAX) {
+      this.log.push(stream, chunk.subarray(at, at + CHUNK_BYTES_MAX));
+    }
+    if (this.log.isFull && !this.#paused) {
+      this.#paused = true;
+      this.#source?.pause();
+    }
+  }
+
+  #resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#source?.resume();
+  }
+
+  #onExit(exitCode: number): void {
+    this.log.exit(exitCode);
+    this.#makeRoom();
+    this.#options.onExit(this.pid);
+    this.#exited.resolve();
+  }
+
+  #onClosed(): void {
+    this.log.close();
+    this.#makeRoom();
+    this.#closed.resolve();
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * A process with a terminal of 24 lines and 80 columns, through an optional package: `node-pty`, or
+ * `@lydell/node-pty`, which is the same with its binaries in the package.
+ */
+import type { Writable } from "node:stream";
+import type * as NodePty from "@lydell/node-pty";
+import { ExecutorError } from "../errors.ts";
+import type { ProcessSource, StartOptions } from "./process-source.ts";
+
+type Pty = Pick<typeof NodePty, "spawn">;
+
+/** node-pty sets these whether they are wanted or not; `codex exec-server` does not. */
+const ADDED = ["TERM", "PWD"];
+
+let loading: Promise<Pty | undefined> | undefined;
+
+/** Whether there is a package for terminals. */
+export async function hasTerminals(): Promise<boolean> {
+  return (await load()) !== undefined;
+}
+
+function load(): Promise<Pty | undefined> {
+  // The first one has no types of its own where it is not installed; both have these.
+  const own = "node-pty";
+  loading ??= import("@lydell/node-pty").catch(() => require_(own)).catch(() => undefined);
+  return loading;
+}
+
+async function require_(name: string): Promise<Pty> {
+  const { createRequire } = await import("node:module");
+  return createRequire(import.meta.url)(name) as Pty;
+}
+
+/** @throws {ExecutorError} `unsupported` when there is no package for it */
+export async function startTerminal(options: StartOptions): Promise<ProcessSource> {
+  const pty = await load();
+  if (pty === undefined) {
+    throw new ExecutorError(
+      "unsupported",
+      "A process with a terminal (tty) needs the package node-pty beside mcp-switchyard: npm install node-pty",
+    );
+  }
+  if (options.arg0 !== options.program) {
+    throw new ExecutorError("unsupported", "A process with a terminal cannot be given another arg0");
+  }
+  const unset = ADDED.filter((name) => options.env[name] === undefined);
+  const [file, args] =
+    unset.length === 0
+      ? [options.program, options.args]
+      : // The shell becomes the program: same process, same number.
+        ["/bin/sh", ["-c", `unset ${unset.join(" ")}; exec "$0" "$@"`, options.program, ...options.args]];
+  const terminal = pty.spawn(file, [...args], {
+    cwd: options.cwd,
+    env: { ...options.env },
+    cols: 80,
+    rows: 24,
+    // Bytes, not text: a character may be split.
+    encoding: null,
+    ...(options.env["TERM"] === undefined ? {} : { name: options.env["TERM"] }),
+  });
+  return new TerminalProcess(terminal, options);
+}
+
+class TerminalProcess implements ProcessSource {
+  readonly #terminal: NodePty.IPty;
+  /** Not part of its interface, and the only place that knows what waits to be written. */
+  readonly #socket: Writable | undefined;
+  #open = true;
+
+  constructor(terminal: NodePty.IPty, { onOutput, onExit, onClosed }: StartOptions) {
+    this.#terminal = terminal;
+    this.#socket = (terminal as { readonly _socket?: Writable })._socket;
+    terminal.onData((data: string | Uint8Array) =>
+      onOutput("pty", typeof data === "string" ? Buffer.from(data) : data),
+    );
+    terminal.onExit(({ exitCode, signal }) => {
+      this.#open = false;
+      // As codex exec-server reports a death by signal in a terminal.
+      onExit(signal === undefined || signal === 0 ? exitCode : 1);
+      onClosed();
+    });
+  }
+
+  get pid(): number {
+    return this.#terminal.pid;
+  }
+
+  get stdinBytes(): number {
+    return this.#socket?.writableLength ?? 0;
+  }
+
+  get stdinOpen(): boolean {
+    return this.#open;
+  }
+
+  writeStdin(bytes: Uint8Array, done: () => void): void {
+    if (this.#socket === undefined) {
+      this.#terminal.write(Buffer.from(bytes) as unknown as string);
+      done();
+    } else this.#socket.write(bytes, () => done());
+  }
+
+  endStdin(): void {
+    // A terminal has no end of input but the key for it, which the program may take as it likes.
+  }
+
+  pause(): void {
+    this.#terminal.pause();
+  }
+
+  resume(): void {
+    this.#terminal.resume();
+  }
+
+  abandonOutput(): void {
+    this.#socket?.destroy();
+  }
+}

@@ -1,0 +1,271 @@
+/**
+ * The executor as others see it: connections, the sessions behind them, and what there is for all of them together.
+ *
+ *   listener ──link──> connection ──> session ──> processes ──> LocalExecutor
+ *
+ * Where links come from is the business of `listen.ts`.
+ *
+ * Invariants
+ *   V1. Nothing is without a bound: connections, sessions, processes, retained output.
+ *   V2. At a bound somebody is told so; nobody else is disturbed. Where it helps, what nobody misses goes first: the
+ *       records of closed processes, and waiting sessions without any process.
+ *   V3. When disposal returns no connection is open, and nothing lives that was started here.
+ */
+import { tmpdir } from "node:os";
+import { type Clock, systemClock } from "../../base/clock.ts";
+import { type Log, silentLog } from "../../base/log.ts";
+import { sweepOrphans } from "../../base/process-tree.ts";
+import { Reaper } from "../../base/reaper.ts";
+import { RpcError } from "../../jsonrpc/index.ts";
+import { ExecutorError } from "../errors.ts";
+import { LocalExecutor, type LocalExecutorOptions } from "../local/local-executor.ts";
+import type { Graces } from "../local/local-process.ts";
+import { OutputBudget } from "../local/process-log.ts";
+import type { Link, LinkEvents } from "../wire/link.ts";
+import { RETENTION_MS, RpcCode, type WireEnvironmentInfo } from "../wire/protocol.ts";
+import type { AuditLog } from "./audit.ts";
+import { Connection } from "./connection.ts";
+import { toFileUri } from "./file-uri.ts";
+import { FsMethods } from "./fs-methods.ts";
+import { HttpMethods } from "./http-methods.ts";
+import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
+import { Session } from "./session.ts";
+import type { ProcessWatcher } from "./session-processes.ts";
+import { StartPolicy } from "./start-policy.ts";
+
+export interface ExecutorServerOptions {
+  readonly clock?: Clock;
+  readonly log?: Log;
+  readonly limits?: Partial<Limits>;
+  /** Which programs may be started, and where. @default all, anywhere */
+  readonly policy?: StartPolicy;
+  /** Told of every start and end. @default nobody */
+  readonly audit?: AuditLog;
+  /** How long a session outlives its connection, and a record its process, in milliseconds. @default 80 000 */
+  readonly retentionMs?: number;
+  readonly graces?: Partial<Graces>;
+  /** What children and header variables may inherit from. No secret of ours belongs in it. @default `process.env` */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Run what a client wants to have sandboxed, without a sandbox. @default false: it is refused */
+  readonly ignoreSandbox?: boolean;
+  /** Offer the file system. @default true */
+  readonly fs?: boolean;
+  /** Offer HTTP requests from here. @default true */
+  readonly http?: boolean;
+}
+
+/** How our client knows that the delayed-ACK remedy is not needed. */
+export const IMPLEMENTATION = "switchyard";
+
+export class ExecutorServer implements AsyncDisposable {
+  readonly limits: Limits;
+  readonly #options: ExecutorServerOptions;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #policy: StartPolicy;
+  readonly #audit: AuditLog | undefined;
+  readonly #reaper: Reaper;
+  readonly #budget: OutputBudget;
+  readonly #env: Readonly<Record<string, string | undefined>>;
+  readonly #connections = new Set<Connection>();
+  /** In the order they were made. */
+  readonly #sessions = new Map<string, Session>();
+  readonly #ending = new Set<Promise<void>>();
+  #processes = 0;
+  #info: Promise<WireEnvironmentInfo> | undefined;
+  #disposing: Promise<void> | undefined;
+
+  constructor(options: ExecutorServerOptions = {}) {
+    this.#options = options;
+    this.limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#clock = options.clock ?? systemClock;
+    this.#log = options.log ?? silentLog;
+    this.#policy = options.policy ?? new StartPolicy({});
+    this.#audit = options.audit;
+    this.#env = options.env ?? process.env;
+    this.#reaper = new Reaper(this.#log);
+    this.#budget = new OutputBudget(this.limits.retainedBytesMax);
+    this.#budget.onOver = () => this.#forgetRecords();
+    const orphans = sweepOrphans();
+    if (orphans.length > 0)
+      this.#log("warn", `${orphans.length} process(es) of an executor that was killed were ended`);
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  get sessions(): number {
+    return this.#sessions.size;
+  }
+
+  /** Processes that have not closed. */
+  get processes(): number {
+    return this.#processes;
+  }
+
+  /** Why no further connection is taken, if so. */
+  get fullBecause(): string | undefined {
+    if (this.#disposing !== undefined) return "this executor is ending";
+    if (this.#connections.size < this.limits.connectionsMax) return undefined;
+    return `this executor has ${this.limits.connectionsMax} connections, and takes no more`;
+  }
+
+  /** Serves a client over a link, until the link ends. */
+  serve(open: (events: LinkEvents) => Link): Connection {
+    const { fs, http } = this.#options;
+    const families = [
+      ...(fs === false
+        ? []
+        : [
+            new FsMethods({
+              mayRead: (path) => this.#policy.mayRead(path),
+              mayWrite: (path) => this.#policy.mayWrite(path),
+            }),
+          ]),
+      ...(http === false ? [] : [new HttpMethods({ clock: this.#clock, env: this.#env })]),
+    ];
+    const connection = new Connection(
+      {
+        clock: this.#clock,
+        log: this.#log,
+        handshakeMs: this.limits.handshakeMs,
+        requestsMax: this.limits.requestsMax,
+        info: () => (this.#info ??= this.#describe()),
+        openSession: (resumeId) => this.#openSession(resumeId),
+        families,
+        onEnd: (ended, reason) => {
+          this.#connections.delete(ended);
+          this.#audit?.disconnected({ peer: ended.link.peer, session: ended.session?.id, reason });
+        },
+      },
+      open,
+    );
+    this.#connections.add(connection);
+    this.#audit?.connected({ peer: connection.link.peer });
+    return connection;
+  }
+
+  /** Ends every connection, every session and every process. Idempotent; joins a disposal in flight. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#disposing ??= this.#dispose();
+    return this.#disposing;
+  }
+
+  /** Kills everything at once, without graces, before it returns. */
+  killAll(): void {
+    for (const session of this.#sessions.values()) session.executor.killAll();
+  }
+
+  async #dispose(): Promise<void> {
+    for (const connection of this.#connections) connection.drop("this executor is ending");
+    for (const session of this.#sessions.values()) void session.end();
+    await Promise.all(this.#ending);
+    this.#reaper[Symbol.dispose]();
+  }
+
+  #openSession(resumeId: string | undefined): Session {
+    if (resumeId !== undefined) {
+      const session = this.#sessions.get(resumeId);
+      if (session === undefined) throw rpcError("invalidRequest", `unknown session id ${resumeId}`);
+      if (session.isHeld) {
+        throw rpcError("sessionAttached", `session ${resumeId} is already attached to another connection`);
+      }
+      return session;
+    }
+    if (this.#sessions.size >= this.limits.sessionsMax) this.#endIdleSession();
+    if (this.#sessions.size >= this.limits.sessionsMax) {
+      throw rpcError("failed", `this executor has ${this.limits.sessionsMax} sessions, and takes no more`);
+    }
+    const session = new Session({
+      clock: this.#clock,
+      log: this.#log,
+      retentionMs: this.#options.retentionMs ?? RETENTION_MS,
+      ignoreSandbox: this.#options.ignoreSandbox === true,
+      executor: new LocalExecutor(this.#executorOptions()),
+      watcher: (own) => this.#watcherOf(own),
+      onEnd: (ended, done) => {
+        this.#sessions.delete(ended.id);
+        this.#ending.add(done);
+        void this.#forgetEnded(done);
+      },
+    });
+    this.#sessions.set(session.id, session);
+    return session;
+  }
+
+  #executorOptions(): LocalExecutorOptions {
+    return {
+      clock: this.#clock,
+      log: this.#log,
+      env: this.#env,
+      reaper: this.#reaper,
+      budget: this.#budget,
+      checkStart: (start) => this.#policy.checkStart(start),
+      ...(this.#options.graces === undefined ? {} : { graces: this.#options.graces }),
+    };
+  }
+
+  #watcherOf(session: Session): ProcessWatcher {
+    const peer = (): string | undefined =>
+      [...this.#connections].find((connection) => connection.session === session)?.link.peer;
+    return {
+      admit: () => {
+        if (this.#processes >= this.limits.processesMax) {
+          const message = `this executor runs ${this.limits.processesMax} processes, and starts no more`;
+          throw new ExecutorError("refused", message);
+        }
+        this.#processes++;
+      },
+      release: () => {
+        this.#processes--;
+      },
+      onStarted: (start, pid) => this.#audit?.started({ ...start, session: session.id, peer: peer(), pid }),
+      onRefused: (start, error) =>
+        this.#audit?.refused({ ...start, session: session.id, peer: peer(), reason: error.message }),
+      onEnded: (end) => this.#audit?.ended({ ...end, session: session.id, peer: peer() }),
+    };
+  }
+
+  /** What is retained of closed processes goes first, the oldest session's in front. */
+  #forgetRecords(): void {
+    for (const session of this.#sessions.values()) {
+      while (this.#budget.isOver && session.processes.forgetOne());
+      if (!this.#budget.isOver) return;
+    }
+  }
+
+  async #forgetEnded(done: Promise<void>): Promise<void> {
+    await done;
+    this.#ending.delete(done);
+  }
+
+  #endIdleSession(): void {
+    for (const session of this.#sessions.values()) {
+      if (session.isHeld || session.processes.size > 0) continue;
+      return void session.end();
+    }
+  }
+
+  async #describe(): Promise<WireEnvironmentInfo> {
+    await using local = new LocalExecutor({ env: this.#env });
+    const { shell, executorVersion, platformOs, cwd, userHomeDir } = await local.info();
+    return {
+      shell,
+      implementation: IMPLEMENTATION,
+      tempDir: toFileUri(tmpdir()),
+      ...(executorVersion === undefined ? {} : { executorVersion }),
+      ...(platformOs === undefined ? {} : { platformOs }),
+      ...(cwd === undefined ? {} : { cwd: toFileUri(cwd) }),
+      ...(userHomeDir === undefined ? {} : { userHomeDir: toFileUri(userHomeDir) }),
+      capabilities: {
+        ...(this.#options.http === false ? {} : { httpHeaderEnvVars: true }),
+        ...(this.#options.fs === false ? {} : { fileWriteStreaming: true }),
+      },
+    };
+  }
+}
+
+function rpcError(code: keyof typeof RpcCode, message: string): RpcError {
+  return new RpcError({ code: RpcCode[code], message });
+}

@@ -1,0 +1,137 @@
+/**
+ * Where clients come in: a WebSocket listener, or a pair of pipes.
+ *
+ * Invariants
+ *   T1. Who may not connect is refused at the upgrade, before a frame of theirs is read.
+ *   T2. A connection that is no upgrade, or is slow to become one, does not keep its socket.
+ */
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex, Readable, Writable } from "node:stream";
+import { type WebSocket, WebSocketServer } from "ws";
+import { ExecutorError } from "../errors.ts";
+import { StdioLink } from "../wire/stdio-link.ts";
+import { WebSocketLink } from "../wire/websocket-link.ts";
+import type { Authenticator } from "./auth.ts";
+import type { ExecutorServer } from "./executor-server.ts";
+import { checkRequest, type ListenAddress } from "./listen-address.ts";
+
+export interface ListenOptions {
+  readonly server: ExecutorServer;
+  readonly address: ListenAddress & { readonly kind: "websocket" };
+  readonly authenticator: Authenticator;
+}
+
+export interface Listener extends AsyncDisposable {
+  /** `ws://127.0.0.1:40123`: with the port the system has chosen where 0 was asked for. */
+  readonly url: string;
+}
+
+/** @throws {ExecutorError} `invalid_request` when the address cannot be listened on */
+export async function listen({ server, address, authenticator }: ListenOptions): Promise<Listener> {
+  const { handshakeMs, messageBytesMax } = server.limits;
+  const sockets = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: messageBytesMax,
+  });
+  const http = createServer(
+    { headersTimeout: handshakeMs, requestTimeout: handshakeMs, keepAliveTimeout: 1 },
+    (request, response) => {
+      // A web socket without its upgrade is a bad request; everything else is answered alike.
+      const { status } = checkRequest(request, address, { isUpgrade: false });
+      response.writeHead(status, { Connection: "close" }).end();
+    },
+  );
+  // Headers are all there is to read before the upgrade.
+  http.maxRequestsPerSocket = 1;
+  http.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on("error", () => {});
+    void admit(request).then((refusal) => {
+      if (refusal !== undefined) return refuse(socket, refusal);
+      sockets.handleUpgrade(request, socket, head, (opened: WebSocket) => {
+        const { remoteAddress = "unknown", remotePort = 0 } = request.socket;
+        server.serve(
+          (events) => new WebSocketLink(opened, socket, hostAndPort(remoteAddress, remotePort), events),
+        );
+      });
+    });
+  });
+
+  async function admit(request: IncomingMessage): Promise<Refusal | undefined> {
+    const { status, body } = checkRequest(request, address, { isUpgrade: true });
+    if (status !== 101) return { status, body };
+    const verdict = await authenticator.check(request.headers.authorization);
+    if (!verdict.ok) return { status: 401, body: verdict.reason };
+    const { fullBecause } = server;
+    return fullBecause === undefined ? undefined : { status: 503, body: fullBecause };
+  }
+
+  await new Promise<void>((resolve, reject) => {
+    http.once("error", (error) => {
+      const message = `Cannot listen on ${hostAndPort(address.host, address.port)}: ${error.message}`;
+      reject(new ExecutorError("invalid_request", message, { cause: error }));
+    });
+    http.listen({ host: address.host, port: address.port }, resolve);
+  });
+  const { port } = http.address() as AddressInfo;
+  return {
+    url: `ws://${hostAndPort(address.host, port)}`,
+    [Symbol.asyncDispose]: () => close(http),
+  };
+}
+
+/** Serves one client over pipes. Resolves when it is gone. */
+export async function serveStdio(server: ExecutorServer, input: Readable, output: Writable): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  server.serve(
+    (events) =>
+      new StdioLink(
+        { input, output },
+        {
+          ...events,
+          onEnd: (reason) => {
+            events.onEnd(reason);
+            resolve(reason);
+          },
+        },
+      ),
+  );
+  return await promise;
+}
+
+interface Refusal {
+  readonly status: number;
+  readonly body: string;
+}
+
+const REASONS: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
+  503: "Service Unavailable",
+};
+
+function refuse(socket: Duplex, { status, body }: Refusal): void {
+  const head = [
+    `HTTP/1.1 ${status} ${REASONS[status] ?? "Refused"}`,
+    "Connection: close",
+    "Content-Type: text/plain; charset=utf-8",
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+}
+
+function hostAndPort(host: string, port: number): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+async function close(http: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    http.close(() => resolve());
+  });
+  http.closeAllConnections();
+  await closed;
+}

@@ -1,0 +1,405 @@
+/**
+ * The processes of one session, under the ids its client gave them, and the methods about them.
+ *
+ *   process/start ──> entry: starting ──> running ──> closed ──(retention)──> forgotten
+ *                                  log ──pump──> the link that is attached now
+ *
+ * Invariants
+ *   S1. An id is taken from the moment its start is received until its record is forgotten; a failed start frees it.
+ *   S2. What is asked about a process that is being started waits for the start, so a client need not.
+ *   S3. A write id is written once, also when it comes again over another connection.
+ *   S4. Events go to the link that is attached, each once, in order; with none they are only retained. A link that
+ *       does not take them holds back its own processes, and no memory.
+ *   S5. A process whose stdin is full answers its own writes later, and nothing else.
+ */
+import type { Clock, Timer } from "../../base/clock.ts";
+import { RpcError } from "../../jsonrpc/index.ts";
+import { ExecutorError } from "../errors.ts";
+import type { ProcessEvent, ReadResult } from "../executor.ts";
+import type { LocalExecutor } from "../local/local-executor.ts";
+import type { LocalProcess } from "../local/local-process.ts";
+import type { Link } from "../wire/link.ts";
+import {
+  RpcCode,
+  type WireChunk,
+  type WireReadResult,
+  WRITE_IDS_MAX,
+  type WriteStatus,
+} from "../wire/protocol.ts";
+import {
+  anything,
+  array,
+  boolean,
+  bytes,
+  invalidParams,
+  oneOf,
+  optional,
+  type Reader,
+  string,
+  stringMap,
+  struct,
+  u64,
+  withDefault,
+} from "../wire/schema.ts";
+import { fileUri, readCwdUri } from "./file-uri.ts";
+import { method, type Method } from "./method.ts";
+import { systemErrorText } from "../system-error.ts";
+
+const envPolicy = struct("ExecEnvPolicy", {
+  inherit: oneOf("core", "all", "none"),
+  ignoreDefaultExcludes: boolean,
+  exclude: array(string),
+  set: stringMap,
+  includeOnly: array(string),
+});
+
+const startParams = struct("WireExecParams", {
+  processId: string,
+  metadata: optional(anything),
+  argv: array(string),
+  // Of another machine it is still a URI, and is refused later.
+  cwd: { read: (value) => fileUri.read(value).href },
+  envPolicy: optional(envPolicy),
+  shellSnapshot: optional(anything),
+  env: stringMap,
+  tty: boolean,
+  pipeStdin: withDefault(boolean, false),
+  arg0: optional(string),
+  sandbox: optional(anything),
+  enforceManagedNetwork: withDefault(boolean, false),
+  managedNetwork: optional(anything),
+  networkProxy: optional(anything),
+});
+type StartParams = ReturnType<typeof startParams.read>;
+
+const readParams = struct("ReadParams", {
+  processId: string,
+  afterSeq: optional(u64),
+  maxBytes: optional(u64),
+  waitMs: optional(u64),
+});
+const writeParams = struct("WriteParams", { processId: string, chunk: bytes, writeId: string });
+const signalParams = struct("SignalParams", { processId: string, signal: oneOf("interrupt") });
+const terminateParams = struct("TerminateParams", { processId: string });
+
+/** What the methods about processes take, by name: who has no session yet is told of wrong parameters, too. */
+export const PROCESS_PARAMS: ReadonlyMap<string, Reader<unknown>> = new Map<string, Reader<unknown>>([
+  ["process/start", startParams],
+  ["process/read", readParams],
+  ["process/write", writeParams],
+  ["process/signal", signalParams],
+  ["process/terminate", terminateParams],
+]);
+
+type WriteAnswer = Promise<{ readonly status: WriteStatus }>;
+
+interface Entry {
+  readonly id: string;
+  /** The id as it stands in JSON. */
+  readonly idJson: string;
+  /** Settles when the start has succeeded or failed; `undefined` when it failed. Never rejects. */
+  readonly started: Promise<LocalProcess | undefined>;
+  process: LocalProcess | undefined;
+  readonly writes: Map<string, WriteAnswer>;
+  endedBy: "itself" | "client" | "executor";
+  forgetting: Timer | undefined;
+}
+
+/** What the owner of the session wants to know, and may refuse. */
+export interface ProcessWatcher {
+  /** Takes one of the places there are for processes. @throws {ExecutorError} `refused` */
+  readonly admit: () => void;
+  readonly release: () => void;
+  readonly onStarted: (start: ProcessStart, pid: number) => void;
+  readonly onRefused: (start: ProcessStart, error: Error) => void;
+  readonly onEnded: (end: ProcessEnd) => void;
+}
+
+export interface ProcessEnd {
+  readonly processId: string;
+  readonly pid: number;
+  readonly exitCode: number | undefined;
+  /** Who wanted it to end. */
+  readonly endedBy: "itself" | "client" | "executor";
+}
+
+export interface ProcessStart {
+  readonly processId: string;
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  readonly tty: boolean;
+  /** What of the child's environment the client sent. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface SessionProcessesOptions {
+  readonly executor: LocalExecutor;
+  readonly clock: Clock;
+  readonly watcher: ProcessWatcher;
+  /** How long the record of a closed process is kept, in milliseconds. */
+  readonly retentionMs: number;
+  /** Run what a client wants to have sandboxed, without. */
+  readonly ignoreSandbox: boolean;
+}
+
+export class SessionProcesses {
+  readonly methods: ReadonlyMap<string, Method>;
+  readonly #options: SessionProcessesOptions;
+  readonly #entries = new Map<string, Entry>();
+  #link: Link | undefined;
+
+  constructor(options: SessionProcessesOptions) {
+    this.#options = options;
+    this.methods = new Map([
+      ["process/start", method(startParams, (params) => this.#start(params))],
+      ["process/read", method(readParams, (params, { signal }) => this.#read(params, signal))],
+      ["process/write", method(writeParams, (params) => this.#write(params))],
+      ["process/signal", method(signalParams, (params) => this.#interrupt(params.processId))],
+      ["process/terminate", method(terminateParams, (params) => this.#terminate(params.processId))],
+    ]);
+  }
+
+  /** How many processes it knows, running or not. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** From now on events go to `link`. What came before is not sent again; the client reads it. */
+  attach(link: Link): void {
+    this.#link = link;
+    for (const entry of this.#entries.values()) {
+      if (entry.process === undefined) continue;
+      entry.process.log.attach(entry.process.log.nextSeq - 1);
+      void this.#pump(entry, entry.process, link);
+    }
+  }
+
+  detach(): void {
+    this.#link = undefined;
+    for (const { process } of this.#entries.values()) process?.log.detach();
+  }
+
+  /** Forgets the record of a process that has closed, if there is one. @returns whether there was */
+  forgetOne(): boolean {
+    for (const entry of this.#entries.values()) {
+      if (entry.forgetting === undefined) continue;
+      this.#forget(entry);
+      return true;
+    }
+    return false;
+  }
+
+  /** Forgets everything. The processes are the executor's to end. */
+  clear(): void {
+    this.detach();
+    for (const entry of this.#entries.values()) {
+      if (entry.process?.running === true && entry.endedBy === "itself") entry.endedBy = "executor";
+      this.#forget(entry);
+    }
+  }
+
+  async #start(params: StartParams): Promise<unknown> {
+    const { processId, argv, env, tty } = params;
+    const cwd = readCwdUri(params.cwd);
+    const [program, ...args] = argv;
+    if (program === undefined) throw invalidParams("argv must not be empty");
+    this.#checkEnforceable(params);
+    if (this.#entries.has(processId)) throw invalidRequest(`process ${processId} already exists`);
+    const start = { processId, argv, cwd, tty, env: { ...params.envPolicy?.set, ...env } };
+    const { promise: started, resolve } = Promise.withResolvers<LocalProcess | undefined>();
+    const entry: Entry = {
+      id: processId,
+      idJson: JSON.stringify(processId),
+      started,
+      process: undefined,
+      writes: new Map(),
+      endedBy: "itself",
+      forgetting: undefined,
+    };
+    const { watcher, executor } = this.#options;
+    this.#entries.set(processId, entry);
+    let admitted = false;
+    try {
+      watcher.admit();
+      admitted = true;
+      const process = await executor.start({
+        argv: [program, ...args],
+        cwd,
+        env,
+        tty,
+        pipeStdin: params.pipeStdin,
+        ...(params.envPolicy === undefined ? {} : { envPolicy: params.envPolicy }),
+        ...(params.arg0 === undefined ? {} : { arg0: params.arg0 }),
+      });
+      entry.process = process;
+      watcher.onStarted(start, process.pid);
+      void process.closed.then(() => this.#onClosed(entry, process));
+      if (this.#link === undefined) process.log.detach();
+      else void this.#pump(entry, process, this.#link);
+      resolve(process);
+    } catch (error) {
+      if (admitted) watcher.release();
+      if (this.#entries.get(processId) === entry) this.#entries.delete(processId);
+      resolve(undefined);
+      watcher.onRefused(start, error as Error);
+      throw startError(error);
+    }
+    return { processId, sandboxType: "none" };
+  }
+
+  async #read(params: ReturnType<typeof readParams.read>, signal: AbortSignal): Promise<WireReadResult> {
+    const process = await this.#started(params.processId);
+    if (process === undefined) throw invalidRequest(`unknown process id ${params.processId}`);
+    const result = await process.read({
+      signal,
+      afterSeq: params.afterSeq ?? 0,
+      waitMs: params.waitMs ?? 0,
+      ...(params.maxBytes === undefined ? {} : { maxBytes: params.maxBytes }),
+    });
+    return toWire(result);
+  }
+
+  #write({
+    processId,
+    chunk,
+    writeId,
+  }: ReturnType<typeof writeParams.read>): WriteAnswer | { readonly status: WriteStatus } {
+    if (writeId === "") throw invalidParams("writeId must not be empty");
+    const entry = this.#entries.get(processId);
+    if (entry === undefined) return { status: "unknownProcess" };
+    const known = entry.writes.get(writeId);
+    if (known !== undefined) return known;
+    const answer = this.#writeOnce(entry, chunk);
+    entry.writes.set(writeId, answer);
+    const [oldest] = entry.writes.keys();
+    if (entry.writes.size > WRITE_IDS_MAX && oldest !== undefined) entry.writes.delete(oldest);
+    return answer;
+  }
+
+  async #writeOnce(entry: Entry, chunk: Uint8Array): WriteAnswer {
+    const process = entry.process ?? (await entry.started);
+    if (process === undefined) return { status: "unknownProcess" };
+    if (!process.hasStdin) return { status: "stdinClosed" };
+    try {
+      await process.write(chunk);
+      return { status: "accepted" };
+    } catch (error) {
+      if (!(error instanceof ExecutorError)) throw error;
+      const message = error.code === "stdin_closed" ? "failed to write to process stdin" : error.message;
+      throw new RpcError({ code: RpcCode.failed, message }, { cause: error });
+    }
+  }
+
+  async #interrupt(processId: string): Promise<unknown> {
+    const process = await this.#started(processId);
+    await process?.interrupt();
+    return {};
+  }
+
+  async #terminate(processId: string): Promise<unknown> {
+    const entry = this.#entries.get(processId);
+    const process = entry?.process ?? (await entry?.started);
+    if (entry === undefined || process === undefined) return { running: false };
+    if (process.running) entry.endedBy = "client";
+    return { running: await process.terminate() };
+  }
+
+  #started(processId: string): Promise<LocalProcess | undefined> | LocalProcess | undefined {
+    const entry = this.#entries.get(processId);
+    return entry?.process ?? entry?.started;
+  }
+
+  /** What a client asks for and does not get would be less safe than it believes. */
+  #checkEnforceable(params: StartParams): void {
+    const wanted = [
+      ...(this.#options.ignoreSandbox ? [] : (["sandbox"] as const)),
+      "managedNetwork" as const,
+      "networkProxy" as const,
+    ].filter((name) => params[name] !== undefined);
+    if (params.enforceManagedNetwork) wanted.push("managedNetwork");
+    const [first] = wanted;
+    if (first !== undefined) {
+      throw invalidParams(
+        `${first} is not supported by this executor: it starts processes without a sandbox` +
+          (first === "sandbox" ? " (switchyard executor --ignore-sandbox runs them all the same)" : ""),
+      );
+    }
+  }
+
+  async #pump(entry: Entry, { log }: LocalProcess, link: Link): Promise<void> {
+    try {
+      // Not past a link that was replaced: its successor has a pump of its own.
+      while (this.#link === link && !log.isReadOut) {
+        const event = log.take();
+        if (event === undefined) await log.changed();
+        else {
+          link.send(notificationOf(entry.idJson, event));
+          if (link.isFull) await link.room();
+        }
+      }
+    } catch (error) {
+      // Nothing unread is dropped while somebody is attached; a log that says so is not to be trusted.
+      link.drop(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #onClosed(entry: Entry, process: LocalProcess): void {
+    this.#options.watcher.release();
+    const { pid, log } = process;
+    const { id: processId, endedBy } = entry;
+    this.#options.watcher.onEnded({ processId, pid, exitCode: log.exitCode, endedBy });
+    if (this.#entries.get(entry.id) !== entry) return;
+    entry.forgetting = this.#options.clock.schedule(this.#options.retentionMs, () => this.#forget(entry), {
+      background: true,
+    });
+  }
+
+  #forget(entry: Entry): void {
+    entry.forgetting?.clear();
+    entry.process?.log.release();
+    if (this.#entries.get(entry.id) === entry) this.#entries.delete(entry.id);
+  }
+}
+
+function invalidRequest(message: string): RpcError {
+  return new RpcError({ code: RpcCode.invalidRequest, message });
+}
+
+function startError(error: unknown): RpcError {
+  if (error instanceof RpcError) return error;
+  // In the words of the original, which leaves out of what it speaks.
+  const { cause } = error as Error;
+  const bare =
+    error instanceof ExecutorError && error.code === "start_failed" && cause instanceof Error ? cause : error;
+  const message = systemErrorText(bare) ?? (bare instanceof Error ? bare.message : String(bare));
+  return new RpcError({ code: RpcCode.failed, message }, { cause: error });
+}
+
+/** By hand: base64 needs no escapes, and this is what most of an executor's time goes into. */
+function notificationOf(idJson: string, event: ProcessEvent): string {
+  const head = `"params":{"processId":${idJson},"seq":${event.seq}`;
+  switch (event.type) {
+    case "output":
+      return `{"method":"process/output",${head},"stream":"${event.stream}","chunk":"${base64(event.chunk)}"}}`;
+    case "exited":
+      return `{"method":"process/exited",${head},"exitCode":${event.exitCode},"sandboxDenied":false}}`;
+    case "closed":
+      return `{"method":"process/closed",${head}}}`;
+  }
+}
+
+function toWire(result: ReadResult): WireReadResult {
+  return {
+    chunks: result.chunks.map(({ seq, stream, chunk }): WireChunk => ({ seq, stream, chunk: base64(chunk) })),
+    nextSeq: result.nextSeq,
+    exited: result.exited,
+    exitCode: result.exitCode ?? null,
+    closed: result.closed,
+    failure: null,
+    sandboxDenied: false,
+  };
+}
+
+function base64(chunk: Uint8Array): string {
+  return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString("base64");
+}

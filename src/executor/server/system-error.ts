@@ -1,0 +1,1 @@
+export { systemErrorText, toRpcError } from "../system-error.ts";

@@ -1,0 +1,86 @@
+/** A link over a pair of pipes: one message per line. */
+import type { Readable, Writable } from "node:stream";
+import { LineDecoder } from "../../jsonrpc/index.ts";
+import { type Link, LINK_FULL_BYTES, type LinkEvents } from "./link.ts";
+import { MESSAGE_BYTES_MAX } from "./protocol.ts";
+
+export interface StdioLinkOptions {
+  readonly input: Readable;
+  readonly output: Writable;
+  /** Ends what is at the other end, when the link is dropped from this side. */
+  readonly onDrop?: () => void;
+}
+
+export class StdioLink implements Link {
+  readonly kind = "stdio";
+  readonly peer = "stdio";
+  readonly #options: StdioLinkOptions;
+  readonly #events: LinkEvents;
+  #room: PromiseWithResolvers<void> | undefined;
+  #ended = false;
+
+  constructor(options: StdioLinkOptions, events: LinkEvents) {
+    this.#options = options;
+    this.#events = events;
+    const { input, output } = options;
+    const decoder = new LineDecoder(MESSAGE_BYTES_MAX);
+    input.on("data", (chunk: Buffer) => {
+      for (const line of decoder.push(chunk)) {
+        if (this.#ended) return;
+        if (line.kind === "line") events.onText(line.text);
+        else this.drop(`a message of more than ${MESSAGE_BYTES_MAX} bytes`);
+      }
+    });
+    input.once("end", () => this.#end("the input ended"));
+    input.once("close", () => this.#end("the input ended"));
+    input.on("error", (error) => this.#end(error.message));
+    output.on("error", (error) => this.#end(error.message));
+    output.on("drain", () => this.#onDrain());
+  }
+
+  get isFull(): boolean {
+    return this.#options.output.writableLength > LINK_FULL_BYTES;
+  }
+
+  send(text: string): void {
+    if (!this.#ended) this.#options.output.write(`${text}\n`);
+  }
+
+  room(): Promise<void> {
+    if (this.#ended || !this.isFull) return Promise.resolve();
+    this.#room ??= Promise.withResolvers<void>();
+    return this.#room.promise;
+  }
+
+  /** Pipes have no pings, and need none: their end is told by the operating system. */
+  ping(): void {
+    this.#events.onSign?.();
+  }
+
+  nudge(): void {}
+
+  pause(): void {
+    this.#options.input.pause();
+  }
+
+  resume(): void {
+    this.#options.input.resume();
+  }
+
+  drop(reason: string): void {
+    this.#options.onDrop?.();
+    this.#end(reason);
+  }
+
+  #onDrain(): void {
+    this.#room?.resolve();
+    this.#room = undefined;
+  }
+
+  #end(reason: string): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#room?.resolve();
+    this.#events.onEnd(reason);
+  }
+}
