@@ -32,6 +32,8 @@ export async function startEngine(options: CodexOptions = {}, model?: ScriptedMo
   const ownModel = model ?? (await ScriptedModel.start());
   const log: string[] = [];
   const all: Codex[] = [];
+  // What runs beside the engine, and what that starts, is not the engine's to end.
+  const others = descendants(process.pid);
   const another = (more: CodexOptions = {}): Codex => {
     const codex = new Codex({
       baseUrl: ownModel.baseUrl,
@@ -52,7 +54,8 @@ export async function startEngine(options: CodexOptions = {}, model?: ScriptedMo
     log,
     another,
     [Symbol.asyncDispose]: async () => {
-      const started = descendants(process.pid);
+      const beside = new Set(others.flatMap((pid) => [pid, ...descendants(pid)]));
+      const started = descendants(process.pid).filter((pid) => !beside.has(pid));
       await Promise.all(all.map((codex) => codex.close()));
       if (model === undefined) await ownModel[Symbol.asyncDispose]();
       // A Codex that another process had started here may still be on its way out, and write.

@@ -1,0 +1,60 @@
+/** What docs/executor.md shows is what happens. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Command } from "commander";
+import { WebSocket } from "ws";
+import { defineExecutor } from "../../src/cli/executor.ts";
+import { DEFAULT_LIMITS } from "../../src/executor/index.ts";
+import { startServer } from "./support/subjects.ts";
+
+const document = readFileSync(join(import.meta.dirname, "../../docs/executor.md"), "utf8");
+const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
+
+test("the session in docs/executor.md happens as it is written there", { timeout: 30_000 }, async () => {
+  await using server = await startServer();
+  const socket = new WebSocket(server.url);
+  await once(socket, "open");
+  const received: string[] = [];
+  let wake: () => void = () => {};
+  socket.on("message", (data: Buffer) => {
+    received.push(data.toString());
+    wake();
+  });
+  const [, block = ""] = /### An example session[^]*?```text\n([^]*?)```/.exec(document) ?? [];
+  const lines = block.trimEnd().split("\n");
+  assert.ok(lines.length > 10);
+  for (const line of lines) {
+    if (line.startsWith("> ")) {
+      socket.send(line.slice(2));
+      continue;
+    }
+    while (received.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+    assert.equal(plain(received.shift() ?? ""), plain(line.slice(2)));
+  }
+  assert.deepEqual(received, []);
+  socket.terminate();
+});
+
+/** Without what differs from run to run, and what the document leaves out. */
+function plain(line: string): string {
+  return line.replace(/"environmentInfo":\{.*\}\}\}$/, '"environmentInfo":{…}}}').replace(UUID, "UUID");
+}
+
+test("docs/executor.md has every option of the command, with its default", () => {
+  const command = new Command("executor");
+  defineExecutor(command);
+  const table = document.slice(document.indexOf("| option |"), document.indexOf("A token is compared"));
+  for (const { long } of command.options) assert.ok(table.includes(`${long}`), `${long} is not in the table`);
+  const named = [...table.matchAll(/--[a-z][a-z0-9-]+/g)].map(([name]) => name);
+  const known = command.options.map(({ long }) => long);
+  for (const name of named) assert.ok(known.includes(name), `${name} is no option`);
+  const { processesMax, connectionsMax, sessionsMax, retainedBytesMax, messageBytesMax, handshakeMs } =
+    DEFAULT_LIMITS;
+  assert.ok(table.includes(`| ${processesMax}, ${connectionsMax}, ${sessionsMax} |`));
+  assert.ok(table.includes(`| ${retainedBytesMax / 2 ** 20} |`));
+  assert.ok(table.includes(`| ${messageBytesMax / 2 ** 20} |`));
+  assert.ok(table.includes(`| ${handshakeMs / 1000} |`));
+});

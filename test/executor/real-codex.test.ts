@@ -1,0 +1,154 @@
+/**
+ * The real Codex runs MCP servers through our executor: its threads find the environment in `environments.toml`, and
+ * their servers by `environment_id`.
+ */
+import assert from "node:assert/strict";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { ThreadEvent } from "../../src/index.ts";
+import {
+  processesWithEnv,
+  promptOf,
+  RecordingMcpServer,
+  stdioServer,
+  waitUntilGone,
+} from "../../src/testing/index.ts";
+import { collect, type Engine, itemsOfType, startEngine, textOf } from "../support/engine.ts";
+import { startExecutorProcess } from "./support/executor-process.ts";
+import { startTcpRelay } from "./support/tcp-relay.ts";
+
+const timeout = 90_000;
+
+function placeOn(engine: Engine, url: string, id = "box"): void {
+  mkdirSync(engine.home, { recursive: true });
+  writeFileSync(join(engine.home, "environments.toml"), `[[environments]]\nid = "${id}"\nurl = "${url}"\n`);
+}
+
+function answers(events: readonly ThreadEvent[]): string[] {
+  return itemsOfType(events, "mcp_tool_call").map((item) => `${item.status}: ${textOf(item)}`);
+}
+
+const environment_id = "box";
+
+test("a real Codex runs a stdio server through our executor, in its environment and folder", {
+  timeout,
+}, async () => {
+  await using executor = await startExecutorProcess([], { EXECUTOR_OWN: "yes" });
+  await using engine = await startEngine();
+  placeOn(engine, executor.url);
+  const svc = stdioServer(
+    { whoamiEnv: ["EXECUTOR_OWN", "LIT", "HOME", "OPENAI_API_KEY", "CODEX_HOME"] },
+    { LIT: "literal" },
+  );
+  const thread = engine.codex.startThread({
+    workingDirectory: engine.cwd,
+    mcpServers: { svc: { ...svc, cwd: engine.cwd, environment_id } },
+  });
+  const events = await collect(
+    thread.runStreamed(
+      promptOf(
+        { call: { server: "svc", tool: "whoami" } },
+        { call: { server: "svc", tool: "big", arguments: { bytes: 300_000 } } },
+        { say: "done" },
+      ),
+    ),
+  );
+  const [who, big] = itemsOfType(events, "mcp_tool_call");
+  const told = JSON.parse(textOf(who)) as { ppid: number; cwd: string; env: Record<string, string | null> };
+  assert.equal(told.cwd, engine.cwd);
+  assert.equal(told.ppid, executor.child.pid, "our executor started it, not Codex");
+  assert.equal(told.env["LIT"], "literal");
+  assert.equal(told.env["OPENAI_API_KEY"], null);
+  assert.equal(told.env["CODEX_HOME"], null);
+  assert.equal(told.env["EXECUTOR_OWN"], null);
+  assert.equal(told.env["HOME"], process.env["HOME"]);
+  assert.equal(textOf(big).length, 300_000);
+});
+
+test("a cut of the link during a tool call neither loses nor repeats the call", { timeout }, async () => {
+  await using executor = await startExecutorProcess([], { EXECUTOR_OWN: "yes" });
+  await using relay = await startTcpRelay(executor.url);
+  await using engine = await startEngine();
+  placeOn(engine, relay.url);
+  const received = join(engine.cwd, "received.jsonl");
+  const { command, args } = stdioServer();
+  const quoted = [command, ...args].map((word) => `'${word}'`).join(" ");
+  const thread = engine.codex.startThread({
+    workingDirectory: engine.cwd,
+    mcpServers: {
+      svc: { command: "sh", args: ["-c", `tee -a ${received} | ${quoted}`], cwd: engine.cwd, environment_id },
+    },
+  });
+  const calls = (): number =>
+    readFileSync(received, "utf8")
+      .split("\n")
+      .filter((line) => line.includes('"tools/call"')).length;
+  const turn = await thread.runStreamed(
+    promptOf(
+      { call: { server: "svc", tool: "sleep", arguments: { ms: 700 } } },
+      { call: { server: "svc", tool: "echo", arguments: { text: "after" } } },
+      { say: "done" },
+    ),
+  );
+  const events: ThreadEvent[] = [];
+  for await (const event of turn.events) {
+    events.push(event);
+    // The call is on its way, or there already; either must be survived.
+    if (event.type === "item.started" && event.item.type === "mcp_tool_call" && event.item.tool === "sleep") {
+      assert.equal(relay.cut(), 1);
+    }
+  }
+  assert.deepEqual(answers(events), ["completed: slept 700 ms", "completed: after"]);
+  assert.equal(calls(), 2);
+  assert.ok(relay.accepted >= 2, "Codex came back");
+});
+
+test("a server placed over HTTP is reached from the executor, streams included", { timeout }, async () => {
+  await using executor = await startExecutorProcess([], { EXECUTOR_OWN: "yes" });
+  await using http = await RecordingMcpServer.start();
+  await using engine = await startEngine();
+  placeOn(engine, executor.url);
+  const thread = engine.codex.startThread({
+    workingDirectory: engine.cwd,
+    mcpServers: { svc: { url: http.url, headers: { "X-Identity": "alice" }, environment_id } },
+  });
+  const events = await collect(
+    thread.runStreamed(
+      promptOf(
+        { call: { server: "svc", tool: "whoami" } },
+        { call: { server: "svc", tool: "big", arguments: { bytes: 200_000 } } },
+        { say: "done" },
+      ),
+    ),
+  );
+  const [who, big] = itemsOfType(events, "mcp_tool_call");
+  assert.match(textOf(who), /alice/);
+  assert.equal(textOf(big).length, 200_000);
+});
+
+test("what a thread placed on the executor is gone when Codex is", { timeout }, async () => {
+  await using executor = await startExecutorProcess(["--retention-seconds", "1"]);
+  const tag = `left-${process.pid}`;
+  {
+    await using engine = await startEngine();
+    placeOn(engine, executor.url);
+    const svc = stdioServer({ stubborn: true }, { SWITCHYARD_TEST_MARK: tag });
+    const thread = engine.codex.startThread({
+      workingDirectory: engine.cwd,
+      mcpServers: { svc: { ...svc, cwd: engine.cwd, environment_id } },
+    });
+    await thread.run(
+      promptOf(
+        { call: { server: "svc", tool: "spawnChild", arguments: { detached: true } } },
+        { say: "done" },
+      ),
+    );
+    assert.equal(processesWithEnv("SWITCHYARD_TEST_MARK", tag).length, 2);
+  }
+  // Codex told the executor to end it, or was gone: then the session's time is over soon.
+  assert.deepEqual(
+    await waitUntilGone(processesWithEnv("SWITCHYARD_TEST_MARK", tag), { timeoutMs: 10_000 }),
+    [],
+  );
+});

@@ -1,0 +1,115 @@
+/** The executors that tests run on, each with what is behind it, and a look for what is left of them. */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { systemClock } from "../../../src/base/clock.ts";
+import { findCodex } from "../../../src/codex/binary.ts";
+import {
+  ExecutorServer,
+  type ExecutorServerOptions,
+  listen,
+  LocalExecutor,
+  openAuthenticator,
+  parseListenAddress,
+  RemoteExecutor,
+  websocketOpener,
+} from "../../../src/executor/index.ts";
+import { descendants, waitUntilGone } from "../../../src/testing/index.ts";
+import type { Subject } from "./compliance.ts";
+
+/** A variable that executors under test have in their environment, and nobody else. */
+export const OWN_VARIABLE = "SWITCHYARD_TEST_OWN";
+
+const env = { ...process.env, [OWN_VARIABLE]: "yes" };
+
+/** Ends `dispose` and then looks that no process is left that was not there before. */
+export function leakChecked<T extends object>(subject: T, dispose: () => Promise<void>): T & AsyncDisposable {
+  const before = new Set(descendants(process.pid));
+  return {
+    ...subject,
+    [Symbol.asyncDispose]: async () => {
+      const started = descendants(process.pid).filter((pid) => !before.has(pid));
+      await dispose();
+      assert.deepEqual(await waitUntilGone(started, { timeoutMs: 10_000 }), [], "processes left behind");
+    },
+  };
+}
+
+export async function localSubject(): Promise<Subject> {
+  const executor = new LocalExecutor({ env });
+  return leakChecked({ executor }, () => executor[Symbol.asyncDispose]());
+}
+
+export interface ServerSubject extends AsyncDisposable {
+  readonly server: ExecutorServer;
+  readonly url: string;
+}
+
+/** Our server in this process, on a port of its own. */
+export async function startServer(options: ExecutorServerOptions = {}): Promise<ServerSubject> {
+  const server = new ExecutorServer({ env, ...options });
+  const address = parseListenAddress("ws://127.0.0.1:0");
+  assert.ok(address.kind === "websocket");
+  const listener = await listen({ server, address, authenticator: openAuthenticator });
+  return leakChecked({ server, url: listener.url }, async () => {
+    await listener[Symbol.asyncDispose]();
+    await server[Symbol.asyncDispose]();
+  });
+}
+
+export function connectTo(url: string, more: { readonly recoveryMs?: number } = {}): RemoteExecutor {
+  return new RemoteExecutor({ name: "box", opener: websocketOpener({ url, clock: systemClock }), ...more });
+}
+
+/** Our client to our server. */
+export async function ownSubject(): Promise<Subject> {
+  const server = await startServer();
+  const executor = connectTo(server.url);
+  return {
+    executor,
+    [Symbol.asyncDispose]: async () => {
+      await executor[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+export interface RealServer extends AsyncDisposable {
+  readonly url: string;
+  readonly child: ChildProcess;
+}
+
+/** The real `codex exec-server`. */
+export async function startCodexExecServer(args: readonly string[] = []): Promise<RealServer> {
+  const home = mkdtempSync(join(tmpdir(), "switchyard-exec-"));
+  const { path } = findCodex(undefined, process.env);
+  const child = spawn(path, ["exec-server", "--listen", "ws://127.0.0.1:0", ...args], {
+    env: { ...env, CODEX_HOME: home },
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const [line] = (await once(child.stdout, "data")) as [Buffer];
+  const url = line.toString().trim();
+  return leakChecked({ url, child }, async () => {
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill();
+      await once(child, "exit");
+    }
+    rmSync(home, { recursive: true, force: true });
+  });
+}
+
+/** Our client to the real `codex exec-server`. */
+export async function codexSubject(args: readonly string[] = []): Promise<Subject> {
+  const server = await startCodexExecServer(args);
+  const executor = connectTo(server.url);
+  return {
+    executor,
+    [Symbol.asyncDispose]: async () => {
+      await executor[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}

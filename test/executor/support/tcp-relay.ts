@@ -1,0 +1,54 @@
+/** A relay on loopback whose connections a test can cut, and that can keep others out. */
+import { createServer, connect, type AddressInfo, type Socket } from "node:net";
+import { once } from "node:events";
+
+export interface TcpRelay extends AsyncDisposable {
+  /** Of the relay, for clients. */
+  readonly url: string;
+  /** Connections that were made so far. */
+  readonly accepted: number;
+  /** Cuts what is open, without a word. @returns how many that were */
+  cut(): number;
+}
+
+/** @param target `ws://127.0.0.1:PORT` */
+export async function startTcpRelay(target: string): Promise<TcpRelay> {
+  const { hostname, port } = new URL(target);
+  const pairs = new Set<readonly [Socket, Socket]>();
+  let accepted = 0;
+  const server = createServer((client) => {
+    accepted++;
+    const upstream = connect(Number(port), hostname);
+    const pair = [client, upstream] as const;
+    pairs.add(pair);
+    for (const socket of pair) {
+      socket.setNoDelay(true);
+      socket.on("error", () => {});
+      socket.once("close", () => {
+        pairs.delete(pair);
+        for (const each of pair) each.destroy();
+      });
+    }
+    client.pipe(upstream);
+    upstream.pipe(client);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const cut = (): number => {
+    const open = [...pairs];
+    for (const pair of open) for (const socket of pair) socket.resetAndDestroy();
+    return open.length;
+  };
+  return {
+    url: `ws://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    get accepted() {
+      return accepted;
+    },
+    cut,
+    [Symbol.asyncDispose]: async () => {
+      server.close();
+      cut();
+      await once(server, "close");
+    },
+  };
+}
