@@ -110,6 +110,15 @@ suite("stdio server", () => {
     assert.equal(await child.text("echo", { text: "x" }), "x");
   });
 
+  test("writes garbage in the middle of a call", async () => {
+    await using child = new Child({});
+    await child.initialize();
+    const params = { name: "print", arguments: { text: "not a message" } };
+    child.process.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", id: 9, method: "tools/call", params })}\n`);
+    assert.equal((await child.lines.next()).value, "not a message");
+    assert.equal((await child.next())["id"], 9);
+  });
+
   test("sends progress while it sleeps, and stops when cancelled", async () => {
     await using child = new Child({});
     await child.initialize();

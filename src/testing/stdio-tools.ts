@@ -6,7 +6,7 @@ import { once } from "node:events";
 import type { TestTool } from "./mcp-tools.ts";
 import { object, textOf } from "./mcp-tools.ts";
 
-/** `exit`, `spawnChild` and `log`. */
+/** `exit`, `spawnChild`, `log` and `print`. */
 export function stdioTools(): readonly TestTool[] {
   return [
     {
@@ -41,6 +41,16 @@ export function stdioTools(): readonly TestTool[] {
       run: (args) => {
         process.stderr.write(`${textOf(args["text"])}\n`);
         return "logged";
+      },
+    },
+    {
+      name: "print",
+      description: "Writes `text` and a line end to stdout, where only messages belong",
+      inputSchema: object({ text: { type: "string" } }),
+      run: (args) => {
+        // Through the stream that messages take, so that it lands between two of them.
+        process.stdout.write(`${textOf(args["text"])}\n`);
+        return "printed";
       },
     },
   ];

@@ -1,0 +1,81 @@
+/**
+ * Stdio servers on the machine of an executor.
+ *
+ * As with Codex, the server gets what every program needs from the environment of the executor, PATH among it, and
+ * nothing of this machine but the values of `env` and of the variables that `env_vars` names without
+ * `source = "remote"`. It starts in its own `cwd` or in the folder the thread works in there; a path of this machine
+ * would mean nothing.
+ */
+import { posix } from "node:path";
+import type { Clock } from "../../base/clock.ts";
+import type { Executor } from "../../executor/executor.ts";
+import type { ProcessTransport } from "../transport/process-transport.ts";
+import { invalidServer, startServer } from "./start-server.ts";
+import type { LaunchOptions, StdioServer, StdioServerLauncher } from "./stdio-server.ts";
+import { configuredVariables, remoteEnvironment, type Variables } from "./variables.ts";
+
+export interface ExecutorStdioLauncherOptions {
+  /** Runs the servers. It stays the caller's. */
+  readonly executor: Executor;
+  /** The `environment_id` of the executor, for messages. */
+  readonly environment: string;
+  /** Where plain names of `env_vars` are looked up. @default the environment of this process */
+  readonly env?: Variables;
+  readonly clock?: Clock;
+}
+
+export class ExecutorStdioLauncher implements StdioServerLauncher {
+  readonly #options: ExecutorStdioLauncherOptions;
+
+  constructor(options: ExecutorStdioLauncherOptions) {
+    this.#options = options;
+  }
+
+  async launch(server: StdioServer, options: LaunchOptions = {}): Promise<ProcessTransport> {
+    const { executor, environment, env: host = process.env, clock } = this.#options;
+    const variables = configuredVariables(server, host);
+    for (const name of variables.remote) {
+      // To an executor it would be a pattern, and let through what nobody named.
+      if (/[*?]/.test(name)) {
+        throw invalidServer(
+          server.name,
+          `has an env_vars entry \`${name}\` that is no name: write out each variable`,
+        );
+      }
+    }
+    return startServer({
+      ...options,
+      server,
+      executor,
+      environment,
+      cwd: folder(server, environment, options.workspace),
+      variables,
+      ...remoteEnvironment(variables),
+      ...(clock === undefined ? {} : { clock }),
+    });
+  }
+}
+
+/** @throws {TransportError} `invalid_server` */
+function folder(server: StdioServer, environment: string, workspace: string | undefined): string {
+  const cwd = server.cwd ?? workspace;
+  if (cwd === undefined) {
+    throw invalidServer(
+      server.name,
+      `needs a cwd, because it runs in environment "${environment}": set cwd to an absolute path there`,
+    );
+  }
+  if (!isAbsoluteSomewhere(cwd)) {
+    const key = server.cwd === undefined ? "workspace" : "cwd";
+    throw invalidServer(
+      server.name,
+      `has a ${key} that is not absolute, ${JSON.stringify(cwd)}: write the whole path in environment "${environment}"`,
+    );
+  }
+  return cwd;
+}
+
+/** The executor may run another operating system than this machine. */
+function isAbsoluteSomewhere(path: string): boolean {
+  return posix.isAbsolute(path) || /^(?:[A-Za-z]:[\\/]|\\\\)/.test(path);
+}

@@ -1,0 +1,28 @@
+/** A stdio server as it is to be started, and who starts it. */
+import type { Log } from "../../base/log.ts";
+import type { McpServerTransportConfig } from "../../config/types.ts";
+import type { ProcessTransport } from "../transport/process-transport.ts";
+
+/** `{ name, ...config.transport }` of an `McpServerConfig` whose transport is stdio. */
+export interface StdioServer extends Omit<McpServerTransportConfig & { readonly type: "stdio" }, "type"> {
+  readonly name: string;
+}
+
+export interface LaunchOptions {
+  /** Ends the start, and what was started. What it throws is the reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Gets the stderr of the server, and what is strange about it. @default silent */
+  readonly log?: Log;
+  /** The folder the thread works in, in the environment of the server: an absolute path. */
+  readonly workspace?: string | undefined;
+}
+
+export interface StdioServerLauncher {
+  /**
+   * Starts the server. The transport is the caller's: to connect a client to it, and to close it.
+   *
+   * @throws {TransportError} `invalid_server`, `start_failed`, `executor_unreachable`, `executor_lost`
+   * @throws the signal's reason when it aborts first; the process has ended then
+   */
+  launch(server: StdioServer, options?: LaunchOptions): Promise<ProcessTransport>;
+}

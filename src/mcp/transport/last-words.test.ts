@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { suite, test } from "node:test";
+import { lastWords } from "./last-words.ts";
+
+/** What Node itself prints when such a program dies. */
+function nodeDies(...args: string[]): string {
+  const { stderr, status } = spawnSync(process.execPath, args, { encoding: "utf8" });
+  assert.notEqual(status, 0);
+  return stderr;
+}
+
+suite("lastWords", () => {
+  test("finds the error in the report of a Node program that threw", () => {
+    const stderr = nodeDies("-e", "const e = new TypeError('no token'); e.detail = { a: 1 }; throw e");
+    assert.equal(lastWords(stderr), "TypeError: no token");
+  });
+
+  test("finds the error when Node finds no program", () => {
+    assert.match(
+      String(lastWords(nodeDies("/nowhere/server.js"))),
+      /^Error: Cannot find module '\/nowhere\/server.js'$/,
+    );
+  });
+
+  test("finds the error when a Node program finds no package", () => {
+    assert.match(
+      String(lastWords(nodeDies("-e", "import('nothing-here')"))),
+      /Cannot find package 'nothing-here'/,
+    );
+    assert.equal(
+      lastWords(
+        "Error: Cannot find module 'x'\nRequire stack:\n- /srv/a.js\n    at f (a:1)\n\nNode.js v24.0.0\n",
+      ),
+      "Error: Cannot find module 'x'",
+    );
+  });
+
+  test("finds the last line of a Python traceback", () => {
+    const trace = 'Traceback (most recent call last):\n  File "s.py", line 1, in <module>\n    import x\n';
+    assert.equal(
+      lastWords(`${trace}ModuleNotFoundError: No module named 'x'\n`),
+      "ModuleNotFoundError: No module named 'x'",
+    );
+  });
+
+  test("takes the last line when none stands out, and nothing from nothing", () => {
+    assert.equal(lastWords("  one\n  two  \n\n"), "two");
+    assert.equal(lastWords(" \n"), undefined);
+  });
+});

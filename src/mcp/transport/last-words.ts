@@ -1,0 +1,19 @@
+/** The line of a dying program's stderr that tells a human most. */
+
+/** What Node prints below an uncaught error without indenting it. */
+const NODE_FOOTER = /^(?:Node\.js v\d|Require stack:|- \/)/;
+const LETTERS = /\p{Letter}/u;
+
+/**
+ * The last line that is neither indented, nor a lone bracket, nor what Node prints below an error: in the stack trace of Node that is
+ * the error itself, in one of Python its last line. Where there is none, the last line.
+ *
+ * @returns `undefined` when there is no text
+ */
+export function lastWords(stderr: string): string | undefined {
+  const lines = stderr.split("\n").filter((line) => line.trim() !== "");
+  const telling = lines.findLast(
+    (line) => !/^\s/.test(line) && LETTERS.test(line) && !NODE_FOOTER.test(line),
+  );
+  return (telling ?? lines.at(-1))?.trim();
+}

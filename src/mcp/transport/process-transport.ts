@@ -1,0 +1,297 @@
+/**
+ * MCP messages over the stdio of a process that an executor runs.
+ *
+ *   client --send()-->     line + "\n" --write-->  executor --> stdin of the server
+ *   client <--onmessage--  whole lines <--events-- executor <-- stdout of the server
+ *   log    <-------------  whole lines <--events-- executor <-- stderr of the server
+ *
+ * This module turns bytes into messages for one process that is already running. Where it runs is the executor's
+ * business (`executor/`), how it is started the launchers'; what the messages mean is the client's.
+ *
+ * Invariants
+ *   T1. Each message is delivered once and in order, one a turn, wherever its bytes were split. A line that is no
+ *       message costs a line in the log and nothing else.
+ *   T2. The server has ended when the executor says `closed`, not `exited`: what was flushed while it died still
+ *       arrives. What holds its pipes after `exited` for `EXIT_GRACE_MS` is ended.
+ *   T3. There is one end and one error. Every pending and later `send` rejects with it; `onerror` gets it once, unless
+ *       it was closed here; then `onclose` is called, once, and nothing is delivered any more.
+ *   T4. `close` ends the process once, whoever calls it how often. It never rejects, and returns when the executor has
+ *       told the end, or after `CLOSE_MS`. Every other end ends the process too.
+ *   T5. Whatever waits is bounded: `send` waits for the server to read, and is refused when `SEND_BYTES_MAX` wait
+ *       already; a line on stdout above `LINE_BYTES_MAX` ends the server. Nothing queues on the way in: the next bytes
+ *       are asked for when the last ones are delivered.
+ *   T6. stderr never enters the stream of messages.
+ */
+import { constants } from "node:os";
+import type { JSONRPCMessage, Transport } from "@modelcontextprotocol/client";
+import { abortable, within } from "../../base/abort.ts";
+import { type Clock, systemClock, type Timer } from "../../base/clock.ts";
+import { type Log, silentLog } from "../../base/log.ts";
+import { Redactor } from "../../base/redact.ts";
+import { ExecutorError } from "../../executor/errors.ts";
+import type { ExecutorProcess, ProcessEvent } from "../../executor/executor.ts";
+import { type Line, LineDecoder } from "../../jsonrpc/index.ts";
+import { TransportError } from "../errors.ts";
+import { readMessage } from "./read-message.ts";
+import { ServerLog } from "./server-log.ts";
+
+export interface ProcessTransportOptions {
+  /** Owned from here on: the transport ends it. */
+  readonly process: ExecutorProcess;
+  /** The name of the server. */
+  readonly server: string;
+  /** Where it runs, for messages. */
+  readonly environment: string;
+  /** Gets its stderr, and what it writes to stdout that is no message. @default silent */
+  readonly log?: Log;
+  /** Knows the values that must show neither in the log nor in an error. @default none */
+  readonly redactor?: Redactor;
+  readonly clock?: Clock;
+}
+
+/** As Codex 0.169 has it. */
+export const LINE_BYTES_MAX: number = 8 * 1024 * 1024;
+const SEND_BYTES_MAX = 64 * 1024 * 1024;
+/** How long after its exit others may hold the pipes of the server, or its own exit may take to be told. */
+const EXIT_GRACE_MS = 2_000;
+/** Longer than any executor takes from closing stdin to SIGKILL. */
+const CLOSE_MS = 20_000;
+
+type State =
+  | { readonly kind: "open" }
+  /** It has exited, or will not be spoken to again; `timer` ends it if the executor does not tell its end. */
+  | { readonly kind: "ending"; readonly timer: Timer }
+  /** `gone` settles when the process has ended, as far as can be known. */
+  | { readonly kind: "ended"; readonly error: TransportError; readonly gone: Promise<void> };
+
+export class ProcessTransport implements Transport, AsyncDisposable {
+  onmessage: Transport["onmessage"];
+  onerror: Transport["onerror"];
+  onclose: Transport["onclose"];
+
+  /** The name of the server. */
+  readonly server: string;
+  /**
+   * The SDK takes a transport that has these two for one over stdio, where a server of the older era may meet its
+   * `server/discover` with silence. Over HTTP silence would be an error.
+   */
+  readonly pid: null = null;
+  readonly stderr: null = null;
+  readonly #process: ExecutorProcess;
+  readonly #clock: Clock;
+  readonly #log: ServerLog;
+  readonly #decoder = new LineDecoder(LINE_BYTES_MAX);
+  readonly #exited = Promise.withResolvers<void>();
+  readonly #ended = Promise.withResolvers<TransportError>();
+  /** Ends what waits to be sent. */
+  readonly #sends = new AbortController();
+  /** Ends the reading of a process that does not end. */
+  readonly #reads = new AbortController();
+  #state: State = { kind: "open" };
+  /** From `start` or `close` on. */
+  #reading: Promise<void> | undefined;
+  #waitingBytes = 0;
+  #exitCode: number | undefined;
+
+  constructor(options: ProcessTransportOptions) {
+    const { server, environment, log = silentLog, redactor = new Redactor() } = options;
+    this.server = server;
+    this.#process = options.process;
+    this.#clock = options.clock ?? systemClock;
+    this.#log = new ServerLog({ server, environment, log, redactor });
+  }
+
+  /** Settles with the error everything was given when it ended. Never rejects. */
+  get ended(): Promise<TransportError> {
+    return this.#ended.promise;
+  }
+
+  /**
+   * Begins to read; the callbacks must be set. The client of the SDK calls it.
+   *
+   * @throws {TransportError} when it has ended
+   */
+  async start(): Promise<void> {
+    if (this.#state.kind === "ended") throw this.#state.error;
+    if (this.#reading !== undefined) throw new Error(`MCP server "${this.server}" was started already`);
+    this.#reading = this.#read();
+  }
+
+  /**
+   * Sends a message, and waits until its bytes are on their way to the server.
+   *
+   * @throws {TransportError} `server_stalled`, `message_too_large`, or why the transport has ended (T3)
+   */
+  async send(message: JSONRPCMessage): Promise<void> {
+    if (this.#state.kind === "ended") throw this.#state.error;
+    const bytes = Buffer.from(`${JSON.stringify(message)}\n`);
+    if (bytes.length > SEND_BYTES_MAX) {
+      const what = `cannot be sent a message of ${bytes.length} bytes; at most ${SEND_BYTES_MAX} are`;
+      throw this.#error("message_too_large", what);
+    }
+    if (this.#waitingBytes + bytes.length > SEND_BYTES_MAX) throw this.#stalled();
+    this.#waitingBytes += bytes.length;
+    try {
+      await abortable(this.#process.write(bytes), this.#sends.signal);
+    } catch (error) {
+      throw await this.#sendError(error);
+    } finally {
+      this.#waitingBytes -= bytes.length;
+    }
+  }
+
+  /** Ends the server and waits for its end (T4). */
+  close(): Promise<void> {
+    return this.#end(this.#error("closed", "was closed"));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Reads to the end, also when nobody is told any more: unread output would hold the process back. */
+  async #read(): Promise<void> {
+    try {
+      for await (const event of this.#process.events({ signal: this.#reads.signal })) await this.#take(event);
+      await this.#takeLines(this.#decoder.end());
+      this.#log.end();
+      void this.#end(this.#exitError());
+    } catch (error) {
+      this.#log.end();
+      void this.#end(this.#lost(error));
+    }
+  }
+
+  async #take(event: ProcessEvent): Promise<void> {
+    if (event.type === "exited") {
+      this.#exitCode = event.exitCode;
+      this.#exited.resolve();
+      this.#expectEnd();
+    } else if (event.type === "output" && event.stream === "stderr") {
+      this.#log.pushStderr(event.chunk);
+    } else if (event.type === "output" && this.#state.kind !== "ended") {
+      await this.#takeLines(this.#decoder.push(event.chunk));
+    }
+  }
+
+  async #takeLines(lines: readonly Line[]): Promise<void> {
+    for (const line of lines) {
+      this.#takeLine(line);
+      // The SDK hands on a notification in the next turn, and a response at once: a progress that came together with
+      // the result of its call would find nobody.
+      await Promise.resolve();
+    }
+  }
+
+  #takeLine(line: Line): void {
+    // One of the lines before it may have been the end.
+    if (this.#state.kind === "ended") return;
+    if (line.kind === "too_long") {
+      void this.#end(
+        this.#error("message_too_large", `wrote a line of more than ${LINE_BYTES_MAX} bytes and was ended`),
+      );
+      return;
+    }
+    const message = readMessage(line.text);
+    if (typeof message === "string") return this.#log.strayLine(message, line.text);
+    try {
+      this.onmessage?.(message);
+    } catch (error) {
+      // The client's own fault; the stream is in order.
+      this.#tell(() => this.onerror?.(error instanceof Error ? error : new Error(String(error))));
+    }
+  }
+
+  /** What a callback throws must keep nothing from its end. */
+  #tell(callback: () => void): void {
+    try {
+      callback();
+    } catch (error) {
+      this.#log.write("error", `has a client whose callback threw: ${String(error)}`);
+    }
+  }
+
+  /** Its end must be told soon (T2). */
+  #expectEnd(): void {
+    if (this.#state.kind !== "open") return;
+    const timer = this.#clock.schedule(EXIT_GRACE_MS, () => void this.#end(this.#exitError()));
+    this.#state = { kind: "ending", timer };
+  }
+
+  #end(error: TransportError): Promise<void> {
+    if (this.#state.kind === "ended") return this.#state.gone;
+    if (this.#state.kind === "ending") this.#state.timer.clear();
+    // Before anybody is told: who is told may close.
+    const { promise: gone, resolve } = Promise.withResolvers<void>();
+    this.#state = { kind: "ended", error, gone };
+    this.#sends.abort(error);
+    this.#ended.resolve(error);
+    resolve(this.#endProcess());
+    if (error.code !== "closed") this.#tell(() => this.onerror?.(error));
+    this.#tell(() => this.onclose?.());
+    return gone;
+  }
+
+  async #endProcess(): Promise<void> {
+    this.#reading ??= this.#read();
+    const ended = await within(this.#clock, CLOSE_MS, this.#terminate(this.#reading));
+    if (ended !== "timeout") return;
+    this.#log.write("error", `was told to end ${CLOSE_MS / 1000} s ago, and its end was not told`);
+    this.#reads.abort();
+  }
+
+  /** Never rejects: an executor that is lost ends the process without us. */
+  async #terminate(reading: Promise<void>): Promise<void> {
+    await Promise.allSettled([this.#process.terminate()]);
+    // To the end of its output: what it says on its way out belongs into the log. But what holds the pipes of a server
+    // that has exited may be out of the executor's reach.
+    const exited = this.#exited.promise.then(() => within(this.#clock, EXIT_GRACE_MS, reading));
+    await Promise.race([reading, exited]);
+    await Promise.allSettled([this.#process[Symbol.asyncDispose]()]);
+  }
+
+  async #sendError(error: unknown): Promise<unknown> {
+    if (!(error instanceof ExecutorError)) return error;
+    switch (error.code) {
+      case "stdin_full":
+        return this.#stalled(error);
+      case "stdin_closed":
+      case "unknown_process":
+        // It ended just now, and how will be told in a moment; or it closed its stdin, and is of no use.
+        this.#expectEnd();
+        return this.ended;
+      default:
+        // Part of a line may have got through: what follows could not be read.
+        void this.#end(this.#lost(error));
+        return this.ended;
+    }
+  }
+
+  #stalled(cause?: ExecutorError): TransportError {
+    return this.#error("server_stalled", "does not read its input, and too much waits for it", cause);
+  }
+
+  #exitError(): TransportError {
+    const how =
+      this.#exitCode === undefined
+        ? "does not read its input any more"
+        : `ended with ${exitName(this.#exitCode)}`;
+    const words = this.#log.lastWords;
+    return this.#error("process_exited", words === undefined ? how : `${how}; its last words: ${words}`);
+  }
+
+  #lost(cause: unknown): TransportError {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    return this.#error("executor_lost", `is out of reach: ${why}`, cause);
+  }
+
+  #error(code: TransportError["code"], what: string, cause?: unknown): TransportError {
+    return new TransportError(code, this.server, what, cause === undefined ? undefined : { cause });
+  }
+}
+
+/** 128 + n stands for signal n, by the numbers of this machine. */
+function exitName(exitCode: number): string {
+  const signal = Object.entries(constants.signals).find(([, number]) => number === exitCode - 128)?.[0];
+  return `exit code ${exitCode}${signal === undefined ? "" : ` (${signal})`}`;
+}

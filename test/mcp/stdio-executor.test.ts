@@ -1,0 +1,27 @@
+/** MCP stdio servers at `switchyard executor`, by our client. */
+import { join } from "node:path";
+import { stdioServerSuite } from "./stdio-servers.ts";
+import { startExecutorPlace } from "./support/executor-process.ts";
+import { root } from "./support/placement.ts";
+
+stdioServerSuite({
+  environment: "box",
+  expects: {
+    gracefulEnd: true,
+    detachedEnds: true,
+    orphansEnd: true,
+    prependsPath: false,
+    extraVariables: ["SWITCHYARD_LEASE"],
+  },
+  start: (machine) =>
+    startExecutorPlace("box", machine, {
+      argv: [
+        process.execPath,
+        join(root, "src", "cli", "main.ts"),
+        "executor",
+        "--listen",
+        "ws://127.0.0.1:0",
+      ],
+      env: machine.env,
+    }),
+});

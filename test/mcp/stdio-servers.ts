@@ -1,0 +1,28 @@
+/**
+ * What an MCP server over stdio is to a client, wherever it runs: the same assertions for every placement.
+ *
+ * The servers are published ones from npm, and ours, which misbehaves on demand. Where a placement differs, and has
+ * to, `Placement.expects` says so, and that is asserted.
+ */
+import { after, before, suite } from "node:test";
+import { endsSuite } from "./suites/ends.ts";
+import { messagesSuite } from "./suites/messages.ts";
+import { publishedServersSuite } from "./suites/published.ts";
+import { startsSuite } from "./suites/starts.ts";
+import { surroundingsSuite } from "./suites/surroundings.ts";
+import type { Placement } from "./support/placement.ts";
+import { Site } from "./support/site.ts";
+
+export function stdioServerSuite(placement: Placement): void {
+  suite(`MCP stdio servers in "${placement.environment}"`, { timeout: 170_000 }, () => {
+    const site = new Site(placement);
+    before(() => site.open());
+    after(() => site.close());
+
+    publishedServersSuite(site);
+    messagesSuite(site);
+    startsSuite(site);
+    endsSuite(site);
+    surroundingsSuite(site);
+  });
+}
