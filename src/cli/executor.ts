@@ -75,7 +75,7 @@ export function defineExecutor(command: Command): void {
     .option("--jwt-secret-file <file>", "the key of signed tokens (HS256) instead")
     .option("--jwt-issuer <iss>", "who must have issued a signed token")
     .option("--jwt-audience <aud>", "for whom it must have been issued")
-    .option("--jwt-max-clock-skew-seconds <n>", "how wrong clocks may be (default: 0)", number)
+    .option("--jwt-max-clock-skew-seconds <n>", "how wrong clocks may be (default: 30)", number)
     .option(
       "--allow-command <program>",
       "a program that may be started; the others may not (repeatable)",

@@ -9,7 +9,10 @@ suite("errors of the operating system", () => {
     const error: unknown = await stat("/does/not/exist").catch((caught: unknown) => caught);
     assert.equal(systemErrorText(error), "No such file or directory (os error 2)");
     assert.equal(systemErrorText(systemError("ENOENT")), systemErrorText(error));
-    assert.equal(systemErrorText(systemError("ELOOP")), `Symbolic link loop (os error ${-Number(systemError("ELOOP").errno)})`);
+    assert.equal(
+      systemErrorText(systemError("ELOOP")),
+      `Symbolic link loop (os error ${-Number(systemError("ELOOP").errno)})`,
+    );
     assert.equal(systemErrorText(new Error("something else")), undefined);
   });
 

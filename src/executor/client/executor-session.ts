@@ -17,6 +17,7 @@ import { abortable } from "../../base/abort.ts";
 import { Backoff } from "../../base/backoff.ts";
 import { type Clock, sleep, type Timer } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
+import { Semaphore } from "../../base/semaphore.ts";
 import { Peer, PeerError, RpcError } from "../../jsonrpc/index.ts";
 import { ExecutorError } from "../errors.ts";
 import type { Link } from "../wire/link.ts";
@@ -51,6 +52,11 @@ const RETRY_MS = 130;
 const SIGN_INTERVAL_MS = 15_000;
 /** The executor serves every process of ours over this one connection. */
 const REQUESTS_MAX = 4096;
+/**
+ * Of any executor that is not ours: with a few hundred at once, and their output, `codex exec-server` 0.169 reads and
+ * writes nothing any more (measured).
+ */
+const REQUESTS_MAX_ELSEWHERE = 64;
 
 export class ExecutorSession implements ProcessCarrier {
   readonly clock: Clock;
@@ -61,7 +67,9 @@ export class ExecutorSession implements ProcessCarrier {
   #state: State = { kind: "connecting" };
   #sessionId: string | undefined;
   #info: WireEnvironmentInfo | undefined;
-  #nudges = true;
+  /** Whether it is the original, or one like it, with its faults. */
+  #isForeign = true;
+  readonly #foreignGate = new Semaphore(REQUESTS_MAX_ELSEWHERE);
   #nudging = false;
   #holds = 0;
   #started = 0;
@@ -118,6 +126,18 @@ export class ExecutorSession implements ProcessCarrier {
    * @throws the signal's reason when it aborts first
    */
   async request(method: string, params: unknown, options: CarrierOptions): Promise<unknown> {
+    if (!this.#isForeign) return await this.#request(method, params, options);
+    const release = await this.#foreignGate.acquire(
+      options.signal === undefined ? this.#over.signal : AbortSignal.any([options.signal, this.#over.signal]),
+    );
+    try {
+      return await this.#request(method, params, options);
+    } finally {
+      release();
+    }
+  }
+
+  async #request(method: string, params: unknown, options: CarrierOptions): Promise<unknown> {
     const { signal, resend, timeoutMs = REQUEST_TIMEOUT_MS, extraMs = 0 } = options;
     for (;;) {
       const peer = this.#state.kind === "live" ? this.#state.peer : await this.#live(signal);
@@ -261,7 +281,7 @@ export class ExecutorSession implements ProcessCarrier {
     this.#sessionId = sessionId;
     if (typeof environmentInfo !== "object" || environmentInfo === null) return;
     this.#info = environmentInfo as WireEnvironmentInfo;
-    this.#nudges = this.#info.implementation !== CLIENT_NAME;
+    this.#isForeign = this.#info.implementation !== CLIENT_NAME;
   }
 
   #refused(cause: unknown): OpenOutcome {
@@ -279,7 +299,7 @@ export class ExecutorSession implements ProcessCarrier {
     peer.receive(text);
     // Without a frame of ours its next small packet would wait 40 ms for an acknowledgement: codex exec-server leaves
     // Nagle's algorithm on. One for everything that came at once.
-    if (!this.#nudges || this.#nudging || this.#state.kind !== "live") return;
+    if (!this.#isForeign || this.#nudging || this.#state.kind !== "live") return;
     const { link } = this.#state;
     this.#nudging = true;
     queueMicrotask(() => {

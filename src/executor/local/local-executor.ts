@@ -21,7 +21,7 @@ import type { EnvironmentInfo, Executor, ProcessSpec, WaitOptions } from "../exe
 import { systemErrorText } from "../system-error.ts";
 import { RETAINED_BYTES_MIN } from "../wire/protocol.ts";
 import { childEnvironment } from "./env-policy.ts";
-import { findProgram } from "./find-program.ts";
+import { checkArguments, findProgram } from "./find-program.ts";
 import { type Graces, LocalProcess } from "./local-process.ts";
 import { startPiped } from "./piped-process.ts";
 import type { OutputBudget } from "./process-log.ts";
@@ -140,12 +140,15 @@ export class LocalExecutor implements Executor {
   async #startUnwrapped(spec: ProcessSpec): Promise<LocalProcess> {
     const env = childEnvironment({ env: spec.env, policy: spec.envPolicy, own: this.#env });
     const [name, ...args] = spec.argv;
-    checkNul(spec, env);
+    checkArguments({ ...spec, env });
     const program = findProgram({ program: name, cwd: spec.cwd, path: env["PATH"] });
     this.#options.checkStart?.({ program, cwd: spec.cwd, env });
     const number = ++this.#started;
     const lease = memberLease(this.#lease, number);
     const tty = spec.tty === true;
+    if (tty && spec.arg0 !== undefined && spec.arg0 !== name) {
+      throw new ExecutorError("unsupported", "A process with a terminal cannot be given another arg0");
+    }
     const started = await LocalProcess.start({
       id: String(number),
       clock: this.#clock,
@@ -156,7 +159,7 @@ export class LocalExecutor implements Executor {
       start: async (events) => {
         const options: StartOptions = {
           ...events,
-          program: tty ? name : program,
+          program,
           args,
           arg0: spec.arg0 ?? name,
           cwd: spec.cwd,
@@ -202,14 +205,6 @@ export class LocalExecutor implements Executor {
 
 function disposed(): ExecutorError {
   return new ExecutorError("disposed", "The executor was disposed");
-}
-
-/** To the operating system a NUL ends a text. */
-function checkNul({ argv, cwd, arg0 = "" }: ProcessSpec, env: Readonly<Record<string, string>>): void {
-  const texts = [...argv, cwd, arg0, ...Object.entries(env).flat()];
-  if (texts.some((text) => text.includes("\0"))) {
-    throw new ExecutorError("invalid_request", "nul byte found in provided data");
-  }
 }
 
 function userShell(): string | null | undefined {

@@ -40,9 +40,6 @@ export async function startTerminal(options: StartOptions): Promise<ProcessSourc
       "A process with a terminal (tty) needs the package node-pty beside mcp-switchyard: npm install node-pty",
     );
   }
-  if (options.arg0 !== options.program) {
-    throw new ExecutorError("unsupported", "A process with a terminal cannot be given another arg0");
-  }
   const unset = ADDED.filter((name) => options.env[name] === undefined);
   const [file, args] =
     unset.length === 0

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { suite, test } from "node:test";
 import { inspect } from "node:util";
+import fc from "fast-check";
 import { ExecutorError } from "../errors.ts";
 import { bearerAuthenticator, jwtAuthenticator, openAuthenticator } from "./auth.ts";
 
@@ -106,6 +107,41 @@ suite("jwtAuthenticator", () => {
     ]) {
       assert.equal(await reasonAt(START_S, token), "invalid websocket jwt");
     }
+  });
+
+  test("has an answer to anything, and lets nothing in that is not signed", async () => {
+    nowMs = START_S * 1000;
+    const json = fc.json({ maxDepth: 1 });
+    const part = fc.oneof(
+      fc.base64String(),
+      json.map((text) => Buffer.from(text).toString("base64url")),
+      fc.constantFrom(...sign({ exp: START_S }).split(".")),
+    );
+    const header = fc.oneof(
+      fc.string({ unit: "binary" }),
+      fc.array(part, { maxLength: 5 }).map((parts) => `Bearer ${parts.join(".")}`),
+    );
+    const whole = `Bearer ${sign({ exp: START_S })}`;
+    await fc.assert(
+      fc.asyncProperty(header, async (sent) => {
+        assert.equal((await authenticator.check(sent)).ok, sent === whole);
+      }),
+      { numRuns: 100 },
+    );
+    // Signed, and nonsense.
+    await fc.assert(
+      fc.asyncProperty(
+        fc.jsonValue({ maxDepth: 2 }),
+        fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 1 })),
+        async (claims, more) => {
+          const verdict = await authenticator.check(
+            `Bearer ${sign(claims as Record<string, unknown>, more)}`,
+          );
+          assert.equal(verdict.ok, false);
+        },
+      ),
+      { numRuns: 100 },
+    );
   });
 
   test("refuses a secret that is too short, without saying it (H2)", () => {

@@ -13,6 +13,7 @@
  *       must not send (a stray answer, an unknown notification, a request without an id) ends the connection, as in
  *       `codex exec-server`: whoever sends it has lost count.
  *   C3. What belongs to the connection (file handles, HTTP streams) ends with it.
+ *   C4. What it has not taken of answers is bounded: it is not read from until it takes them.
  */
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
@@ -49,13 +50,17 @@ export interface ConnectionOptions {
   readonly openSession: (resumeSessionId: string | undefined) => Session;
   /** Methods whose state belongs to this connection. */
   readonly families: readonly MethodFamily[];
-  readonly onEnd: (connection: Connection, reason: string) => void;
+  /** @param session the one that it had */
+  readonly onEnd: (connection: Connection, reason: string, session: Session | undefined) => void;
 }
 
 type State =
   | { readonly kind: "new" }
   | { readonly kind: "greeted" | "ready"; readonly session: Session }
   | { readonly kind: "ended" };
+
+/** How long a connection is given to show that it lives, when its client seems to have come back. */
+const CHALLENGE_MS = 3_000;
 
 /** How `codex exec-server` calls groups of methods when it refuses them. */
 const FAMILY_NAMES: readonly (readonly [prefix: string, name: string])[] = [
@@ -76,9 +81,12 @@ export class Connection {
   #state: State = { kind: "new" };
   #handshake: Timer | undefined;
   #keepAlive: Timer | undefined;
-  /** Whether something was heard since the last ping. */
-  #heard = true;
+  /** How often something was heard, and how often that was at the last ping. */
+  #signs = 0;
+  #signsAtPing = -1;
   #answering = 0;
+  #challenge: Timer | undefined;
+  #isDeaf = false;
 
   constructor(options: ConnectionOptions, open: (events: LinkEvents) => Link) {
     this.#options = options;
@@ -86,13 +94,13 @@ export class Connection {
     this.link = open({
       onText: (text) => this.#onText(text),
       onSign: () => {
-        this.#heard = true;
+        this.#signs++;
       },
       onEnd: (reason) => this.#onEnd(reason),
     });
     this.#peer = new Peer({
       clock: options.clock,
-      send: (line) => this.link.send(line),
+      send: (line) => this.#send(line),
       onNotification: (name) => this.#onNotification(name),
       onRequest: (name, params, id, signal) => this.#onRequest(name, params, id, signal),
     });
@@ -114,7 +122,7 @@ export class Connection {
   }
 
   #onText(text: string): void {
-    this.#heard = true;
+    this.#signs++;
     let value: unknown;
     try {
       value = JSON.parse(text);
@@ -128,6 +136,21 @@ export class Connection {
     this.#peer.accept(message, text);
   }
 
+  /** A client that asks and does not take the answers is not listened to until it does (C4). */
+  #send(text: string): void {
+    this.link.send(text);
+    if (!this.link.isFull || this.#isDeaf) return;
+    this.#isDeaf = true;
+    this.link.pause();
+    void this.#listenAgain();
+  }
+
+  async #listenAgain(): Promise<void> {
+    await this.link.room();
+    this.#isDeaf = false;
+    this.link.resume();
+  }
+
   #refuse(why: string): void {
     const { kind, peer } = this.link;
     const where =
@@ -135,7 +158,7 @@ export class Connection {
         ? "JSON-RPC message from exec-server stdio"
         : `websocket JSON-RPC message from exec-server websocket ${peer}`;
     const error = { code: RpcCode.invalidRequest, message: `failed to parse ${where}: ${why}` };
-    this.link.send(JSON.stringify({ error, id: UNREADABLE_ID }));
+    this.#send(JSON.stringify({ error, id: UNREADABLE_ID }));
   }
 
   #onNotification(name: string): void {
@@ -220,13 +243,31 @@ export class Connection {
     return context;
   }
 
+  /**
+   * Has it show that it lives, or ends it: its client came back over another connection. Without this a client whose
+   * machine lost its network would be kept out until the next ping, and give up before.
+   */
+  challenge(): void {
+    if (this.#challenge !== undefined) return;
+    const before = this.#signs;
+    this.link.ping();
+    this.#challenge = this.#options.clock.schedule(
+      CHALLENGE_MS,
+      () => {
+        this.#challenge = undefined;
+        if (this.#signs === before) this.drop("no sign of life, and its client came back");
+      },
+      { background: true },
+    );
+  }
+
   /** Pings a silent client, and gives it up when it stays silent until the next ping: its machine is gone. */
   #watch(): void {
     this.#keepAlive = this.#options.clock.schedule(
       PING_INTERVAL_MS,
       () => {
-        if (!this.#heard) return this.drop("no sign of life");
-        this.#heard = false;
+        if (this.#signs === this.#signsAtPing) return this.drop("no sign of life");
+        this.#signsAtPing = this.#signs;
         this.link.ping();
         this.#watch();
       },
@@ -238,7 +279,9 @@ export class Connection {
     if (this.#state.kind === "ended") return;
     this.#handshake?.clear();
     this.#keepAlive?.clear();
-    this.session?.release();
+    this.#challenge?.clear();
+    const { session } = this;
+    session?.release();
     this.#state = { kind: "ended" };
     const gone = new Error(reason);
     this.#gone.abort(gone);
@@ -248,7 +291,7 @@ export class Connection {
         this.#options.log("warn", `What belonged to a connection did not end well: ${String(error)}`);
       });
     }
-    this.#options.onEnd(this, reason);
+    this.#options.onEnd(this, reason, session);
   }
 }
 

@@ -134,9 +134,9 @@ export class ExecutorServer implements AsyncDisposable {
         info: () => (this.#info ??= this.#describe()),
         openSession: (resumeId) => this.#openSession(resumeId),
         families,
-        onEnd: (ended, reason) => {
+        onEnd: (ended, reason, session) => {
           this.#connections.delete(ended);
-          this.#audit?.disconnected({ peer: ended.link.peer, session: ended.session?.id, reason });
+          this.#audit?.disconnected({ peer: ended.link.peer, session: session?.id, reason });
         },
       },
       open,
@@ -169,6 +169,7 @@ export class ExecutorServer implements AsyncDisposable {
       const session = this.#sessions.get(resumeId);
       if (session === undefined) throw rpcError("invalidRequest", `unknown session id ${resumeId}`);
       if (session.isHeld) {
+        this.#connectionOf(session)?.challenge();
         throw rpcError("sessionAttached", `session ${resumeId} is already attached to another connection`);
       }
       return session;
@@ -207,8 +208,7 @@ export class ExecutorServer implements AsyncDisposable {
   }
 
   #watcherOf(session: Session): ProcessWatcher {
-    const peer = (): string | undefined =>
-      [...this.#connections].find((connection) => connection.session === session)?.link.peer;
+    const peer = (): string | undefined => this.#connectionOf(session)?.link.peer;
     return {
       admit: () => {
         if (this.#processes >= this.limits.processesMax) {
@@ -225,6 +225,10 @@ export class ExecutorServer implements AsyncDisposable {
         this.#audit?.refused({ ...start, session: session.id, peer: peer(), reason: error.message }),
       onEnded: (end) => this.#audit?.ended({ ...end, session: session.id, peer: peer() }),
     };
+  }
+
+  #connectionOf(session: Session): Connection | undefined {
+    return [...this.#connections].find((connection) => connection.session === session);
   }
 
   /** What is retained of closed processes goes first, the oldest session's in front. */

@@ -12,7 +12,7 @@ import { type WebSocket, WebSocketServer } from "ws";
 import { ExecutorError } from "../errors.ts";
 import { StdioLink } from "../wire/stdio-link.ts";
 import { WebSocketLink } from "../wire/websocket-link.ts";
-import type { Authenticator } from "./auth.ts";
+import { type Authenticator, openAuthenticator } from "./auth.ts";
 import type { ExecutorServer } from "./executor-server.ts";
 import { checkRequest, type ListenAddress } from "./listen-address.ts";
 
@@ -30,6 +30,7 @@ export interface Listener extends AsyncDisposable {
 /** @throws {ExecutorError} `invalid_request` when the address cannot be listened on */
 export async function listen({ server, address, authenticator }: ListenOptions): Promise<Listener> {
   const { handshakeMs, messageBytesMax } = server.limits;
+  const authenticated = authenticator !== openAuthenticator;
   const sockets = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -40,30 +41,40 @@ export async function listen({ server, address, authenticator }: ListenOptions):
     { headersTimeout: handshakeMs, requestTimeout: handshakeMs, keepAliveTimeout: 1 },
     (request, response) => {
       // A web socket without its upgrade is a bad request; everything else is answered alike.
-      const { status } = checkRequest(request, address, { isUpgrade: false });
+      const { status } = checkRequest(request, address, { isUpgrade: false, authenticated });
       response.writeHead(status, { Connection: "close" }).end();
     },
   );
   // Headers are all there is to read before the upgrade.
   http.maxRequestsPerSocket = 1;
+  // Those that are not clients yet; more are closed by Node as they come.
+  http.maxConnections = 2 * server.limits.connectionsMax;
   http.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    // Whoever is refused may be gone before it is told.
     socket.on("error", () => {});
-    void admit(request).then((refusal) => {
-      if (refusal !== undefined) return refuse(socket, refusal);
-      sockets.handleUpgrade(request, socket, head, (opened: WebSocket) => {
-        const { remoteAddress = "unknown", remotePort = 0 } = request.socket;
-        server.serve(
-          (events) => new WebSocketLink(opened, socket, hostAndPort(remoteAddress, remotePort), events),
-        );
-      });
-    });
+    void upgrade(request, socket, head);
   });
 
+  async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const refusal = await admit(request);
+    if (refusal !== undefined) return refuse(socket, refusal);
+    sockets.handleUpgrade(request, socket, head, (opened: WebSocket) => {
+      const { remoteAddress = "unknown", remotePort = 0 } = request.socket;
+      const peer = hostAndPort(remoteAddress, remotePort);
+      server.serve((events) => new WebSocketLink(opened, socket, peer, events));
+    });
+  }
+
   async function admit(request: IncomingMessage): Promise<Refusal | undefined> {
-    const { status, body } = checkRequest(request, address, { isUpgrade: true });
+    const { status, body } = checkRequest(request, address, { isUpgrade: true, authenticated });
     if (status !== 101) return { status, body };
-    const verdict = await authenticator.check(request.headers.authorization);
-    if (!verdict.ok) return { status: 401, body: verdict.reason };
+    try {
+      const verdict = await authenticator.check(request.headers.authorization);
+      if (!verdict.ok) return { status: 401, body: verdict.reason };
+    } catch {
+      // Who cannot be judged does not come in.
+      return { status: 401, body: "cannot check the authorization" };
+    }
     const { fullBecause } = server;
     return fullBecause === undefined ? undefined : { status: 503, body: fullBecause };
   }
