@@ -133,6 +133,10 @@ export class AppServerProcess {
     return this.#exited.promise;
   }
 
+  get codexHome(): string {
+    return this.#options.codexHome;
+  }
+
   get pid(): number | undefined {
     return this.#child.pid;
   }

@@ -32,6 +32,7 @@ import type { ThreadEvent, Usage } from "./events.ts";
 import { type InheritedServers, toWireServers, type WireServers } from "./inherited-servers.ts";
 import type { JsonObject, Notification, ThreadOpened, WireItem } from "./protocol.ts";
 import { type Question, refuse, toQuestion } from "./questions.ts";
+import { missingEnvironment } from "./missing-environment.ts";
 import { plainReason, ServerStartups } from "./server-startups.ts";
 import type { ThreadSpec } from "./thread-config.ts";
 
@@ -402,8 +403,14 @@ export class ThreadSession implements ThreadSink {
       threadId: this.threadId,
       detail: "toolsAndAuthOnly",
     });
-    for (const { name, runtimeStatus, toolsError } of data)
-      loaded.startups.probed(name, runtimeStatus, toolsError);
+    for (const { name, runtimeStatus, toolsError } of data) {
+      const { environment_id } = (loaded.wire.config[name] ?? {}) as JsonObject;
+      const missing =
+        runtimeStatus === "disabled"
+          ? missingEnvironment(environment_id, loaded.process.codexHome)
+          : undefined;
+      loaded.startups.probed(name, runtimeStatus, toolsError ?? missing ?? null);
+    }
   }
 
   async #turn(run: ActiveRun, loaded: Loaded): Promise<TurnEnd> {

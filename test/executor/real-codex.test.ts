@@ -152,3 +152,15 @@ test("what a thread placed on the executor is gone when Codex is", { timeout }, 
     [],
   );
 });
+
+test("a server on an environment that does not exist is reported with those that do", { timeout }, async () => {
+  await using engine = await startEngine();
+  placeOn(engine, "ws://127.0.0.1:1");
+  const thread = engine.codex.startThread({
+    workingDirectory: engine.cwd,
+    mcpServers: { svc: { ...stdioServer(), cwd: engine.cwd, environment_id: "bx" } },
+  });
+  const events = await collect(thread.runStreamed(promptOf({ say: "done" })));
+  const [missing] = itemsOfType(events, "error").filter(({ code }) => code === "mcp_server_failed");
+  assert.match(missing?.message ?? "", /"svc".*no environment "bx".*"local", "box"/);
+});
