@@ -23,8 +23,12 @@ import { type Message, parseMessage, type RequestId } from "./message.ts";
 
 export interface PeerOptions {
   readonly clock: Clock;
-  /** Writes one line, without its newline. What it throws fails the request it was called for. */
-  readonly send: (line: string) => void;
+  /**
+   * Writes one line, without its newline. What it throws fails the request it was called for.
+   *
+   * @param answering the method that the line answers, if it is an answer
+   */
+  readonly send: (line: string, answering?: string) => void;
   /** `lineChars` is the length of the line it came in. */
   readonly onNotification: (method: string, params: unknown, lineChars: number) => void;
   /**
@@ -237,7 +241,7 @@ export class Peer {
     }
     if (this.#closing.signal.aborted) return;
     try {
-      this.#options.send(reply);
+      this.#options.send(reply, method);
     } catch {
       // Nobody waits here; the end of the connection is told through `close`.
     }

@@ -88,7 +88,8 @@ export function websocketOpener(options: WebSocketOpenerOptions): LinkOpener {
         socket.once("open", () => {
           if (stream === undefined) return fail("it opened without an upgrade", true);
           settle();
-          resolve({ kind: "open", link: new WebSocketLink(socket, stream, new URL(url).host, events) });
+          const { host: peer } = new URL(url);
+          resolve({ kind: "open", link: new WebSocketLink({ socket, stream, role: "client", peer }, events) });
         });
         if (signal.aborted) onAbort();
         else signal.addEventListener("abort", onAbort, { once: true });

@@ -100,7 +100,9 @@ export class Connection {
     });
     this.#peer = new Peer({
       clock: options.clock,
-      send: (line) => this.#send(line),
+      // A client that has written something waits for what the process says, and not for this.
+      send: (line, answering) =>
+        answering === "process/write" ? this.link.sendSoon(line) : this.#send(line),
       onNotification: (name) => this.#onNotification(name),
       onRequest: (name, params, id, signal) => this.#onRequest(name, params, id, signal),
     });

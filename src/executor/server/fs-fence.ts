@@ -59,13 +59,9 @@ export class Fence {
     return real;
   }
 
-  /** Whether a path without links may be touched. */
-  allows(real: string, access: Access): boolean {
-    return access === "read" ? this.#options.mayRead(real) : this.#options.mayWrite(real);
-  }
-
   #admit(real: string, asked: string, access: Access): string {
-    if (this.allows(real, access)) return real;
+    const { mayRead, mayWrite } = this.#options;
+    if (access === "read" ? mayRead(real) : mayWrite(real)) return real;
     const message = `path \`${asked}\` is outside of what this executor lets its clients ${access}`;
     throw new RpcError({ code: RpcCode.failed, message });
   }

@@ -57,7 +57,7 @@ const OF_BODY: readonly string[] = [
   "transfer-encoding",
 ];
 
-/** Connections that are kept for the next request, and the way through a proxy if the environment names one. */
+/** Connections that are kept for the next request, through a proxy if the environment names one (Node 24.5 and later). */
 export class HttpConnections implements Disposable {
   readonly #http: HttpAgent;
   readonly #https: HttpsAgent;

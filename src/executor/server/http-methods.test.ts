@@ -299,9 +299,10 @@ suite("HttpMethods, when the connection is gone (H5)", () => {
     await desk.stream("a", "/");
     await until(() => desk.deltas.length === 1);
     const pending = [desk.ask("b", "/"), desk.ask("c", "/silent"), desk.stream("d", "/silent")];
-    const settled = Promise.allSettled(pending);
+    let failed = 0;
+    for (const each of pending) each.catch(() => failed++);
     await desk.family[Symbol.asyncDispose]();
-    assert.deepEqual(new Set((await settled).map(({ status }) => status)), new Set(["rejected"]));
+    assert.equal(failed, 3, "what was asked is answered before disposal returns");
     await desk.silence();
     assert.equal(desk.deltas.length, 1, "nothing is told any more");
   });

@@ -189,7 +189,7 @@ export class HttpMethods implements MethodFamily, AsyncDisposable {
   ): Promise<void> {
     let seq = 0;
     const send = async (delta: Buffer, done: boolean, error: string | null): Promise<void> => {
-      await context.room();
+      await abortable(context.room(), gone);
       const deltaBase64 = delta.toString("base64");
       context.notify("http/request/bodyDelta", { requestId, seq: ++seq, deltaBase64, done, error });
     };

@@ -26,6 +26,8 @@ export interface Link {
   /** Whether so much waits to be taken that nothing more should be sent. */
   readonly isFull: boolean;
   send(text: string): void;
+  /** The same for what nobody waits for urgently: it may wait a few turns of the event loop for company. */
+  sendSoon(text: string): void;
   /** Waits until the link is not full. Resolves too when it has ended. */
   room(): Promise<void>;
   /** Asks the other side for a sign of life. */

@@ -46,6 +46,10 @@ export class StdioLink implements Link {
     if (!this.#ended) this.#options.output.write(`${text}\n`);
   }
 
+  sendSoon(text: string): void {
+    this.send(text);
+  }
+
   room(): Promise<void> {
     if (this.#ended || !this.isFull) return Promise.resolve();
     this.#room ??= Promise.withResolvers<void>();
