@@ -121,6 +121,7 @@ export class ExecutorServer implements AsyncDisposable {
             new FsMethods({
               mayRead: (path) => this.#policy.mayRead(path),
               mayWrite: (path) => this.#policy.mayWrite(path),
+              ignoreSandbox: this.#options.ignoreSandbox === true,
             }),
           ]),
       ...(http === false ? [] : [new HttpMethods({ clock: this.#clock, env: this.#env })]),
