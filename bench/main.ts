@@ -1,10 +1,12 @@
 /** `npm run bench -- <name> [flags]`: see README.md. */
 import { benchConfig } from "./config.ts";
+import { benchExecutor } from "./executor.ts";
 import { benchSoak } from "./soak.ts";
 import { benchThreads } from "./threads.ts";
 
 const BENCHMARKS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   config: benchConfig,
+  executor: benchExecutor,
   threads: benchThreads,
   soak: benchSoak,
 };

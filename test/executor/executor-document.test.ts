@@ -23,20 +23,37 @@ test("the session in docs/executor.md happens as it is written there", { timeout
     received.push(data.toString());
     wake();
   });
-  const [, block = ""] = /### An example session[^]*?```text\n([^]*?)```/.exec(document) ?? [];
-  const lines = block.trimEnd().split("\n");
-  assert.ok(lines.length > 10);
-  for (const line of lines) {
-    if (line.startsWith("> ")) {
-      socket.send(line.slice(2));
-      continue;
+  try {
+    for (const { send, expect } of readSession()) {
+      for (const line of send) socket.send(line);
+      while (received.length < expect.length) await new Promise<void>((resolve) => (wake = resolve));
+      // The answer to a write may come before or after what the process says.
+      assert.deepEqual(received.splice(0).map(plain).toSorted(), expect.map(plain).toSorted());
     }
-    while (received.length === 0) await new Promise<void>((resolve) => (wake = resolve));
-    assert.equal(plain(received.shift() ?? ""), plain(line.slice(2)));
+  } finally {
+    socket.terminate();
   }
-  assert.deepEqual(received, []);
-  socket.terminate();
 });
+
+interface Step {
+  readonly send: string[];
+  readonly expect: string[];
+}
+
+/** A step is what is sent, and what comes before the next is sent. */
+function readSession(): Step[] {
+  const [, block = ""] = /### An example session[^]*?```text\n([^]*?)```/.exec(document) ?? [];
+  const steps: Step[] = [];
+  for (const line of block.trimEnd().split("\n")) {
+    const last = steps.at(-1);
+    if (line.startsWith("> ")) {
+      if (last === undefined || last.expect.length > 0) steps.push({ send: [line.slice(2)], expect: [] });
+      else last.send.push(line.slice(2));
+    } else last?.expect.push(line.slice(2));
+  }
+  assert.ok(steps.length > 5);
+  return steps;
+}
 
 /** Without what differs from run to run, and what the document leaves out. */
 function plain(line: string): string {
