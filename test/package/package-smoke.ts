@@ -135,7 +135,25 @@ async function checkOn(nodeFolder: string, major: string, user: string): Promise
     run(user, nodeFolder, join(user, "node_modules", ".bin", "switchyard"), "mcp", ...args);
   await switchyard("add", ...servers, "docs", "--", "docs-mcp");
   assert.match(await switchyard("list", "--json", ...servers), /"command": "docs-mcp"/);
-  console.log(`Node ${version}: every export imports, every command answers --help, mcp adds and lists`);
+  await checkExecutor(nodeFolder, major, user);
+  console.log(
+    `Node ${version}: every export imports, every command answers --help, mcp adds and lists, an executor answers`,
+  );
+}
+
+/** The installed command starts itself as an executor, and finds it. */
+async function checkExecutor(nodeFolder: string, major: string, user: string): Promise<void> {
+  const home = createFolder(user, `home-${major}`, {});
+  const command = join(user, "node_modules", ".bin", "switchyard");
+  const program = JSON.stringify(join(nodeFolder, "node"));
+  writeFileSync(
+    join(home, "environments.toml"),
+    `[[environments]]\nid = "self"\nprogram = ${program}\nargs = [${JSON.stringify(command)}, "executor", "--listen", "stdio"]\n`,
+  );
+  const wrapper = ["env", `CODEX_HOME=${home}`, `SWITCHYARD_HOME=${home}`] as const;
+  const [file, ...words] = [...wrapper, command, "environments", "check", "self", "--json"];
+  const answer = await run(user, nodeFolder, file, ...words);
+  assert.match(answer, /"works": true/);
 }
 
 const temporary = mkdtempSync(join(tmpdir(), "package-"));

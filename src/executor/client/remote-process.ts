@@ -189,16 +189,21 @@ export class RemoteProcess implements ExecutorProcess {
     // What nobody reads must not hold up its own end.
     await this.#channel.return();
     if (!this.#closed && this.#failure === undefined) {
-      let running = false;
-      try {
-        running = await this.terminate();
-      } catch (error) {
-        // Then it is the executor's to end, with the session.
-        if (!(error instanceof ExecutorError)) throw error;
-      }
-      await within(this.#session.clock, running ? END_MS : HELD_OPEN_MS, this.over);
+      // A link that is down is not waited for any longer either. The request goes out when it is restored.
+      await within(this.#session.clock, END_MS, this.#terminated());
     }
     this.#finish();
+  }
+
+  /** Has it end, and waits for that. */
+  async #terminated(): Promise<void> {
+    try {
+      if (await this.terminate()) return await this.over;
+    } catch (error) {
+      // Then it is the executor's to end, with the session.
+      if (!(error instanceof ExecutorError)) throw error;
+    }
+    await within(this.#session.clock, HELD_OPEN_MS, this.over);
   }
 
   /**

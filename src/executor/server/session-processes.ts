@@ -53,9 +53,12 @@ const envPolicy = struct("ExecEnvPolicy", {
   includeOnly: array(string),
 });
 
+/** For whom a process runs; nothing is made of it here. */
+const metadata = struct("ExecMetadata", { threadId: optional(string), toolCallId: optional(string) });
+
 const startParams = struct("WireExecParams", {
   processId: string,
-  metadata: optional(anything),
+  metadata: optional(metadata),
   argv: array(string),
   // Of another machine it is still a URI, and is refused later.
   cwd: { read: (value) => fileUri.read(value).href },

@@ -9,7 +9,7 @@ const TEXT = { binary: false };
  * For how many turns of the event loop something is held, a few microseconds each. A process that answers at once does
  * so within them; then both leave together, which saves the other side a wake-up, and us a write.
  */
-const TURNS_HELD = 8;
+const TURNS_HELD = 16;
 
 export interface WebSocketLinkOptions {
   /** Open. */
