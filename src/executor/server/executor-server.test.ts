@@ -1,0 +1,332 @@
+/** Connections and sessions over a link in memory, with the time in the test's hands. Whole conversations are in test/executor. */
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import { ManualClock } from "../../testing/index.ts";
+import type { Link, LinkEvents } from "../wire/link.ts";
+import { AuditLog } from "./audit.ts";
+import { ExecutorServer, type ExecutorServerOptions } from "./executor-server.ts";
+
+/** Both ends of a link: what the server sends is kept, what it shall receive is pushed. */
+class MemoryLink implements Link {
+  readonly peer = "test";
+  readonly kind = "websocket";
+  readonly sent: Readonly<Record<string, unknown>>[] = [];
+  isFull = false;
+  paused = false;
+  pings = 0;
+  ended: string | undefined;
+  readonly #events: LinkEvents;
+  #wake: () => void = () => {};
+  #room = Promise.withResolvers<void>();
+
+  constructor(events: LinkEvents) {
+    this.#events = events;
+  }
+
+  send(text: string): void {
+    this.sent.push(JSON.parse(text) as Record<string, unknown>);
+    this.#wake();
+  }
+
+  sendSoon(text: string): void {
+    this.send(text);
+  }
+
+  room(): Promise<void> {
+    return this.isFull ? this.#room.promise : Promise.resolve();
+  }
+
+  makeRoom(): void {
+    this.isFull = false;
+    this.#room.resolve();
+  }
+
+  ping(): void {
+    this.pings++;
+  }
+
+  pong(): void {
+    this.#events.onSign?.();
+  }
+
+  nudge(): void {}
+
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+  }
+
+  drop(reason: string): void {
+    if (this.ended !== undefined) return;
+    this.ended = reason;
+    this.#events.onEnd(reason);
+  }
+
+  push(message: unknown): void {
+    this.#events.onText(typeof message === "string" ? message : JSON.stringify(message));
+  }
+
+  async answer(id: unknown): Promise<Readonly<Record<string, unknown>>> {
+    for (;;) {
+      const found = this.sent.find((message) => message["id"] === id);
+      if (found !== undefined) return found;
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+  }
+}
+
+function connect(server: ExecutorServer): MemoryLink {
+  let made: MemoryLink | undefined;
+  server.serve((events) => (made = new MemoryLink(events)));
+  assert.ok(made !== undefined);
+  return made;
+}
+
+async function greet(link: MemoryLink, resumeSessionId?: string): Promise<string> {
+  link.push({ id: "hello", method: "initialize", params: { clientName: "test", resumeSessionId } });
+  const { result, error } = await link.answer("hello");
+  assert.equal(error, undefined);
+  link.push({ method: "initialized" });
+  return (result as { readonly sessionId: string }).sessionId;
+}
+
+function withServer(
+  fact: string,
+  body: (server: ExecutorServer, clock: ManualClock) => Promise<void>,
+  options: ExecutorServerOptions = {},
+): void {
+  test(fact, async () => {
+    const clock = new ManualClock();
+    const server = new ExecutorServer({ clock, ...options });
+    let over = false;
+    try {
+      await body(server, clock);
+    } finally {
+      const ended = server[Symbol.asyncDispose]().then(() => (over = true));
+      // The graces of what still runs are this clock's.
+      while (!over) await clock.advance(500);
+      await ended;
+    }
+    assert.equal(clock.pending, 0, "timers left behind");
+  });
+}
+
+const env = { PATH: process.env["PATH"] ?? "" };
+const start = (processId: string, script: string): object => ({
+  id: processId,
+  method: "process/start",
+  params: { processId, argv: ["sh", "-c", script], cwd: "file:///tmp", env, tty: false, pipeStdin: true },
+});
+
+suite("ExecutorServer", () => {
+  withServer("gives up a connection that does not shake hands in time", async (server, clock) => {
+    const silent = connect(server);
+    const half = connect(server);
+    half.push({ id: 1, method: "initialize", params: { clientName: "test" } });
+    await half.answer(1);
+    await clock.advance(9_999);
+    assert.deepEqual([silent.ended, half.ended], [undefined, undefined]);
+    await clock.advance(1);
+    assert.match(silent.ended ?? "", /no handshake within 10000 ms/);
+    assert.match(half.ended ?? "", /no handshake/);
+    assert.equal(server.connections, 0);
+  });
+
+  withServer(
+    "pings a client, and gives up one that says nothing until the next ping",
+    async (server, clock) => {
+      const link = connect(server);
+      await greet(link);
+      await clock.advance(30_000);
+      assert.equal(link.pings, 1);
+      link.pong();
+      await clock.advance(30_000);
+      assert.equal(link.ended, undefined);
+      await clock.advance(30_000);
+      assert.equal(link.ended, "no sign of life");
+    },
+  );
+
+  withServer(
+    "asks a connection for a sign when its client comes back over another, and lets it in",
+    async (server, clock) => {
+      const dead = connect(server);
+      const id = await greet(dead);
+      const back = connect(server);
+      back.push({ id: 1, method: "initialize", params: { clientName: "test", resumeSessionId: id } });
+      assert.equal(((await back.answer(1))["error"] as { code: number }).code, -32010);
+      assert.equal(dead.pings, 1);
+      await clock.advance(3_000);
+      assert.match(dead.ended ?? "", /came back/);
+      assert.equal(await greet(back, id), id);
+    },
+  );
+
+  withServer("does not let a client take over the session of one that lives", async (server, clock) => {
+    const living = connect(server);
+    const id = await greet(living);
+    const other = connect(server);
+    other.push({ id: 1, method: "initialize", params: { clientName: "test", resumeSessionId: id } });
+    await other.answer(1);
+    living.pong();
+    await clock.advance(3_000);
+    assert.equal(living.ended, undefined);
+  });
+
+  for (const [what, message] of [
+    ["a stray answer", { id: 1, result: {} }],
+    ["a stray error", { id: 1, error: { code: 1, message: "" } }],
+    ["an unknown notification", { method: "hello" }],
+    ["a request without an id", { method: "process/terminate", params: { processId: "x" } }],
+  ] as const) {
+    withServer(`ends a connection that sends ${what} (C2)`, async (server) => {
+      const link = connect(server);
+      await greet(link);
+      link.push(message);
+      assert.ok(link.ended !== undefined);
+    });
+  }
+
+  withServer("answers what is no message with the id -1, and goes on (C2)", async (server) => {
+    const link = connect(server);
+    await greet(link);
+    for (const bad of ["{", "[]", "42", '{"id":1.5,"method":"x"}', '{"id":1}']) {
+      link.sent.length = 0;
+      link.push(bad);
+      assert.equal(((await link.answer(-1))["error"] as { code: number }).code, -32600, bad);
+    }
+    link.push({ id: 2, method: "environment/status" });
+    assert.deepEqual((await link.answer(2))["result"], { status: "ready" });
+  });
+
+  withServer("does not read from a client that takes no answers, until it does (C4)", async (server) => {
+    const link = connect(server);
+    await greet(link);
+    link.isFull = true;
+    link.push({ id: 1, method: "environment/status" });
+    await link.answer(1);
+    assert.equal(link.paused, true);
+    link.makeRoom();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(link.paused, false);
+  });
+
+  withServer(
+    "refuses more than its limits, and says which (V1, V2)",
+    async (server) => {
+      const link = connect(server);
+      const id = await greet(link);
+      link.push(start("one", "exec sleep 320"));
+      await link.answer("one");
+      link.push(start("two", "exec sleep 321"));
+      assert.match(messageOf(await link.answer("two")), /runs 1 processes/);
+      const other = connect(server);
+      other.push({ id: 1, method: "initialize", params: { clientName: "test" } });
+      assert.match(messageOf(await other.answer(1)), /has 1 sessions/);
+      assert.match(server.fullBecause ?? "", /has 2 connections/);
+      link.push({ id: 3, method: "process/read", params: { processId: "one", waitMs: 60_000 } });
+      link.push({ id: 4, method: "process/read", params: { processId: "one", waitMs: 60_000 } });
+      link.push({ id: 5, method: "environment/status" });
+      assert.match(messageOf(await link.answer(5)), /more than 2 requests/);
+      assert.ok(id !== "");
+    },
+    { limits: { processesMax: 1, sessionsMax: 1, connectionsMax: 2, requestsMax: 2 } },
+  );
+
+  withServer(
+    "ends a waiting session without processes rather than refuse a new one (V2)",
+    async (server) => {
+      const first = connect(server);
+      const id = await greet(first);
+      first.drop("gone");
+      const second = connect(server);
+      await greet(second);
+      assert.equal(server.sessions, 1);
+      const third = connect(server);
+      third.push({ id: 1, method: "initialize", params: { clientName: "test", resumeSessionId: id } });
+      assert.match(messageOf(await third.answer(1)), /unknown session id/);
+    },
+    { limits: { sessionsMax: 1 } },
+  );
+
+  withServer("ends a session that nobody resumes, with its processes (N2)", async (server, clock) => {
+    const link = connect(server);
+    const id = await greet(link);
+    link.push(start("one", "exec sleep 322"));
+    await link.answer("one");
+    link.drop("gone");
+    await clock.advance(79_999);
+    assert.deepEqual([server.sessions, server.processes], [1, 1]);
+    await clock.advance(1);
+    assert.equal(server.sessions, 0);
+    // Its graces are the clock's too: end of stdin, SIGTERM.
+    while (server.processes > 0) await clock.advance(500);
+    const late = connect(server);
+    late.push({ id: 1, method: "initialize", params: { clientName: "test", resumeSessionId: id } });
+    assert.match(messageOf(await late.answer(1)), /unknown session id/);
+  });
+
+  withServer("forgets a closed process after its time, and not before (S1)", async (server, clock) => {
+    const link = connect(server);
+    await greet(link);
+    link.push(start("one", "exit 3"));
+    await link.answer("one");
+    link.push({ id: 2, method: "process/read", params: { processId: "one", afterSeq: 1, waitMs: 1_000 } });
+    await link.answer(2);
+    while (server.processes > 0) await new Promise((resolve) => setImmediate(resolve));
+    await clock.advance(79_000);
+    link.push({ ...start("one", "true"), id: 3 });
+    assert.match(messageOf(await link.answer(3)), /already exists/);
+    await clock.advance(1_000);
+    link.push({ id: 4, method: "process/read", params: { processId: "one" } });
+    assert.match(messageOf(await link.answer(4)), /unknown process id one/);
+  });
+
+  test("writes to the audit who came, what was started, refused and ended, and who ended it", async () => {
+    const lines: Record<string, unknown>[] = [];
+    const audit = new AuditLog({
+      write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>),
+      now: () => new Date(0),
+    });
+    {
+      await using server = new ExecutorServer({ audit });
+      const link = connect(server);
+      await greet(link);
+      link.push(start("one", "exec sleep 323"));
+      await link.answer("one");
+      link.push({ id: 2, method: "process/terminate", params: { processId: "one" } });
+      await link.answer(2);
+      while (server.processes > 0) await new Promise((resolve) => setImmediate(resolve));
+      link.push({
+        ...start("two", "true"),
+        params: { processId: "two", argv: ["no-such"], cwd: "file:///tmp", env, tty: false },
+      });
+      await link.answer("two");
+      link.push(start("three", "exec sleep 324"));
+      await link.answer("three");
+    }
+    assert.deepEqual(
+      lines.map(({ event, processId, endedBy }) =>
+        [event, processId, endedBy].filter((each) => each !== undefined).join(" "),
+      ),
+      [
+        "connected",
+        "process_started one",
+        "process_ended one client",
+        "process_refused two",
+        "process_started three",
+        "disconnected",
+        "process_ended three executor",
+      ],
+    );
+    const sessions = new Set(lines.flatMap(({ session }) => (session === undefined ? [] : [session])));
+    assert.equal(sessions.size, 1);
+  });
+});
+
+function messageOf(answer: Readonly<Record<string, unknown>>): string {
+  return (answer["error"] as { readonly message: string } | undefined)?.message ?? "no error";
+}
