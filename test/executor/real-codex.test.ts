@@ -153,7 +153,9 @@ test("what a thread placed on the executor is gone when Codex is", { timeout }, 
   );
 });
 
-test("a server on an environment that does not exist is reported with those that do", { timeout }, async () => {
+test("a server on an environment that does not exist is reported with those that do", {
+  timeout,
+}, async () => {
   await using engine = await startEngine();
   placeOn(engine, "ws://127.0.0.1:1");
   const thread = engine.codex.startThread({
