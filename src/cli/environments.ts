@@ -1,8 +1,8 @@
 /** `switchyard environments`: where MCP servers can run, and whether it works. */
+import { Redactor } from "../base/redact.ts";
 import { toEnvironmentDefinition } from "../config/environments/definition.ts";
 import { environmentOriginText, type LoadedEnvironment } from "../config/environments/environment.ts";
 import { maskEnvironment } from "../config/environments/environment-config.ts";
-import { maskText } from "../config/mask.ts";
 import { type LoadedEnvironments, loadEnvironments } from "../config/environments/load-environments.ts";
 import { type Args, type CommandSpec, helpOfGroup, UsageError } from "./flags.ts";
 import { runCommand } from "./mcp.ts";
@@ -116,8 +116,12 @@ async function check(args: Args, signal: AbortSignal): Promise<number> {
       const nothing = { version: undefined, platform: undefined, shell: undefined, round_trip_ms: undefined };
       if (environment.status !== "usable")
         return { ...known, ...nothing, works: false, error: environment.reason };
+      const redactor = new Redactor();
+      let target = "";
       try {
         const definition = toEnvironmentDefinition(environment);
+        if (definition.kind === "url") redactor.add(definition.bearerToken ?? "");
+        if (definition.kind === "program") target = [definition.program, ...definition.args].join(" ");
         await using made = new Environments([definition]);
         const wait = { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) };
         const executor = made.get(id);
@@ -135,7 +139,12 @@ async function check(args: Args, signal: AbortSignal): Promise<number> {
       } catch (error) {
         signal.throwIfAborted();
         const why = error instanceof Error ? error.message : String(error);
-        return { ...known, ...nothing, works: false, error: maskText(why) };
+        return {
+          ...known,
+          ...nothing,
+          works: false,
+          error: redactor.redact(why).replaceAll(target || known.target, known.target),
+        };
       }
     }),
   );

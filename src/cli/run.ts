@@ -12,6 +12,7 @@ import {
   type ThreadOptions,
   userCodexHome,
 } from "../codex/index.ts";
+import { environmentsOf } from "./run-environments.ts";
 import { TurnRenderer } from "./render.ts";
 import { parseServerFlags, type ServerFlags } from "./server-flags.ts";
 
@@ -77,13 +78,15 @@ async function run(prompt: string, flags: RunFlags): Promise<number> {
     );
     return 1;
   }
+  const mcpServers = parseServerFlags(flags);
   const threadOptions: ThreadOptions = {
-    mcpServers: parseServerFlags(flags),
+    mcpServers,
     ...(flags.model === undefined ? {} : { model: flags.model }),
     ...(flags.cd === undefined ? {} : { workingDirectory: resolve(flags.cd) }),
     ...(flags.sandbox === undefined ? {} : { sandboxMode: flags.sandbox }),
   };
   const codexOptions: CodexOptions = {
+    environments: environmentsOf(mcpServers, flags),
     ...(apiKey === undefined ? {} : { apiKey }),
     ...(flags.baseUrl === undefined ? {} : { baseUrl: flags.baseUrl }),
     ...(flags.userHome === true ? { home: "user" as const } : {}),

@@ -28,6 +28,7 @@ import { Tail } from "../base/tail.ts";
 import { LineDecoder, Peer, PeerError, type RequestId, RpcError } from "../jsonrpc/index.ts";
 import { type CodexBinary, checkCodexVersion } from "./binary.ts";
 import { CodexError } from "./errors.ts";
+import type { CodexEnvironment } from "./options.ts";
 import { type Requests, UNUSED_NOTIFICATIONS } from "./protocol.ts";
 
 export interface AppServerProcessOptions {
@@ -39,6 +40,8 @@ export interface AppServerProcessOptions {
   readonly flags: readonly string[];
   /** Given to Codex over the pipe and kept in its memory only. */
   readonly apiKey: string | undefined;
+  /** Made known to Codex before any thread; those of its `environments.toml` are there besides. @default none */
+  readonly environments?: readonly CodexEnvironment[];
   readonly clock: Clock;
   readonly log: Log;
   readonly redactor: Redactor;
@@ -135,6 +138,11 @@ export class AppServerProcess {
 
   get codexHome(): string {
     return this.#options.codexHome;
+  }
+
+  /** Ids of the environments it was told of. */
+  get environmentIds(): readonly string[] {
+    return (this.#options.environments ?? []).map(({ id }) => id);
   }
 
   get pid(): number | undefined {
@@ -247,6 +255,18 @@ export class AppServerProcess {
     const { apiKey } = this.#options;
     if (apiKey !== undefined) {
       await this.request("account/login/start", { type: "apiKey", apiKey }, { timeoutMs });
+    }
+    for (const { id, url, bearerToken, connectTimeoutMs } of this.#options.environments ?? []) {
+      if (bearerToken !== undefined) this.#options.redactor.add(bearerToken);
+      const more = {
+        ...(bearerToken === undefined ? {} : { authBearerToken: bearerToken }),
+        ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
+      };
+      await this.request(
+        "environment/add",
+        { environmentId: id, execServerUrl: url, ...more },
+        { timeoutMs },
+      );
     }
   }
 

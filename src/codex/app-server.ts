@@ -27,6 +27,7 @@ import { AppServerProcess } from "./app-server-process.ts";
 import type { CodexBinary } from "./binary.ts";
 import { CodexError } from "./errors.ts";
 import type { Notification, WireItem } from "./protocol.ts";
+import type { CodexEnvironment } from "./options.ts";
 import { refuse } from "./questions.ts";
 
 export interface CodexAppServerOptions {
@@ -38,6 +39,7 @@ export interface CodexAppServerOptions {
   readonly env: () => Readonly<Record<string, string>>;
   readonly flags: readonly string[];
   readonly apiKey: string | undefined;
+  readonly environments: readonly CodexEnvironment[];
   readonly clock: Clock;
   /** Chance, for the jitter of restarts. @default Math.random */
   readonly random?: () => number;
@@ -182,6 +184,7 @@ export class CodexAppServer implements AsyncDisposable {
         env: this.#options.env(),
         flags: this.#options.flags,
         apiKey: this.#options.apiKey,
+        environments: this.#options.environments,
         clock,
         log,
         redactor,

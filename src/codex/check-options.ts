@@ -28,6 +28,7 @@ const CODEX: Readonly<Record<keyof CodexOptions, Kind>> = {
   env: "string map",
   home: "any",
   caFile: "string",
+  environments: "any",
   idleUnloadMs: "milliseconds",
   reconnectTimeoutMs: "milliseconds",
   readerStallMs: "milliseconds",
@@ -75,6 +76,26 @@ export function checkCodexOptions(options: CodexOptions): void {
     throw invalid('home must be "switchyard", "user" or { path }');
   }
   if (options.caFile !== undefined) checkCaFile(options.caFile);
+  if (options.environments !== undefined) checkEnvironments(options.environments);
+}
+
+function checkEnvironments(environments: unknown): void {
+  if (!Array.isArray(environments)) throw invalid("environments must be a list of { id, url }");
+  for (const each of environments as unknown[]) {
+    const { id, url, bearerToken, connectTimeoutMs } = (each ?? {}) as Readonly<Record<string, unknown>>;
+    if (typeof id !== "string" || !/^[\w-]{1,64}$/.test(id) || id === "local" || id === "none") {
+      throw invalid("environments: an id has up to 64 letters, digits, - and _, and is not local or none");
+    }
+    const protocol = typeof url === "string" ? URL.parse(url)?.protocol : undefined;
+    if (protocol !== "ws:" && protocol !== "wss:")
+      throw invalid(`environments: "${id}" needs a ws or wss URL`);
+    if (bearerToken !== undefined && typeof bearerToken !== "string") {
+      throw invalid(`environments: the bearerToken of "${id}" must be a string`);
+    }
+    if (connectTimeoutMs !== undefined && !(typeof connectTimeoutMs === "number" && connectTimeoutMs > 0)) {
+      throw invalid(`environments: connectTimeoutMs of "${id}" must be a number of milliseconds`);
+    }
+  }
 }
 
 /** @throws {CodexError} `invalid_options`, naming the option */

@@ -95,6 +95,7 @@ export class Codex implements AsyncDisposable {
       env: () => processEnvironment(options, env, find().pathDirs),
       flags: processFlags(options),
       apiKey: loginKey,
+      environments: options.environments ?? [],
       clock,
       log,
       redactor,

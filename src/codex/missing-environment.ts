@@ -7,15 +7,23 @@ import { ConfigError } from "../config/problem.ts";
 /**
  * @param id the server's `environment_id`, if it has one
  * @param codexHome where this Codex has its `environments.toml`
+ * @param added the ids it was told of besides
  * @returns a sentence, or `undefined` when that environment is there
  */
-export function missingEnvironment(id: unknown, codexHome: string): string | undefined {
-  if (typeof id !== "string" || id === LOCAL_ENVIRONMENT_ID) return undefined;
+export function missingEnvironment(
+  id: unknown,
+  codexHome: string,
+  added: readonly string[],
+): string | undefined {
+  if (typeof id !== "string" || id === LOCAL_ENVIRONMENT_ID || added.includes(id)) return undefined;
   try {
     // Codex knows nothing of our own files.
     const loaded = loadEnvironments({ codexHome, switchyardHome: "/dev/null", cwd: codexHome, env: {} });
     const found = findEnvironment(loaded, id);
-    return found.ok ? undefined : `${found.message} (${found.hint}; they are defined in environments.toml)`;
+    if (found.ok) return undefined;
+    const more =
+      added.length === 0 ? "" : `, and of this Codex ${added.map((each) => `"${each}"`).join(", ")}`;
+    return `${found.message} (${found.hint} in environments.toml${more})`;
   } catch (error) {
     if (error instanceof ConfigError) return error.message;
     throw error;

@@ -51,6 +51,11 @@ export type CodexOptions = {
    * small file saves 60 % of its time per turn (bench/README.md). Commands of the agent see the setting, too.
    */
   caFile?: string;
+  /**
+   * Executors that servers can name as their `environment_id`, besides those of `environments.toml` in the home.
+   * @default none
+   */
+  environments?: readonly CodexEnvironment[];
   /** Milliseconds a thread stays loaded after its last turn. Its MCP servers run that long. @default 60 000 */
   idleUnloadMs?: number;
   /** Milliseconds of vain tries to reach the model after which a turn fails. @default 120 000 */
@@ -61,6 +66,17 @@ export type CodexOptions = {
   log?: Log;
   /** @default the system's clock */
   clock?: Clock;
+};
+
+/** An executor that Codex reaches by a URL: `switchyard executor`, or `codex exec-server`. */
+export type CodexEnvironment = {
+  readonly id: string;
+  /** `ws://` or `wss://`. */
+  readonly url: string;
+  /** Codex sends it to `wss://` and to this machine only. Given to Codex over the pipe, and kept in its memory. */
+  readonly bearerToken?: string;
+  /** @default 10 000 */
+  readonly connectTimeoutMs?: number;
 };
 
 export type ThreadOptions = {

@@ -24,6 +24,7 @@ import { type Notifications, type Requests, type ServerRequests, UNUSED_NOTIFICA
 const REQUESTS: Readonly<Record<keyof Requests, true>> = {
   initialize: true,
   "account/login/start": true,
+  "environment/add": true,
   "config/read": true,
   "mcpServerStatus/list": true,
   "thread/start": true,

@@ -88,6 +88,15 @@ export interface McpServerStatusListResponse {
 export interface Requests {
   initialize: { params: InitializeParams; result: { userAgent: string } };
   "account/login/start": { params: { type: "apiKey"; apiKey: string }; result: { type: string } };
+  "environment/add": {
+    params: {
+      environmentId: string;
+      execServerUrl: string;
+      authBearerToken?: string;
+      connectTimeoutMs?: number;
+    };
+    result: object;
+  };
   "config/read": { params: { includeLayers: boolean; cwd?: string }; result: ConfigReadResponse };
   "mcpServerStatus/list": {
     params: { threadId: string; detail: "toolsAndAuthOnly" };

@@ -407,7 +407,7 @@ export class ThreadSession implements ThreadSink {
       const { environment_id } = (loaded.wire.config[name] ?? {}) as JsonObject;
       const missing =
         runtimeStatus === "disabled"
-          ? missingEnvironment(environment_id, loaded.process.codexHome)
+          ? missingEnvironment(environment_id, loaded.process.codexHome, loaded.process.environmentIds)
           : undefined;
       loaded.startups.probed(name, runtimeStatus, toolsError ?? missing ?? null);
     }

@@ -166,3 +166,26 @@ test("a server on an environment that does not exist is reported with those that
   const [missing] = itemsOfType(events, "error").filter(({ code }) => code === "mcp_server_failed");
   assert.match(missing?.message ?? "", /"svc".*no environment "bx".*"local", "box"/);
 });
+
+test("a host names executors for its threads, with a token that stays in the pipe", { timeout }, async () => {
+  const token = "token-of-the-executor-0123456789";
+  await using executor = await startExecutorProcess([], { SWITCHYARD_EXECUTOR_TOKEN: token });
+  await using engine = await startEngine({
+    environments: [{ id: "box", url: executor.url, bearerToken: token }],
+  });
+  const svc = stdioServer({ whoamiEnv: ["SWITCHYARD_EXECUTOR_TOKEN"] });
+  const thread = engine.codex.startThread({
+    workingDirectory: engine.cwd,
+    mcpServers: { svc: { ...svc, cwd: engine.cwd, environment_id } },
+  });
+  const events = await collect(
+    thread.runStreamed(promptOf({ call: { server: "svc", tool: "whoami" } }, { say: "done" })),
+  );
+  const told = JSON.parse(textOf(itemsOfType(events, "mcp_tool_call")[0])) as {
+    readonly ppid: number;
+    readonly env: Record<string, string | null>;
+  };
+  assert.equal(told.ppid, executor.child.pid);
+  assert.equal(told.env["SWITCHYARD_EXECUTOR_TOKEN"], null);
+  assert.equal(JSON.stringify([engine.log, executor.lines]).includes(token), false);
+});

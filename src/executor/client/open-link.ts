@@ -89,7 +89,10 @@ export function websocketOpener(options: WebSocketOpenerOptions): LinkOpener {
           if (stream === undefined) return fail("it opened without an upgrade", true);
           settle();
           const { host: peer } = new URL(url);
-          resolve({ kind: "open", link: new WebSocketLink({ socket, stream, role: "client", peer }, events) });
+          resolve({
+            kind: "open",
+            link: new WebSocketLink({ socket, stream, role: "client", peer }, events),
+          });
         });
         if (signal.aborted) onAbort();
         else signal.addEventListener("abort", onAbort, { once: true });

@@ -61,7 +61,9 @@ export async function listen({ server, address, authenticator }: ListenOptions):
     sockets.handleUpgrade(request, socket, head, (opened: WebSocket) => {
       const { remoteAddress = "unknown", remotePort = 0 } = request.socket;
       const peer = hostAndPort(remoteAddress, remotePort);
-      server.serve((events) => new WebSocketLink({ socket: opened, stream: socket, role: "server", peer }, events));
+      server.serve(
+        (events) => new WebSocketLink({ socket: opened, stream: socket, role: "server", peer }, events),
+      );
     });
   }
 

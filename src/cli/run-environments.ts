@@ -1,0 +1,49 @@
+/** The executors that the servers of one turn name, for a Codex that does not read the user's `environments.toml`. */
+import { basename, resolve } from "node:path";
+import { InvalidArgumentError } from "commander";
+import type { CodexEnvironment, McpServers } from "../codex/index.ts";
+import { toEnvironmentDefinition } from "../config/environments/definition.ts";
+import { LOCAL_ENVIRONMENT_ID } from "../config/environments/environment.ts";
+import { findEnvironment } from "../config/environments/find-environment.ts";
+import { loadEnvironments } from "../config/environments/load-environments.ts";
+import { ConfigError } from "../config/problem.ts";
+
+export interface EnvironmentFlags {
+  /** The directory to work in, which decides about what is configured. @default the current one */
+  readonly cd?: string;
+  /** Codex runs in the user's own home, and reads the file there. @default false */
+  readonly userHome?: boolean;
+}
+
+/** @throws {InvalidArgumentError} naming a server whose environment cannot be used, and why */
+export function environmentsOf(
+  servers: McpServers,
+  { cd, userHome }: EnvironmentFlags,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): CodexEnvironment[] {
+  const wanted = new Map<string, string>();
+  for (const [name, { environment_id: id = LOCAL_ENVIRONMENT_ID, enabled }] of Object.entries(servers)) {
+    if (id !== LOCAL_ENVIRONMENT_ID && enabled !== false && !wanted.has(id)) wanted.set(id, name);
+  }
+  if (wanted.size === 0) return [];
+  try {
+    const loaded = loadEnvironments({ env, ...(cd === undefined ? {} : { cwd: resolve(cd) }) });
+    return [...wanted].flatMap(([id, server]) => {
+      const refuse = (why: string): never => {
+        throw new InvalidArgumentError(`MCP server ${JSON.stringify(server)} cannot run: ${why}`);
+      };
+      const found = findEnvironment(loaded, id);
+      if (!found.ok) return refuse(`${found.message}. ${found.hint}`);
+      const { definedIn } = found.environment;
+      if (userHome === true && basename(definedIn?.file ?? "") === "environments.toml") return [];
+      const definition = toEnvironmentDefinition(found.environment, env);
+      if (definition.kind === "url") return [definition];
+      return refuse(
+        `environment ${JSON.stringify(id)} is a program, and Codex starts those only from environments.toml in its own home (--user-home)`,
+      );
+    });
+  } catch (error) {
+    if (error instanceof ConfigError) throw new InvalidArgumentError(error.message);
+    throw error;
+  }
+}
