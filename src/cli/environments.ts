@@ -1,6 +1,7 @@
 /** `switchyard environments`: where MCP servers can run, and whether it works. */
+import { systemClock } from "../base/clock.ts";
 import { Redactor } from "../base/redact.ts";
-import { toEnvironmentDefinition } from "../config/environments/definition.ts";
+import { type EnvironmentDefinition, toEnvironmentDefinition } from "../config/environments/definition.ts";
 import { environmentOriginText, type LoadedEnvironment } from "../config/environments/environment.ts";
 import { maskEnvironment } from "../config/environments/environment-config.ts";
 import { type LoadedEnvironments, loadEnvironments } from "../config/environments/load-environments.ts";
@@ -9,7 +10,7 @@ import { runCommand } from "./mcp.ts";
 import type { McpCommand } from "./mcp/command.ts";
 import { shownName, tellProblems } from "./mcp/list.ts";
 import { CD, folderOf, JSON_FLAG } from "./mcp/target.ts";
-import { count, print, printable, printJson, say, shortPaths } from "./output.ts";
+import { print, printable, printJson, say, shortPaths } from "./output.ts";
 
 const LIST: CommandSpec = {
   name: "environments list",
@@ -93,7 +94,8 @@ async function list(args: Args): Promise<number> {
     ]);
     const header = ["Id", "Kind", "Target", "Status", "Origin"];
     say(table(header, clean(rows), { width: process.stdout.columns || undefined, shrink: [2, 4, 0] }));
-    sayReasons(all.map(({ id, reason }) => [id, reason]));
+    // What is wrong with an invalid one is told below, with its place.
+    sayReasons(all.map(({ id, status, reason }) => [id, status === "invalid" ? undefined : reason]));
   }
   return tellFound(loaded, args);
 }
@@ -119,11 +121,11 @@ async function check(args: Args, signal: AbortSignal): Promise<number> {
       const redactor = new Redactor();
       let target = "";
       try {
-        const definition = toEnvironmentDefinition(environment);
+        const definition = hurried(toEnvironmentDefinition(environment), timeoutMs);
         if (definition.kind === "url") redactor.add(definition.bearerToken ?? "");
         if (definition.kind === "program") target = [definition.program, ...definition.args].join(" ");
         await using made = new Environments([definition]);
-        const wait = { signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]) };
+        const wait = { signal: AbortSignal.any([signal, deadline(timeoutMs)]) };
         const executor = made.get(id);
         const info = await executor.info(wait);
         const roundTripMs = executor instanceof RemoteExecutor ? await executor.ping(wait) : 0;
@@ -148,7 +150,10 @@ async function check(args: Args, signal: AbortSignal): Promise<number> {
       }
     }),
   );
-  const broken = all.filter(({ works, status }) => !works && status !== "disabled" && status !== "inactive");
+  // Who names one wants it to work; of all of them, those count that somebody means to be there.
+  const isMeant = (status: string): boolean =>
+    args.operands.length > 0 || (status !== "disabled" && status !== "inactive");
+  const broken = all.filter(({ works, status }) => !works && isMeant(status));
   if (args.has("json")) printJson(all);
   else {
     const { table } = await import("./table.ts");
@@ -164,8 +169,26 @@ async function check(args: Args, signal: AbortSignal): Promise<number> {
     say(table(header, clean(rows), { width: process.stdout.columns || undefined, shrink: [1, 0] }));
     sayReasons(all.map(({ id, error }) => [id, error]));
   }
+  if (args.operands.length > 0) return broken.length > 0 ? 1 : 0;
   const exitCode = tellFound(loaded, args);
   return broken.length > 0 ? 1 : exitCode;
+}
+
+/** With time-outs that end within the time there is. */
+function hurried(definition: EnvironmentDefinition, timeoutMs: number): EnvironmentDefinition {
+  if (definition.kind === "local") return definition;
+  const initializeTimeoutMs = Math.min(definition.initializeTimeoutMs ?? timeoutMs, timeoutMs);
+  if (definition.kind === "program") return { ...definition, initializeTimeoutMs };
+  const connectTimeoutMs = Math.min(definition.connectTimeoutMs ?? timeoutMs, timeoutMs);
+  return { ...definition, connectTimeoutMs, initializeTimeoutMs };
+}
+
+/** Later than the time-outs of the connection itself, which say more. */
+function deadline(timeoutMs: number): AbortSignal {
+  const over = new AbortController();
+  const words = `no answer within ${timeoutMs / 1000} s`;
+  systemClock.schedule(timeoutMs + 500, () => over.abort(new Error(words)), { background: true });
+  return over.signal;
 }
 
 function listed(environment: LoadedEnvironment, { defaultId }: LoadedEnvironments): Listed {
@@ -215,5 +238,5 @@ function clean(rows: readonly (readonly string[])[]): string[][] {
 function secondsOf(text: string): number {
   const seconds = Number(text);
   if (text.trim() !== "" && seconds > 0 && seconds <= 3600) return seconds;
-  throw new UsageError(`--timeout takes a number of seconds up to ${count(3600, "second")}`);
+  throw new UsageError(`--timeout takes a number of seconds, more than 0 and up to 3600`);
 }

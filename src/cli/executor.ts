@@ -5,8 +5,8 @@
  *
  * Exit codes
  *   0    with `--listen stdio`: the client is gone
- *   1    it cannot listen, or a file it needs cannot be read
- *   2    the command line makes no sense, or would open this machine to everybody
+ *   1    it cannot listen
+ *   2    the command line makes no sense, names a file that cannot be read, or would open this machine to everybody
  *   129, 130, 143   SIGHUP, SIGINT, SIGTERM: nothing that was started is left
  */
 import { readFileSync } from "node:fs";
@@ -28,6 +28,7 @@ import {
   serveStdio,
   StartPolicy,
 } from "../executor/index.ts";
+import { systemErrorText } from "../executor/system-error.ts";
 
 interface ExecutorFlags {
   readonly listen?: ListenAddress;
@@ -117,7 +118,7 @@ async function run(flags: ExecutorFlags): Promise<number> {
   let policy: StartPolicy;
   try {
     const token = process.env[TOKEN_VARIABLE];
-    authenticator = chooseAuthenticator(flags, token);
+    authenticator = chooseAuthenticator(flags, where, token);
     checkExposure(where, { authenticated: authenticator !== openAuthenticator });
     policy = new StartPolicy({
       ...(flags.allowCommand === undefined ? {} : { allowCommands: flags.allowCommand }),
@@ -149,6 +150,12 @@ async function run(flags: ExecutorFlags): Promise<number> {
   try {
     await using listener = await listen({ server, address: where, authenticator });
     process.stdout.write(`${listener.url}\n`);
+    if (flags.logLevel === "info" || flags.logLevel === "debug") {
+      const open = authenticator === openAuthenticator;
+      tell(
+        `listening on ${listener.url}; ${open ? "whoever is on this machine may connect" : "clients need a token"}`,
+      );
+    }
     return await stopped;
   } catch (error) {
     tell(error instanceof Error ? error.message : String(error));
@@ -156,18 +163,33 @@ async function run(flags: ExecutorFlags): Promise<number> {
   }
 }
 
-function chooseAuthenticator(flags: ExecutorFlags, token: string | undefined): Authenticator {
+function chooseAuthenticator(
+  flags: ExecutorFlags,
+  where: ListenAddress,
+  token: string | undefined,
+): Authenticator {
   const given = [
     flags.tokenFile === undefined ? undefined : "--token-file",
     flags.tokenSha256 === undefined ? undefined : "--token-sha256",
     flags.jwtSecretFile === undefined ? undefined : "--jwt-secret-file",
     token === undefined ? undefined : TOKEN_VARIABLE,
   ].filter((name) => name !== undefined);
-  if (given.length > 1)
-    throw new ExecutorError("invalid_request", `${given.join(" and ")} cannot be given together`);
+  if (given.length > 1) throw invalid(`${given.join(" and ")} cannot be given together`);
+  const [way] = given;
+  if (way !== undefined && way !== TOKEN_VARIABLE && where.kind === "stdio") {
+    throw invalid(`${way} means nothing with --listen stdio: whoever holds the pipes is in`);
+  }
+  if (flags.jwtSecretFile === undefined) {
+    const stray = [
+      flags.jwtIssuer === undefined ? undefined : "--jwt-issuer",
+      flags.jwtAudience === undefined ? undefined : "--jwt-audience",
+      flags.jwtMaxClockSkewSeconds === undefined ? undefined : "--jwt-max-clock-skew-seconds",
+    ].find((name) => name !== undefined);
+    if (stray !== undefined) throw invalid(`${stray} needs --jwt-secret-file`);
+  }
   if (flags.jwtSecretFile !== undefined) {
     return jwtAuthenticator({
-      secret: readFileSync(flags.jwtSecretFile, "utf8"),
+      secret: readSecret("--jwt-secret-file", flags.jwtSecretFile),
       now: () => new Date(),
       ...(flags.jwtIssuer === undefined ? {} : { issuer: flags.jwtIssuer }),
       ...(flags.jwtAudience === undefined ? {} : { audience: flags.jwtAudience }),
@@ -177,10 +199,29 @@ function chooseAuthenticator(flags: ExecutorFlags, token: string | undefined): A
     });
   }
   if (flags.tokenFile !== undefined)
-    return bearerAuthenticator({ token: readFileSync(flags.tokenFile, "utf8") });
+    return bearerAuthenticator({ token: readSecret("--token-file", flags.tokenFile) });
   if (flags.tokenSha256 !== undefined) return bearerAuthenticator({ sha256: flags.tokenSha256 });
-  if (token !== undefined) return bearerAuthenticator({ token });
+  if (token !== undefined) {
+    if (token.trim() === "") throw invalid(`${TOKEN_VARIABLE} is set, and empty`);
+    return bearerAuthenticator({ token });
+  }
   return openAuthenticator;
+}
+
+/** @throws {ExecutorError} naming the flag and the file */
+function readSecret(flag: string, file: string): string {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    throw invalid(`${flag}: cannot read ${file}: ${systemErrorText(error) ?? String(error)}`, error);
+  }
+  if (text.trim() === "") throw invalid(`${flag}: ${file} is empty`);
+  return text;
+}
+
+function invalid(message: string, cause?: unknown): ExecutorError {
+  return new ExecutorError("invalid_request", message, { cause });
 }
 
 function limitsOf(flags: ExecutorFlags): Record<string, number> {

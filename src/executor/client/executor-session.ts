@@ -21,7 +21,7 @@ import { Semaphore } from "../../base/semaphore.ts";
 import { Peer, PeerError, RpcError } from "../../jsonrpc/index.ts";
 import { ExecutorError } from "../errors.ts";
 import type { Link } from "../wire/link.ts";
-import { RpcCode, type WireEnvironmentInfo } from "../wire/protocol.ts";
+import { FRAME_BYTES_MAX, RpcCode, type WireEnvironmentInfo } from "../wire/protocol.ts";
 import type { LinkOpener, OpenOutcome } from "./open-link.ts";
 import { type CarrierOptions, type ProcessCarrier, RemoteProcess } from "./remote-process.ts";
 
@@ -50,6 +50,12 @@ const REQUEST_TIMEOUT_MS = 30_000;
 /** About every 100 ms, as Codex; spread, so that many clients do not come back in step. */
 const RETRY_MS = 130;
 const SIGN_INTERVAL_MS = 15_000;
+/** A link that drops this soon after a request may have dropped because of it. */
+const QUICK_DROP_MS = 1_000;
+/** So often in a row a request is sent again all the same. A large one, which is the likelier reason, is given up first. */
+const DROPS_MAX = 20;
+const LARGE_DROPS_MAX = 3;
+const LARGE_BYTES: number = 64 * 1024;
 /** The executor serves every process of ours over this one connection. */
 const REQUESTS_MAX = 4096;
 /**
@@ -138,9 +144,15 @@ export class ExecutorSession implements ProcessCarrier {
   }
 
   async #request(method: string, params: unknown, options: CarrierOptions): Promise<unknown> {
-    const { signal, resend, timeoutMs = REQUEST_TIMEOUT_MS, extraMs = 0 } = options;
-    for (;;) {
+    const { signal, resend, timeoutMs = REQUEST_TIMEOUT_MS, extraMs = 0, bytes = 0 } = options;
+    const { name } = this.#options;
+    if (bytes > FRAME_BYTES_MAX) {
+      const message = `"${method}" would be a message of ${bytes} bytes; executors take up to ${FRAME_BYTES_MAX}`;
+      throw new ExecutorError("invalid_request", message);
+    }
+    for (let drops = 0; ; ) {
       const peer = this.#state.kind === "live" ? this.#state.peer : await this.#live(signal);
+      const sentMs = this.clock.now();
       try {
         return await peer.request(method, params, { timeoutMs: timeoutMs + extraMs, signal });
       } catch (error) {
@@ -148,7 +160,12 @@ export class ExecutorSession implements ProcessCarrier {
         if (error.code === "timeout") throw new ExecutorError("timeout", error.message, { cause: error });
         this.throwIfLost();
         if (resend === false || (resend !== true && !resend())) {
-          const message = `The link to executor "${this.#options.name}" dropped before "${method}" was answered`;
+          const message = `The link to executor "${name}" dropped before "${method}" was answered`;
+          throw new ExecutorError("outcome_unknown", message, { cause: error });
+        }
+        drops = this.clock.now() - sentMs < QUICK_DROP_MS ? drops + 1 : 0;
+        if (drops >= (bytes > LARGE_BYTES ? LARGE_DROPS_MAX : DROPS_MAX)) {
+          const message = `Executor "${name}" dropped the link ${drops} times as soon as it got "${method}": ${error.message}`;
           throw new ExecutorError("outcome_unknown", message, { cause: error });
         }
         options.onResend?.();
@@ -344,7 +361,8 @@ export class ExecutorSession implements ProcessCarrier {
       timer.clear();
       if (this.isOver) return;
       if (outcome.kind === "open") break;
-      last = outcome.error;
+      // What our own time-out cut off says less than what was said before.
+      if (!time.signal.aborted || last === undefined) last = outcome.error;
       if (outcome.final && !time.signal.aborted) return this.#lose(reason, last);
       try {
         await sleep(

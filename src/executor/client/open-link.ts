@@ -1,11 +1,12 @@
 /** Ways to an executor: a URL, or a program of which we hold the pipes. */
 import { type Duplex, Readable, Writable } from "node:stream";
-import { WebSocket } from "ws";
+import { type ClientOptions, WebSocket } from "ws";
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { Tail } from "../../base/tail.ts";
 import { ExecutorError } from "../errors.ts";
 import type { ExecutorProcess } from "../executor.ts";
 import { LocalExecutor } from "../local/local-executor.ts";
+import { isLoopback } from "../server/listen-address.ts";
 import type { Link, LinkEvents } from "../wire/link.ts";
 import { MESSAGE_BYTES_MAX } from "../wire/protocol.ts";
 import { StdioLink } from "../wire/stdio-link.ts";
@@ -34,23 +35,36 @@ export interface WebSocketOpenerOptions {
   readonly clock?: Clock;
 }
 
+/** Whoever announces the end of a connection ends it within this time, or we do. In milliseconds. */
+const CLOSE_MS = 1_000;
 /** A refusal is a sentence; more than this of a body is a web page. */
 const REFUSAL_BYTES_MAX = 1024;
 
 export function websocketOpener(options: WebSocketOpenerOptions): LinkOpener {
   const { url, bearerToken, connectTimeoutMs = 10_000, clock = systemClock } = options;
   const target = shownUrl(url);
+  const unusable = whyUnusable(url, bearerToken);
   return {
     target,
     resumable: true,
     open: (events, signal) =>
       new Promise((resolve) => {
-        const socket = new WebSocket(url, {
+        if (unusable !== undefined) {
+          const error = new ExecutorError(
+            "executor_unreachable",
+            `Cannot connect to the executor at ${target}: ${unusable}`,
+          );
+          return resolve({ kind: "failed", error, final: true });
+        }
+        // `closeTimeout` is known to ws, and not yet to its types.
+        const socketOptions: ClientOptions & { readonly closeTimeout: number } = {
           perMessageDeflate: false,
           maxPayload: MESSAGE_BYTES_MAX,
           followRedirects: false,
           headers: bearerToken === undefined ? {} : { Authorization: `Bearer ${bearerToken}` },
-        });
+          closeTimeout: CLOSE_MS,
+        };
+        const socket = new WebSocket(url, socketOptions);
         const fail = (why: string, final: boolean, cause?: unknown): void => {
           settle();
           socket.on("error", () => {});
@@ -99,6 +113,18 @@ export function websocketOpener(options: WebSocketOpenerOptions): LinkOpener {
       }),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
+}
+
+/** As Codex: a token goes over TLS, or stays on this machine. */
+function whyUnusable(url: string, bearerToken: string | undefined): string | undefined {
+  const parsed = URL.parse(url);
+  if (parsed === null) return "that is no URL";
+  if (parsed.protocol !== "ws:" && parsed.protocol !== "wss:")
+    return "its URL has to begin with ws:// or wss://";
+  if (bearerToken === undefined || parsed.protocol === "wss:") return undefined;
+  const host = parsed.hostname.replace(/^\[|\]$/g, "");
+  if (host === "localhost" || isLoopback(host)) return undefined;
+  return "a bearer token is sent over wss:// only, or to this machine";
 }
 
 /** Without what may be secret in it. */

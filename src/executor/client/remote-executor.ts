@@ -40,6 +40,8 @@ export interface RemoteExecutorOptions {
 }
 
 /** How often, and after how many milliseconds, a start that was not answered is looked after. */
+/** A start whose link drops each time is not sent again for ever: it may be what the link drops of. */
+const DROPS_MAX = 5;
 const LOOKS_MAX = 3;
 const LOOK_MS = 50;
 
@@ -110,12 +112,14 @@ export class RemoteExecutor implements Executor {
   ): Promise<void> {
     const { startTimeoutMs: timeoutMs = 30_000 } = this.#options;
     const params = startParams(process.id, spec);
-    for (let dropped = false; ; dropped = true) {
+    const bytes = JSON.stringify(params).length;
+    for (let drops = 0; ; drops++) {
       try {
-        await session.request("process/start", params, { signal, timeoutMs, resend: false });
-        return process.started(dropped);
+        await session.request("process/start", params, { signal, timeoutMs, resend: false, bytes });
+        return process.started(drops > 0);
       } catch (error) {
         if (!(error instanceof ExecutorError) || error.code !== "outcome_unknown") throw error;
+        if (drops === DROPS_MAX) throw error;
         if (await this.#isStarted(process, error, signal)) return process.started(true);
       }
     }

@@ -31,7 +31,7 @@ const UNREAD_BYTES_MAX = 8 * 1024 * 1024;
 /** How long a link is stopped for a reader that reads nothing, in milliseconds. */
 const READER_STALL_MS = 30_000;
 /** One request writes at most so much. */
-const WRITE_BYTES_MAX = 1024 * 1024;
+const WRITE_BYTES_MAX = 512 * 1024;
 /** More than this waiting to be written is refused. */
 const WRITE_QUEUE_BYTES_MAX = 64 * 1024 * 1024;
 /** Events come out of order by a few milliseconds; a gap that stays longer is asked about. */
@@ -65,6 +65,8 @@ export interface CarrierOptions extends WaitOptions {
   readonly timeoutMs?: number;
   /** Added to it: what the executor was asked to wait. @default 0 */
   readonly extraMs?: number;
+  /** About how large the message is. @default small */
+  readonly bytes?: number;
   /** Told before it is sent again. */
   readonly onResend?: () => void;
 }
@@ -97,6 +99,8 @@ export class RemoteProcess implements ExecutorProcess {
   #writeBytes = 0;
   #writing = false;
   #writeId = 0;
+  /** Why nothing can be written any more, once a write has failed. */
+  #stdinFailure: unknown;
   #ending = false;
 
   constructor(session: ProcessCarrier, id: string) {
@@ -135,7 +139,7 @@ export class RemoteProcess implements ExecutorProcess {
     if (this.#writeBytes + bytes.length > WRITE_QUEUE_BYTES_MAX) {
       throw new ExecutorError(
         "stdin_full",
-        `Process ${this.id} does not read: ${this.#writeBytes} bytes wait`,
+        `Process ${this.id} takes no ${bytes.length} bytes: ${this.#writeBytes} wait already, and more than ${WRITE_QUEUE_BYTES_MAX} may not`,
       );
     }
     const written = new Promise<void>((resolve, reject) => {
@@ -347,6 +351,7 @@ export class RemoteProcess implements ExecutorProcess {
 
   #checkWritable(): void {
     if (this.#failure !== undefined) throw this.#failure;
+    if (this.#stdinFailure !== undefined) throw this.#stdinFailure;
     if (this.#closed || this.#exitCode !== undefined || this.#ending) throw this.#closedError();
   }
 
@@ -364,7 +369,11 @@ export class RemoteProcess implements ExecutorProcess {
         await this.#send(bytes, String(++this.#writeId));
         for (const write of batch) write.resolve();
       } catch (error) {
-        for (const write of batch) write.reject(error);
+        // What comes behind something that may be missing must not be read as if it were there.
+        this.#stdinFailure = error;
+        for (const write of [...batch, ...this.#writes.splice(0)]) write.reject(error);
+        this.#writeBytes = 0;
+        break;
       }
       this.#writeBytes -= bytes.length;
     }
@@ -391,6 +400,7 @@ export class RemoteProcess implements ExecutorProcess {
       const answer = await this.#session.request("process/write", params, {
         resend: () => !this.#ending,
         timeoutMs: Number.POSITIVE_INFINITY,
+        bytes: chunk.length,
       });
       ({ status } = answer as { readonly status?: WriteStatus });
     } catch (error) {

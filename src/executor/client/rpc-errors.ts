@@ -13,7 +13,10 @@ export function toExecutorError(error: unknown, what: string, failed: ExecutorEr
   return new ExecutorError(codeOf(error, failed), `${what}: ${error.message}`, { cause: error });
 }
 
-function codeOf({ code }: RpcError, failed: ExecutorErrorCode): ExecutorErrorCode {
+function codeOf({ code, data }: RpcError, failed: ExecutorErrorCode): ExecutorErrorCode {
+  // Ours says more than the number.
+  const told = (data as { readonly code?: unknown } | null | undefined)?.code;
+  if (told === "refused" || told === "unsupported") return told;
   switch (code) {
     case RpcCode.methodNotFound:
       return "unsupported";

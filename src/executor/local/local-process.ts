@@ -118,7 +118,7 @@ export class LocalProcess implements ExecutorProcess {
     if (this.#waitingBytes + source.stdinBytes + bytes.length > STDIN_WAITING_BYTES_MAX) {
       throw new ExecutorError(
         "stdin_full",
-        `Process ${this.id} does not read: ${this.#waitingBytes} bytes wait`,
+        `Process ${this.id} takes no ${bytes.length} bytes: ${this.#waitingBytes} wait already, and more than ${STDIN_WAITING_BYTES_MAX} may not`,
       );
     }
     if (this.#writersWaiting === 0 && source.stdinBytes < STDIN_BUFFER_BYTES)

@@ -2,6 +2,7 @@
  * What happened on this executor, for whoever has to know later: one line of JSON each.
  *
  *   connected, disconnected          who, from where
+ *   connection_refused               who, from where, why
  *   process_started, process_refused who, what, where
  *   process_ended                    how, after how long
  *
@@ -64,6 +65,11 @@ export class AuditLog {
 
   connected({ peer }: { readonly peer: string }): void {
     this.#write("connected", { peer });
+  }
+
+  /** Somebody who was not let in. */
+  refusedConnection({ peer, reason }: { readonly peer: string; readonly reason: string }): void {
+    this.#write("connection_refused", { peer, reason: cut(reason, TEXT_CHARS_MAX) });
   }
 
   disconnected({

@@ -50,6 +50,8 @@ export interface ConnectionOptions {
   readonly openSession: (resumeSessionId: string | undefined) => Session;
   /** Methods whose state belongs to this connection. */
   readonly families: readonly MethodFamily[];
+  /** What methods begin with that the owner of this executor does not offer. */
+  readonly switchedOff: readonly string[];
   /** @param session the one that it had */
   readonly onEnd: (connection: Connection, reason: string, session: Session | undefined) => void;
 }
@@ -202,7 +204,10 @@ export class Connection {
     const answer =
       this.session?.processes.methods.get(name) ?? this.#own.get(name) ?? this.#beforeSession(name);
     if (answer === undefined) {
-      const message = `exec-server stub does not implement \`${name}\` yet`;
+      const isOff = this.#options.switchedOff.some((prefix) => name.startsWith(prefix));
+      const message = isOff
+        ? `${name} is switched off on this executor`
+        : `exec-server stub does not implement \`${name}\` yet`;
       throw new RpcError({ code: RpcCode.methodNotFound, message });
     }
     return answer(params, this.#contextOf(name, signal));

@@ -111,6 +111,11 @@ export class ExecutorServer implements AsyncDisposable {
     return `this executor has ${this.limits.connectionsMax} connections, and takes no more`;
   }
 
+  /** Notes that somebody was not let in. */
+  noteRefusal(peer: string, reason: string): void {
+    this.#audit?.refusedConnection({ peer, reason });
+  }
+
   /** Serves a client over a link, until the link ends. */
   serve(open: (events: LinkEvents) => Link): Connection {
     const { fs, http } = this.#options;
@@ -135,6 +140,7 @@ export class ExecutorServer implements AsyncDisposable {
         info: () => (this.#info ??= this.#describe()),
         openSession: (resumeId) => this.#openSession(resumeId),
         families,
+        switchedOff: [...(fs === false ? ["fs/"] : []), ...(http === false ? ["http/"] : [])],
         onEnd: (ended, reason, session) => {
           this.#connections.delete(ended);
           this.#audit?.disconnected({ peer: ended.link.peer, session: session?.id, reason });

@@ -56,11 +56,14 @@ export async function listen({ server, address, authenticator }: ListenOptions):
   });
 
   async function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const { remoteAddress = "unknown", remotePort = 0 } = request.socket;
+    const peer = hostAndPort(remoteAddress, remotePort);
     const refusal = await admit(request);
-    if (refusal !== undefined) return refuse(socket, refusal);
+    if (refusal !== undefined) {
+      server.noteRefusal(peer, `${refusal.status} ${refusal.body}`.trim());
+      return refuse(socket, refusal);
+    }
     sockets.handleUpgrade(request, socket, head, (opened: WebSocket) => {
-      const { remoteAddress = "unknown", remotePort = 0 } = request.socket;
-      const peer = hostAndPort(remoteAddress, remotePort);
       server.serve(
         (events) => new WebSocketLink({ socket: opened, stream: socket, role: "server", peer }, events),
       );
@@ -83,7 +86,10 @@ export async function listen({ server, address, authenticator }: ListenOptions):
 
   await new Promise<void>((resolve, reject) => {
     http.once("error", (error) => {
-      const message = `Cannot listen on ${hostAndPort(address.host, address.port)}: ${error.message}`;
+      const where = hostAndPort(address.host, address.port);
+      const isTaken = (error as NodeJS.ErrnoException).code === "EADDRINUSE";
+      const why = isTaken ? "another process does; take another port, or 0 for a free one" : error.message;
+      const message = `Cannot listen on ${where}: ${why}`;
       reject(new ExecutorError("invalid_request", message, { cause: error }));
     });
     http.listen({ host: address.host, port: address.port }, resolve);

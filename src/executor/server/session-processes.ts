@@ -206,9 +206,14 @@ export class SessionProcesses {
     const cwd = readCwdUri(params.cwd);
     const [program, ...args] = argv;
     if (program === undefined) throw invalidParams("argv must not be empty");
-    this.#checkEnforceable(params);
-    if (this.#entries.has(processId)) throw invalidRequest(`process ${processId} already exists`);
     const start = { processId, argv, cwd, tty, env: { ...params.envPolicy?.set, ...env } };
+    try {
+      this.#checkEnforceable(params);
+      if (this.#entries.has(processId)) throw invalidRequest(`process ${processId} already exists`);
+    } catch (error) {
+      this.#options.watcher.onRefused(start, error as Error);
+      throw error;
+    }
     const { promise: started, resolve } = Promise.withResolvers<LocalProcess | undefined>();
     const entry: Entry = {
       id: processId,
@@ -375,7 +380,10 @@ function startError(error: unknown): RpcError {
   const bare =
     error instanceof ExecutorError && error.code === "start_failed" && cause instanceof Error ? cause : error;
   const message = systemErrorText(bare) ?? (bare instanceof Error ? bare.message : String(bare));
-  return new RpcError({ code: RpcCode.failed, message }, { cause: error });
+  // For our client: what the protocol has one number for, and its user does different things about.
+  const isTold = error instanceof ExecutorError && (error.code === "refused" || error.code === "unsupported");
+  const data = isTold ? { data: { code: error.code } } : {};
+  return new RpcError({ code: RpcCode.failed, message, ...data }, { cause: error });
 }
 
 /** By hand: base64 needs no escapes, and this is what most of an executor's time goes into. */
