@@ -6,7 +6,7 @@
  * Node would take forty.
  *
  * Invariants
- *   R1. There is at most one shell, from the first `watch` to `dispose`; one that died is replaced at the next change.
+ *   R1. There is at most one shell, from the first `arm` or `watch` to `dispose`; one that died is replaced at the next change.
  *   R2. Disposed in good order it kills nothing: whoever started something has ended it.
  *   R3. Neither it nor its pipe keeps this process alive.
  */
@@ -50,6 +50,12 @@ export class Reaper implements Disposable {
 
   constructor(log: Log = silentLog) {
     this.#log = log;
+  }
+
+  /** Starts the shell, before what it shall end: a tag finds even what nobody had the time to tell of. */
+  arm(): void {
+    if (this.#disposed || process.platform === "win32" || this.#shell !== undefined) return;
+    this.#start();
   }
 
   /** Has the process group led by `pid` killed when we are. Windows has neither groups nor this. */

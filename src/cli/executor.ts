@@ -142,6 +142,8 @@ async function run(flags: ExecutorFlags): Promise<number> {
     ...(flags.retentionSeconds === undefined ? {} : { retentionMs: flags.retentionSeconds * 1000 }),
     ...(flags.audit ? { audit: new AuditLog({ write: writeAudit, now: () => new Date() }) } : {}),
   });
+  // Nobody reads what is told; that is no reason to end what runs.
+  process.stderr.on("error", () => {});
   const stopped = stopSignal(server);
   if (where.kind === "stdio") {
     const over = serveStdio(server, process.stdin, process.stdout).then(() => 0);

@@ -12,6 +12,7 @@
  * - `output_lost`: output that the caller has not seen is not retained any more
  * - `reader_stalled`: the caller did not read the events of a process for too long, and held up all others
  * - `outcome_unknown`: the link dropped after a request that must not be sent twice; it may have been carried out
+ * - `protocol_error`: the executor said something that it must not
  * - `unsupported`: this executor cannot do that
  * - `invalid_request`: the request makes no sense
  * - `timeout`: no answer in time
@@ -29,6 +30,7 @@ export type ExecutorErrorCode =
   | "output_lost"
   | "reader_stalled"
   | "outcome_unknown"
+  | "protocol_error"
   | "unsupported"
   | "invalid_request"
   | "timeout"

@@ -11,6 +11,7 @@
  *   S2. Over a restored link the first that is asked for is what was missed, then what waited goes on.
  *   S3. Once lost, everything that waits and everything asked later fails at once with the same error.
  *   S4. A link that gives no sign of life is dropped, and restored.
+ *   S5. A link that drops again at once does not begin the time anew, and is not tried without a pause.
  */
 import { randomUUID } from "node:crypto";
 import { abortable } from "../../base/abort.ts";
@@ -45,10 +46,18 @@ type State =
   | { readonly kind: "recovering"; readonly done: Promise<void> }
   | { readonly kind: "over"; readonly error: ExecutorError };
 
+/** To restore a link: until when, and how often. */
+interface Effort {
+  readonly deadlineMs: number;
+  readonly backoff: Backoff;
+}
+
 const CLIENT_NAME = "switchyard";
 const REQUEST_TIMEOUT_MS = 30_000;
 /** About every 100 ms, as Codex; spread, so that many clients do not come back in step. */
 const RETRY_MS = 130;
+/** A restored link that lives so long is restored. */
+const STABLE_MS = 1_000;
 const SIGN_INTERVAL_MS = 15_000;
 /** A link that drops this soon after a request may have dropped because of it. */
 const QUICK_DROP_MS = 1_000;
@@ -78,6 +87,10 @@ export class ExecutorSession implements ProcessCarrier {
   readonly #foreignGate = new Semaphore(REQUESTS_MAX_ELSEWHERE);
   #nudging = false;
   #holds = 0;
+  /** When the link that there is, or was last, became usable. */
+  #liveSinceMs = 0;
+  /** What was done last to restore one. */
+  #effort: Effort | undefined;
   #started = 0;
   #watch: Timer | undefined;
   #heard = true;
@@ -195,7 +208,9 @@ export class ExecutorSession implements ProcessCarrier {
   async dispose(): Promise<void> {
     // Not while nobody knows whether the other side is still there.
     if (this.#state.kind === "live") {
-      await Promise.all([...this.#processes.values()].map((process) => process[Symbol.asyncDispose]()));
+      await Promise.allSettled(
+        [...this.#processes.values()].map((process) => process[Symbol.asyncDispose]()),
+      );
     }
     this.#end(new ExecutorError("disposed", `Executor "${this.#options.name}" was disposed`));
   }
@@ -283,6 +298,7 @@ export class ExecutorSession implements ProcessCarrier {
       return { kind: "failed", error: this.#state.error, final: true };
     }
     this.#state = { kind: "live", link, peer };
+    this.#liveSinceMs = this.clock.now();
     if (this.#holds > 0) link.pause();
     this.#heard = true;
     this.#watchLink(link);
@@ -341,16 +357,25 @@ export class ExecutorSession implements ProcessCarrier {
       return this.#lose(reason, undefined);
     }
     log("warn", `The link to executor "${name}" dropped: ${reason}; resuming`, { executor: name });
-    this.#state = { kind: "recovering", done: this.#recover(reason) };
+    // A link that drops as soon as it is restored was not restored: the same effort goes on.
+    const isFlapping = this.#effort !== undefined && this.clock.now() - this.#liveSinceMs < STABLE_MS;
+    const effort = (isFlapping ? this.#effort : undefined) ?? this.#newEffort();
+    this.#effort = effort;
+    this.#state = { kind: "recovering", done: this.#recover(reason, effort, isFlapping) };
   }
 
-  async #recover(reason: string): Promise<void> {
-    const { clock, recoveryMs, random, log, name } = this.#options;
+  #newEffort(): Effort {
+    const { clock, recoveryMs, random } = this.#options;
     const chance = random === undefined ? {} : { random };
     const backoff = new Backoff({ firstMs: RETRY_MS, maxMs: RETRY_MS, ...chance });
-    const deadlineMs = clock.now() + recoveryMs;
+    return { deadlineMs: clock.now() + recoveryMs, backoff };
+  }
+
+  async #recover(reason: string, { deadlineMs, backoff }: Effort, isFlapping: boolean): Promise<void> {
+    const { clock, recoveryMs, log, name } = this.#options;
     // After this function has returned its promise, which is the state meanwhile.
     await Promise.resolve();
+    if (isFlapping && !(await this.#pause(backoff.fail()))) return;
     let last: ExecutorError | undefined;
     for (;;) {
       const leftMs = deadlineMs - clock.now();
@@ -364,19 +389,21 @@ export class ExecutorSession implements ProcessCarrier {
       // What our own time-out cut off says less than what was said before.
       if (!time.signal.aborted || last === undefined) last = outcome.error;
       if (outcome.final && !time.signal.aborted) return this.#lose(reason, last);
-      try {
-        await sleep(
-          clock,
-          Math.min(backoff.fail(), Math.max(0, deadlineMs - clock.now())),
-          this.#over.signal,
-        );
-      } catch {
-        return;
-      }
+      if (!(await this.#pause(Math.min(backoff.fail(), Math.max(0, deadlineMs - clock.now()))))) return;
     }
     log("info", `The link to executor "${name}" is restored`, { executor: name });
     // What waits is sent again by whoever waits; who has nothing to send would not notice what was missed.
     for (const process of this.#processes.values()) void process.catchUp();
+  }
+
+  /** @returns whether there still is something to do */
+  async #pause(delayMs: number): Promise<boolean> {
+    try {
+      await sleep(this.clock, delayMs, this.#over.signal);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   #lose(reason: string, cause: ExecutorError | undefined): void {

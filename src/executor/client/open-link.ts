@@ -209,7 +209,7 @@ function linkTo(
   // As bytes and not as objects, or it would wait after every one of them.
   const input = Readable.from(stdout(), { objectMode: false });
   return new StdioLink(
-    { input, output, onDrop: () => void child.terminate() },
+    { input, output, onOver: () => void child.terminate() },
     {
       ...events,
       onEnd: (reason) => {

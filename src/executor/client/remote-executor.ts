@@ -51,6 +51,7 @@ export class RemoteExecutor implements Executor {
   #session: Promise<ExecutorSession> | undefined;
   #current: ExecutorSession | undefined;
   readonly #disposed = new AbortController();
+  #disposing: Promise<void> | undefined;
 
   constructor(options: RemoteExecutorOptions) {
     this.#options = options;
@@ -91,17 +92,26 @@ export class RemoteExecutor implements Executor {
       return process;
     } catch (error) {
       const what = `Executor "${this.#options.name}" cannot start "${spec.argv[0]}" in ${spec.cwd}`;
-      throw await this.#abandon(session, process, toExecutorError(error, what, "start_failed"));
+      const failure = toExecutorError(error, what, "start_failed");
+      this.#abandon(session, process, failure);
+      throw failure;
     }
   }
 
-  /** Ends what it started and lets go of the executor. Idempotent. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#disposed.signal.aborted) return;
+  /** Ends what it started and lets go of the executor. Idempotent; joins a disposal in flight. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#disposing ??= this.#dispose();
+    return this.#disposing;
+  }
+
+  async #dispose(): Promise<void> {
     this.#disposed.abort(disposed(this.#options.name));
-    const session = await this.#session?.catch(() => undefined);
-    await session?.dispose();
-    await this.#options.opener[Symbol.asyncDispose]();
+    try {
+      const session = await this.#session?.catch(() => undefined);
+      await session?.dispose();
+    } finally {
+      await this.#options.opener[Symbol.asyncDispose]();
+    }
   }
 
   async #startIn(
@@ -145,20 +155,15 @@ export class RemoteExecutor implements Executor {
     throw dropped;
   }
 
-  /** A start of which nobody knows whether it happened must not leave a process behind. @returns `error` */
-  #abandon(session: ExecutorSession, process: RemoteProcess, error: unknown): Promise<unknown> {
+  /** A start of which nobody knows whether it happened must not leave a process behind. */
+  #abandon(session: ExecutorSession, process: RemoteProcess, error: unknown): void {
     const failure =
       error instanceof ExecutorError
         ? error
         : new ExecutorError("disposed", "The start was given up", { cause: error });
     process.fail(failure);
-    const isKnown = failure.cause instanceof RpcError;
-    if (!isKnown && !session.isOver) {
-      session
-        .request("process/terminate", { processId: process.id }, { resend: true })
-        .catch(() => undefined);
-    }
-    return Promise.resolve(error);
+    if (failure.cause instanceof RpcError || session.isOver) return;
+    session.request("process/terminate", { processId: process.id }, { resend: true }).catch(() => undefined);
   }
 
   async #connected(signal: AbortSignal | undefined): Promise<ExecutorSession> {
@@ -169,7 +174,13 @@ export class RemoteExecutor implements Executor {
       this.#session = undefined;
     }
     this.#session ??= this.#connect();
-    return await abortable(this.#session, signal);
+    try {
+      return await abortable(this.#session, signal);
+    } catch (error) {
+      // That the attempt was given up says less than why.
+      this.#disposed.signal.throwIfAborted();
+      throw error;
+    }
   }
 
   #connect(): Promise<ExecutorSession> {

@@ -22,6 +22,7 @@ import { systemErrorText } from "../system-error.ts";
 import { RETAINED_BYTES_MIN } from "../wire/protocol.ts";
 import { childEnvironment } from "./env-policy.ts";
 import { checkArguments, findProgram } from "./find-program.ts";
+import { checkSize } from "./start-size.ts";
 import { type Graces, LocalProcess } from "./local-process.ts";
 import { startPiped } from "./piped-process.ts";
 import type { OutputBudget } from "./process-log.ts";
@@ -138,6 +139,7 @@ export class LocalExecutor implements Executor {
   }
 
   async #startUnwrapped(spec: ProcessSpec): Promise<LocalProcess> {
+    checkSize(spec);
     const env = childEnvironment({ env: spec.env, policy: spec.envPolicy, own: this.#env });
     const [name, ...args] = spec.argv;
     checkArguments({ ...spec, env });
@@ -149,12 +151,14 @@ export class LocalExecutor implements Executor {
     if (tty && spec.arg0 !== undefined && spec.arg0 !== name) {
       throw new ExecutorError("unsupported", "A process with a terminal cannot be given another arg0");
     }
+    this.#reaper.arm();
     const started = await LocalProcess.start({
       id: String(number),
       clock: this.#clock,
       graces: { stdinMs: 500, termMs: 1_500, ...this.#options.graces },
       retainBytes: Math.max(this.#options.retainBytes ?? 0, RETAINED_BYTES_MIN),
       ...(this.#options.budget === undefined ? {} : { budget: this.#options.budget }),
+      tty,
       hasStdin: tty || spec.pipeStdin === true,
       start: async (events) => {
         const options: StartOptions = {

@@ -40,6 +40,18 @@ const STDIN_WAITING_BYTES_MAX = 64 * 1024 * 1024;
 /** After a SIGKILL what is still in the pipes is read for at most so long; then they are let go. */
 const DRAIN_MS = 1_000;
 
+/** node-pty gives up a terminal 200 ms after its process has ended. */
+const TERMINAL_LOOK_MS = 50;
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 export interface LocalProcessOptions {
   readonly id: string;
   readonly clock: Clock;
@@ -47,6 +59,8 @@ export interface LocalProcessOptions {
   readonly retainBytes: number;
   readonly budget?: OutputBudget;
   readonly hasStdin: boolean;
+  /** It has a terminal, whose output is lost soon after its end unless it is read. */
+  readonly tty: boolean;
   readonly start: (events: SourceEvents) => Promise<ProcessSource>;
   /** The process has ended, and its number is free. */
   readonly onExit: (pid: number) => void;
@@ -115,7 +129,9 @@ export class LocalProcess implements ExecutorProcess {
 
   async write(bytes: Uint8Array, { signal }: WaitOptions = {}): Promise<void> {
     const source = this.#writable();
-    if (this.#waitingBytes + source.stdinBytes + bytes.length > STDIN_WAITING_BYTES_MAX) {
+    const { budget } = this.#options;
+    const isOver = budget?.isOver === true && source.stdinBytes > 0;
+    if (isOver || this.#waitingBytes + source.stdinBytes + bytes.length > STDIN_WAITING_BYTES_MAX) {
       throw new ExecutorError(
         "stdin_full",
         `Process ${this.id} takes no ${bytes.length} bytes: ${this.#waitingBytes} wait already, and more than ${STDIN_WAITING_BYTES_MAX} may not`,
@@ -125,6 +141,7 @@ export class LocalProcess implements ExecutorProcess {
       return this.#hand(source, bytes);
     this.#writersWaiting++;
     this.#waitingBytes += bytes.length;
+    budget?.add(bytes.length);
     const turn = this.#writers.then(() => this.#writeWhenRoom(bytes));
     this.#writers = turn.catch(() => {});
     await abortable(turn, signal);
@@ -195,7 +212,12 @@ export class LocalProcess implements ExecutorProcess {
 
   #hand(source: ProcessSource, bytes: Uint8Array): void {
     if (bytes.length === 0) return;
-    source.writeStdin(bytes, () => this.#makeRoom());
+    const { budget } = this.#options;
+    budget?.add(bytes.length);
+    source.writeStdin(bytes, () => {
+      if (budget !== undefined) budget.bytes -= bytes.length;
+      this.#makeRoom();
+    });
   }
 
   async #writeWhenRoom(bytes: Uint8Array): Promise<void> {
@@ -209,6 +231,7 @@ export class LocalProcess implements ExecutorProcess {
     } finally {
       this.#writersWaiting--;
       this.#waitingBytes -= bytes.length;
+      if (this.#options.budget !== undefined) this.#options.budget.bytes -= bytes.length;
     }
   }
 
@@ -225,7 +248,21 @@ export class LocalProcess implements ExecutorProcess {
     if (this.log.isFull && !this.#paused) {
       this.#paused = true;
       this.#source?.pause();
+      if (this.#options.tty) this.#watchTerminal();
     }
+  }
+
+  /** What is left in a terminal whose process has ended is read at once, whether there is room or not: it is little. */
+  #watchTerminal(): void {
+    this.#options.clock.schedule(
+      TERMINAL_LOOK_MS,
+      () => {
+        if (!this.#paused || !this.running) return;
+        if (isAlive(this.pid)) return this.#watchTerminal();
+        this.#source?.resume();
+      },
+      { background: true },
+    );
   }
 
   #resume(): void {

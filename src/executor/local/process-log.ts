@@ -23,7 +23,7 @@ type Output = ProcessEvent & { readonly type: "output" };
 /** A process that writes byte by byte must not cost a hundred times what it writes. */
 const CHUNKS_MAX = 65_536;
 
-/** What all logs of an executor may hold together, in bytes. */
+/** What all processes of an executor may hold together, in bytes: retained output, and input that waits. */
 export class OutputBudget {
   readonly bytesMax: number;
   bytes = 0;

@@ -64,6 +64,9 @@ type State =
 /** How long a connection is given to show that it lives, when its client seems to have come back. */
 const CHALLENGE_MS = 3_000;
 
+/** What must get through when everything else waits. */
+const URGENT: ReadonlySet<string> = new Set(["process/terminate", "process/signal", "environment/status"]);
+
 /** How `codex exec-server` calls groups of methods when it refuses them. */
 const FAMILY_NAMES: readonly (readonly [prefix: string, name: string])[] = [
   ["process/", "exec"],
@@ -103,8 +106,7 @@ export class Connection {
     this.#peer = new Peer({
       clock: options.clock,
       // A client that has written something waits for what the process says, and not for this.
-      send: (line, answering) =>
-        answering === "process/write" ? this.link.sendSoon(line) : this.#send(line),
+      send: (line, answering) => this.#send(line, answering === "process/write"),
       onNotification: (name) => this.#onNotification(name),
       onRequest: (name, params, id, signal) => this.#onRequest(name, params, id, signal),
     });
@@ -141,8 +143,9 @@ export class Connection {
   }
 
   /** A client that asks and does not take the answers is not listened to until it does (C4). */
-  #send(text: string): void {
-    this.link.send(text);
+  #send(text: string, canWait = false): void {
+    if (canWait) this.link.sendSoon(text);
+    else this.link.send(text);
     if (!this.link.isFull || this.#isDeaf) return;
     this.#isDeaf = true;
     this.link.pause();
@@ -176,7 +179,7 @@ export class Connection {
   }
 
   async #onRequest(name: string, params: unknown, _id: RequestId, signal: AbortSignal): Promise<unknown> {
-    if (this.#answering >= this.#options.requestsMax) {
+    if (this.#answering >= this.#options.requestsMax && !URGENT.has(name)) {
       const message = `more than ${this.#options.requestsMax} requests of this connection wait for an answer`;
       throw new RpcError({ code: RpcCode.failed, message });
     }

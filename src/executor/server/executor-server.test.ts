@@ -229,8 +229,11 @@ suite("ExecutorServer", () => {
       assert.match(server.fullBecause ?? "", /has 2 connections/);
       link.push({ id: 3, method: "process/read", params: { processId: "one", waitMs: 60_000 } });
       link.push({ id: 4, method: "process/read", params: { processId: "one", waitMs: 60_000 } });
-      link.push({ id: 5, method: "environment/status" });
+      link.push({ id: 5, method: "fs/getMetadata", params: { path: "file:///tmp" } });
       assert.match(messageOf(await link.answer(5)), /more than 2 requests/);
+      // What ends the wait must get through.
+      link.push({ id: 6, method: "process/terminate", params: { processId: "one" } });
+      assert.deepEqual((await link.answer(6))["result"], { running: true });
       assert.ok(id !== "");
     },
     { limits: { processesMax: 1, sessionsMax: 1, connectionsMax: 2, requestsMax: 2 } },

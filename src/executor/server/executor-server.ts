@@ -71,6 +71,8 @@ export class ExecutorServer implements AsyncDisposable {
   /** In the order they were made. */
   readonly #sessions = new Map<string, Session>();
   readonly #ending = new Set<Promise<void>>();
+  /** Of sessions that have not ended, those included that are ending. */
+  readonly #executors = new Set<LocalExecutor>();
   #processes = 0;
   #info: Promise<WireEnvironmentInfo> | undefined;
   #disposing: Promise<void> | undefined;
@@ -161,7 +163,7 @@ export class ExecutorServer implements AsyncDisposable {
 
   /** Kills everything at once, without graces, before it returns. */
   killAll(): void {
-    for (const session of this.#sessions.values()) session.executor.killAll();
+    for (const executor of this.#executors) executor.killAll();
   }
 
   async #dispose(): Promise<void> {
@@ -185,17 +187,19 @@ export class ExecutorServer implements AsyncDisposable {
     if (this.#sessions.size >= this.limits.sessionsMax) {
       throw rpcError("failed", `this executor has ${this.limits.sessionsMax} sessions, and takes no more`);
     }
+    const executor = new LocalExecutor(this.#executorOptions());
+    this.#executors.add(executor);
     const session = new Session({
       clock: this.#clock,
       log: this.#log,
       retentionMs: this.#options.retentionMs ?? RETENTION_MS,
       ignoreSandbox: this.#options.ignoreSandbox === true,
-      executor: new LocalExecutor(this.#executorOptions()),
+      executor,
       watcher: (own) => this.#watcherOf(own),
       onEnd: (ended, done) => {
         this.#sessions.delete(ended.id);
         this.#ending.add(done);
-        void this.#forgetEnded(done);
+        void this.#forgetEnded(done, executor);
       },
     });
     this.#sessions.set(session.id, session);
@@ -246,9 +250,10 @@ export class ExecutorServer implements AsyncDisposable {
     }
   }
 
-  async #forgetEnded(done: Promise<void>): Promise<void> {
+  async #forgetEnded(done: Promise<void>, executor: LocalExecutor): Promise<void> {
     await done;
     this.#ending.delete(done);
+    this.#executors.delete(executor);
   }
 
   #endIdleSession(): void {

@@ -14,6 +14,7 @@
 import { posix } from "node:path";
 import { RpcError } from "../../jsonrpc/index.ts";
 import { RpcCode } from "../wire/protocol.ts";
+import { systemError, toRpcError } from "../system-error.ts";
 import { invalidParams, type Reader, string } from "../wire/schema.ts";
 import { urlFault } from "../wire/url-fault.ts";
 
@@ -33,9 +34,15 @@ export function readCwdUri(text: string): string {
   throw invalidParams(`cwd URI \`${uri.href}\` is not valid on this exec-server host: ${foreign(uri)}`);
 }
 
+/** Linux: PATH_MAX. */
+const PATH_BYTES_MAX = 4096;
+
 /** @param uri one that `fileUri` has read. @throws {RpcError} -32600 when it is none of this machine */
 export function pathOf(uri: URL): string {
   const path = toPath(uri);
+  // To resolve a longer one takes longer than anybody should wait, and the system would refuse it anyway.
+  if (path !== undefined && Buffer.byteLength(path) > PATH_BYTES_MAX)
+    throw toRpcError(systemError("ENAMETOOLONG"));
   if (path !== undefined) return path;
   throw new RpcError({ code: RpcCode.invalidRequest, message: foreign(uri) });
 }

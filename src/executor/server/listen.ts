@@ -14,7 +14,7 @@ import { StdioLink } from "../wire/stdio-link.ts";
 import { WebSocketLink } from "../wire/websocket-link.ts";
 import { type Authenticator, openAuthenticator } from "./auth.ts";
 import type { ExecutorServer } from "./executor-server.ts";
-import { checkRequest, type ListenAddress } from "./listen-address.ts";
+import { checkExposure, checkRequest, type ListenAddress } from "./listen-address.ts";
 
 export interface ListenOptions {
   readonly server: ExecutorServer;
@@ -27,10 +27,15 @@ export interface Listener extends AsyncDisposable {
   readonly url: string;
 }
 
-/** @throws {ExecutorError} `invalid_request` when the address cannot be listened on */
+/**
+ * @throws {ExecutorError} `invalid_request` when the address cannot be listened on, `refused` when that would let in
+ *   everybody from elsewhere
+ */
 export async function listen({ server, address, authenticator }: ListenOptions): Promise<Listener> {
   const { handshakeMs, messageBytesMax } = server.limits;
   const authenticated = authenticator !== openAuthenticator;
+  checkExposure(address, { authenticated });
+  const open = new Set<Duplex>();
   const sockets = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -38,7 +43,12 @@ export async function listen({ server, address, authenticator }: ListenOptions):
     maxPayload: messageBytesMax,
   });
   const http = createServer(
-    { headersTimeout: handshakeMs, requestTimeout: handshakeMs, keepAliveTimeout: 1 },
+    {
+      headersTimeout: handshakeMs,
+      requestTimeout: handshakeMs,
+      keepAliveTimeout: 1,
+      connectionsCheckingInterval: Math.min(handshakeMs, 1_000),
+    },
     (request, response) => {
       // A web socket without its upgrade is a bad request; everything else is answered alike.
       const { status } = checkRequest(request, address, { isUpgrade: false, authenticated });
@@ -49,6 +59,11 @@ export async function listen({ server, address, authenticator }: ListenOptions):
   http.maxRequestsPerSocket = 1;
   // Those that are not clients yet; more are closed by Node as they come.
   http.maxConnections = 2 * server.limits.connectionsMax;
+  // Those that became WebSockets too: Node's server does not count them as its own any more.
+  http.on("connection", (socket) => {
+    open.add(socket);
+    socket.once("close", () => open.delete(socket));
+  });
   http.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     // Whoever is refused may be gone before it is told.
     socket.on("error", () => {});
@@ -97,7 +112,7 @@ export async function listen({ server, address, authenticator }: ListenOptions):
   const { port } = http.address() as AddressInfo;
   return {
     url: `ws://${hostAndPort(address.host, port)}`,
-    [Symbol.asyncDispose]: () => close(http),
+    [Symbol.asyncDispose]: () => close(http, open),
   };
 }
 
@@ -107,7 +122,7 @@ export async function serveStdio(server: ExecutorServer, input: Readable, output
   server.serve(
     (events) =>
       new StdioLink(
-        { input, output },
+        { input, output, messageBytesMax: server.limits.messageBytesMax },
         {
           ...events,
           onEnd: (reason) => {
@@ -140,17 +155,18 @@ function refuse(socket: Duplex, { status, body }: Refusal): void {
     "Content-Type: text/plain; charset=utf-8",
     `Content-Length: ${Buffer.byteLength(body)}`,
   ];
-  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+  // Not only half: whoever is refused could keep the other half, and a place, for ever.
+  socket.end(`${head.join("\r\n")}\r\n\r\n${body}`, () => socket.destroy());
 }
 
 function hostAndPort(host: string, port: number): string {
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
-async function close(http: Server): Promise<void> {
+async function close(http: Server, open: ReadonlySet<Duplex>): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     http.close(() => resolve());
   });
-  http.closeAllConnections();
+  for (const socket of open) socket.destroy();
   await closed;
 }

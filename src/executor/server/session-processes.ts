@@ -13,6 +13,7 @@
  *   S5. A process whose stdin is full answers its own writes later, and nothing else.
  */
 import type { Clock, Timer } from "../../base/clock.ts";
+import { Semaphore } from "../../base/semaphore.ts";
 import { RpcError } from "../../jsonrpc/index.ts";
 import { ExecutorError } from "../errors.ts";
 import type { ProcessEvent, ReadResult } from "../executor.ts";
@@ -42,7 +43,7 @@ import {
   withDefault,
 } from "../wire/schema.ts";
 import { fileUri, readCwdUri } from "./file-uri.ts";
-import { method, type Method } from "./method.ts";
+import { method, type Method, type MethodContext } from "./method.ts";
 import { systemErrorText } from "../system-error.ts";
 
 const envPolicy = struct("ExecEnvPolicy", {
@@ -149,13 +150,15 @@ export class SessionProcesses {
   readonly methods: ReadonlyMap<string, Method>;
   readonly #options: SessionProcessesOptions;
   readonly #entries = new Map<string, Entry>();
+  /** Whose turn it is to answer with retained output. */
+  readonly #answers = new Semaphore(1);
   #link: Link | undefined;
 
   constructor(options: SessionProcessesOptions) {
     this.#options = options;
     this.methods = new Map([
       ["process/start", method(startParams, (params) => this.#start(params))],
-      ["process/read", method(readParams, (params, { signal }) => this.#read(params, signal))],
+      ["process/read", method(readParams, (params, context) => this.#read(params, context))],
       ["process/write", method(writeParams, (params) => this.#write(params))],
       ["process/signal", method(signalParams, (params) => this.#interrupt(params.processId))],
       ["process/terminate", method(terminateParams, (params) => this.#terminate(params.processId))],
@@ -204,6 +207,7 @@ export class SessionProcesses {
   async #start(params: StartParams): Promise<unknown> {
     const { processId, argv, env, tty } = params;
     const cwd = readCwdUri(params.cwd);
+    checkLength("processId", processId);
     const [program, ...args] = argv;
     if (program === undefined) throw invalidParams("argv must not be empty");
     const start = { processId, argv, cwd, tty, env: { ...params.envPolicy?.set, ...env } };
@@ -255,16 +259,25 @@ export class SessionProcesses {
     return { processId, sandboxType: "none" };
   }
 
-  async #read(params: ReturnType<typeof readParams.read>, signal: AbortSignal): Promise<WireReadResult> {
+  async #read(params: ReturnType<typeof readParams.read>, context: MethodContext): Promise<WireReadResult> {
+    const { signal } = context;
     const process = await this.#started(params.processId);
     if (process === undefined) throw invalidRequest(`unknown process id ${params.processId}`);
+    // Made one after the other, and only for a client that takes them: each may be a megabyte and more.
     const result = await process.read({
       signal,
       afterSeq: params.afterSeq ?? 0,
       waitMs: params.waitMs ?? 0,
       ...(params.maxBytes === undefined ? {} : { maxBytes: params.maxBytes }),
     });
-    return toWire(result);
+    const release = await this.#answers.acquire(context.signal);
+    try {
+      await context.room();
+      return toWire(result);
+    } finally {
+      // Not before this one is on its way.
+      setImmediate(release);
+    }
   }
 
   #write({
@@ -273,6 +286,7 @@ export class SessionProcesses {
     writeId,
   }: ReturnType<typeof writeParams.read>): WriteAnswer | { readonly status: WriteStatus } {
     if (writeId === "") throw invalidParams("writeId must not be empty");
+    checkLength("writeId", writeId);
     const entry = this.#entries.get(processId);
     if (entry === undefined) return { status: "unknownProcess" };
     const known = entry.writes.get(writeId);
@@ -367,6 +381,13 @@ export class SessionProcesses {
     entry.process?.log.release();
     if (this.#entries.get(entry.id) === entry) this.#entries.delete(entry.id);
   }
+}
+
+/** Ids are kept for a while, many of them. */
+const ID_CHARS_MAX = 1024;
+
+function checkLength(name: string, id: string): void {
+  if (id.length > ID_CHARS_MAX) throw invalidParams(`${name} has more than ${ID_CHARS_MAX} characters`);
 }
 
 function invalidRequest(message: string): RpcError {

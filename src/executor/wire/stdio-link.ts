@@ -7,8 +7,10 @@ import { MESSAGE_BYTES_MAX } from "./protocol.ts";
 export interface StdioLinkOptions {
   readonly input: Readable;
   readonly output: Writable;
-  /** Ends what is at the other end, when the link is dropped from this side. */
-  readonly onDrop?: () => void;
+  /** A longer line ends the link, in bytes. @default 64 MiB */
+  readonly messageBytesMax?: number;
+  /** Ends what is at the other end, once the link has ended, from whichever side. */
+  readonly onOver?: () => void;
 }
 
 export class StdioLink implements Link {
@@ -23,12 +25,13 @@ export class StdioLink implements Link {
     this.#options = options;
     this.#events = events;
     const { input, output } = options;
-    const decoder = new LineDecoder(MESSAGE_BYTES_MAX);
+    const { messageBytesMax = MESSAGE_BYTES_MAX } = options;
+    const decoder = new LineDecoder(messageBytesMax);
     input.on("data", (chunk: Buffer) => {
       for (const line of decoder.push(chunk)) {
         if (this.#ended) return;
         if (line.kind === "line") events.onText(line.text);
-        else this.drop(`a message of more than ${MESSAGE_BYTES_MAX} bytes`);
+        else this.drop(`a message of more than ${messageBytesMax} bytes`);
       }
     });
     input.once("end", () => this.#end("the input ended"));
@@ -72,7 +75,6 @@ export class StdioLink implements Link {
   }
 
   drop(reason: string): void {
-    this.#options.onDrop?.();
     this.#end(reason);
   }
 
@@ -85,6 +87,7 @@ export class StdioLink implements Link {
     if (this.#ended) return;
     this.#ended = true;
     this.#room?.resolve();
+    this.#options.onOver?.();
     this.#events.onEnd(reason);
   }
 }

@@ -32,6 +32,7 @@ export class WebSocketLink implements Link {
   #reason: string | undefined;
   #ended = false;
   readonly #held: Buffer[] = [];
+  #heldBytes = 0;
   #turnsLeft = 0;
 
   constructor({ socket, stream, role, peer }: WebSocketLinkOptions, events: LinkEvents) {
@@ -55,7 +56,7 @@ export class WebSocketLink implements Link {
   }
 
   get isFull(): boolean {
-    return this.#socket.bufferedAmount > LINK_FULL_BYTES;
+    return this.#socket.bufferedAmount + this.#heldBytes > LINK_FULL_BYTES;
   }
 
   send(text: string): void {
@@ -69,7 +70,9 @@ export class WebSocketLink implements Link {
   sendSoon(text: string): void {
     if (!this.#isServer) return this.send(text);
     if (this.#ended) return;
-    this.#held.push(unmaskedFrame(text));
+    const frame = unmaskedFrame(text);
+    this.#held.push(frame);
+    this.#heldBytes += frame.length;
     if (this.#held.length > 1) return;
     this.#turnsLeft = TURNS_HELD;
     setImmediate(this.#waitTurn);
@@ -78,13 +81,18 @@ export class WebSocketLink implements Link {
   /** In one write with what was held. */
   #write(frame: Buffer): void {
     if (this.#held.length === 0) return void this.#stream.write(frame);
-    this.#stream.write(Buffer.concat([frame, ...this.#held.splice(0)]));
+    this.#stream.write(Buffer.concat([frame, ...this.#takeHeld()]));
+  }
+
+  #takeHeld(): Buffer[] {
+    this.#heldBytes = 0;
+    return this.#held.splice(0);
   }
 
   readonly #waitTurn = (): void => {
     if (this.#held.length === 0 || this.#ended) return;
     if (this.#turnsLeft-- > 0) setImmediate(this.#waitTurn);
-    else this.#stream.write(Buffer.concat(this.#held.splice(0)));
+    else this.#stream.write(Buffer.concat(this.#takeHeld()));
   };
 
   room(): Promise<void> {

@@ -32,7 +32,7 @@ export interface StartServerOptions extends LaunchOptions {
 export async function startServer(options: StartServerOptions): Promise<ProcessTransport> {
   const { server, executor, environment, cwd, variables, env, envPolicy, signal } = options;
   const { log = silentLog, clock = systemClock } = options;
-  const { name, command, args } = server;
+  const { name, command, args = [] } = server;
   if (command === "") throw invalidServer(name, "has an empty command: name the program to start");
   const redactor = new Redactor();
   for (const value of Object.values(variables.values)) redactor.add(value);
@@ -116,4 +116,5 @@ const START_FAILURES: Readonly<Record<ExecutorErrorCode, StartFailure>> = {
   stdin_full: LOST,
   output_lost: LOST,
   reader_stalled: LOST,
+  protocol_error: LOST,
 };

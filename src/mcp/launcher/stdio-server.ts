@@ -1,11 +1,20 @@
 /** A stdio server as it is to be started, and who starts it. */
 import type { Log } from "../../base/log.ts";
-import type { McpServerTransportConfig } from "../../config/types.ts";
+import type { McpServerEnvVar } from "../../config/types.ts";
 import type { ProcessTransport } from "../transport/process-transport.ts";
 
-/** `{ name, ...config.transport }` of an `McpServerConfig` whose transport is stdio. */
-export interface StdioServer extends Omit<McpServerTransportConfig & { readonly type: "stdio" }, "type"> {
+/** `{ name, ...config.transport }` of an `McpServerConfig` whose transport is stdio, or the same by hand. */
+export interface StdioServer {
   readonly name: string;
+  readonly command: string;
+  /** @default none */
+  readonly args?: readonly string[];
+  /** @default none */
+  readonly env?: ReadonlyMap<string, string> | Readonly<Record<string, string>>;
+  /** Variables of this machine, by name; with `source: "remote"` of the machine it runs on. @default none */
+  readonly env_vars?: readonly McpServerEnvVar[];
+  /** Absolute for a server on an executor. @default the folder the thread works in, if that is known */
+  readonly cwd?: string;
 }
 
 export interface LaunchOptions {

@@ -58,19 +58,27 @@ export interface ConfiguredVariables {
 }
 
 /** @param host the environment of this machine, where plain names of `env_vars` are looked up */
-export function configuredVariables({ env, env_vars }: StdioServer, host: Variables): ConfiguredVariables {
+export function configuredVariables(
+  { env = {}, env_vars = [] }: StdioServer,
+  host: Variables,
+): ConfiguredVariables {
   const values = emptyRecord();
   const remote: string[] = [];
   const unset: string[] = [];
+  const literal = new Map<string, string>(isMap(env) ? env : Object.entries(env));
   for (const entry of env_vars) {
     const { name, source = "local" } = typeof entry === "string" ? { name: entry } : entry;
     const value = own(host, name);
     if (source === "remote") remote.push(name);
     else if (value !== undefined) values[name] = value;
-    else if (env?.has(name) !== true) unset.push(name);
+    else if (!literal.has(name)) unset.push(name);
   }
-  for (const [name, value] of env ?? []) values[name] = value;
+  for (const [name, value] of literal) values[name] = value;
   return { values, remote, unset };
+}
+
+function isMap(env: NonNullable<StdioServer["env"]>): env is ReadonlyMap<string, string> {
+  return env instanceof Map;
 }
 
 /** The whole environment of a server on this machine. */

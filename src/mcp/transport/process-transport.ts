@@ -170,6 +170,8 @@ export class ProcessTransport implements Transport, AsyncDisposable {
     } else if (event.type === "output" && event.stream === "stderr") {
       this.#log.pushStderr(event.chunk);
     } else if (event.type === "output" && this.#state.kind !== "ended") {
+      // It still has something to say: over a link that was restored that may come late.
+      if (this.#state.kind === "ending") this.#expectEndLater(this.#state.timer);
       await this.#takeLines(this.#decoder.push(event.chunk));
     }
   }
@@ -216,6 +218,12 @@ export class ProcessTransport implements Transport, AsyncDisposable {
     if (this.#state.kind !== "open") return;
     const timer = this.#clock.schedule(EXIT_GRACE_MS, () => void this.#end(this.#exitError()));
     this.#state = { kind: "ending", timer };
+  }
+
+  #expectEndLater(timer: Timer): void {
+    timer.clear();
+    this.#state = { kind: "open" };
+    this.#expectEnd();
   }
 
   #end(error: TransportError): Promise<void> {

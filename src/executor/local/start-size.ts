@@ -1,0 +1,36 @@
+/**
+ * What is too large to be started, told before anything is done with it: the kernel would refuse it anyway, and to look
+ * through it all holds up everybody else.
+ */
+import type { ProcessSpec } from "../executor.ts";
+import { systemError } from "../system-error.ts";
+
+/** Of one argument or variable (Linux: MAX_ARG_STRLEN). */
+const TEXT_BYTES_MAX: number = 128 * 1024;
+/** Of all of them together (Linux: a quarter of the usual stack). */
+const TEXTS_BYTES_MAX: number = 2 * 1024 * 1024;
+/** Every variable is held against every pattern, and looked for in the arguments. */
+const VARIABLES_MAX = 4096;
+const PATTERNS_MAX = 256;
+
+/** @throws an error of the system: `E2BIG` */
+export function checkSize({ argv, arg0 = "", cwd, env, envPolicy }: ProcessSpec): void {
+  const { set = {}, exclude = [], includeOnly = [] } = envPolicy ?? {};
+  const variables = [...Object.entries(env), ...Object.entries(set)];
+  const texts = [
+    ...argv,
+    arg0,
+    cwd,
+    ...variables.map(([name, value]) => `${name}=${value}`),
+    ...exclude,
+    ...includeOnly,
+  ];
+  const sizes = texts.map((text) => Buffer.byteLength(text) + 1);
+  const isTooMuch =
+    sizes.some((size) => size > TEXT_BYTES_MAX) ||
+    sizes.reduce((sum, size) => sum + size, 0) > TEXTS_BYTES_MAX ||
+    variables.length > VARIABLES_MAX ||
+    exclude.length > PATTERNS_MAX ||
+    includeOnly.length > PATTERNS_MAX;
+  if (isTooMuch) throw systemError("E2BIG");
+}
