@@ -70,7 +70,8 @@ export async function timeCallsInCodex(calls: number, url: string | undefined): 
       input: [{ type: "text", text, text_elements: [] }],
     });
     await over.promise;
-    if (times.length !== calls || times.some(Number.isNaN)) throw new Error(`Of ${calls} calls: ${times}`);
+    if (times.length !== calls || times.some(Number.isNaN))
+      throw new Error(`Of ${calls} calls: ${times.join()}`);
     return times;
   } finally {
     await codex.stop();

@@ -22,7 +22,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, suite, test } from "node:test";
 import { FsMethods } from "../../src/executor/server/fs-methods.ts";
-import { toFileUri } from "../../src/executor/server/file-uri.ts";
+import { toFileUri } from "../../src/executor/wire/file-uri.ts";
 import { type Answer, OwnSide, type Side, startRealSide } from "./support/exec-server-peer.ts";
 
 type Params = Readonly<Record<string, unknown>>;

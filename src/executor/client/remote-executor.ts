@@ -15,10 +15,10 @@ import { type Log, silentLog } from "../../base/log.ts";
 import { RpcError } from "../../jsonrpc/index.ts";
 import { ExecutorError } from "../errors.ts";
 import type { EnvironmentInfo, Executor, ExecutorProcess, ProcessSpec, WaitOptions } from "../executor.ts";
+import { fromFileUri, toFileUri } from "../wire/file-uri.ts";
 import { RpcCode, type WireEnvironmentInfo } from "../wire/protocol.ts";
 import { ExecutorSession } from "./executor-session.ts";
 import type { LinkOpener } from "./open-link.ts";
-import { fromFileUri, toFileUri } from "./paths.ts";
 import type { RemoteProcess } from "./remote-process.ts";
 import { toExecutorError } from "./rpc-errors.ts";
 
@@ -39,9 +39,9 @@ export interface RemoteExecutorOptions {
   readonly startTimeoutMs?: number;
 }
 
-/** How often, and after how many milliseconds, a start that was not answered is looked after. */
 /** A start whose link drops each time is not sent again for ever: it may be what the link drops of. */
 const DROPS_MAX = 5;
+/** How often, and after how many milliseconds, a start that was not answered is looked after. */
 const LOOKS_MAX = 3;
 const LOOK_MS = 50;
 

@@ -3,7 +3,8 @@ import { posix } from "node:path";
 import { suite, test } from "node:test";
 import fc from "fast-check";
 import { RpcError } from "../../jsonrpc/index.ts";
-import { readCwdUri, readFileUri, toFileUri } from "./file-uri.ts";
+import { toFileUri } from "../wire/file-uri.ts";
+import { readCwdUri, readFileUri } from "./file-uri.ts";
 
 function refusal(read: () => unknown): readonly [code: number, message: string] {
   try {

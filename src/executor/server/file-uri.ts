@@ -47,13 +47,6 @@ export function pathOf(uri: URL): string {
   throw new RpcError({ code: RpcCode.invalidRequest, message: foreign(uri) });
 }
 
-/** @param path absolute */
-export function toFileUri(path: string): string {
-  // `|` stays escaped: behind a letter, some readers take it for the colon of a drive.
-  const escaped = encodeURIComponent(path.toWellFormed());
-  return `file://${escaped.replace(/%(?:2F|24|26|2B|2C|3A|3B|3D|40|5B|5D|5E)/g, decodeURIComponent)}`;
-}
-
 function parseFileUri(text: string): URL {
   const uri = URL.parse(text);
   if (uri === null) throw invalidParams(`invalid URI: ${urlFault(text)}`);

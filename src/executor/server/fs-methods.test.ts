@@ -19,7 +19,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite, test } from "node:test";
 import { RpcError } from "../../jsonrpc/index.ts";
-import { toFileUri } from "./file-uri.ts";
+import { toFileUri } from "../wire/file-uri.ts";
 import { FILE_BYTES_MAX } from "./fs-files.ts";
 import { FsMethods, type FsMethodsOptions } from "./fs-methods.ts";
 import type { MethodContext } from "./method.ts";

@@ -9,7 +9,7 @@
 import { lstat, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { toRpcError } from "../system-error.ts";
-import { toFileUri } from "./file-uri.ts";
+import { toFileUri } from "../wire/file-uri.ts";
 import type { Fence } from "./fs-fence.ts";
 import { type Listed, listFolder } from "./fs-listing.ts";
 import { invalidRequest } from "./fs-workplace.ts";

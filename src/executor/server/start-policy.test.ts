@@ -3,7 +3,8 @@ import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, w
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, suite, test } from "node:test";
-import { StartPolicy, type StartRequest } from "./start-policy.ts";
+import type { StartRequest } from "../local/local-executor.ts";
+import { StartPolicy } from "./start-policy.ts";
 
 const top = realpathSync(mkdtempSync(join(tmpdir(), "switchyard-policy-")));
 after(() => rmSync(top, { recursive: true, force: true }));

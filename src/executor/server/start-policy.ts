@@ -19,6 +19,7 @@ import { readlinkSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, isAbsolute, join } from "node:path";
 import { ExecutorError } from "../errors.ts";
 import { findProgram } from "../local/find-program.ts";
+import type { StartRequest } from "../local/local-executor.ts";
 import { systemErrorText } from "../system-error.ts";
 
 export interface StartPolicyOptions {
@@ -28,15 +29,6 @@ export interface StartPolicyOptions {
   readonly allowCwds?: readonly string[];
   /** The executor's own environment. @default `process.env` */
   readonly env?: Readonly<Record<string, string | undefined>>;
-}
-
-export interface StartRequest {
-  /** As it was asked for, or the file that was found for it. */
-  readonly program: string;
-  /** An absolute path. */
-  readonly cwd: string;
-  /** The whole environment of the process. */
-  readonly env: Readonly<Record<string, string>>;
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * The executor protocol of Codex 0.169, as data: names, numbers and shapes. `docs/executor-protocol.md` tells it in
+ * The executor protocol of Codex 0.169, as data: names, numbers and shapes. `docs/executor.md` tells it in
  * prose; the fixtures `test/fixtures/exec-server-conversations.jsonl` are recordings of it.
  *
  * JSON-RPC without the `jsonrpc` member, one message per WebSocket frame or line. Paths are `file://` URIs, bytes are

@@ -1,1 +1,0 @@
-export { systemErrorText, toRpcError } from "../system-error.ts";
