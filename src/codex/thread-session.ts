@@ -391,6 +391,11 @@ export class ThreadSession implements ThreadSink {
     );
     for (const { server, reason: raw } of failures) {
       const reason = this.#options.redactor.redact(raw);
+      // Codex fails such a thread itself, but not one whose environment it does not have.
+      if (spec.servers.some(({ name, required }) => name === server && required)) {
+        const message = `A required MCP server did not start: ${server}: ${reason}`;
+        throw new CodexError("mcp_server_failed", message);
+      }
       const message = `MCP server "${server}" did not start and is missing in this turn: ${reason}`;
       run.tell({ message, code: "mcp_server_failed", server, reason });
     }

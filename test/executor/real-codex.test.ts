@@ -165,6 +165,11 @@ test("a server on an environment that does not exist is reported with those that
   const events = await collect(thread.runStreamed(promptOf({ say: "done" })));
   const [missing] = itemsOfType(events, "error").filter(({ code }) => code === "mcp_server_failed");
   assert.match(missing?.message ?? "", /"svc".*no environment "bx".*"local", "box"/);
+  const needed = engine.codex.startThread({
+    workingDirectory: engine.cwd,
+    mcpServers: { svc: { ...stdioServer(), cwd: engine.cwd, environment_id: "bx", required: true } },
+  });
+  await assert.rejects(needed.run(promptOf({ say: "done" })), /required MCP server.*svc.*no environment "bx"/);
 });
 
 test("a host names executors for its threads, with a token that stays in the pipe", { timeout }, async () => {
