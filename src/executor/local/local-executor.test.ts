@@ -168,4 +168,28 @@ suite("LocalExecutor", () => {
       ["fulfilled", "fulfilled", "rejected", "rejected"],
     );
   });
+
+  test("reports a program with a terminal as it ended, also one that closes the terminal first", async () => {
+    await using executor = new LocalExecutor();
+    for (let round = 0; round < 12; round++) {
+      const process_ = await executor.start({ argv: ["cat"], cwd: "/tmp", env: { PATH }, tty: true });
+      await process_.write(Buffer.from("\x04"));
+      const { value } = await process_.events().next();
+      assert.deepEqual(value, { type: "exited", seq: 1, exitCode: 0 });
+    }
+  });
+
+  test("loses nothing of a terminal whose process ended while nobody read", async () => {
+    await using executor = new LocalExecutor();
+    const script = "head -c 1052000 /dev/zero | tr '\\0' a; printf END";
+    const process_ = await executor.start(spec(script, { tty: true }));
+    // It has ended, and more than is retained is unread.
+    while (process_.running) await new Promise((resolve) => setImmediate(resolve));
+    let text = "";
+    for await (const event of process_.events()) {
+      if (event.type === "output") text += Buffer.from(event.chunk).toString("latin1");
+    }
+    assert.equal(text.length, 1_052_003);
+    assert.ok(text.endsWith("END"));
+  });
 });

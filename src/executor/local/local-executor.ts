@@ -167,7 +167,8 @@ export class LocalExecutor implements Executor {
           args,
           arg0: spec.arg0 ?? name,
           cwd: spec.cwd,
-          env: { ...env, [LEASE_VARIABLE]: lease },
+          // In order, as the original hands it over.
+          env: Object.fromEntries(Object.entries({ ...env, [LEASE_VARIABLE]: lease }).toSorted(byName)),
           pipeStdin: spec.pipeStdin === true,
         };
         const source = tty ? await startTerminal(options) : await startPiped(options);
@@ -205,6 +206,10 @@ export class LocalExecutor implements Executor {
     if (this.#started > 0) sweepLeases([this.#lease]);
     if (this.#options.reaper === undefined) this.#reaper[Symbol.dispose]();
   }
+}
+
+function byName([one]: readonly [string, string], [other]: readonly [string, string]): number {
+  return one < other ? -1 : 1;
 }
 
 function disposed(): ExecutorError {

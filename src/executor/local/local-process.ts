@@ -40,8 +40,8 @@ const STDIN_WAITING_BYTES_MAX = 64 * 1024 * 1024;
 /** After a SIGKILL what is still in the pipes is read for at most so long; then they are let go. */
 const DRAIN_MS = 1_000;
 
-/** node-pty gives up a terminal 200 ms after its process has ended. */
-const TERMINAL_LOOK_MS = 50;
+/** How soon the end of a process with a terminal is noticed. */
+const TERMINAL_LOOK_MS = 25;
 
 function isAlive(pid: number): boolean {
   try {
@@ -59,7 +59,7 @@ export interface LocalProcessOptions {
   readonly retainBytes: number;
   readonly budget?: OutputBudget;
   readonly hasStdin: boolean;
-  /** It has a terminal, whose output is lost soon after its end unless it is read. */
+  /** It has a terminal instead of pipes. */
   readonly tty: boolean;
   readonly start: (events: SourceEvents) => Promise<ProcessSource>;
   /** The process has ended, and its number is free. */
@@ -78,6 +78,8 @@ export class LocalProcess implements ExecutorProcess {
   readonly #closed = Promise.withResolvers<void>();
   #source: ProcessSource | undefined;
   #paused = false;
+  /** Its process has ended, and its terminal is read to the end. */
+  #isGone = false;
   #waitingBytes = 0;
   #writers: Promise<void> = Promise.resolve();
   #writersWaiting = 0;
@@ -92,6 +94,7 @@ export class LocalProcess implements ExecutorProcess {
       onExit: (exitCode) => process.#onExit(exitCode),
       onClosed: () => process.#onClosed(),
     });
+    if (options.tty) process.#watchTerminal();
     return process;
   }
 
@@ -245,21 +248,22 @@ export class LocalProcess implements ExecutorProcess {
     for (let at = 0; at < chunk.length; at += CHUNK_BYTES_MAX) {
       this.log.push(stream, chunk.subarray(at, at + CHUNK_BYTES_MAX));
     }
-    if (this.log.isFull && !this.#paused) {
+    if (this.log.isFull && !this.#paused && !this.#isGone) {
       this.#paused = true;
       this.#source?.pause();
-      if (this.#options.tty) this.#watchTerminal();
     }
   }
 
-  /** What is left in a terminal whose process has ended is read at once, whether there is room or not: it is little. */
+  /** node-pty tells the end of a process only with the end of its terminal, which is held open until then. */
   #watchTerminal(): void {
     this.#options.clock.schedule(
       TERMINAL_LOOK_MS,
       () => {
-        if (!this.#paused || !this.running) return;
+        if (!this.running) return;
         if (isAlive(this.pid)) return this.#watchTerminal();
-        this.#source?.resume();
+        this.#isGone = true;
+        this.#paused = false;
+        this.#source?.onGone?.();
       },
       { background: true },
     );

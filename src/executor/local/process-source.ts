@@ -21,6 +21,8 @@ export interface ProcessSource {
   /** Stops and restarts the reading of output. */
   pause(): void;
   resume(): void;
+  /** The process has ended, and its number is free: what kept its output open for it may be let go. */
+  onGone?(): void;
   /** Lets go of the output whoever may still hold it. `onClosed` follows. */
   abandonOutput(): void;
 }

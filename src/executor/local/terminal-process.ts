@@ -2,6 +2,7 @@
  * A process with a terminal of 24 lines and 80 columns, through an optional package: `node-pty`, or
  * `@lydell/node-pty`, which is the same with its binaries in the package.
  */
+import { closeSync, constants, openSync } from "node:fs";
 import type { Writable } from "node:stream";
 import type * as NodePty from "@lydell/node-pty";
 import { ExecutorError } from "../errors.ts";
@@ -62,16 +63,24 @@ class TerminalProcess implements ProcessSource {
   readonly #terminal: NodePty.IPty;
   /** Not part of its interface, and the only place that knows what waits to be written. */
   readonly #socket: Writable | undefined;
+  /**
+   * The end that the process has, kept open by us too. A program that closes its terminal a moment before it exits, as
+   * `cat` does, would otherwise be hung up by node-pty in that moment, and seem to have failed.
+   */
+  #slave: number | undefined;
   #open = true;
 
   constructor(terminal: NodePty.IPty, { onOutput, onExit, onClosed }: StartOptions) {
     this.#terminal = terminal;
     this.#socket = (terminal as { readonly _socket?: Writable })._socket;
+    const { ptsName } = terminal as { readonly ptsName?: string };
+    if (ptsName !== undefined) this.#slave = openSync(ptsName, constants.O_RDWR | constants.O_NOCTTY);
     terminal.onData((data: string | Uint8Array) =>
       onOutput("pty", typeof data === "string" ? Buffer.from(data) : data),
     );
     terminal.onExit(({ exitCode, signal }) => {
       this.#open = false;
+      this.onGone();
       // As codex exec-server reports a death by signal in a terminal.
       onExit(signal === undefined || signal === 0 ? exitCode : 1);
       onClosed();
@@ -106,6 +115,13 @@ class TerminalProcess implements ProcessSource {
   }
 
   resume(): void {
+    this.#terminal.resume();
+  }
+
+  onGone(): void {
+    if (this.#slave !== undefined) closeSync(this.#slave);
+    this.#slave = undefined;
+    // What is left is read at once, whether there is room or not: it is little, and node-pty does not keep it.
     this.#terminal.resume();
   }
 

@@ -108,6 +108,8 @@ export interface Outcome {
   /** 101: it may go on. Whoever has to authenticate does it then. */
   readonly status: 101 | 200 | 400 | 403 | 404 | 405;
   readonly body: string;
+  /** Why, for the owner's log, where the other side is told less. */
+  readonly reason?: string;
 }
 
 /** What is answered to a request, from its head alone. */
@@ -118,7 +120,7 @@ export function checkRequest(
 ): Outcome {
   // An empty one, too: only browsers send it, and a browser is never a client of ours.
   if (headers.origin !== undefined)
-    return { status: 403, body: "requests with an Origin header are refused" };
+    return { status: 403, body: "", reason: "requests with an Origin header are refused" };
   // Who has to send a token is no page that was led here. And a TLS proxy in front hands on the name it is known by.
   if (!authenticated && isLoopback(address.host) && !isThisMachine(headers.host)) {
     return {

@@ -75,7 +75,7 @@ export async function listen({ server, address, authenticator }: ListenOptions):
     const peer = hostAndPort(remoteAddress, remotePort);
     const refusal = await admit(request);
     if (refusal !== undefined) {
-      server.noteRefusal(peer, `${refusal.status} ${refusal.body}`.trim());
+      server.noteRefusal(peer, `${refusal.status} ${refusal.reason ?? refusal.body}`.trim());
       return refuse(socket, refusal);
     }
     sockets.handleUpgrade(request, socket, head, (opened: WebSocket) => {
@@ -86,8 +86,8 @@ export async function listen({ server, address, authenticator }: ListenOptions):
   }
 
   async function admit(request: IncomingMessage): Promise<Refusal | undefined> {
-    const { status, body } = checkRequest(request, address, { isUpgrade: true, authenticated });
-    if (status !== 101) return { status, body };
+    const { status, body, reason } = checkRequest(request, address, { isUpgrade: true, authenticated });
+    if (status !== 101) return { status, body, ...(reason === undefined ? {} : { reason }) };
     try {
       const verdict = await authenticator.check(request.headers.authorization);
       if (!verdict.ok) return { status: 401, body: verdict.reason };
@@ -138,6 +138,7 @@ export async function serveStdio(server: ExecutorServer, input: Readable, output
 interface Refusal {
   readonly status: number;
   readonly body: string;
+  readonly reason?: string;
 }
 
 const REASONS: Readonly<Record<number, string>> = {
