@@ -163,6 +163,7 @@ export class LocalExecutor implements Executor {
       start: async (events) => {
         const options: StartOptions = {
           ...events,
+          clock: this.#clock,
           program,
           args,
           arg0: spec.arg0 ?? name,

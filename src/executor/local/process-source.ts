@@ -1,4 +1,5 @@
 /** What a running process is to us, whether it has pipes or a terminal. */
+import type { Clock } from "../../base/clock.ts";
 import type { OutputStream } from "../executor.ts";
 
 export interface SourceEvents {
@@ -28,6 +29,7 @@ export interface ProcessSource {
 }
 
 export interface StartOptions extends SourceEvents {
+  readonly clock: Clock;
   readonly program: string;
   readonly args: readonly string[];
   readonly arg0: string;

@@ -5,6 +5,8 @@
 import { closeSync, constants, openSync } from "node:fs";
 import type { Writable } from "node:stream";
 import type * as NodePty from "@lydell/node-pty";
+import { type Clock, sleep } from "../../base/clock.ts";
+import { readStat } from "../../base/proc.ts";
 import { ExecutorError } from "../errors.ts";
 import type { ProcessSource, StartOptions } from "./process-source.ts";
 
@@ -42,12 +44,9 @@ export async function startTerminal(options: StartOptions): Promise<ProcessSourc
     );
   }
   const unset = ADDED.filter((name) => options.env[name] === undefined);
-  const [file, args] =
-    unset.length === 0
-      ? [options.program, options.args]
-      : // The shell becomes the program: same process, same number.
-        ["/bin/sh", ["-c", `unset ${unset.join(" ")}; exec "$0" "$@"`, options.program, ...options.args]];
-  const terminal = pty.spawn(file, [...args], {
+  // The shell becomes the program: same process, same number. Before that it stops itself until we are ready.
+  const script = `kill -STOP $$; ${unset.length === 0 ? "" : `unset ${unset.join(" ")}; `}exec "$0" "$@"`;
+  const terminal = pty.spawn("/bin/sh", ["-c", script, options.program, ...options.args], {
     cwd: options.cwd,
     env: { ...options.env },
     cols: 80,
@@ -56,8 +55,26 @@ export async function startTerminal(options: StartOptions): Promise<ProcessSourc
     encoding: null,
     ...(options.env["TERM"] === undefined ? {} : { name: options.env["TERM"] }),
   });
-  return new TerminalProcess(terminal, options);
+  const started = new TerminalProcess(terminal, options);
+  await letGo(terminal.pid, options.clock);
+  return started;
 }
+
+/**
+ * A program that ends before node-pty has looked at its terminal leaves it with none, and with a timer that then ends
+ * our own process (seen under load). So it is stopped at first, and goes on when it is known to have stopped.
+ */
+async function letGo(pid: number, clock: Clock): Promise<void> {
+  for (let looks = 0; looks < STOP_LOOKS_MAX && readStat(pid)?.state !== "T"; looks++) await sleep(clock, 1);
+  try {
+    process.kill(pid, "SIGCONT");
+  } catch {
+    // Killed meanwhile.
+  }
+}
+
+/** Where `/proc` does not say when it has stopped, it certainly has by then. */
+const STOP_LOOKS_MAX = 100;
 
 class TerminalProcess implements ProcessSource {
   readonly #terminal: NodePty.IPty;
