@@ -169,7 +169,10 @@ test("a server on an environment that does not exist is reported with those that
     workingDirectory: engine.cwd,
     mcpServers: { svc: { ...stdioServer(), cwd: engine.cwd, environment_id: "bx", required: true } },
   });
-  await assert.rejects(needed.run(promptOf({ say: "done" })), /required MCP server.*svc.*no environment "bx"/);
+  await assert.rejects(
+    needed.run(promptOf({ say: "done" })),
+    /required MCP server.*svc.*no environment "bx"/,
+  );
 });
 
 test("a host names executors for its threads, with a token that stays in the pipe", { timeout }, async () => {

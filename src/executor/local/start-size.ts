@@ -7,8 +7,12 @@ import { systemError } from "../system-error.ts";
 
 /** Of one argument or variable (Linux: MAX_ARG_STRLEN). */
 const TEXT_BYTES_MAX: number = 128 * 1024;
-/** Of all of them together (Linux: a quarter of the usual stack). */
-const TEXTS_BYTES_MAX: number = 2 * 1024 * 1024;
+/**
+ * Of all of them together, with a pointer to each (Linux: a quarter of the usual stack). A little is kept for what is
+ * started around the program. That the kernel refuses is not enough: node-pty does not survive it (1.2).
+ */
+const TEXTS_BYTES_MAX: number = 2 * 1024 * 1024 - 16 * 1024;
+const POINTER_BYTES = 8;
 /** Every variable is held against every pattern, and looked for in the arguments. */
 const VARIABLES_MAX = 4096;
 const PATTERNS_MAX = 256;
@@ -28,7 +32,7 @@ export function checkSize({ argv, arg0 = "", cwd, env, envPolicy }: ProcessSpec)
   const sizes = texts.map((text) => Buffer.byteLength(text) + 1);
   const isTooMuch =
     sizes.some((size) => size > TEXT_BYTES_MAX) ||
-    sizes.reduce((sum, size) => sum + size, 0) > TEXTS_BYTES_MAX ||
+    sizes.reduce((sum, size) => sum + size + POINTER_BYTES, 0) > TEXTS_BYTES_MAX ||
     variables.length > VARIABLES_MAX ||
     exclude.length > PATTERNS_MAX ||
     includeOnly.length > PATTERNS_MAX;

@@ -3,6 +3,7 @@
  * `@lydell/node-pty`, which is the same with its binaries in the package.
  */
 import { closeSync, constants, openSync } from "node:fs";
+import { createRequire } from "node:module";
 import type { Writable } from "node:stream";
 import type * as NodePty from "@lydell/node-pty";
 import { type Clock, sleep } from "../../base/clock.ts";
@@ -23,15 +24,26 @@ export async function hasTerminals(): Promise<boolean> {
 }
 
 function load(): Promise<Pty | undefined> {
-  // The first one has no types of its own where it is not installed; both have these.
-  const own = "node-pty";
-  loading ??= import("@lydell/node-pty").catch(() => require_(own)).catch(() => undefined);
+  loading ??= Promise.resolve().then(() => find("@lydell/node-pty", "") ?? find("node-pty", "lib/"));
   return loading;
 }
 
-async function require_(name: string): Promise<Pty> {
-  const { createRequire } = await import("node:module");
-  return createRequire(import.meta.url)(name) as Pty;
+function find(name: string, folder: string): Pty | undefined {
+  const require_ = createRequire(import.meta.url);
+  try {
+    const pty = require_(name) as Pty;
+    if (process.platform !== "win32") {
+      const inner = require_(`${name}/${folder}unixTerminal.js`) as {
+        readonly UnixTerminal: { readonly prototype: object };
+      };
+      // When it fails with a terminal (its folder went away meanwhile), a timer of it looks for this all the same, and
+      // would end our own process.
+      Object.assign(inner.UnixTerminal.prototype, { _socket: { destroy: () => {} } });
+    }
+    return pty;
+  } catch {
+    return undefined;
+  }
 }
 
 /** @throws {ExecutorError} `unsupported` when there is no package for it */
