@@ -6,10 +6,10 @@ import type { ProcessSpec } from "../executor.ts";
 import { systemError } from "../system-error.ts";
 
 /** Of one argument or variable (Linux: MAX_ARG_STRLEN). */
-const TEXT_BYTES_MAX: number = 128 * 1024;
+export const TEXT_BYTES_MAX: number = 128 * 1024;
 /**
  * Of all of them together, with a pointer to each (Linux: a quarter of the usual stack). A little is kept for what is
- * started around the program. That the kernel refuses is not enough: node-pty does not survive it (1.2).
+ * started around the program. That the kernel refuses is not enough: node-pty reports it as an exit.
  */
 const TEXTS_BYTES_MAX: number = 2 * 1024 * 1024 - 16 * 1024;
 const POINTER_BYTES = 8;

@@ -9,12 +9,15 @@ import type * as NodePty from "@lydell/node-pty";
 import { type Clock, sleep } from "../../base/clock.ts";
 import { readStat } from "../../base/proc.ts";
 import { ExecutorError } from "../errors.ts";
+import { systemError } from "../system-error.ts";
 import type { ProcessSource, StartOptions } from "./process-source.ts";
+import { TEXT_BYTES_MAX } from "./start-size.ts";
 
 type Pty = Pick<typeof NodePty, "spawn">;
 
 /** node-pty sets these whether they are wanted or not; `codex exec-server` does not. */
 const ADDED = ["TERM", "PWD"];
+const VARIABLES_MAX = 900;
 
 let loading: Promise<Pty | undefined> | undefined;
 
@@ -38,7 +41,7 @@ function find(name: string, folder: string): Pty | undefined {
       };
       // When it fails with a terminal (its folder went away meanwhile), a timer of it looks for this all the same, and
       // would end our own process.
-      Object.assign(inner.UnixTerminal.prototype, { _socket: { destroy: () => {} } });
+      Object.assign(inner.UnixTerminal.prototype, { _socket: { once: () => {}, destroy: () => {} } });
     }
     return pty;
   } catch {
@@ -57,8 +60,13 @@ export async function startTerminal(options: StartOptions): Promise<ProcessSourc
   }
   const unset = ADDED.filter((name) => options.env[name] === undefined);
   // The shell becomes the program: same process, same number. Before that it stops itself until we are ready.
-  const script = `kill -STOP $$; ${unset.length === 0 ? "" : `unset ${unset.join(" ")}; `}exec "$0" "$@"`;
-  const terminal = pty.spawn("/bin/sh", ["-c", script, options.program, ...options.args], {
+  const command = [options.program, ...options.args].map(quote).join(" ");
+  const script = `kill -STOP $$; ${unset.length === 0 ? "" : `unset ${unset.join(" ")}; `}exec ${command}`;
+  // Some numbers of arguments or variables above a thousand (2000, for one) have node-pty (1.1) answer with a value that
+  // is freed already. So the arguments go as one, and of variables there are fewer.
+  const isTooMuch = Buffer.byteLength(script) >= TEXT_BYTES_MAX;
+  if (isTooMuch || Object.keys(options.env).length > VARIABLES_MAX) throw systemError("E2BIG");
+  const terminal = pty.spawn("/bin/sh", ["-c", script], {
     cwd: options.cwd,
     env: { ...options.env },
     cols: 80,
@@ -70,6 +78,11 @@ export async function startTerminal(options: StartOptions): Promise<ProcessSourc
   const started = new TerminalProcess(terminal, options);
   await letGo(terminal.pid, options.clock);
   return started;
+}
+
+/** One word of a shell. */
+function quote(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 /**
