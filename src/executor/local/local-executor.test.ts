@@ -179,6 +179,28 @@ suite("LocalExecutor", () => {
     }
   });
 
+  test("gives a program with a terminal its arguments as they are, few or thousands", async () => {
+    await using executor = new LocalExecutor();
+    const odd = ["", "it's", "a\nb", '$HOME `x` \\ "q"', "-n", "ü"];
+    for (const count of [0, 1_000, 2_000, 2_003, 5_000]) {
+      const many = Array.from({ length: count }, () => "x");
+      const script = "process.stdout.write(JSON.stringify(process.argv.slice(1)))";
+      const argv = [process.execPath, "-e", script, "--", ...odd, ...many];
+      const process_ = await executor.start({ argv, cwd: "/tmp", env: { PATH }, tty: true });
+      let text = "";
+      for await (const event of process_.events())
+        if (event.type === "output") text += Buffer.from(event.chunk).toString("latin1");
+      assert.deepEqual(JSON.parse(Buffer.from(text, "latin1").toString()), [...odd, ...many]);
+    }
+    const env = Object.fromEntries(Array.from({ length: 1_000 }, (_, at) => [`V${at}`, "x"]));
+    for (const tooMuch of [{ argv: ["true", "x".repeat(128 * 1024)] }, { argv: ["true"], env }]) {
+      await assert.rejects(
+        executor.start({ cwd: "/tmp", env: { PATH }, tty: true, ...tooMuch }),
+        /Argument list too long/,
+      );
+    }
+  });
+
   test("loses nothing of a terminal whose process ended while nobody read", async () => {
     await using executor = new LocalExecutor();
     const script = "head -c 1052000 /dev/zero | tr '\\0' a; printf END";
