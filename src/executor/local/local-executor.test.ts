@@ -185,7 +185,7 @@ suite("LocalExecutor", () => {
     for (const count of [0, 1_000, 2_000, 2_003, 5_000]) {
       const many = Array.from({ length: count }, () => "x");
       const script = "process.stdout.write(JSON.stringify(process.argv.slice(1)))";
-      const argv = [process.execPath, "-e", script, "--", ...odd, ...many];
+      const argv = [process.execPath, "-e", script, "--", ...odd, ...many] as const;
       const process_ = await executor.start({ argv, cwd: "/tmp", env: { PATH }, tty: true });
       let text = "";
       for await (const event of process_.events())
@@ -193,7 +193,10 @@ suite("LocalExecutor", () => {
       assert.deepEqual(JSON.parse(Buffer.from(text, "latin1").toString()), [...odd, ...many]);
     }
     const env = Object.fromEntries(Array.from({ length: 1_000 }, (_, at) => [`V${at}`, "x"]));
-    for (const tooMuch of [{ argv: ["true", "x".repeat(128 * 1024)] }, { argv: ["true"], env }]) {
+    for (const tooMuch of [
+      { argv: ["true", "x".repeat(128 * 1024)] as const },
+      { argv: ["true"] as const, env },
+    ]) {
       await assert.rejects(
         executor.start({ cwd: "/tmp", env: { PATH }, tty: true, ...tooMuch }),
         /Argument list too long/,

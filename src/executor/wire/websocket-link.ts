@@ -81,18 +81,20 @@ export class WebSocketLink implements Link {
   /** In one write with what was held. */
   #write(frame: Buffer): void {
     if (this.#held.length === 0) return void this.#stream.write(frame);
-    this.#stream.write(Buffer.concat([frame, ...this.#takeHeld()]));
+    this.#writeHeld(frame);
   }
 
-  #takeHeld(): Buffer[] {
+  #writeHeld(...before: readonly Buffer[]): void {
     this.#heldBytes = 0;
-    return this.#held.splice(0);
+    this.#stream.write(Buffer.concat([...before, ...this.#held.splice(0)]));
+    // What the system takes at once is never drained.
+    if (!this.isFull) this.#onDrain();
   }
 
   readonly #waitTurn = (): void => {
     if (this.#held.length === 0 || this.#ended) return;
     if (this.#turnsLeft-- > 0) setImmediate(this.#waitTurn);
-    else this.#stream.write(Buffer.concat(this.#takeHeld()));
+    else this.#writeHeld();
   };
 
   room(): Promise<void> {
