@@ -29,12 +29,12 @@ const REFUSALS: readonly (Refusal | undefined)[] = [
 
 /** Each is met by every message in turn. */
 const FAULTS: Readonly<Record<string, FaultAt>> = {
-  "a cut before it": (at) => ({ kind: "cut", when: "before", then: REFUSALS[at % REFUSALS.length] }),
-  "a cut after it": (at) => ({ kind: "cut", when: "after", then: REFUSALS[(at + 1) % REFUSALS.length] }),
+  "a cut before it": (at) => ({ kind: "cut", when: "before", refusal: REFUSALS[at % REFUSALS.length] }),
+  "a cut after it": (at) => ({ kind: "cut", when: "after", refusal: REFUSALS[(at + 1) % REFUSALS.length] }),
   "a farewell before it": (at) => ({
     kind: "close",
     code: 1000 + (at % 2),
-    then: REFUSALS[(at + 2) % REFUSALS.length],
+    refusal: REFUSALS[(at + 2) % REFUSALS.length],
   }),
   "a stall": () => ({ kind: "stall", forMs: 15 }),
   "a repetition": () => ({ kind: "duplicate" }),

@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite, test } from "node:test";
 import fc from "fast-check";
-import { WebSocket } from "ws";
+import type { WebSocket } from "ws";
 import { type ExecutorProcess, RemoteExecutor, websocketOpener } from "../../src/executor/index.ts";
 import { descendants, processesWithEnv } from "../../src/testing/index.ts";
 import { Reader } from "./support/compliance.ts";

@@ -49,13 +49,12 @@ export function websocketOpener(options: WebSocketOpenerOptions): LinkOpener {
     resumable: true,
     open: (events, signal) =>
       new Promise((resolve) => {
-        if (unusable !== undefined) {
-          const error = new ExecutorError(
-            "executor_unreachable",
-            `Cannot connect to the executor at ${target}: ${unusable}`,
-          );
-          return resolve({ kind: "failed", error, final: true });
-        }
+        const refuse = (why: string, final: boolean, cause?: unknown): void => {
+          const message = `Cannot connect to the executor at ${target}: ${why}`;
+          const error = new ExecutorError("executor_unreachable", message, { cause });
+          resolve({ kind: "failed", error, final });
+        };
+        if (unusable !== undefined) return refuse(unusable, true);
         // `closeTimeout` is known to ws, and not yet to its types.
         const socketOptions: ClientOptions & { readonly closeTimeout: number } = {
           perMessageDeflate: false,
@@ -64,14 +63,18 @@ export function websocketOpener(options: WebSocketOpenerOptions): LinkOpener {
           headers: bearerToken === undefined ? {} : { Authorization: `Bearer ${bearerToken}` },
           closeTimeout: CLOSE_MS,
         };
-        const socket = new WebSocket(url, socketOptions);
+        let socket: WebSocket;
+        try {
+          socket = new WebSocket(url, socketOptions);
+        } catch (error) {
+          // Of a URL with a fragment, or a token that no header can carry.
+          return refuse(describe(error as Error), true, error);
+        }
         const fail = (why: string, final: boolean, cause?: unknown): void => {
           settle();
           socket.on("error", () => {});
           socket.terminate();
-          const message = `Cannot connect to the executor at ${target}: ${why}`;
-          const error = new ExecutorError("executor_unreachable", message, { cause });
-          resolve({ kind: "failed", error, final });
+          refuse(why, final, cause);
         };
         const onAbort = (): void => fail("given up", true, signal.reason);
         const timer = clock.schedule(connectTimeoutMs, () =>

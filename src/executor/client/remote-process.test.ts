@@ -146,7 +146,7 @@ suite("RemoteProcess", () => {
     read?.answer({ ...NOTHING, chunks: [3, 4].map((seq) => output(seq)[1]), nextSeq: 5 });
     await carrier.clock.advance(500);
     assert.equal(carrier.of("process/read")[1]?.params["afterSeq"], 4, "and the next gap by itself");
-    await process.fail(new ExecutorError("disposed", "enough"));
+    process.fail(new ExecutorError("disposed", "enough"));
     assert.deepEqual(await readUntilFailure(process), [[1, 2, 3, 4], "disposed"]);
   });
 

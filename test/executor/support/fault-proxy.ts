@@ -23,9 +23,9 @@ import { type RawData, WebSocket, WebSocketServer } from "ws";
 /** What becomes of the planned message. */
 export type Fault =
   /** Both sockets end without a word; the message is delivered before, or never. */
-  | { readonly kind: "cut"; readonly when: "before" | "after"; readonly then?: Refusal | undefined }
+  | { readonly kind: "cut"; readonly when: "before" | "after"; readonly refusal?: Refusal | undefined }
   /** The client gets a close frame instead of the message, the executor a cut. */
-  | { readonly kind: "close"; readonly code: number; readonly then?: Refusal | undefined }
+  | { readonly kind: "close"; readonly code: number; readonly refusal?: Refusal | undefined }
   /** Nothing passes in any direction for so long; then everything goes on. */
   | { readonly kind: "stall"; readonly forMs: number }
   /** Nothing passes any more, and nobody is told. */
@@ -217,10 +217,10 @@ export class FaultProxy implements AsyncDisposable {
     const { fault } = plan;
     switch (fault.kind) {
       case "cut":
-        this.refuse(fault.then);
+        this.refuse(fault.refusal);
         return fault.when === "before" ? pair.cut() : pair.passAndCut(passing);
       case "close":
-        this.refuse(fault.then);
+        this.refuse(fault.refusal);
         return pair.close(fault.code);
       case "stall":
         return pair.stall(passing, fault.forMs);

@@ -53,6 +53,11 @@ const ARGV: readonly (readonly string[])[] = [
   ["true", ...Array.from({ length: 2_000 }, () => "argument")],
 ];
 
+/** As many variables as a program with a terminal may have. */
+const MANY: Readonly<Record<string, string>> = Object.fromEntries(
+  Array.from({ length: 850 }, (_, at) => [`VARIABLE_${at}`, "value"]),
+);
+
 /** What a client might say, in its right mind. */
 function params(place: Place): fc.Arbitrary<readonly [method: string, params: Json]> {
   const about = (more: Record<string, fc.Arbitrary<unknown>>): fc.Arbitrary<Json> =>
@@ -70,7 +75,7 @@ function params(place: Place): fc.Arbitrary<readonly [method: string, params: Js
     about({
       argv: fc.constantFrom(...ARGV),
       cwd: fc.constant(`file://${place.folder}`),
-      env: fc.constant(place.env),
+      env: fc.constantFrom(place.env, { ...place.env, ...MANY }),
       tty: fc.boolean(),
       pipeStdin: fc.boolean(),
     }),
