@@ -13,8 +13,11 @@ import {
   createLeaseId,
   findByLease,
   LEASE_VARIABLE,
+  memberLease,
+  ownTag,
   signalGroup,
   sweepLease,
+  sweepLeases,
   sweepOrphans,
 } from "./process-tree.ts";
 
@@ -135,6 +138,68 @@ suite("sweepLease", linuxOnly, () => {
       child.kill("SIGKILL");
       await exited;
     }
+  });
+});
+
+suite("sweepLeases", linuxOnly, () => {
+  const tagged = async (t: TestContext, leaseId: string): Promise<ChildProcess> =>
+    (await start(t, STUBBORN, 1, { [LEASE_VARIABLE]: leaseId })).child;
+
+  test("finds a whole family by the tag of its head, and one member by its own", async (t) => {
+    const head = createLeaseId();
+    const [own, first, eleventh, stranger] = await Promise.all(
+      [head, memberLease(head, 1), memberLease(head, 11), createLeaseId()].map((leaseId) =>
+        tagged(t, leaseId),
+      ),
+    );
+    assert.deepEqual(findByLease(memberLease(head, 1)), [first?.pid]);
+    assert.deepEqual(findByLease(memberLease(head, 2)), []);
+    assert.deepEqual(new Set(findByLease(head)), new Set([own, first, eleventh].map((child) => child?.pid)));
+    const family = [own?.pid, first?.pid, eleventh?.pid] as number[];
+    assert.deepEqual(new Set(sweepLease(head)), new Set(family));
+    assert.deepEqual(await waitUntilGone(family), []);
+    assert.equal(isAlive(stranger?.pid as number), true);
+  });
+
+  test("kills what carries any of several tags, and nothing for none", async (t) => {
+    const [one, other, third] = [createLeaseId(), createLeaseId(), createLeaseId()];
+    const [a, b, c] = await Promise.all(
+      [one, memberLease(other, 4), third].map((leaseId) => tagged(t, leaseId)),
+    );
+    assert.deepEqual(sweepLeases([]), []);
+    const wanted = [a?.pid, b?.pid] as number[];
+    assert.deepEqual(new Set(sweepLeases([one, other, createLeaseId()])), new Set(wanted));
+    assert.deepEqual(await waitUntilGone(wanted), []);
+    assert.equal(isAlive(c?.pid as number), true);
+  });
+
+  test("leaves the process alone that asks, though it carries the tag", async (t) => {
+    // As one does that was started by an executor and is an executor itself.
+    const lease = createLeaseId();
+    const code = `
+      import { sweepLeases } from ${JSON.stringify(new URL("process-tree.ts", import.meta.url).href)};
+      console.log(JSON.stringify(sweepLeases([${JSON.stringify(lease)}])));
+    `;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", code], {
+      stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, [LEASE_VARIABLE]: lease },
+    });
+    t.after(() => child.kill("SIGKILL"));
+    const closed = once(child, "close");
+    const [said] = (await once(child.stdout, "data")) as [Buffer];
+    assert.equal(said.toString().trim(), "[]");
+    assert.deepEqual(await closed, [0, null]);
+  });
+});
+
+suite("memberLease", () => {
+  test("makes tags that differ, name the same owner, and are not the head's", () => {
+    const head = createLeaseId();
+    const members = [1, 2, 12].map((number) => memberLease(head, number));
+    assert.equal(new Set([head, ...members]).size, 4);
+    const ownerOf = (leaseId: string): string | undefined => leaseId.split("@")[1];
+    for (const member of members) assert.equal(ownerOf(member), ownerOf(head));
+    assert.equal(ownerOf(head), ownTag());
   });
 });
 

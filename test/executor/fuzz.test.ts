@@ -12,11 +12,11 @@ import { join } from "node:path";
 import { suite, test } from "node:test";
 import fc from "fast-check";
 import type { WebSocket } from "ws";
-import { type ExecutorProcess, RemoteExecutor, websocketOpener } from "../../src/executor/index.ts";
+import { RemoteExecutor, websocketOpener } from "../../src/executor/index.ts";
 import { descendants, processesWithEnv } from "../../src/testing/index.ts";
-import { Reader } from "./support/compliance.ts";
 import { startExecutorProcess } from "./support/executor-process.ts";
 import { MIB, peakBytes } from "./support/memory.ts";
+import { Neighbour } from "./support/neighbour.ts";
 import { type Frame, frame, type Place } from "./support/random-frames.ts";
 import { type Answer, RawClient } from "./support/raw-client.ts";
 import { startServer } from "./support/subjects.ts";
@@ -37,48 +37,6 @@ function somewhere(): Place & Disposable & { readonly tag: string } {
     nowhere: "http://127.0.0.1:1/",
     [Symbol.dispose]: () => rmSync(folder, { recursive: true }),
   };
-}
-
-/** A client that behaves, and what it minds. */
-class Neighbour implements AsyncDisposable {
-  readonly #executor: RemoteExecutor;
-  readonly #reader: Reader;
-  readonly #cat: ExecutorProcess;
-  readonly #log: readonly string[];
-  #said = 0;
-  longestMs = 0;
-
-  static async start(url: string, cwd: string): Promise<Neighbour> {
-    const log: string[] = [];
-    const executor = new RemoteExecutor({
-      name: "box",
-      opener: websocketOpener({ url }),
-      log: (_severity, message) => log.push(message),
-    });
-    const cat = await executor.start({ argv: ["cat"], cwd, env: { PATH }, pipeStdin: true });
-    return new Neighbour(executor, cat, log);
-  }
-
-  private constructor(executor: RemoteExecutor, cat: ExecutorProcess, log: readonly string[]) {
-    this.#executor = executor;
-    this.#cat = cat;
-    this.#reader = new Reader(cat);
-    this.#log = log;
-  }
-
-  /** Says something and hears it. */
-  async talk(): Promise<void> {
-    const startMs = performance.now();
-    const word = `word ${++this.#said}\n`;
-    await this.#cat.write(Buffer.from(word));
-    await this.#reader.until(word);
-    this.longestMs = Math.max(this.longestMs, performance.now() - startMs);
-    assert.deepEqual(this.#log, [], "its link holds");
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#executor[Symbol.asyncDispose]();
-  }
 }
 
 function sendFrame(socket: WebSocket, { ...frame }: Frame): void {
@@ -207,7 +165,7 @@ suite("A listener", () => {
 
   test("takes random bytes from many, and serves on", { timeout }, async () => {
     await using subject = await startServer({ limits: { handshakeMs: 1_000 } });
-    await using neighbour = await Neighbour.start(subject.url, "/tmp");
+    await using neighbour = await Neighbour.start(subject.url);
     const bytes = fc.uint8Array({ maxLength: 4_000, size: "max" });
     const whole = upgrade(subject.url);
     const opening = fc.oneof(
@@ -268,7 +226,7 @@ suite("ExecutorServer", () => {
     timeout,
   }, async () => {
     await using server = await startExecutorProcess(["--no-audit"]);
-    await using neighbour = await Neighbour.start(server.url, "/tmp");
+    await using neighbour = await Neighbour.start(server.url);
     const client = await RawClient.greeted(server.url);
     await client.start("loud", "head -c 1000000 /dev/zero; echo done >&2; exec sleep 300");
     await client.waitFor((each) => isStderrOf(each, "loud"));
