@@ -145,7 +145,11 @@ test("an executor ends at its start what a killed one left whose reaper was kill
     await crowd(killed.url, 2, tag);
     const reapers = descendants(killed.child.pid as number).filter(isReaper);
     assert.equal(reapers.length, 1);
+    const exited = once(killed.child, "exit");
+    // Stopped first, so that it cannot see its reaper go.
+    killed.child.kill("SIGSTOP");
     for (const pid of [...reapers, killed.child.pid as number]) process.kill(pid, "SIGKILL");
+    await exited;
     assert.deepEqual(await waitUntilGone(reapers), []);
   }
   const left = processesWithEnv(TAG, tag);
