@@ -91,7 +91,7 @@ suite("Frames at random", () => {
           await Promise.all([babble(server.url, frames, greeted), neighbour.talk()]);
           await neighbour.talk();
         }),
-        { numRuns: 150, endOnFailure: true },
+        { numRuns: 100, endOnFailure: true },
       );
       assert.ok(neighbour.longestMs < 2_000, `the neighbour waited ${neighbour.longestMs} ms`);
     }
@@ -109,7 +109,7 @@ suite("Frames at random", () => {
     const { server } = subject;
     await fc.assert(
       fc.asyncProperty(conversation(place), ([frames, greeted]) => babble(subject.url, frames, greeted)),
-      { numRuns: 60, endOnFailure: true },
+      { numRuns: 40, endOnFailure: true },
     );
     await until("the books are empty", () => server.connections + server.sessions + server.processes === 0);
     await until("nothing is left", () => processesWithEnv(TAG, place.tag).length === 0);

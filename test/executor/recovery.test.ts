@@ -3,19 +3,20 @@
  * stand still. Where time is long it is a manual clock; sockets and processes are real.
  */
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
 import {
   ExecutorError,
   type ExecutorProcess,
-  type ReadResult,
   RemoteExecutor,
   websocketOpener,
 } from "../../src/executor/index.ts";
-import { isAlive, ManualClock, waitUntilGone } from "../../src/testing/index.ts";
+import { isAlive, ManualClock, processesWithEnv, waitUntilGone } from "../../src/testing/index.ts";
 import { all, exitCodeOf, outputOf, Reader, rejectsWith } from "./support/compliance.ts";
 import { FaultProxy } from "./support/fault-proxy.ts";
 import { endWhenAsked, greet, startScriptedExecutor } from "./support/scripted-executor.ts";
@@ -25,6 +26,7 @@ import { watchedOpener } from "./support/watched-opener.ts";
 
 const timeout = 60_000;
 const env = { PATH: process.env["PATH"] ?? "" };
+const TAG = "SWITCHYARD_TEST_TAG";
 /** For ever, to a test. */
 const ALWAYS = 1_000_000;
 
@@ -363,39 +365,83 @@ for (const [name, startOne] of Object.entries(SERVERS)) {
   });
 }
 
+for (const [name, startOne] of Object.entries({
+  ...SERVERS,
+  "codex exec-server --concurrent-requests 8": () => startCodexExecServer(["--concurrent-requests", "8"]),
+})) {
+  test(`With ${name}, starts that are given up at any moment leave no process`, { timeout }, async () => {
+    await using server = await startOne();
+    await using executor = connectTo(server.url);
+    await executor.info();
+    const tag = randomUUID();
+    const kept: ExecutorProcess[] = [];
+    for (let turns = 0; turns < 8; turns++) {
+      const giveUp = new AbortController();
+      const spec = { argv: ["sleep", "300"], cwd: "/tmp", env: { ...env, [TAG]: tag } } as const;
+      const started = Array.from({ length: 20 }, async () => {
+        kept.push(await executor.start(spec, { signal: giveUp.signal }));
+      });
+      for (let left = turns; left > 0; left--) await sleep(1);
+      giveUp.abort(new Error("given up"));
+      for (const each of await Promise.allSettled(started)) {
+        if (each.status === "rejected") assert.match(String(each.reason), /given up/);
+      }
+    }
+    await until("only those are left that were not given up", () => {
+      return processesWithEnv(TAG, tag).length === kept.length;
+    });
+  });
+}
+
 test("ExecutorServer takes no client for dead that holds its link and gives signs of life", {
   timeout,
 }, async () => {
   const clock = new ManualClock();
+  const log: string[] = [];
   const server = await startServer({ clock });
   const link = watchedOpener(server.url, clock);
-  const log: string[] = [];
   const executor = new RemoteExecutor({
     name: "box",
     opener: link.opener,
     clock,
     log: (_severity, message) => log.push(message),
   });
-  const [cat] = await startNumbered(executor, "exec cat");
-  const [loud] = await startNumbered(executor, "read go; head -c 40000000 /dev/zero");
-  await loud.write(Buffer.from("\n"));
-  await until("the link is held", () => link.isHeld());
-  const asked: Promise<ReadResult>[] = [];
-  const reading = loud.events();
-  let bytes = 0;
-  for (let turn = 0; turn < 100; turn++) {
-    if (turn % 5 === 0) asked.push(cat.read());
-    await clock.advance(2_000);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-    const { value } = await reading.next();
-    if (value?.type === "output") bytes += value.chunk.length;
+  try {
+    const [cat] = await startNumbered(executor, "exec cat");
+    const [loud, pid] = await startNumbered(executor, "read go; exec head -c 40000000 /dev/zero");
+    await loud.write(Buffer.from("\n"));
+    await until("the link is held", () => link.isHeld());
+    await until("what is in front of it is full", standsStill(pid));
+    // While the answer to this cannot be told to the client, it is not read from either.
+    const echoed = Promise.allSettled([echoes(cat, "still here")]);
+    const reading = loud.events();
+    let bytes = 0;
+    for (let turn = 0; turn < 100; turn++) {
+      await clock.advance(2_000);
+      await sleep(2);
+      const { value } = await reading.next();
+      if (value?.type === "output") bytes += value.chunk.length;
+    }
+    for await (const event of reading) if (event.type === "output") bytes += event.chunk.length;
+    assert.equal(bytes, 40_000_000);
+    assert.deepEqual(await echoed, [{ status: "fulfilled", value: undefined }]);
+    assert.deepEqual(log, []);
+  } finally {
+    await finish(clock, "the end", async () => {
+      await executor[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+    });
   }
-  for await (const event of reading) if (event.type === "output") bytes += event.chunk.length;
-  assert.equal(bytes, 40_000_000);
-  for (const answer of await Promise.all(asked)) assert.equal(answer.chunks.length, 1);
-  assert.deepEqual(log, []);
-  await finish(clock, "the end", async () => {
-    await executor[Symbol.asyncDispose]();
-    await server[Symbol.asyncDispose]();
-  });
 });
+
+/** Whether a process writes nothing any more, look after look. */
+function standsStill(pid: number): () => boolean {
+  let before = "";
+  let looks = 0;
+  return () => {
+    const [written = ""] = /wchar: \d+/.exec(readFileSync(`/proc/${pid}/io`, "utf8")) ?? [];
+    looks = written === before ? looks + 1 : 0;
+    before = written;
+    return looks > 25;
+  };
+}

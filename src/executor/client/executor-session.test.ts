@@ -209,8 +209,7 @@ suite("ExecutorSession", () => {
   test("asks again over the next link what may be asked twice, and fails the rest (S1)", async () => {
     const { session, opener, clock } = await begin();
     let isAsked = false;
-    const resent: string[] = [];
-    const again = session.request("again", { n: 1 }, { resend: true, onResend: () => resent.push("again") });
+    const again = session.request("again", { n: 1 }, { resend: true });
     const perhaps = session.request("perhaps", {}, { resend: () => (isAsked = true) });
     const never = failureOf(session.request("never", {}, { resend: () => false }));
     const once = failureOf(session.request("once", {}, { resend: false }));
@@ -227,7 +226,7 @@ suite("ExecutorSession", () => {
         ["perhaps", {}],
       ],
     );
-    assert.deepEqual([isAsked, resent], [true, ["again"]]);
+    assert.equal(isAsked, true);
     for (const each of asked) opener.last.answer(each, each.method);
     assert.deepEqual(await Promise.all([again, perhaps]), ["again", "perhaps"]);
     await session.dispose();

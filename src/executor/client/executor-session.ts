@@ -157,7 +157,7 @@ export class ExecutorSession implements ProcessCarrier {
   }
 
   async #request(method: string, params: unknown, options: CarrierOptions): Promise<unknown> {
-    const { signal, resend, timeoutMs = REQUEST_TIMEOUT_MS, extraMs = 0, bytes = 0 } = options;
+    const { signal, resend, timeoutMs = REQUEST_TIMEOUT_MS, extraMs = 0, bytes = 0, onLateResult } = options;
     const { name } = this.#options;
     if (bytes > FRAME_BYTES_MAX) {
       const message = `"${method}" would be a message of ${bytes} bytes; executors take up to ${FRAME_BYTES_MAX}`;
@@ -167,7 +167,7 @@ export class ExecutorSession implements ProcessCarrier {
       const peer = this.#state.kind === "live" ? this.#state.peer : await this.#live(signal);
       const sentMs = this.clock.now();
       try {
-        return await peer.request(method, params, { timeoutMs: timeoutMs + extraMs, signal });
+        return await peer.request(method, params, { timeoutMs: timeoutMs + extraMs, signal, onLateResult });
       } catch (error) {
         if (!(error instanceof PeerError)) throw error;
         if (error.code === "timeout") throw new ExecutorError("timeout", error.message, { cause: error });
@@ -181,7 +181,6 @@ export class ExecutorSession implements ProcessCarrier {
           const message = `Executor "${name}" dropped the link ${drops} times as soon as it got "${method}": ${error.message}`;
           throw new ExecutorError("outcome_unknown", message, { cause: error });
         }
-        options.onResend?.();
       }
     }
   }

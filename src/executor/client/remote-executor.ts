@@ -123,9 +123,12 @@ export class RemoteExecutor implements Executor {
     const { startTimeoutMs: timeoutMs = 30_000 } = this.#options;
     const params = startParams(process.id, spec);
     const bytes = JSON.stringify(params).length;
+    // With concurrent requests codex exec-server lets the end of a process overtake its start, and finds nothing to end.
+    const onLateResult = (): void => terminate(session, process);
+    const options = { signal, timeoutMs, resend: false, bytes, onLateResult };
     for (let drops = 0; ; drops++) {
       try {
-        await session.request("process/start", params, { signal, timeoutMs, resend: false, bytes });
+        await session.request("process/start", params, options);
         return process.started(drops > 0);
       } catch (error) {
         if (!(error instanceof ExecutorError) || error.code !== "outcome_unknown") throw error;
@@ -162,8 +165,7 @@ export class RemoteExecutor implements Executor {
         ? error
         : new ExecutorError("disposed", "The start was given up", { cause: error });
     process.fail(failure);
-    if (failure.cause instanceof RpcError || session.isOver) return;
-    session.request("process/terminate", { processId: process.id }, { resend: true }).catch(() => undefined);
+    if (!(failure.cause instanceof RpcError) && !session.isOver) terminate(session, process);
   }
 
   async #connected(signal: AbortSignal | undefined): Promise<ExecutorSession> {
@@ -220,6 +222,11 @@ export class RemoteExecutor implements Executor {
       throw toExecutorError(error, `Executor "${this.#options.name}"`, "executor_lost");
     }
   }
+}
+
+/** Without waiting for it, and whether it is there or not. */
+function terminate(session: ExecutorSession, { id }: RemoteProcess): void {
+  session.request("process/terminate", { processId: id }, { resend: true }).catch(() => undefined);
 }
 
 function disposed(name: string): ExecutorError {

@@ -66,8 +66,8 @@ export interface CarrierOptions extends WaitOptions {
   readonly extraMs?: number;
   /** About how large the message is. @default small */
   readonly bytes?: number;
-  /** Told before it is sent again. */
-  readonly onResend?: () => void;
+  /** Told of the result if it comes after the caller gave up. */
+  readonly onLateResult?: () => void;
 }
 
 export class RemoteProcess implements ExecutorProcess {

@@ -276,7 +276,8 @@ export class Connection {
     this.#keepAlive = this.#options.clock.schedule(
       PING_INTERVAL_MS,
       () => {
-        if (this.#signs === this.#signsAtPing) return this.drop("no sign of life");
+        // One that is not listened to cannot be heard.
+        if (this.#signs === this.#signsAtPing && !this.#isDeaf) return this.drop("no sign of life");
         this.#signsAtPing = this.#signs;
         this.link.ping();
         this.#watch();
