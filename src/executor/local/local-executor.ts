@@ -16,6 +16,7 @@ import { type Log, silentLog } from "../../base/log.ts";
 import { packageVersion } from "../../base/package-version.ts";
 import { createLeaseId, LEASE_VARIABLE, memberLease, sweepLeases } from "../../base/process-tree.ts";
 import { Reaper } from "../../base/reaper.ts";
+import { Sweeper } from "../../base/sweeper.ts";
 import { ExecutorError } from "../errors.ts";
 import type { EnvironmentInfo, Executor, ProcessSpec, WaitOptions } from "../executor.ts";
 import { systemErrorText } from "../system-error.ts";
@@ -40,6 +41,8 @@ export interface LocalExecutorOptions {
   readonly budget?: OutputBudget;
   /** Shared with other executors of this process. It stays the caller's. @default one of its own */
   readonly reaper?: Reaper;
+  /** Shared with other executors of this process. @default one of its own */
+  readonly sweeper?: Sweeper;
   /** Asked before a process is started; throws what the caller shall get. @default everything is allowed */
   readonly checkStart?: (start: StartRequest) => void;
 }
@@ -52,18 +55,15 @@ export interface StartRequest {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Terminations within this time share one walk through `/proc`. */
-const SWEEP_DELAY_MS = 5;
-
 export class LocalExecutor implements Executor {
   readonly #options: LocalExecutorOptions;
   readonly #clock: Clock;
   readonly #env: Readonly<Record<string, string>>;
   readonly #lease: string = createLeaseId();
   readonly #reaper: Reaper;
+  readonly #sweeper: Sweeper;
   readonly #live = new Set<LocalProcess>();
   readonly #starting = new Set<Promise<unknown>>();
-  #sweeping: { readonly leases: string[]; readonly done: Promise<void> } | undefined;
   #started = 0;
   #disposing: Promise<void> | undefined;
 
@@ -71,6 +71,7 @@ export class LocalExecutor implements Executor {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#reaper = options.reaper ?? new Reaper(options.log ?? silentLog);
+    this.#sweeper = options.sweeper ?? new Sweeper(this.#clock);
     this.#env = Object.fromEntries(
       Object.entries(options.env ?? process.env).filter(
         (entry): entry is [string, string] => entry[1] !== undefined && entry[0] !== LEASE_VARIABLE,
@@ -177,34 +178,18 @@ export class LocalExecutor implements Executor {
         return source;
       },
       onExit: (pid) => this.#reaper.forget(pid),
-      sweep: () => this.#sweep(lease),
+      sweep: () => this.#sweeper.sweep(lease),
     });
     this.#live.add(started);
     void started.closed.then(() => this.#live.delete(started));
     return started;
   }
 
-  #sweep(lease: string): Promise<void> {
-    if (this.#sweeping !== undefined) {
-      this.#sweeping.leases.push(lease);
-      return this.#sweeping.done;
-    }
-    const { promise: done, resolve } = Promise.withResolvers<void>();
-    const leases = [lease];
-    this.#sweeping = { leases, done };
-    this.#clock.schedule(SWEEP_DELAY_MS, () => {
-      this.#sweeping = undefined;
-      sweepLeases(leases);
-      resolve();
-    });
-    return done;
-  }
-
   async #dispose(): Promise<void> {
     await Promise.all(this.#starting);
     await Promise.all([...this.#live].map((each) => each[Symbol.asyncDispose]()));
     // What lives on of a process that ended by itself.
-    if (this.#started > 0) sweepLeases([this.#lease]);
+    if (this.#started > 0) await this.#sweeper.sweep(this.#lease);
     if (this.#options.reaper === undefined) this.#reaper[Symbol.dispose]();
   }
 }

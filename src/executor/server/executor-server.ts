@@ -16,6 +16,7 @@ import { type Clock, systemClock } from "../../base/clock.ts";
 import { type Log, silentLog } from "../../base/log.ts";
 import { sweepOrphans } from "../../base/process-tree.ts";
 import { Reaper } from "../../base/reaper.ts";
+import { Sweeper } from "../../base/sweeper.ts";
 import { RpcError } from "../../jsonrpc/index.ts";
 import { ExecutorError } from "../errors.ts";
 import { LocalExecutor, type LocalExecutorOptions } from "../local/local-executor.ts";
@@ -65,6 +66,7 @@ export class ExecutorServer implements AsyncDisposable {
   readonly #policy: StartPolicy;
   readonly #audit: AuditLog | undefined;
   readonly #reaper: Reaper;
+  readonly #sweeper: Sweeper;
   readonly #budget: OutputBudget;
   readonly #env: Readonly<Record<string, string | undefined>>;
   readonly #connections = new Set<Connection>();
@@ -86,6 +88,7 @@ export class ExecutorServer implements AsyncDisposable {
     this.#audit = options.audit;
     this.#env = options.env ?? process.env;
     this.#reaper = new Reaper(this.#log);
+    this.#sweeper = new Sweeper(this.#clock);
     this.#budget = new OutputBudget(this.limits.retainedBytesMax);
     this.#budget.onOver = () => this.#forgetRecords();
     const orphans = sweepOrphans();
@@ -212,6 +215,7 @@ export class ExecutorServer implements AsyncDisposable {
       log: this.#log,
       env: this.#env,
       reaper: this.#reaper,
+      sweeper: this.#sweeper,
       budget: this.#budget,
       checkStart: (start) => this.#policy.checkStart(start),
       ...(this.#options.graces === undefined ? {} : { graces: this.#options.graces }),
