@@ -2,8 +2,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { AppServerProcess } from "../src/codex/app-server-process.ts";
-import { findCodex } from "../src/codex/binary.ts";
+import { AppServerProcess } from "../src/codex/app-server/process.ts";
+import { findCodex } from "../src/codex/app-server/binary.ts";
 import { systemClock } from "../src/base/clock.ts";
 import { silentLog } from "../src/base/log.ts";
 import { Redactor } from "../src/base/redact.ts";

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { findCodex } from "../src/codex/binary.ts";
+import { findCodex } from "../src/codex/app-server/binary.ts";
 import { systemClock } from "../src/base/clock.ts";
 import { RemoteExecutor, websocketOpener } from "../src/executor/index.ts";
 

@@ -1,7 +1,7 @@
 /** Writes `schema/switchyard.schema.json` from the tables of `src/config`. `npm run schema` runs it. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { configJsonSchema } from "../src/config/json-schema.ts";
+import { configJsonSchema } from "../src/config/schema/json-schema.ts";
 
 const folder = join(import.meta.dirname, "..", "schema");
 mkdirSync(folder, { recursive: true });

@@ -109,7 +109,7 @@ async function check(args: Args, signal: AbortSignal): Promise<number> {
     const there = [...loaded.environments.keys()].join(", ");
     throw new UsageError(`there is no environment "${unknown.join('", "')}"; there are: ${there}`);
   }
-  const { Environments } = await import("../executor/environments.ts");
+  const { Environments } = await import("../mcp/environments.ts");
   const { RemoteExecutor } = await import("../executor/client/remote-executor.ts");
   const all = await Promise.all(
     wanted.map(async (id): Promise<Checked> => {

@@ -28,7 +28,7 @@ import {
   serveStdio,
   StartPolicy,
 } from "../executor/index.ts";
-import { systemErrorText } from "../executor/system-error.ts";
+import { systemErrorText } from "../executor/local/system-error.ts";
 
 interface ExecutorFlags {
   readonly listen?: ListenAddress;

@@ -1,7 +1,7 @@
 /** What a failure is to whoever typed the command: words on stderr, an exit code, and with `--json` an object. */
-import { maskText } from "../config/mask.ts";
+import { maskText } from "../config/show/mask.ts";
 import { ConfigError, type ConfigProblem } from "../config/problem.ts";
-import { formatProblem, problemToJson } from "../config/show-problem.ts";
+import { formatProblem, problemToJson } from "../config/show/show-problem.ts";
 import { UsageError } from "./flags.ts";
 import { count, printJson, shortPaths, tell } from "./output.ts";
 

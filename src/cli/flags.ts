@@ -8,7 +8,7 @@
  *   F1. No message repeats the value of a flag: it may be a secret.
  */
 
-import { nearest } from "../config/suggest.ts";
+import { nearest } from "../base/suggest.ts";
 
 /** The command line makes no sense. */
 export class UsageError extends Error {

@@ -43,7 +43,7 @@ export async function mcp([name, ...rest]: readonly string[]): Promise<number> {
   }
   const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (load === undefined) {
-    const { nearest } = await import("../config/suggest.ts");
+    const { nearest } = await import("../base/suggest.ts");
     const meant = Object.hasOwn(OTHER_WORDS, name) ? OTHER_WORDS[name] : nearest(name, Object.keys(COMMANDS));
     const hint = meant === undefined ? "switchyard mcp --help lists the commands" : `did you mean ${meant}?`;
     process.stderr.write(`switchyard: there is no command "mcp ${name}" (${hint})\n`);

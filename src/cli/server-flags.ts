@@ -3,13 +3,13 @@ import { resolve } from "node:path";
 import { InvalidArgumentError } from "commander";
 import { parseArgsStringToArgv } from "string-argv";
 import type { McpServerInput, McpServers } from "../codex/index.ts";
-import { effectiveMcpServers } from "../config/effective.ts";
-import { loadConfigLayers, readConfigFile } from "../config/layers.ts";
-import { toRaw } from "../config/normal-form.ts";
-import { formatProblem } from "../config/show-problem.ts";
-import { readMcpServers } from "../config/read-servers.ts";
-import { toPlain } from "../config/toml/node.ts";
-import { parseToml } from "../config/toml/parse.ts";
+import { effectiveMcpServers } from "../config/effective/effective.ts";
+import { loadConfigLayers, readConfigFile } from "../config/layers/layers.ts";
+import { toRaw } from "../config/server/normal-form.ts";
+import { formatProblem } from "../config/show/show-problem.ts";
+import { readMcpServers } from "../config/server/read-servers.ts";
+import { toPlain } from "../toml/node.ts";
+import { parseToml } from "../toml/parse.ts";
 
 export interface ServerFlags {
   readonly server?: readonly string[];

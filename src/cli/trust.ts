@@ -1,12 +1,12 @@
 /** `switchyard trust`: whether the configuration files of a project count. */
 import { statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { ConfigLayer } from "../config/layers.ts";
-import { existingCodexHome, switchyardHome } from "../config/homes.ts";
-import { isProjectFile, loadConfigLayers } from "../config/layers.ts";
+import type { ConfigLayer } from "../config/layers/layers.ts";
+import { existingCodexHome, switchyardHome } from "../config/layers/homes.ts";
+import { isProjectFile, loadConfigLayers } from "../config/layers/layers.ts";
 import { ConfigError, type ConfigProblem } from "../config/problem.ts";
-import { projectKey } from "../config/project-trust.ts";
-import { formatProblem } from "../config/show-problem.ts";
+import { projectKey } from "../config/layers/project-trust.ts";
+import { formatProblem } from "../config/show/show-problem.ts";
 import type { Args, CommandSpec } from "./flags.ts";
 import { runCommand } from "./mcp.ts";
 import { JSON_FLAG, OWN_FILE, SECRETS_FLAG } from "./mcp/target.ts";

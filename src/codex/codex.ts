@@ -10,20 +10,20 @@ import { within } from "../base/abort.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type Log, silentLog } from "../base/log.ts";
 import { Redactor } from "../base/redact.ts";
-import { CodexAppServer } from "./app-server.ts";
-import { findCodex } from "./binary.ts";
+import { CodexAppServer } from "./app-server/supervisor.ts";
+import { findCodex } from "./app-server/binary.ts";
 import { checkCodexOptions, checkThreadOptions, checkTurnOptions } from "./check-options.ts";
 import { AbortError, CodexError } from "./errors.ts";
-import type { ThreadEvent, ThreadItem, Usage } from "./events.ts";
-import { processFeatures } from "./features.ts";
-import { switchyardHome, userCodexHome } from "../config/homes.ts";
-import { prepareCodexHome } from "./home.ts";
-import { InheritedServers } from "./inherited-servers.ts";
+import type { ThreadEvent, ThreadItem, Usage } from "../thread/events.ts";
+import { processFeatures } from "./app-server/features.ts";
+import { switchyardHome, userCodexHome } from "../config/layers/homes.ts";
+import { prepareCodexHome } from "./app-server/home.ts";
+import { InheritedServers } from "./direct/inherited-servers.ts";
 import type { CodexOptions, CyberAccessProgram, Input, ThreadOptions, TurnOptions } from "./options.ts";
-import { processEnvironment } from "./process-environment.ts";
-import type { TurnStartParams } from "./protocol.ts";
-import { buildInput, buildThreadSpec, checkOutputSchema } from "./thread-config.ts";
-import { type Origin, ThreadSession } from "./thread-session.ts";
+import { processEnvironment } from "./app-server/environment.ts";
+import type { TurnStartParams } from "./app-server/protocol.ts";
+import { buildInput, buildThreadSpec, checkOutputSchema } from "./thread/spec.ts";
+import { type Origin, ThreadSession } from "./thread/session.ts";
 
 /** A completed turn. */
 export type Turn = {

@@ -8,11 +8,11 @@ export {
   type Turn,
 } from "./codex.ts";
 export { AbortError, CodexError, type CodexErrorCode } from "./errors.ts";
-export type * from "./events.ts";
-export { checkCodexVersion, type CodexBinary, findCodex, SUPPORTED_CODEX } from "./binary.ts";
-export { switchyardHome, userCodexHome } from "../config/homes.ts";
-export type { AppToolApproval } from "../config/types.ts";
-export { hasUserLogin } from "./home.ts";
+export type * from "../thread/events.ts";
+export { checkCodexVersion, type CodexBinary, findCodex, SUPPORTED_CODEX } from "./app-server/binary.ts";
+export { switchyardHome, userCodexHome } from "../config/layers/homes.ts";
+export type { AppToolApproval } from "../config/server/types.ts";
+export { hasUserLogin } from "./app-server/home.ts";
 export { type ResolvedServer, resolveServers, type ResolveOptions } from "./mcp-servers.ts";
 export type {
   McpHttpServerInput,
@@ -31,4 +31,4 @@ export type {
   Question,
   QuestionHandler,
   UserInputQuestion,
-} from "./questions.ts";
+} from "./thread/questions.ts";

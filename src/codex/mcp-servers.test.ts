@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import fc from "fast-check";
-import { SERVER } from "../config/fields.ts";
+import { SERVER } from "../config/schema/server-keys.ts";
 import { CodexError } from "./errors.ts";
 import { resolveServers, type ResolvedServer } from "./mcp-servers.ts";
 

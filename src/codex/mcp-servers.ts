@@ -15,19 +15,19 @@
  *   M4. An error shows names (of servers, fields, headers, variables) and no other value: it may be a secret that
  *       landed in the wrong place.
  */
-import { serverNameProblem, serverUrlProblem } from "../config/names.ts";
-import { toRaw } from "../config/normal-form.ts";
+import { serverNameProblem, serverUrlProblem } from "../config/server/start-problem.ts";
+import { toRaw } from "../config/server/normal-form.ts";
 import type { ConfigProblem } from "../config/problem.ts";
-import { parseMcpServers } from "../config/read-servers.ts";
+import { parseMcpServers } from "../config/server/read-servers.ts";
 import type {
   AppToolApproval,
   McpServerConfig,
   McpServerEnvVar,
   McpServerTransportConfig,
   RawMcpServerConfig,
-} from "../config/types.ts";
+} from "../config/server/types.ts";
 import { CodexError } from "./errors.ts";
-import type { JsonObject } from "./protocol.ts";
+import type { JsonObject } from "./app-server/protocol.ts";
 
 /** What both transports have. Times are in seconds. */
 export interface McpServerRules
@@ -80,7 +80,7 @@ export interface McpHttpServerInput
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** A server as a host writes it: the keys of `[mcp_servers.<name>]` (`config/fields.ts` says what each means). */
+/** A server as a host writes it: the keys of `[mcp_servers.<name>]` (`config/schema/server-keys.ts` says what each means). */
 export type McpServerInput = McpStdioServerInput | McpHttpServerInput;
 export type McpServers = Readonly<Record<string, McpServerInput>>;
 

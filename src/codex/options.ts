@@ -2,7 +2,7 @@
 import type { Log } from "../base/log.ts";
 import type { Clock } from "../base/clock.ts";
 import type { McpServers } from "./mcp-servers.ts";
-import type { QuestionHandler } from "./questions.ts";
+import type { QuestionHandler } from "./thread/questions.ts";
 
 export type CodexConfigValue = string | number | boolean | CodexConfigValue[] | CodexConfigObject;
 export type CodexConfigObject = { [key: string]: CodexConfigValue };

@@ -1,5 +1,5 @@
 /** What an MCP server is: read from Codex's files and ours, layer over layer, checked, and edited without harm. */
-export { checkConfig } from "./check-config.ts";
+export { checkConfig } from "./effective/check-root.ts";
 export {
   ConfigEditor,
   type ApplyOptions,
@@ -16,7 +16,7 @@ export {
   type EffectiveMcpServers,
   loadGlobalMcpServers,
   type Origins,
-} from "./effective.ts";
+} from "./effective/effective.ts";
 export { type EnvironmentDefinition, toEnvironmentDefinition } from "./environments/definition.ts";
 export {
   type BearerTokenReference,
@@ -44,18 +44,18 @@ export {
   type ConfigLayers,
   loadConfigLayers,
   type LoadLayersOptions,
-} from "./layers.ts";
-export { type ImportNote, type ImportResult, importServers } from "./import-servers.ts";
-export { configJsonSchema } from "./json-schema.ts";
-export { serverNameProblem, serverUrlProblem } from "./names.ts";
-export { type McpServerNormalForm, toNormalForm, toRaw } from "./normal-form.ts";
-export type { Origin } from "./origins.ts";
+} from "./layers/layers.ts";
+export { type ImportNote, type ImportResult, importServers } from "./import/import-servers.ts";
+export { configJsonSchema } from "./schema/json-schema.ts";
+export { serverNameProblem, serverUrlProblem } from "./server/start-problem.ts";
+export { type McpServerNormalForm, toNormalForm, toRaw } from "./server/normal-form.ts";
+export type { Origin } from "./layers/origins.ts";
 export { ConfigError, type ConfigErrorCode, type ConfigProblem } from "./problem.ts";
-export { type ConfigProblemJson, formatProblem, problemToJson } from "./show-problem.ts";
-export { projectKey } from "./project-trust.ts";
-export { parseMcpServers, readMcpServers, type ReadOptions, type ReadResult } from "./read-servers.ts";
-export type { Place, PlainValue, Source, TomlEntry, TomlNode, TomlTable } from "./toml/node.ts";
-export { fromPlain, lineAndColumn, nodeAt, toPlain } from "./toml/node.ts";
-export { parseToml, type ParseTomlResult } from "./toml/parse.ts";
-export type * from "./types.ts";
-export { DEFAULT_MCP_SERVER_ENVIRONMENT_ID } from "./types.ts";
+export { type ConfigProblemJson, formatProblem, problemToJson } from "./show/show-problem.ts";
+export { projectKey } from "./layers/project-trust.ts";
+export { parseMcpServers, readMcpServers, type ReadOptions, type ReadResult } from "./server/read-servers.ts";
+export type { Place, PlainValue, Source, TomlEntry, TomlNode, TomlTable } from "../toml/node.ts";
+export { fromPlain, lineAndColumn, nodeAt, toPlain } from "../toml/node.ts";
+export { parseToml, type ParseTomlResult } from "../toml/parse.ts";
+export type * from "./server/types.ts";
+export { DEFAULT_MCP_SERVER_ENVIRONMENT_ID } from "./server/types.ts";

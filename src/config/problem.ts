@@ -1,5 +1,5 @@
 /** What is wrong with a configuration, where, and what to do about it. */
-import { lineAndColumn, type Place } from "./toml/node.ts";
+import { lineAndColumn, type Place } from "../toml/node.ts";
 
 /** One finding. Errors keep a configuration from counting; warnings do not. */
 export interface ConfigProblem {

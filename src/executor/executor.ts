@@ -36,7 +36,7 @@ export interface ProcessSpec {
   readonly argv: readonly [string, ...string[]];
   /** An absolute path, as the machine of the executor writes it. */
   readonly cwd: string;
-  /** Laid over what `envPolicy` yields. Without a policy it is all the process gets, but for the lease tag. */
+  /** Laid over what `envPolicy` yields. Without a policy it is all the process gets, but for the tag. */
   readonly env: Readonly<Record<string, string>>;
   readonly envPolicy?: EnvironmentPolicy;
   /** A terminal of 24 lines and 80 columns instead of pipes; its output is the stream `pty`. @default false */

@@ -9,7 +9,6 @@ export {
   websocketOpener,
   type WebSocketOpenerOptions,
 } from "./client/open-link.ts";
-export { type EnvironmentDefinition, Environments, type EnvironmentsOptions } from "./environments.ts";
 export { ExecutorError, type ExecutorErrorCode } from "./errors.ts";
 export type {
   EnvironmentInfo,
@@ -25,15 +24,15 @@ export type {
 } from "./executor.ts";
 export { LocalExecutor, type LocalExecutorOptions, type StartRequest } from "./local/local-executor.ts";
 export type { Graces } from "./local/local-process.ts";
-export { AuditLog } from "./server/audit.ts";
+export { AuditLog } from "./server/access/audit.ts";
 export {
   type Authenticator,
   bearerAuthenticator,
   jwtAuthenticator,
   openAuthenticator,
-} from "./server/auth.ts";
+} from "./server/access/auth.ts";
 export { ExecutorServer, type ExecutorServerOptions } from "./server/executor-server.ts";
 export { DEFAULT_LIMITS, type Limits } from "./server/limits.ts";
 export { listen, type Listener, type ListenOptions, serveStdio } from "./server/listen.ts";
 export { checkExposure, type ListenAddress, parseListenAddress } from "./server/listen-address.ts";
-export { StartPolicy } from "./server/start-policy.ts";
+export { StartPolicy } from "./server/access/start-policy.ts";

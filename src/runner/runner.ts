@@ -36,7 +36,7 @@ import {
   type Usage,
 } from "../codex/index.ts";
 import { defaultMaxConcurrent } from "./concurrency.ts";
-import { type IsolatedHome, IsolatedHomes } from "./isolated-homes.ts";
+import { type IsolatedHome, IsolatedHomes } from "./homes.ts";
 import type {
   AnswerMessage,
   CancelMessage,

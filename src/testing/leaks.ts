@@ -5,7 +5,7 @@
  * A zombie counts as gone: it runs nothing, and in a container without init nobody may ever reap it.
  */
 import { sleep, systemClock } from "../base/clock.ts";
-import { listProcesses, readEnvironment, readStat } from "../base/proc.ts";
+import { listProcesses, readEnvironment, readStat } from "../process/proc.ts";
 
 /** Ids of the living processes that have `name=value` in the environment they were started with. */
 export function processesWithEnv(name: string, value: string): number[] {

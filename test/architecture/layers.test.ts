@@ -26,20 +26,30 @@ interface Layer {
 
 const LAYERS: Readonly<Record<string, Layer>> = {
   base: { mayImport: [], packages: [] },
+  process: { mayImport: ["base"], packages: [] },
   jsonrpc: { mayImport: ["base"], packages: [] },
-  config: { mayImport: ["base"], packages: ["diff", "jsonc-parser"] },
-  executor: { mayImport: ["base", "jsonrpc"], packages: ["ws", "jose", "@lydell/node-pty"] },
-  mcp: { mayImport: ["base", "jsonrpc", "config", "executor"], packages: ["@modelcontextprotocol/*", "zod"] },
-  tools: { mayImport: ["base", "config", "mcp"], packages: [] },
-  gateway: { mayImport: ["base", "config", "mcp", "tools"], packages: ["@modelcontextprotocol/*", "hono"] },
-  agent: { mayImport: ["base", "tools"], packages: ["openai"] },
-  codex: { mayImport: ["base", "jsonrpc", "config", "gateway"], packages: [] },
-  runner: {
-    mayImport: ["base", "jsonrpc", "config", "mcp", "tools", "gateway", "agent", "codex"],
+  toml: { mayImport: ["base"], packages: [] },
+  config: { mayImport: ["base", "process", "toml"], packages: ["diff", "jsonc-parser"] },
+  executor: { mayImport: ["base", "process", "jsonrpc"], packages: ["ws", "jose", "@lydell/node-pty"] },
+  servers: { mayImport: ["base", "config"], packages: [] },
+  mcp: {
+    mayImport: ["base", "process", "jsonrpc", "config", "executor", "servers"],
+    packages: ["@modelcontextprotocol/*", "zod"],
+  },
+  tools: { mayImport: ["base", "config", "servers", "mcp"], packages: [] },
+  gateway: {
+    mayImport: ["base", "config", "servers", "mcp", "tools"],
+    packages: ["@modelcontextprotocol/*", "hono"],
+  },
+  thread: { mayImport: ["base", "servers"], packages: [] },
+  agent: { mayImport: ["base", "servers", "mcp", "tools", "thread"], packages: ["openai"] },
+  codex: {
+    mayImport: ["base", "process", "jsonrpc", "toml", "config", "servers", "mcp", "gateway", "thread"],
     packages: [],
   },
+  runner: { mayImport: ["base", "jsonrpc", "servers", "mcp", "thread", "agent", "codex"], packages: [] },
   cli: { mayImport: "any", packages: ["commander", "string-argv"] },
-  testing: { mayImport: ["base", "jsonrpc"], packages: ["@modelcontextprotocol/*"] },
+  testing: { mayImport: ["base", "process", "jsonrpc"], packages: ["@modelcontextprotocol/*"] },
   // src/index.ts, the package's main export.
   index: { mayImport: ["codex"], packages: [] },
 };
@@ -318,7 +328,7 @@ suite("the layer rules can fail", () => {
     ["L1", "src/base/a.ts", 'import { p } from "../jsonrpc/index.ts";'],
     ["L1", "src/jsonrpc/a.ts", 'import type { C } from "../codex/index.ts";'],
     ["L1", "src/mcp/a.ts", 'export { t } from "../tools/index.ts";'],
-    ["L1", "src/agent/a.ts", 'export * from "../mcp/index.ts";'],
+    ["L1", "src/agent/a.ts", 'export * from "../codex/index.ts";'],
     ["L1", "src/codex/a.ts", 'const r = await import("../runner/index.ts");'],
     ["L1", "src/codex/a.ts", "const r = await import(`../runner/index.ts`);"],
     ["L1", "src/codex/a.ts", 'type R = import("../runner/index.ts").Runner;'],

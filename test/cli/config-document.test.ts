@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { serverView } from "../../src/cli/mcp/server-view.ts";
-import { ENV_VAR, OAUTH, SERVER, TOOL } from "../../src/config/fields.ts";
+import { ENV_VAR, OAUTH, SERVER, TOOL } from "../../src/config/schema/server-keys.ts";
 import { parseArgsStringToArgv } from "string-argv";
 import { keyRows } from "../support/config-document.ts";
 

@@ -16,7 +16,7 @@ import { dirname, join } from "node:path";
 import { after as afterAll, suite, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { findCodex } from "../../src/codex/binary.ts";
+import { findCodex } from "../../src/codex/app-server/binary.ts";
 import { withFileLock } from "../../src/config/file/file-lock.ts";
 import { CodexConfig } from "../support/codex-config.ts";
 

@@ -13,7 +13,7 @@ import {
 import { join } from "node:path";
 import { test } from "node:test";
 import { Codex } from "../../src/index.ts";
-import { prepareCodexHome } from "../../src/codex/home.ts";
+import { prepareCodexHome } from "../../src/codex/app-server/home.ts";
 import { descendants, promptOf, RecordingMcpServer, stdioServer } from "../../src/testing/index.ts";
 import { collect, itemsOfType, startEngine, textOf } from "../support/engine.ts";
 

@@ -7,11 +7,11 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { checkConfig } from "../../src/config/check-config.ts";
-import { toNormalForm, toRaw } from "../../src/config/normal-form.ts";
-import { parseMcpServers } from "../../src/config/read-servers.ts";
-import { lineAndColumn } from "../../src/config/toml/node.ts";
-import { parseToml } from "../../src/config/toml/parse.ts";
+import { checkConfig } from "../../src/config/effective/check-root.ts";
+import { toNormalForm, toRaw } from "../../src/config/server/normal-form.ts";
+import { parseMcpServers } from "../../src/config/server/read-servers.ts";
+import { lineAndColumn } from "../../src/toml/node.ts";
+import { parseToml } from "../../src/toml/parse.ts";
 
 interface Case {
   readonly name: string;

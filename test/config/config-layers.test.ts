@@ -13,8 +13,8 @@ import {
   configuredMcpServers,
   type EffectiveMcpServer,
   effectiveMcpServers,
-} from "../../src/config/effective.ts";
-import { loadConfigLayers } from "../../src/config/layers.ts";
+} from "../../src/config/effective/effective.ts";
+import { loadConfigLayers } from "../../src/config/layers/layers.ts";
 import { ConfigError, type ConfigProblem } from "../../src/config/problem.ts";
 import { listed, type ListedServer, shownByCodex } from "./support/listed-servers.ts";
 

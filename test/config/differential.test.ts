@@ -6,15 +6,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { checkConfig } from "../../src/config/check-config.ts";
-import { toNormalForm } from "../../src/config/normal-form.ts";
+import { checkConfig } from "../../src/config/effective/check-root.ts";
+import { toNormalForm } from "../../src/config/server/normal-form.ts";
 import type { ConfigProblem } from "../../src/config/problem.ts";
-import { parseMcpServers, type ReadResult, readMcpServers } from "../../src/config/read-servers.ts";
-import type { FieldValue } from "../../src/config/fields.ts";
-import { CODEX_ROOT_KEYS } from "../../src/config/root-keys.ts";
-import { formatSection, formatValue } from "../../src/config/toml/format.ts";
-import { lineAndColumn, nodeAt, type TomlNode, type TomlTable } from "../../src/config/toml/node.ts";
-import { parseToml } from "../../src/config/toml/parse.ts";
+import { parseMcpServers, type ReadResult, readMcpServers } from "../../src/config/server/read-servers.ts";
+import type { FieldValue } from "../../src/config/schema/server-keys.ts";
+import { CODEX_ROOT_KEYS } from "../../src/config/schema/root-keys.ts";
+import { formatSection, formatValue } from "../../src/toml/format.ts";
+import { lineAndColumn, nodeAt, type TomlNode, type TomlTable } from "../../src/toml/node.ts";
+import { parseToml } from "../../src/toml/parse.ts";
 import { CodexConfig, type CodexVerdict } from "../support/codex-config.ts";
 import { randomServers } from "./support/random-servers.ts";
 

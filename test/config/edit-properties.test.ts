@@ -10,11 +10,11 @@ import * as tomlPatch from "@decimalturn/toml-patch";
 import { parse as smolParse } from "smol-toml";
 import { applyEdits } from "../../src/config/edit/apply-edits.ts";
 import type { ConfigEdit } from "../../src/config/edit/edits.ts";
-import { toNormalForm } from "../../src/config/normal-form.ts";
+import { toNormalForm } from "../../src/config/server/normal-form.ts";
 import { ConfigError } from "../../src/config/problem.ts";
-import { readMcpServers } from "../../src/config/read-servers.ts";
-import { nodeAt } from "../../src/config/toml/node.ts";
-import { parseToml } from "../../src/config/toml/parse.ts";
+import { readMcpServers } from "../../src/config/server/read-servers.ts";
+import { nodeAt } from "../../src/toml/node.ts";
+import { parseToml } from "../../src/toml/parse.ts";
 import { CodexConfig } from "../support/codex-config.ts";
 import { commentLines, keptComments } from "./support/comment-owners.ts";
 import {

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { after, suite, test } from "node:test";
 import fc from "fast-check";
 import { kindText } from "../../src/cli/mcp/value.ts";
-import { ENVIRONMENT, ONLY_WITH_PROGRAM, ONLY_WITH_URL } from "../../src/config/environments/fields.ts";
+import { ENVIRONMENT, ONLY_WITH_PROGRAM, ONLY_WITH_URL } from "../../src/config/schema/environment-keys.ts";
 import {
   type LoadedEnvironments,
   loadEnvironments,

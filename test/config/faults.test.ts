@@ -19,7 +19,7 @@ import {
 import { hostname, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, suite, test } from "node:test";
-import { processNamespace } from "../../src/base/proc.ts";
+import { processNamespace } from "../../src/process/proc.ts";
 import { applyEdits } from "../../src/config/edit/apply-edits.ts";
 import { ConfigEditor } from "../../src/config/edit/config-editor.ts";
 import { ConfigError } from "../../src/config/problem.ts";

@@ -4,9 +4,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Ajv, type ValidateFunction } from "ajv";
-import { configJsonSchema } from "../../src/config/json-schema.ts";
-import { type TomlNode, toPlain } from "../../src/config/toml/node.ts";
-import { parseToml } from "../../src/config/toml/parse.ts";
+import { configJsonSchema } from "../../src/config/schema/json-schema.ts";
+import { type TomlNode, toPlain } from "../../src/toml/node.ts";
+import { parseToml } from "../../src/toml/parse.ts";
 
 const SCHEMA_FILE = join(import.meta.dirname, "../../schema/switchyard.schema.json");
 const CASES_FILE = join(import.meta.dirname, "../fixtures/config-cases.jsonl");

@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { toNormalForm } from "../../src/config/normal-form.ts";
-import { readMcpServers } from "../../src/config/read-servers.ts";
-import { nodeAt, toPlain } from "../../src/config/toml/node.ts";
-import { parseToml } from "../../src/config/toml/parse.ts";
-import type { RawMcpServerConfig } from "../../src/config/types.ts";
+import { toNormalForm } from "../../src/config/server/normal-form.ts";
+import { readMcpServers } from "../../src/config/server/read-servers.ts";
+import { nodeAt, toPlain } from "../../src/toml/node.ts";
+import { parseToml } from "../../src/toml/parse.ts";
+import type { RawMcpServerConfig } from "../../src/config/server/types.ts";
 import { applyEdits } from "../../src/config/edit/apply-edits.ts";
 import type { ConfigEdit } from "../../src/config/edit/edits.ts";
 

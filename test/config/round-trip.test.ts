@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { toRaw } from "../../src/config/normal-form.ts";
-import { parseMcpServers, readMcpServers } from "../../src/config/read-servers.ts";
-import { formatValue } from "../../src/config/toml/format.ts";
-import { fromPlain, nodeAt } from "../../src/config/toml/node.ts";
-import { parseToml } from "../../src/config/toml/parse.ts";
+import { toRaw } from "../../src/config/server/normal-form.ts";
+import { parseMcpServers, readMcpServers } from "../../src/config/server/read-servers.ts";
+import { formatValue } from "../../src/toml/format.ts";
+import { fromPlain, nodeAt } from "../../src/toml/node.ts";
+import { parseToml } from "../../src/toml/parse.ts";
 import { randomServers } from "./support/random-servers.ts";
 
 test("toRaw of a valid configuration reads as the same configuration", () => {

@@ -6,8 +6,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
-import { toPlain } from "../../src/config/toml/node.ts";
-import { parseToml } from "../../src/config/toml/parse.ts";
+import { toPlain } from "../../src/toml/node.ts";
+import { parseToml } from "../../src/toml/parse.ts";
 import { CodexConfig } from "../support/codex-config.ts";
 import { TOML_SNIPPETS } from "./support/toml-snippets.ts";
 

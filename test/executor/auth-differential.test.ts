@@ -12,7 +12,11 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, suite, test } from "node:test";
-import { type Authenticator, bearerAuthenticator, jwtAuthenticator } from "../../src/executor/server/auth.ts";
+import {
+  type Authenticator,
+  bearerAuthenticator,
+  jwtAuthenticator,
+} from "../../src/executor/server/access/auth.ts";
 import {
   type HttpAnswer,
   listenExecServer,

@@ -21,7 +21,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, suite, test } from "node:test";
-import { FsMethods } from "../../src/executor/server/fs-methods.ts";
+import { FsMethods } from "../../src/executor/server/fs/methods.ts";
 import { toFileUri } from "../../src/executor/wire/file-uri.ts";
 import { type Answer, OwnSide, type Side, startRealSide } from "./support/exec-server-peer.ts";
 

@@ -9,7 +9,7 @@ import { createServer } from "node:net";
 import { once } from "node:events";
 import { after, before, suite, test } from "node:test";
 import { systemClock } from "../../src/base/clock.ts";
-import { HttpMethods } from "../../src/executor/server/http-methods.ts";
+import { HttpMethods } from "../../src/executor/server/http/methods.ts";
 import { type Answer, OwnSide, type Side, startRealSide } from "./support/exec-server-peer.ts";
 import { type RawHttpServer, startRawHttpServer } from "./support/raw-http-server.ts";
 

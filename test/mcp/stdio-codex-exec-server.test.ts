@@ -1,7 +1,7 @@
 /** MCP stdio servers at the real `codex exec-server`, by our client. */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { findCodex } from "../../src/codex/binary.ts";
+import { findCodex } from "../../src/codex/app-server/binary.ts";
 import { stdioServerSuite } from "./stdio-servers.ts";
 import { startExecutorPlace } from "./support/executor-process.ts";
 

@@ -10,8 +10,8 @@ import { join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
 import { silentLog } from "../../src/base/log.ts";
 import { Redactor } from "../../src/base/redact.ts";
-import { AppServerProcess } from "../../src/codex/app-server-process.ts";
-import { findCodex } from "../../src/codex/binary.ts";
+import { AppServerProcess } from "../../src/codex/app-server/process.ts";
+import { findCodex } from "../../src/codex/app-server/binary.ts";
 import { RpcError } from "../../src/jsonrpc/index.ts";
 import { descendants, waitUntilGone } from "../../src/testing/index.ts";
 

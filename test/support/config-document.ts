@@ -1,8 +1,8 @@
 /** The tables of keys in docs/config.md, as the tables of the validator say them. */
-import type { Struct } from "../../src/config/fields.ts";
+import type { Struct } from "../../src/config/schema/server-keys.ts";
 import { kindText } from "../../src/cli/mcp/value.ts";
-import { formatValue } from "../../src/config/toml/format.ts";
-import { fromPlain } from "../../src/config/toml/node.ts";
+import { formatValue } from "../../src/toml/format.ts";
+import { fromPlain } from "../../src/toml/node.ts";
 
 /** One row for every key. */
 export function keyRows({ fields }: Struct): string[] {

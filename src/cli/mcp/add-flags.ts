@@ -1,6 +1,6 @@
 /** The flags of `switchyard mcp add`: one for every key of a server, made from the table of keys. */
-import { type Field, type FieldValue, SERVER, OAUTH } from "../../config/fields.ts";
-import type { McpServerEnvVar, RawMcpServerConfig } from "../../config/types.ts";
+import { type Field, type FieldValue, SERVER, OAUTH } from "../../config/schema/server-keys.ts";
+import type { McpServerEnvVar, RawMcpServerConfig } from "../../config/server/types.ts";
 import { type Args, type Flag, UsageError } from "../flags.ts";
 import { isStdin, readInput } from "../input.ts";
 import { parseEnvFile } from "./env-file.ts";

@@ -1,6 +1,6 @@
 /** `switchyard mcp add`: a server from flags. */
 import { createHash } from "node:crypto";
-import { originText } from "../../config/origins.ts";
+import { originText } from "../../config/layers/origins.ts";
 import { ConfigError } from "../../config/problem.ts";
 import { type Args, type CommandSpec, UsageError } from "../flags.ts";
 import { ADD_FLAGS, type Draft, flagsOf, serverOf } from "./add-flags.ts";

@@ -9,19 +9,24 @@
  */
 import { dirname, join } from "node:path";
 import { shellWord } from "../../base/shell-word.ts";
-import { checkConfig } from "../../config/check-config.ts";
+import { checkConfig } from "../../config/effective/check-root.ts";
 import type { EditResult } from "../../config/edit/config-editor.ts";
 import type { ConfigEdit } from "../../config/edit/edits.ts";
-import { configuredMcpServers, effectiveMcpServers } from "../../config/effective.ts";
-import { type ConfigLayer, type ConfigLayers, isOwnFile, readConfigFile } from "../../config/layers.ts";
-import { maskProblem } from "../../config/mask.ts";
-import { type Origin, originsOf, originText } from "../../config/origins.ts";
+import { configuredMcpServers, effectiveMcpServers } from "../../config/effective/effective.ts";
+import {
+  type ConfigLayer,
+  type ConfigLayers,
+  isOwnFile,
+  readConfigFile,
+} from "../../config/layers/layers.ts";
+import { maskProblem } from "../../config/show/mask.ts";
+import { type Origin, originsOf, originText } from "../../config/layers/origins.ts";
 import { ConfigError, type ConfigProblem } from "../../config/problem.ts";
-import { nodeAt, type TomlNode } from "../../config/toml/node.ts";
+import { nodeAt, type TomlNode } from "../../toml/node.ts";
 import type { Args, Flag } from "../flags.ts";
 import { count, print, printJson, say, shortPath, shortPaths, tell } from "../output.ts";
 import { diffOf, shortDiff } from "./masked-diff.ts";
-import { missingServer } from "../../config/suggest.ts";
+import { missingServer } from "../../base/suggest.ts";
 import {
   flagsFor,
   JSON_FLAG,

@@ -1,21 +1,21 @@
 /** `switchyard mcp check`: what is wrong with a file, or with all layers together. */
 import { basename, resolve } from "node:path";
 import { shellWord } from "../../base/shell-word.ts";
-import { checkConfig } from "../../config/check-config.ts";
-import { configuredMcpServers } from "../../config/effective.ts";
-import { type ConfigLayers, readConfigFile } from "../../config/layers.ts";
-import { toNormalForm } from "../../config/normal-form.ts";
+import { checkConfig } from "../../config/effective/check-root.ts";
+import { configuredMcpServers } from "../../config/effective/effective.ts";
+import { type ConfigLayers, readConfigFile } from "../../config/layers/layers.ts";
+import { toNormalForm } from "../../config/server/normal-form.ts";
 import { ConfigError, type ConfigProblem } from "../../config/problem.ts";
-import { type ConfigProblemJson, invalidConfig, problemToJson } from "../../config/show-problem.ts";
-import { parseToml } from "../../config/toml/parse.ts";
-import type { McpServerConfig } from "../../config/types.ts";
+import { type ConfigProblemJson, invalidConfig, problemToJson } from "../../config/show/show-problem.ts";
+import { parseToml } from "../../toml/parse.ts";
+import type { McpServerConfig } from "../../config/server/types.ts";
 import { type Args, type CommandSpec, UsageError } from "../flags.ts";
 import { isPipe, isStdin, readInput } from "../input.ts";
 import { count, printJson, say, shortPath, tell } from "../output.ts";
 import type { McpCommand } from "./command.ts";
 import { environmentWarnings } from "./environment-warnings.ts";
 import { tellProblems } from "./list.ts";
-import { maskServer } from "../../config/mask.ts";
+import { maskServer } from "../../config/show/mask.ts";
 import { JSON_FLAG, OWN_FILE, READ_FLAGS, readLayers, SECRETS_FLAG } from "./target.ts";
 
 const spec: CommandSpec = {

@@ -1,11 +1,11 @@
 /** `switchyard mcp remove|set|unset|enable|disable|rename`: one change of one server. */
 import { shellWord } from "../../base/shell-word.ts";
-import { OAUTH, SERVER, TOOL } from "../../config/fields.ts";
+import { OAUTH, SERVER, TOOL } from "../../config/schema/server-keys.ts";
 import { ConfigError } from "../../config/problem.ts";
-import { originText } from "../../config/origins.ts";
-import { formatKeys } from "../../config/toml/format.ts";
-import { nodeAt } from "../../config/toml/node.ts";
-import { nearest } from "../../config/suggest.ts";
+import { originText } from "../../config/layers/origins.ts";
+import { formatKeys } from "../../toml/format.ts";
+import { nodeAt } from "../../toml/node.ts";
+import { nearest } from "../../base/suggest.ts";
 import { type Args, type CommandSpec, type Flag, UsageError } from "../flags.ts";
 import {
   carryOut,

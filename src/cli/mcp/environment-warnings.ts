@@ -1,7 +1,7 @@
 /** Servers that ask for an environment that is not there: Codex leaves them out and says nothing. */
 import { checkServerEnvironments } from "../../config/environments/find-environment.ts";
 import { loadEnvironments } from "../../config/environments/load-environments.ts";
-import type { ConfigLayers } from "../../config/layers.ts";
+import type { ConfigLayers } from "../../config/layers/layers.ts";
 import { ConfigError, type ConfigProblem } from "../../config/problem.ts";
 import type { Args } from "../flags.ts";
 

@@ -4,22 +4,22 @@ import {
   configuredMcpServers,
   type EffectiveMcpServer,
   effectiveMcpServers,
-} from "../../config/effective.ts";
-import { SERVER } from "../../config/fields.ts";
-import { type ConfigLayer, type ConfigLayers, mergeLayers } from "../../config/layers.ts";
-import { toRaw } from "../../config/normal-form.ts";
-import { type Origin, originText } from "../../config/origins.ts";
+} from "../../config/effective/effective.ts";
+import { SERVER } from "../../config/schema/server-keys.ts";
+import { type ConfigLayer, type ConfigLayers, mergeLayers } from "../../config/layers/layers.ts";
+import { toRaw } from "../../config/server/normal-form.ts";
+import { type Origin, originText } from "../../config/layers/origins.ts";
 import { ConfigError } from "../../config/problem.ts";
-import { formatDotted, formatKeys, formatValue } from "../../config/toml/format.ts";
-import { fromPlain, nodeAt, type TomlNode } from "../../config/toml/node.ts";
-import type { McpServerConfig } from "../../config/types.ts";
+import { formatDotted, formatKeys, formatValue } from "../../toml/format.ts";
+import { fromPlain, nodeAt, type TomlNode } from "../../toml/node.ts";
+import type { McpServerConfig } from "../../config/server/types.ts";
 import type { Args, CommandSpec } from "../flags.ts";
 import { printJson, say, shortPaths } from "../output.ts";
 import { padText, textWidth } from "../text-width.ts";
 import type { McpCommand } from "./command.ts";
 import { shownName, tellProblems } from "./list.ts";
-import { maskLines, maskServer } from "../../config/mask.ts";
-import { missingServer } from "../../config/suggest.ts";
+import { maskLines, maskServer } from "../../config/show/mask.ts";
+import { missingServer } from "../../base/suggest.ts";
 import { serverView } from "./server-view.ts";
 import { JSON_FLAG, OWN_FILE, READ_FLAGS, readLayers, SECRETS_FLAG } from "./target.ts";
 

@@ -3,17 +3,17 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { shellWord } from "../../base/shell-word.ts";
 import type { ConfigEdit } from "../../config/edit/edits.ts";
-import type { ImportFormat } from "../../config/import-servers.ts";
-import { originText } from "../../config/origins.ts";
+import type { ImportFormat } from "../../config/import/import-servers.ts";
+import { originText } from "../../config/layers/origins.ts";
 import { ConfigError } from "../../config/problem.ts";
-import { parseToml } from "../../config/toml/parse.ts";
-import type { RawMcpServerConfig } from "../../config/types.ts";
+import { parseToml } from "../../toml/parse.ts";
+import type { RawMcpServerConfig } from "../../config/server/types.ts";
 import { type Args, type CommandSpec, UsageError } from "../flags.ts";
 import { readInput } from "../input.ts";
 import { count, printJson, say, shortPath, userHome } from "../output.ts";
 import { carryOut, EDIT_FLAGS, elsewhere, openScene, type Scene } from "./apply.ts";
 import type { McpCommand } from "./command.ts";
-import { missingServer } from "../../config/suggest.ts";
+import { missingServer } from "../../base/suggest.ts";
 
 const spec: CommandSpec = {
   name: "mcp import",
@@ -91,7 +91,7 @@ async function readFiles(
   args: Args,
   signal: AbortSignal,
 ): Promise<{ servers: ReadonlyMap<string, Found>; notes: readonly Note[] }> {
-  const { IMPORT_FORMATS, importServers } = await import("../../config/import-servers.ts");
+  const { IMPORT_FORMATS, importServers } = await import("../../config/import/import-servers.ts");
   const word = args.one("format");
   const format = IMPORT_FORMATS.find((each: ImportFormat) => each === word);
   if (word !== undefined && format === undefined) {

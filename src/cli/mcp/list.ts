@@ -3,19 +3,19 @@ import {
   configuredMcpServers,
   type EffectiveMcpServer,
   effectiveMcpServers,
-} from "../../config/effective.ts";
-import type { ConfigLayers } from "../../config/layers.ts";
+} from "../../config/effective/effective.ts";
+import type { ConfigLayers } from "../../config/layers/layers.ts";
 import { shellWord } from "../../base/shell-word.ts";
-import { originText } from "../../config/origins.ts";
+import { originText } from "../../config/layers/origins.ts";
 import type { ConfigProblem } from "../../config/problem.ts";
-import { formatProblem } from "../../config/show-problem.ts";
-import type { McpServerConfig } from "../../config/types.ts";
+import { formatProblem } from "../../config/show/show-problem.ts";
+import type { McpServerConfig } from "../../config/server/types.ts";
 import { tellBounded } from "../failure.ts";
 import type { Args, CommandSpec } from "../flags.ts";
 import { count, printable, printJson, say, shortPaths, tell } from "../output.ts";
 import type { McpCommand } from "./command.ts";
 import { environmentWarnings } from "./environment-warnings.ts";
-import { maskServer } from "../../config/mask.ts";
+import { maskServer } from "../../config/show/mask.ts";
 import { serverView } from "./server-view.ts";
 import { JSON_FLAG, READ_FLAGS, readLayers, SECRETS_FLAG } from "./target.ts";
 

@@ -1,7 +1,7 @@
 /** The diff of an edit, for eyes that may not see secrets. */
 import type { EditResult } from "../../config/edit/config-editor.ts";
 import { shortPaths } from "../output.ts";
-import { maskLines } from "../../config/mask.ts";
+import { maskLines } from "../../config/show/mask.ts";
 
 /** A unified diff, beginning with the names of the two files. */
 export function diffOf(result: EditResult, showSecrets: boolean): string {

@@ -1,7 +1,7 @@
 /** `switchyard mcp schema`: the JSON Schema of a configuration file, for an editor. */
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { configJsonSchema } from "../../config/json-schema.ts";
+import { configJsonSchema } from "../../config/schema/json-schema.ts";
 import { ConfigError } from "../../config/problem.ts";
 import { type Args, type CommandSpec, UsageError } from "../flags.ts";
 import { print, say, shortPath } from "../output.ts";

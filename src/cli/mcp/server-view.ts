@@ -5,12 +5,12 @@
  *   V1. The keys are always the same, in this order; what is not there is null or empty. docs/config.md lists them.
  *   V2. Nothing is asked of the network or the environment: what only a server could tell is "unknown".
  */
-import { disabledReasonText, type EffectiveMcpServer } from "../../config/effective.ts";
-import type { Origin } from "../../config/origins.ts";
+import { disabledReasonText, type EffectiveMcpServer } from "../../config/effective/effective.ts";
+import type { Origin } from "../../config/layers/origins.ts";
 import type { ConfigProblem } from "../../config/problem.ts";
-import { type ConfigProblemJson, problemToJson } from "../../config/show-problem.ts";
-import type { McpServerConfig } from "../../config/types.ts";
-import { maskServer } from "../../config/mask.ts";
+import { type ConfigProblemJson, problemToJson } from "../../config/show/show-problem.ts";
+import type { McpServerConfig } from "../../config/server/types.ts";
+import { maskServer } from "../../config/show/mask.ts";
 
 export interface OriginView {
   readonly layer: string;

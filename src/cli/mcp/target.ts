@@ -2,20 +2,20 @@
 import { basename, join, resolve } from "node:path";
 import { fs } from "../../base/builtin.ts";
 import { shellWord } from "../../base/shell-word.ts";
-import { existingCodexHome, switchyardHome, userCodexHome } from "../../config/homes.ts";
+import { existingCodexHome, switchyardHome, userCodexHome } from "../../config/layers/homes.ts";
 import {
   type ConfigLayers,
   type LoadLayersOptions,
   loadConfigLayers,
   readConfigFile,
-} from "../../config/layers.ts";
-import { parseOverrides } from "../../config/overrides.ts";
+} from "../../config/layers/layers.ts";
+import { parseOverrides } from "../../config/layers/overrides.ts";
 import { ConfigError } from "../../config/problem.ts";
-import { describeProblem, invalidConfig } from "../../config/show-problem.ts";
-import { findProject, projectKey } from "../../config/project-trust.ts";
-import type { Source, TomlTable } from "../../config/toml/node.ts";
-import { parseToml } from "../../config/toml/parse.ts";
-import { EMPTY_TABLE } from "../../config/toml/tree.ts";
+import { describeProblem, invalidConfig } from "../../config/show/show-problem.ts";
+import { findProject, projectKey } from "../../config/layers/project-trust.ts";
+import type { Source, TomlTable } from "../../toml/node.ts";
+import { parseToml } from "../../toml/parse.ts";
+import { EMPTY_TABLE } from "../../toml/tree.ts";
 import { type Args, type Flag, UsageError } from "../flags.ts";
 import { shortPath } from "../output.ts";
 

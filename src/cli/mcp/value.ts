@@ -1,9 +1,9 @@
 /** What is typed for `set`: a key, and a value of the type that the key takes. */
-import { type Field, type FieldValue, MISTAKEN_KEYS, SERVER } from "../../config/fields.ts";
-import { nearest } from "../../config/suggest.ts";
-import { formatKeys } from "../../config/toml/format.ts";
-import { type TomlEntry, type TomlNode, toPlain } from "../../config/toml/node.ts";
-import { parseToml, parseTomlValue } from "../../config/toml/parse.ts";
+import { type Field, type FieldValue, MISTAKEN_KEYS, SERVER } from "../../config/schema/server-keys.ts";
+import { nearest } from "../../base/suggest.ts";
+import { formatKeys } from "../../toml/format.ts";
+import { type TomlEntry, type TomlNode, toPlain } from "../../toml/node.ts";
+import { parseToml, parseTomlValue } from "../../toml/parse.ts";
 import { UsageError } from "../flags.ts";
 
 /** What a key takes, in words. */

@@ -1,13 +1,13 @@
 /** Edits to a document: planned together where they can be, proven, and turned into the next document. */
 import { ConfigError } from "../problem.ts";
-import type { TomlDocument } from "../toml/document.ts";
-import { formatKeys } from "../toml/format.ts";
-import { nodeAt, type Source, type TomlTable } from "../toml/node.ts";
-import { parseToml } from "../toml/parse.ts";
+import type { TomlDocument } from "../../toml/document.ts";
+import { formatKeys } from "../../toml/format.ts";
+import { nodeAt, type Source, type TomlTable } from "../../toml/node.ts";
+import { parseToml } from "../../toml/parse.ts";
 import { type Change, changesOf, type ConfigEdit } from "./edits.ts";
 import { EditPlan } from "./plan.ts";
 import { proveEdit } from "./prove.ts";
-import { withoutValue, withValue } from "../toml/tree.ts";
+import { withoutValue, withValue } from "../../toml/tree.ts";
 
 /**
  * The document after all edits, in their order.

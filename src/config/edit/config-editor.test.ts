@@ -17,7 +17,7 @@ import { join } from "node:path";
 import { after, suite, test } from "node:test";
 import { type ConfigFileSystem, nodeFileSystem } from "../file/file-system.ts";
 import { ConfigError, type ConfigErrorCode } from "../problem.ts";
-import type { RawMcpServerConfig } from "../types.ts";
+import type { RawMcpServerConfig } from "../server/types.ts";
 import { ConfigEditor } from "./config-editor.ts";
 
 const root = mkdtempSync(join(tmpdir(), "switchyard-editor-"));

@@ -16,12 +16,12 @@ import type { Clock } from "../../base/clock.ts";
 import { withFileLock } from "../file/file-lock.ts";
 import type { ConfigFileSystem } from "../file/file-system.ts";
 import { readVersioned, replaceFile, resolveTarget } from "../file/safe-write.ts";
-import { serverNameProblem, serverUrlProblem } from "../names.ts";
+import { serverNameProblem, serverUrlProblem } from "../server/start-problem.ts";
 import { ConfigError, type ConfigProblem } from "../problem.ts";
-import { readMcpServers } from "../read-servers.ts";
-import { describeProblem } from "../show-problem.ts";
-import { nodeAt, type TomlTable } from "../toml/node.ts";
-import type { AppToolApproval, RawMcpServerConfig } from "../types.ts";
+import { readMcpServers } from "../server/read-servers.ts";
+import { describeProblem } from "../show/show-problem.ts";
+import { nodeAt, type TomlTable } from "../../toml/node.ts";
+import type { AppToolApproval, RawMcpServerConfig } from "../server/types.ts";
 import { editDocument, readDocument } from "./apply-edits.ts";
 import type { ConfigEdit, McpServerTables } from "./edits.ts";
 

@@ -1,13 +1,13 @@
 /** The edits of a configuration file, and the changes of its tree that each comes down to. */
-import { DEPTH_MAX } from "../toml/parse.ts";
-import { formatKeys } from "../toml/format.ts";
-import { fromPlain, nodeAt, type TomlNode, type TomlTable, toPlain } from "../toml/node.ts";
+import { DEPTH_MAX } from "../../toml/parse.ts";
+import { formatKeys } from "../../toml/format.ts";
+import { fromPlain, nodeAt, type TomlNode, type TomlTable, toPlain } from "../../toml/node.ts";
 import { isDeepStrictEqual } from "node:util";
 import { ConfigError } from "../problem.ts";
-import { readMcpServers, type ReadResult } from "../read-servers.ts";
-import { missingServer } from "../suggest.ts";
-import type { AppToolApproval, RawMcpServerConfig } from "../types.ts";
-import { depthOf } from "../toml/tree.ts";
+import { readMcpServers, type ReadResult } from "../server/read-servers.ts";
+import { missingServer } from "../../base/suggest.ts";
+import type { AppToolApproval, RawMcpServerConfig } from "../server/types.ts";
+import { depthOf } from "../../toml/tree.ts";
 
 export type ConfigEdit =
   /** A new server, behind the last one. Refused where the name exists. */

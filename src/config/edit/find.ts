@@ -1,5 +1,5 @@
 /** Where a key of a document is written: as a pair, inside an inline table, through headers and dotted keys, or not. */
-import type { TomlDocument, TomlKey, TomlPair, TomlStatement } from "../toml/document.ts";
+import type { TomlDocument, TomlKey, TomlPair, TomlStatement } from "../../toml/document.ts";
 
 /** A statement, or a pair of an inline table, with the path it sets. */
 export interface Written<Statement extends TomlStatement = TomlStatement> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseToml } from "../toml/parse.ts";
+import { parseToml } from "../../toml/parse.ts";
 import { firstKeys } from "./find.ts";
 import {
   beforeBlankLines,

@@ -14,7 +14,7 @@
  *   L4. A directive (`#!`, `#:schema`, the mode line of an editor) is nobody's, wherever it stands, and comments
  *       beyond it are not right above or right below anything.
  */
-import type { TomlStatement } from "../toml/document.ts";
+import type { TomlStatement } from "../../toml/document.ts";
 
 export interface Range {
   readonly start: number;

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { TomlPair } from "../toml/document.ts";
-import { fromPlain } from "../toml/node.ts";
-import { parseToml } from "../toml/parse.ts";
+import type { TomlPair } from "../../toml/document.ts";
+import { fromPlain } from "../../toml/node.ts";
+import { parseToml } from "../../toml/parse.ts";
 import { InlinePlan, renameIn } from "./plan-inline.ts";
 import { applySplices } from "./splice.ts";
 

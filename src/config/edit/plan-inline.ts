@@ -6,13 +6,13 @@
  *
  * A pair with lines of its own goes with them, and a new one gets a line of its own behind it.
  */
-import type { TomlPair } from "../toml/document.ts";
-import { formatKey, formatKeys, formatValue } from "../toml/format.ts";
-import type { TomlNode } from "../toml/node.ts";
+import type { TomlPair } from "../../toml/document.ts";
+import { formatKey, formatKeys, formatValue } from "../../toml/format.ts";
+import type { TomlNode } from "../../toml/node.ts";
 import { find, startsWith, type Written, writtenInside } from "./find.ts";
 import { lineStart, newlineAt, type Range } from "./lines.ts";
 import type { Splice } from "./splice.ts";
-import { EMPTY_TABLE, sameMeaning } from "../toml/tree.ts";
+import { EMPTY_TABLE, sameMeaning } from "../../toml/tree.ts";
 
 /** What happens to the pairs of one table. */
 interface TableChange {

@@ -9,9 +9,9 @@
  *       different servers.
  *   P2. A new section brings the blank line above it, so taking it away again with that line restores the text.
  */
-import type { TomlDocument, TomlHeader, TomlStatement } from "../toml/document.ts";
-import { formatDotted, formatKey, formatSection, formatValue } from "../toml/format.ts";
-import { nodeAt, type TomlEntry, type TomlNode, type TomlTable } from "../toml/node.ts";
+import type { TomlDocument, TomlHeader, TomlStatement } from "../../toml/document.ts";
+import { formatDotted, formatKey, formatSection, formatValue } from "../../toml/format.ts";
+import { nodeAt, type TomlEntry, type TomlNode, type TomlTable } from "../../toml/node.ts";
 import { find, type Found, namesOf, StatementIndex, startsWith, type Written } from "./find.ts";
 import {
   aboveComments,
@@ -30,7 +30,7 @@ import {
 } from "./lines.ts";
 import { InlinePlan, renameIn } from "./plan-inline.ts";
 import { applySplices, type Splice } from "./splice.ts";
-import { EMPTY_TABLE, sameMeaning } from "../toml/tree.ts";
+import { EMPTY_TABLE, sameMeaning } from "../../toml/tree.ts";
 
 /** `mcp_servers.NAME` and `projects.FOLDER`: a table this deep is always a section, and takes its comments along. */
 const OWNER_DEPTH = 2;

@@ -1,11 +1,11 @@
 /** The proof against texts that a broken plan could have made. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { TomlDocument } from "../toml/document.ts";
-import { fromPlain } from "../toml/node.ts";
-import { parseToml } from "../toml/parse.ts";
+import type { TomlDocument } from "../../toml/document.ts";
+import { fromPlain } from "../../toml/node.ts";
+import { parseToml } from "../../toml/parse.ts";
 import { proveEdit } from "./prove.ts";
-import { withoutValue, withValue } from "../toml/tree.ts";
+import { withoutValue, withValue } from "../../toml/tree.ts";
 
 const TEXT =
   '# top\nmodel = "m"\n\n# about a\n[mcp_servers.a]\ncommand = "x"\n\n# free\n\n[mcp_servers.b]\nurl = "u" # u\n';

@@ -4,14 +4,14 @@
  * It trusts nothing of the plan: the new text is read again, its meaning is compared with the old meaning edited as
  * a tree, and all lines that belong to others are compared with those of the old text.
  */
-import type { TomlDocument, TomlStatement } from "../toml/document.ts";
-import { formatKeys } from "../toml/format.ts";
-import { nodeAt, type Source, type TomlTable } from "../toml/node.ts";
-import { parseToml } from "../toml/parse.ts";
+import type { TomlDocument, TomlStatement } from "../../toml/document.ts";
+import { formatKeys } from "../../toml/format.ts";
+import { nodeAt, type Source, type TomlTable } from "../../toml/node.ts";
+import { parseToml } from "../../toml/parse.ts";
 import { ConfigError } from "../problem.ts";
 import { firstKeys } from "./find.ts";
 import { closed, lastNewline, lineStart, type Owner, ownedRanges } from "./lines.ts";
-import { sameMeaning, withoutValue } from "../toml/tree.ts";
+import { sameMeaning, withoutValue } from "../../toml/tree.ts";
 
 /**
  * @param wanted what the new text has to mean

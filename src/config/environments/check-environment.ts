@@ -6,13 +6,13 @@
  *   C2. A key that is there counts, whatever its value: `args = []` is refused beside `url`.
  *   C3. No message holds a token.
  */
-import { isBlank } from "../check-server.ts";
+import { isBlank } from "../server/check-server.ts";
 import type { ConfigProblem } from "../problem.ts";
 import { where } from "../problem.ts";
-import { problem, type StructReading } from "../read-value.ts";
-import type { Place } from "../toml/node.ts";
+import { problem, type StructReading } from "../schema/read-value.ts";
+import type { Place } from "../../toml/node.ts";
 import { LOCAL_ENVIRONMENT_ID } from "./environment.ts";
-import { ONLY_WITH_PROGRAM } from "./fields.ts";
+import { ONLY_WITH_PROGRAM } from "../schema/environment-keys.ts";
 import { isLoopback, websocketUrlProblem } from "./websocket-url.ts";
 
 const ID_BYTES_MAX = 64;

@@ -10,17 +10,17 @@
  *   E2. An error about `local` is kept with it: nothing may run here that was meant to run elsewhere.
  */
 import { join } from "node:path";
-import { fieldNamed } from "../fields.ts";
-import { readConfigFile } from "../layers.ts";
+import { fieldNamed } from "../schema/server-keys.ts";
+import { readConfigFile } from "../layers/layers.ts";
 import type { ConfigProblem } from "../problem.ts";
-import { Findings, problem, readStruct, readValue } from "../read-value.ts";
-import { invalidType, unknownName } from "../serde-text.ts";
-import { invalidConfig } from "../show-problem.ts";
-import { fromPlain, type TomlEntry, type TomlNode, type TomlTable } from "../toml/node.ts";
-import { parseToml } from "../toml/parse.ts";
+import { Findings, problem, readStruct, readValue } from "../schema/read-value.ts";
+import { invalidType, unknownName } from "../schema/serde-text.ts";
+import { invalidConfig } from "../show/show-problem.ts";
+import { fromPlain, type TomlEntry, type TomlNode, type TomlTable } from "../../toml/node.ts";
+import { parseToml } from "../../toml/parse.ts";
 import { checkEnvironment, environmentIdProblem, trimmed } from "./check-environment.ts";
 import { LOCAL_ENVIRONMENT_ID, URL_VARIABLE } from "./environment.ts";
-import { CODEX_ENVIRONMENT, ONLY_CODEX } from "./fields.ts";
+import { CODEX_ENVIRONMENT, ONLY_CODEX } from "../schema/environment-keys.ts";
 
 const FILE_NAME = "environments.toml";
 const ROOT_KEYS = ["default", "include_local", "environments"];

@@ -1,7 +1,7 @@
 /** An environment from what is written of it, and what of it may be shown. */
 import { dirname, isAbsolute, resolve, sep } from "node:path";
-import { maskArgs, maskText, maskUrl } from "../mask.ts";
-import type { StructReading } from "../read-value.ts";
+import { maskArgs, maskText, maskUrl } from "../show/mask.ts";
+import type { StructReading } from "../schema/read-value.ts";
 import { trimmed } from "./check-environment.ts";
 import type { BearerTokenReference, EnvironmentConfig } from "./environment.ts";
 

@@ -1,5 +1,5 @@
 /** What an environment is, once it is read. */
-import type { Origin } from "../origins.ts";
+import type { Origin } from "../layers/origins.ts";
 import type { ConfigProblem } from "../problem.ts";
 
 /** What a server without `environment_id` runs on: this machine. */

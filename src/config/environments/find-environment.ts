@@ -1,9 +1,9 @@
 /** The environment a server asks for, or a sentence that says which ones there are. */
-import { type ConfigLayers, mergeLayers } from "../layers.ts";
+import { type ConfigLayers, mergeLayers } from "../layers/layers.ts";
 import type { ConfigProblem } from "../problem.ts";
-import { problem } from "../read-value.ts";
-import { nearest } from "../suggest.ts";
-import { nodeAt, type TomlNode } from "../toml/node.ts";
+import { problem } from "../schema/read-value.ts";
+import { nearest } from "../../base/suggest.ts";
+import { nodeAt, type TomlNode } from "../../toml/node.ts";
 import { LOCAL_ENVIRONMENT_ID, type UsableEnvironment } from "./environment.ts";
 import type { LoadedEnvironments } from "./load-environments.ts";
 

@@ -13,22 +13,22 @@
  *   L2. A token is for the URL it was written for: a layer that changes the URL has to say anew what the token is.
  *   L3. No token is in a reason, nor in any property of what an environment is.
  */
-import { existingCodexHome } from "../homes.ts";
+import { existingCodexHome } from "../layers/homes.ts";
 import {
   type ConfigLayer,
   type ConfigLayers,
   isOwnFile,
   loadConfigLayers,
   type LoadLayersOptions,
-} from "../layers.ts";
-import { maskProblem } from "../mask.ts";
-import { mergeTables } from "../merge.ts";
-import { originsOf } from "../origins.ts";
+} from "../layers/layers.ts";
+import { maskProblem } from "../show/mask.ts";
+import { mergeTables } from "../layers/merge.ts";
+import { originsOf } from "../layers/origins.ts";
 import { type ConfigProblem, where } from "../problem.ts";
-import { Findings, problem, readStruct } from "../read-value.ts";
-import { invalidType } from "../serde-text.ts";
-import { lineAndColumn, nodeAt, type TomlEntry, type TomlNode } from "../toml/node.ts";
-import { EMPTY_TABLE, withoutValue } from "../toml/tree.ts";
+import { Findings, problem, readStruct } from "../schema/read-value.ts";
+import { invalidType } from "../schema/serde-text.ts";
+import { lineAndColumn, nodeAt, type TomlEntry, type TomlNode } from "../../toml/node.ts";
+import { EMPTY_TABLE, withoutValue } from "../../toml/tree.ts";
 import { checkEnvironment, environmentIdProblem } from "./check-environment.ts";
 import { type CodexEnvironments, readCodexEnvironments } from "./codex-environments.ts";
 import { environmentConfig } from "./environment-config.ts";
@@ -39,7 +39,7 @@ import {
   type LoadedEnvironment,
   URL_VARIABLE,
 } from "./environment.ts";
-import { ENVIRONMENT } from "./fields.ts";
+import { ENVIRONMENT } from "../schema/environment-keys.ts";
 
 export interface LoadedEnvironments {
   /** `local`, then Codex's in the order of its file, then ours. */

@@ -6,7 +6,7 @@ import * as fs from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, beforeEach, suite, test } from "node:test";
-import { processNamespace, readStat } from "../../base/proc.ts";
+import { processNamespace, readStat } from "../../process/proc.ts";
 import { ManualClock } from "../../testing/manual-clock.ts";
 import { ConfigError } from "../problem.ts";
 import { withFileLock } from "./file-lock.ts";

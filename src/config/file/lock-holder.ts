@@ -1,7 +1,7 @@
 /** Who holds a lock, as it is written into it, and whether that process still lives. */
 import { readdirSync } from "node:fs";
 import { hostname } from "node:os";
-import { processNamespace, readStat } from "../../base/proc.ts";
+import { processNamespace, readStat } from "../../process/proc.ts";
 import { errorCode } from "./file-system.ts";
 
 /** Who made a lock or a marker. */

@@ -9,9 +9,9 @@
  *   J3. Of a key that is written twice the last counts, as in every product, and the ones before are told.
  */
 import { createScanner, type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
-import { asterisks } from "../mask.ts";
+import { asterisks } from "../show/mask.ts";
 import { ConfigError, type ConfigProblem } from "../problem.ts";
-import { lineAndColumn, type Place, type Source } from "../toml/node.ts";
+import { lineAndColumn, type Place, type Source } from "../../toml/node.ts";
 
 export type JsonNode = Node;
 

@@ -3,7 +3,7 @@
  *
  * The translation takes what it knows; what is then left in `entries` has no counterpart.
  */
-import type { RawMcpServerConfig } from "../types.ts";
+import type { RawMcpServerConfig } from "../server/types.ts";
 import type { Dialect } from "./dialects.ts";
 import type { JsonDocument, JsonNode } from "./json-document.ts";
 import { findReference } from "./references.ts";

@@ -6,7 +6,7 @@
  *   I2. No note holds a value of the file, only names: of keys, servers, tools and variables.
  *   I3. What a product would have let run without a question is not given that right unless the file names the tool.
  */
-import type { AppToolApproval, RawMcpServerConfig } from "../types.ts";
+import type { AppToolApproval, RawMcpServerConfig } from "../server/types.ts";
 import type { Dialect } from "./dialects.ts";
 import type { JsonDocument, JsonNode } from "./json-document.ts";
 import { type Draft, type ImportNote, ServerReader } from "./server-reader.ts";

@@ -2,7 +2,7 @@
 import { type Duplex, Readable, Writable } from "node:stream";
 import { type ClientOptions, WebSocket } from "ws";
 import { type Clock, systemClock } from "../../base/clock.ts";
-import { Tail } from "../../base/tail.ts";
+import { Tail } from "../../process/tail.ts";
 import { ExecutorError } from "../errors.ts";
 import type { ExecutorProcess } from "../executor.ts";
 import { LocalExecutor } from "../local/local-executor.ts";

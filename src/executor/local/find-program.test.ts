@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, suite, test } from "node:test";
-import { systemErrorText } from "../system-error.ts";
+import { systemErrorText } from "./system-error.ts";
 import { checkArguments, findProgram } from "./find-program.ts";
 
 const top = mkdtempSync(join(tmpdir(), "switchyard-find-"));

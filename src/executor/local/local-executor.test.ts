@@ -1,7 +1,7 @@
 /** What LocalExecutor has beyond the contract of all executors, which test/executor/compliance.test.ts holds it to. */
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { LEASE_VARIABLE } from "../../base/process-tree.ts";
+import { TAG_VARIABLE } from "../../process/process-tree.ts";
 import { descendants, processesWithEnv, waitUntilGone } from "../../testing/index.ts";
 import { ExecutorError } from "../errors.ts";
 import type { ExecutorProcess, ProcessSpec } from "../executor.ts";
@@ -65,7 +65,7 @@ suite("LocalExecutor", () => {
   test("gives every process a tag of its family (E1)", async () => {
     await using executor = new LocalExecutor();
     const tags = await Promise.all(
-      [1, 2].map(async () => textOf(await executor.start(spec(`echo $${LEASE_VARIABLE}`)))),
+      [1, 2].map(async () => textOf(await executor.start(spec(`echo $${TAG_VARIABLE}`)))),
     );
     const [one = "", two = ""] = tags;
     assert.match(one, /^[0-9a-f-]{36}\.\d+@/);
@@ -74,7 +74,7 @@ suite("LocalExecutor", () => {
   });
 
   test("does not hand on the tag of whoever started it", async () => {
-    await using executor = new LocalExecutor({ env: { PATH, [LEASE_VARIABLE]: "somebody else's" } });
+    await using executor = new LocalExecutor({ env: { PATH, [TAG_VARIABLE]: "somebody else's" } });
     const policy = {
       inherit: "all",
       ignoreDefaultExcludes: true,
@@ -82,7 +82,7 @@ suite("LocalExecutor", () => {
       set: {},
       includeOnly: [],
     } as const;
-    const process_ = await executor.start(spec(`echo $${LEASE_VARIABLE}`, { envPolicy: policy }));
+    const process_ = await executor.start(spec(`echo $${TAG_VARIABLE}`, { envPolicy: policy }));
     assert.doesNotMatch(await textOf(process_), /somebody/);
   });
 

@@ -4,7 +4,7 @@
  *   spec ──> environment ──> program, folder ──> allowed? ──> started, tagged, watched by the reaper
  *
  * Invariants
- *   E1. Every process has a session and a group of its own, and a lease tag of this executor's family in its
+ *   E1. Every process has a session and a group of its own, and a tag of this executor's family in its
  *       environment, by which what escapes from the group is found.
  *   E2. When disposal returns nothing lives that carries a tag of the family.
  *   E3. When this process is killed, the reaper does it.
@@ -14,12 +14,12 @@ import { userInfo } from "node:os";
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { type Log, silentLog } from "../../base/log.ts";
 import { packageVersion } from "../../base/package-version.ts";
-import { createLeaseId, LEASE_VARIABLE, memberLease, sweepLeases } from "../../base/process-tree.ts";
-import { Reaper } from "../../base/reaper.ts";
-import { Sweeper } from "../../base/sweeper.ts";
+import { createTag, TAG_VARIABLE, memberTag, sweepTags } from "../../process/process-tree.ts";
+import { Reaper } from "../../process/reaper.ts";
+import { Sweeper } from "../../process/sweeper.ts";
 import { ExecutorError } from "../errors.ts";
 import type { EnvironmentInfo, Executor, ProcessSpec, WaitOptions } from "../executor.ts";
-import { systemErrorText } from "../system-error.ts";
+import { systemErrorText } from "./system-error.ts";
 import { RETAINED_BYTES_MIN } from "../wire/protocol.ts";
 import { childEnvironment } from "./env-policy.ts";
 import { checkArguments, findProgram } from "./find-program.ts";
@@ -59,7 +59,7 @@ export class LocalExecutor implements Executor {
   readonly #options: LocalExecutorOptions;
   readonly #clock: Clock;
   readonly #env: Readonly<Record<string, string>>;
-  readonly #lease: string = createLeaseId();
+  readonly #tag: string = createTag();
   readonly #reaper: Reaper;
   readonly #sweeper: Sweeper;
   readonly #live = new Set<LocalProcess>();
@@ -74,7 +74,7 @@ export class LocalExecutor implements Executor {
     this.#sweeper = options.sweeper ?? new Sweeper(this.#clock);
     this.#env = Object.fromEntries(
       Object.entries(options.env ?? process.env).filter(
-        (entry): entry is [string, string] => entry[1] !== undefined && entry[0] !== LEASE_VARIABLE,
+        (entry): entry is [string, string] => entry[1] !== undefined && entry[0] !== TAG_VARIABLE,
       ),
     );
   }
@@ -125,7 +125,7 @@ export class LocalExecutor implements Executor {
   /** Kills everything at once, without graces, before it returns. For a process that has no time left. */
   killAll(): void {
     for (const each of this.#live) each.kill();
-    sweepLeases([this.#lease]);
+    sweepTags([this.#tag]);
   }
 
   async #start(spec: ProcessSpec): Promise<LocalProcess> {
@@ -147,7 +147,7 @@ export class LocalExecutor implements Executor {
     const program = findProgram({ program: name, cwd: spec.cwd, path: env["PATH"] });
     this.#options.checkStart?.({ program, cwd: spec.cwd, env });
     const number = ++this.#started;
-    const lease = memberLease(this.#lease, number);
+    const tag = memberTag(this.#tag, number);
     const tty = spec.tty === true;
     if (tty && spec.arg0 !== undefined && spec.arg0 !== name) {
       throw new ExecutorError("unsupported", "A process with a terminal cannot be given another arg0");
@@ -170,7 +170,7 @@ export class LocalExecutor implements Executor {
           arg0: spec.arg0 ?? name,
           cwd: spec.cwd,
           // In order, as the original hands it over.
-          env: Object.fromEntries(Object.entries({ ...env, [LEASE_VARIABLE]: lease }).toSorted(byName)),
+          env: Object.fromEntries(Object.entries({ ...env, [TAG_VARIABLE]: tag }).toSorted(byName)),
           pipeStdin: spec.pipeStdin === true,
         };
         const source = tty ? await startTerminal(options) : await startPiped(options);
@@ -178,7 +178,7 @@ export class LocalExecutor implements Executor {
         return source;
       },
       onExit: (pid) => this.#reaper.forget(pid),
-      sweep: () => this.#sweeper.sweep(lease),
+      sweep: () => this.#sweeper.sweep(tag),
     });
     this.#live.add(started);
     void started.closed.then(() => this.#live.delete(started));
@@ -189,7 +189,7 @@ export class LocalExecutor implements Executor {
     await Promise.all(this.#starting);
     await Promise.all([...this.#live].map((each) => each[Symbol.asyncDispose]()));
     // What lives on of a process that ended by itself.
-    if (this.#started > 0) await this.#sweeper.sweep(this.#lease);
+    if (this.#started > 0) await this.#sweeper.sweep(this.#tag);
     if (this.#options.reaper === undefined) this.#reaper[Symbol.dispose]();
   }
 }

@@ -5,13 +5,13 @@
  *
  * Invariants
  *   P1. It is ended in steps: stdin is closed, then its group gets SIGTERM, then SIGKILL, each after a grace; then what
- *       carries its lease tag is swept, wherever it has gone. No step waits for the reader of its output.
+ *       carries its tag is swept, wherever it has gone. No step waits for the reader of its output.
  *   P2. Once it has exited its number may be somebody else's: from then on only the tag is followed.
  *   P3. A full stdin makes its writers wait, in order, and nobody else. Above a bound they are refused.
  */
 import { abortable, within } from "../../base/abort.ts";
 import type { Clock } from "../../base/clock.ts";
-import { signalGroup } from "../../base/process-tree.ts";
+import { signalGroup } from "../../process/process-tree.ts";
 import { ExecutorError } from "../errors.ts";
 import type {
   ExecutorProcess,

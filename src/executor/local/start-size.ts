@@ -3,7 +3,7 @@
  * through it all holds up everybody else.
  */
 import type { ProcessSpec } from "../executor.ts";
-import { systemError } from "../system-error.ts";
+import { systemError } from "./system-error.ts";
 
 /** Of one argument or variable (Linux: MAX_ARG_STRLEN). */
 export const TEXT_BYTES_MAX: number = 128 * 1024;

@@ -7,9 +7,9 @@ import { createRequire } from "node:module";
 import type { Writable } from "node:stream";
 import type * as NodePty from "@lydell/node-pty";
 import { type Clock, sleep } from "../../base/clock.ts";
-import { readStat } from "../../base/proc.ts";
+import { readStat } from "../../process/proc.ts";
 import { ExecutorError } from "../errors.ts";
-import { systemError } from "../system-error.ts";
+import { systemError } from "./system-error.ts";
 import type { ProcessSource, StartOptions } from "./process-source.ts";
 import { TEXT_BYTES_MAX } from "./start-size.ts";
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { ManualClock } from "../../testing/index.ts";
 import type { Link, LinkEvents } from "../wire/link.ts";
-import { AuditLog } from "./audit.ts";
+import { AuditLog } from "./access/audit.ts";
 import { ExecutorServer, type ExecutorServerOptions } from "./executor-server.ts";
 
 /** Both ends of a link: what the server sends is kept, what it shall receive is pushed. */

@@ -14,9 +14,9 @@
 import { tmpdir } from "node:os";
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { type Log, silentLog } from "../../base/log.ts";
-import { sweepOrphans } from "../../base/process-tree.ts";
-import { Reaper } from "../../base/reaper.ts";
-import { Sweeper } from "../../base/sweeper.ts";
+import { sweepOrphans } from "../../process/process-tree.ts";
+import { Reaper } from "../../process/reaper.ts";
+import { Sweeper } from "../../process/sweeper.ts";
 import { RpcError } from "../../jsonrpc/index.ts";
 import { ExecutorError } from "../errors.ts";
 import { LocalExecutor, type LocalExecutorOptions } from "../local/local-executor.ts";
@@ -25,14 +25,14 @@ import { OutputBudget } from "../local/process-log.ts";
 import { toFileUri } from "../wire/file-uri.ts";
 import type { Link, LinkEvents } from "../wire/link.ts";
 import { RETENTION_MS, RpcCode, type WireEnvironmentInfo } from "../wire/protocol.ts";
-import type { AuditLog } from "./audit.ts";
-import { Connection } from "./connection.ts";
-import { FsMethods } from "./fs-methods.ts";
-import { HttpMethods } from "./http-methods.ts";
+import type { AuditLog } from "./access/audit.ts";
+import { Connection } from "./served-link.ts";
+import { FsMethods } from "./fs/methods.ts";
+import { HttpMethods } from "./http/methods.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { Session } from "./session.ts";
 import type { ProcessWatcher } from "./session-processes.ts";
-import { StartPolicy } from "./start-policy.ts";
+import { StartPolicy } from "./access/start-policy.ts";
 
 export interface ExecutorServerOptions {
   readonly clock?: Clock;

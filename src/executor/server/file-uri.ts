@@ -14,7 +14,7 @@
 import { posix } from "node:path";
 import { RpcError } from "../../jsonrpc/index.ts";
 import { RpcCode } from "../wire/protocol.ts";
-import { systemError, toRpcError } from "../system-error.ts";
+import { systemError, toRpcError } from "../local/system-error.ts";
 import { invalidParams, type Reader, string } from "../wire/schema.ts";
 import { urlFault } from "../wire/url-fault.ts";
 

@@ -12,7 +12,7 @@ import { type WebSocket, WebSocketServer } from "ws";
 import { ExecutorError } from "../errors.ts";
 import { StdioLink } from "../wire/stdio-link.ts";
 import { WebSocketLink } from "../wire/websocket-link.ts";
-import { type Authenticator, openAuthenticator } from "./auth.ts";
+import { type Authenticator, openAuthenticator } from "./access/auth.ts";
 import type { ExecutorServer } from "./executor-server.ts";
 import { checkExposure, checkRequest, type ListenAddress } from "./listen-address.ts";
 

@@ -44,7 +44,7 @@ import {
 } from "../wire/schema.ts";
 import { fileUri, readCwdUri } from "./file-uri.ts";
 import { method, type Method, type MethodContext } from "./method.ts";
-import { systemErrorText } from "../system-error.ts";
+import { systemErrorText } from "../local/system-error.ts";
 
 const envPolicy = struct("ExecEnvPolicy", {
   inherit: oneOf("core", "all", "none"),

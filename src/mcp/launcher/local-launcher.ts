@@ -6,7 +6,7 @@
  */
 import { isAbsolute, resolve } from "node:path";
 import type { Clock } from "../../base/clock.ts";
-import { DEFAULT_MCP_SERVER_ENVIRONMENT_ID } from "../../config/types.ts";
+import { DEFAULT_MCP_SERVER_ENVIRONMENT_ID } from "../../config/server/types.ts";
 import type { Executor } from "../../executor/executor.ts";
 import type { ProcessTransport } from "../transport/process-transport.ts";
 import { invalidServer, startServer } from "./start-server.ts";

@@ -1,6 +1,6 @@
 /** A stdio server as it is to be started, and who starts it. */
 import type { Log } from "../../base/log.ts";
-import type { McpServerEnvVar } from "../../config/types.ts";
+import type { McpServerEnvVar } from "../../config/server/types.ts";
 import type { ProcessTransport } from "../transport/process-transport.ts";
 
 /** `{ name, ...config.transport }` of an `McpServerConfig` whose transport is stdio, or the same by hand. */

@@ -11,7 +11,7 @@
 import { stripVTControlCharacters } from "node:util";
 import { type Log, type LogLevel, silentLog } from "../../base/log.ts";
 import type { Redactor } from "../../base/redact.ts";
-import { Tail } from "../../base/tail.ts";
+import { Tail } from "../../process/tail.ts";
 import { LineDecoder } from "../../jsonrpc/index.ts";
 import { lastWords } from "./last-words.ts";
 

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { findCodex } from "../../../src/codex/binary.ts";
+import { findCodex } from "../../../src/codex/app-server/binary.ts";
 
 export type EnvironmentsVerdict =
   /** Those of the ids that were asked for which there are. */

@@ -5,9 +5,9 @@
  */
 import assert from "node:assert/strict";
 import type { ConfigEdit } from "../../../src/config/edit/edits.ts";
-import { nodeAt, type TomlTable } from "../../../src/config/toml/node.ts";
-import { parseToml } from "../../../src/config/toml/parse.ts";
-import type { TomlStatement } from "../../../src/config/toml/document.ts";
+import { nodeAt, type TomlTable } from "../../../src/toml/node.ts";
+import { parseToml } from "../../../src/toml/parse.ts";
+import type { TomlStatement } from "../../../src/toml/document.ts";
 
 /** What an edit takes away or writes anew. */
 interface Taken {

@@ -1,6 +1,6 @@
 /** Servers as `codex mcp list --json` shows them, without the network's part. */
 import assert from "node:assert/strict";
-import { disabledReasonText, type EffectiveMcpServer } from "../../../src/config/effective.ts";
+import { disabledReasonText, type EffectiveMcpServer } from "../../../src/config/effective/effective.ts";
 
 export interface ListedServer {
   readonly name: string;

@@ -1,8 +1,8 @@
 /** Random edits, and what each does to plain values: the model that the editor is held against. */
 import { isDeepStrictEqual } from "node:util";
 import type { ConfigEdit } from "../../../src/config/edit/edits.ts";
-import { parseMcpServers } from "../../../src/config/read-servers.ts";
-import type { RawMcpServerConfig } from "../../../src/config/types.ts";
+import { parseMcpServers } from "../../../src/config/server/read-servers.ts";
+import type { RawMcpServerConfig } from "../../../src/config/server/types.ts";
 import { type Chance, oneOf, type RandomDocument, SERVER_NAMES, someOf } from "./random-documents.ts";
 
 /** Tables as maps, as `parse` of a test reads them. */

@@ -1,7 +1,7 @@
 /** Random `mcp_servers` tables: mostly near to what is valid, with every kind of value in every place. */
 import fc from "fast-check";
-import { type FieldValue, REFUSED, SERVER } from "../../../src/config/fields.ts";
-import type { TomlEntry, TomlNode, TomlTable } from "../../../src/config/toml/node.ts";
+import { type FieldValue, REFUSED, SERVER } from "../../../src/config/schema/server-keys.ts";
+import type { TomlEntry, TomlNode, TomlTable } from "../../../src/toml/node.ts";
 
 const text = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom("", " ", "x", "a b", "local", "auto", "oauth", "TOKEN") },

@@ -13,7 +13,7 @@ import {
   openAuthenticator,
   parseListenAddress,
 } from "../../../src/executor/index.ts";
-import { findCodex } from "../../../src/codex/binary.ts";
+import { findCodex } from "../../../src/codex/app-server/binary.ts";
 import type { Clock } from "../../../src/base/clock.ts";
 import type { OpenOptions } from "./tape.ts";
 import type { World } from "./world.ts";

@@ -9,7 +9,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { WebSocket } from "ws";
-import { findCodex } from "../../../src/codex/binary.ts";
+import { findCodex } from "../../../src/codex/app-server/binary.ts";
 import type { MethodContext, MethodFamily } from "../../../src/executor/server/method.ts";
 import { RpcError } from "../../../src/jsonrpc/index.ts";
 

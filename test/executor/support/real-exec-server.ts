@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { pathToFileURL } from "node:url";
-import { findCodex } from "../../../src/codex/binary.ts";
+import { findCodex } from "../../../src/codex/app-server/binary.ts";
 import type { EnvironmentPolicy } from "../../../src/executor/index.ts";
 import { LineDecoder } from "../../../src/jsonrpc/index.ts";
 

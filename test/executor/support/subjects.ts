@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../../src/base/clock.ts";
-import { findCodex } from "../../../src/codex/binary.ts";
+import { findCodex } from "../../../src/codex/app-server/binary.ts";
 import {
   ExecutorServer,
   type ExecutorServerOptions,

@@ -1,0 +1,75 @@
+/**
+ * The environment of the Codex process.
+ *
+ * Commands of the agent can read it, so by default only what is harmless and needed is handed on: no key, no token,
+ * nothing of the host's own. References in server configurations are resolved before (`mcp-servers.ts`).
+ */
+import { delimiter } from "node:path";
+import type { CodexOptions } from "../options.ts";
+
+const HANDED_ON: ReadonlySet<string> = new Set([
+  "PATH",
+  "HOME",
+  "USER",
+  "LOGNAME",
+  "SHELL",
+  "LANG",
+  "LANGUAGE",
+  "TERM",
+  "TMPDIR",
+  "TEMP",
+  "TMP",
+  "TZ",
+  "SSL_CERT_FILE",
+  "SSL_CERT_DIR",
+  "CODEX_CA_CERTIFICATE",
+  "NODE_EXTRA_CA_CERTS",
+  "HTTP_PROXY",
+  "HTTPS_PROXY",
+  "ALL_PROXY",
+  "NO_PROXY",
+  "http_proxy",
+  "https_proxy",
+  "all_proxy",
+  "no_proxy",
+  // Windows
+  "SYSTEMROOT",
+  "WINDIR",
+  "COMSPEC",
+  "PATHEXT",
+  "APPDATA",
+  "LOCALAPPDATA",
+  "USERPROFILE",
+  "USERNAME",
+  "PROGRAMDATA",
+]);
+
+export function processEnvironment(
+  options: CodexOptions,
+  env: Readonly<Record<string, string | undefined>>,
+  pathDirs: readonly string[],
+): Record<string, string> {
+  const result: Record<string, string> = {};
+  for (const [name, value] of Object.entries(env)) {
+    if (value === undefined) continue;
+    const handedOn = HANDED_ON.has(name) || HANDED_ON.has(name.toUpperCase()) || /^(LC_|XDG_)/.test(name);
+    if (options.env !== undefined || handedOn) result[name] = value;
+  }
+  // Windows calls it "Path"; two spellings in one environment, and one of them is lost.
+  const pathName = result.PATH === undefined ? (Object.keys(result).find(isPath) ?? "PATH") : "PATH";
+  const path = [...pathDirs, ...(result[pathName] ?? "").split(delimiter).filter((dir) => dir !== "")];
+  result[pathName] = path.join(delimiter);
+  // With a back trace, errors of MCP servers reach the model with our stack in them.
+  result.RUST_BACKTRACE ??= "0";
+  // Its warnings are several lines a turn about nothing a host could change.
+  result.RUST_LOG ??= "error";
+  if (options.caFile !== undefined) {
+    result.SSL_CERT_FILE = options.caFile;
+    delete result.SSL_CERT_DIR;
+  }
+  return result;
+}
+
+function isPath(name: string): boolean {
+  return name.toUpperCase() === "PATH";
+}

@@ -1,0 +1,49 @@
+/**
+ * The Codex homes (`CODEX_HOME`) that Switchyard owns.
+ *
+ * By default Codex runs in `$SWITCHYARD_HOME/codex` (`~/.switchyard/codex`), so that no MCP server, rule or
+ * trust decision of the user's own `~/.codex` reaches a hosted thread. The user's login is carried over as a
+ * symbolic link to `auth.json`: Codex rewrites that file in place when it refreshes a token (seen with 0.169),
+ * so both homes keep using the same, current login. A login kept in the system keyring cannot be carried over, and
+ * a home with a login of its own (a file, not a link) keeps it.
+ */
+import { randomUUID } from "node:crypto";
+import { copyFileSync, existsSync, lstatSync, mkdirSync, readlinkSync } from "node:fs";
+import { realpathSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { userCodexHome } from "../../config/layers/homes.ts";
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Whether the user has a login that `prepareCodexHome` can carry over. */
+export function hasUserLogin(env: Env): boolean {
+  return existsSync(join(userCodexHome(env), "auth.json"));
+}
+
+/**
+ * Makes a Codex home that is ours; a new one is readable by its owner only.
+ *
+ * @param login whether the user's login is carried over
+ */
+export function prepareCodexHome(home: string, env: Env, login: boolean): void {
+  mkdirSync(home, { recursive: true, mode: 0o700 });
+  const ours = join(home, "auth.json");
+  const users = join(userCodexHome(env), "auth.json");
+  // The same folder under two names has one login, and a link to itself would be the end of it.
+  if (!login || !existsSync(users) || realpathSync(home) === realpathSync(dirname(users))) return;
+  const there = lstatSync(ours, { throwIfNoEntry: false });
+  if (there?.isSymbolicLink() === true && readlinkSync(ours) === users) return;
+  // On Windows the file may be our own copy, see below.
+  if (there !== undefined && !there.isSymbolicLink() && process.platform !== "win32") return;
+  // Put in place in one step: another process of ours may do the same, or read it, at this moment.
+  const link = join(home, `.auth.json.${randomUUID()}`);
+  try {
+    symlinkSync(users, link);
+    renameSync(link, ours);
+  } catch (error) {
+    rmSync(link, { force: true });
+    if (process.platform !== "win32") throw error;
+    // Windows without the right to make links: a copy works until the token is refreshed.
+    copyFileSync(users, ours);
+  }
+}

@@ -1,0 +1,366 @@
+/**
+ * One running `codex app-server`: its process, its pipe, its end.
+ *
+ *   request() --line--> stdin │ codex app-server │ stdout --lines--> Peer --> onNotification / onRequest
+ *
+ * What the messages mean is the business of `app-server.ts` and `thread-session.ts`; when to start another
+ * process, too.
+ *
+ * Invariants
+ *   A1. The process is owned before it is spoken to: whatever fails in `start` leaves no process behind.
+ *   A2. When the process ends, everything pending fails once, with an error that says how it ended.
+ *   A3. `stop` returns when the process and everything it started are gone: stdin is closed, then the process
+ *       group gets SIGTERM, then SIGKILL, then what carries our tag is swept.
+ *   A4. While `pause` is held nothing is read: the pipe fills, Codex keeps what does not fit, in order. Time spent
+ *       paused does not count against the time-outs of requests.
+ *   A5. Secrets go over stdin only: never into argv, never into the environment.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { stripVTControlCharacters } from "node:util";
+import { Backoff } from "../../base/backoff.ts";
+import { type Clock, sleep } from "../../base/clock.ts";
+import { within } from "../../base/abort.ts";
+import { type Log, silentLog } from "../../base/log.ts";
+import { packageVersion } from "../../base/package-version.ts";
+import { createTag, TAG_VARIABLE, signalGroup, sweepTag } from "../../process/process-tree.ts";
+import type { Redactor } from "../../base/redact.ts";
+import { Tail } from "../../process/tail.ts";
+import { LineDecoder, Peer, PeerError, type RequestId, RpcError } from "../../jsonrpc/index.ts";
+import { type CodexBinary, checkCodexVersion } from "./binary.ts";
+import { CodexError } from "../errors.ts";
+import type { CodexEnvironment } from "../options.ts";
+import { type Requests, UNUSED_NOTIFICATIONS } from "./protocol.ts";
+
+export interface AppServerProcessOptions {
+  readonly binary: CodexBinary;
+  readonly codexHome: string;
+  /** The environment of the process. `CODEX_HOME` and the tag are added. */
+  readonly env: Readonly<Record<string, string>>;
+  /** `-c key=value` flags. No secret may be in them (A5). */
+  readonly flags: readonly string[];
+  /** Given to Codex over the pipe and kept in its memory only. */
+  readonly apiKey: string | undefined;
+  /** Made known to Codex before any thread; those of its `environments.toml` are there besides. @default none */
+  readonly environments?: readonly CodexEnvironment[];
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly redactor: Redactor;
+  readonly onNotification: (method: string, params: unknown, lineChars: number) => void;
+  readonly onRequest: (
+    method: string,
+    params: unknown,
+    id: RequestId,
+    signal: AbortSignal,
+  ) => Promise<unknown>;
+}
+
+export interface RequestOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** @default 60 000 */
+  readonly timeoutMs?: number;
+  readonly onLateResult?: ((result: unknown) => void) | undefined;
+}
+
+/** Codex answers this, without data, when more than 128 requests wait (measured with 0.169). */
+const OVERLOADED = -32001;
+const RETRIES_MAX = 6;
+const REQUEST_TIMEOUT_MS = 60_000;
+const HANDSHAKE_TIMEOUT_MS = 30_000;
+/** A 10 MB tool result arrives as 1 MB; a resumed history we ask not to be sent. */
+const LINE_BYTES_MAX = 256 * 1024 * 1024;
+const STDERR_LINE_BYTES_MAX = 64 * 1024;
+/** Codex leaves within 30 ms of the end of its input, also in the middle of a turn (measured with 0.169). */
+const STOP_GRACE_MS = 3_000;
+const TERM_GRACE_MS = 2_000;
+
+export class AppServerProcess {
+  readonly #child: ChildProcess;
+  readonly #peer: Peer;
+  readonly #options: AppServerProcessOptions;
+  readonly #tag: string;
+  readonly #stderr = new Tail(8_192);
+  readonly #exited = Promise.withResolvers<CodexError>();
+  #pauses = 0;
+  #holds = 0;
+  /** Whether the handshake is over. */
+  #ready = false;
+  #stopping: Promise<void> | undefined;
+
+  /**
+   * Starts Codex and shakes hands.
+   *
+   * @throws {CodexError} `codex_not_found`, `codex_unsupported` or `codex_start_failed`
+   */
+  static async start(options: AppServerProcessOptions): Promise<AppServerProcess> {
+    await checkCodexVersion(options.binary);
+    const started = new AppServerProcess(options);
+    try {
+      await started.#handshake();
+      started.#ready = true;
+      return started;
+    } catch (error) {
+      await started.stop();
+      if (error instanceof CodexError && error.code === "codex_start_failed") throw error;
+      const message = error instanceof Error ? error.message : String(error);
+      throw new CodexError("codex_start_failed", `Codex did not become an app-server: ${message}`, {
+        cause: error,
+      });
+    }
+  }
+
+  private constructor(options: AppServerProcessOptions) {
+    this.#options = options;
+    this.#tag = createTag();
+    const args = ["app-server", "--stdio", ...options.flags.flatMap((flag) => ["-c", flag])];
+    this.#child = spawn(options.binary.path, args, {
+      env: { ...options.env, CODEX_HOME: options.codexHome, [TAG_VARIABLE]: this.#tag },
+      stdio: ["pipe", "pipe", "pipe"],
+      // A group of its own: the terminal's Ctrl-C is ours to handle, and the group is what `stop` ends.
+      detached: process.platform !== "win32",
+    });
+    this.#peer = new Peer({
+      clock: options.clock,
+      send: (line) => void this.#child.stdin?.write(`${line}\n`),
+      onNotification: (method, params, lineChars) => options.onNotification(method, params, lineChars),
+      onRequest: options.onRequest,
+      onStray: (why, line) => options.log("warn", `Codex wrote a line that is ${why}: ${this.#clean(line)}`),
+      isPaused: () => this.#pauses > 0,
+    });
+    this.#readOutput();
+    this.#watchEnd();
+    this.#setReferenced(false);
+  }
+
+  /** Settles when the process has ended, with the error that everything pending was given. Never rejects. */
+  get exited(): Promise<CodexError> {
+    return this.#exited.promise;
+  }
+
+  get codexHome(): string {
+    return this.#options.codexHome;
+  }
+
+  /** Ids of the environments it was told of. */
+  get environmentIds(): readonly string[] {
+    return (this.#options.environments ?? []).map(({ id }) => id);
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** The tag that a stdio MCP server must carry in its environment to be found by `stop`. */
+  get tag(): string {
+    return this.#tag;
+  }
+
+  /** Whether the process runs and is not being stopped. */
+  get alive(): boolean {
+    return this.#stopping === undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /**
+   * Asks Codex. Requests above the gate of 64 wait their turn; an overloaded Codex is asked again, later.
+   *
+   * @throws {RpcError} Codex answered with an error
+   * @throws {CodexError} `request_timeout` or `process_exited`
+   * @throws the signal's reason when it aborts first
+   */
+  async request<Method extends keyof Requests>(
+    method: Method,
+    params: Requests[Method]["params"],
+    options: RequestOptions = {},
+  ): Promise<Requests[Method]["result"]> {
+    const letGo = this.hold();
+    try {
+      return await this.#request(method, params, options);
+    } finally {
+      letGo();
+    }
+  }
+
+  /**
+   * Keeps the host alive until the returned function is called. A Codex that nobody waits for does not: a script that
+   * never closes anything ends when it is done, and Codex with it, because its input ends.
+   */
+  hold(): () => void {
+    if (this.#holds++ === 0) this.#setReferenced(true);
+    let released = false;
+    return () => {
+      if (released) return;
+      released = true;
+      if (--this.#holds === 0) this.#setReferenced(false);
+    };
+  }
+
+  async #request<Method extends keyof Requests>(
+    method: Method,
+    params: Requests[Method]["params"],
+    options: RequestOptions,
+  ): Promise<Requests[Method]["result"]> {
+    const backoff = new Backoff({ firstMs: 50, maxMs: 2_000 });
+    const timeoutMs = options.timeoutMs ?? REQUEST_TIMEOUT_MS;
+    for (;;) {
+      try {
+        // The wire types are held against the binary's own schema by protocol.codex.test.ts.
+        return (await this.#peer.request(method, params, {
+          ...options,
+          timeoutMs,
+        })) as Requests[Method]["result"];
+      } catch (error) {
+        if (error instanceof RpcError && asksToRetry(error) && backoff.failures < RETRIES_MAX) {
+          await sleep(this.#options.clock, backoff.fail(), options.signal);
+          continue;
+        }
+        if (!(error instanceof PeerError)) throw error;
+        if (error.cause instanceof CodexError) throw error.cause;
+        throw new CodexError("request_timeout", `Codex did not answer: ${error.message}`, { cause: error });
+      }
+    }
+  }
+
+  get paused(): boolean {
+    return this.#pauses > 0;
+  }
+
+  /** Stops reading until the returned function is called (A4). Counted: every holder must let go. */
+  pause(): () => void {
+    this.#pauses++;
+    this.#child.stdout?.pause();
+    let released = false;
+    return () => {
+      if (released) return;
+      released = true;
+      if (--this.#pauses === 0) this.#child.stdout?.resume();
+    };
+  }
+
+  /** Ends the process and everything it started (A3). Idempotent; joins a stop in flight. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #handshake(): Promise<void> {
+    const timeoutMs = HANDSHAKE_TIMEOUT_MS;
+    await this.request(
+      "initialize",
+      {
+        clientInfo: { name: "switchyard", title: "Switchyard", version: packageVersion() },
+        capabilities: { experimentalApi: true, optOutNotificationMethods: [...UNUSED_NOTIFICATIONS] },
+      },
+      { timeoutMs },
+    );
+    this.#peer.notify("initialized");
+    const { apiKey } = this.#options;
+    if (apiKey !== undefined) {
+      await this.request("account/login/start", { type: "apiKey", apiKey }, { timeoutMs });
+    }
+    for (const { id, url, bearerToken, connectTimeoutMs } of this.#options.environments ?? []) {
+      if (bearerToken !== undefined) this.#options.redactor.add(bearerToken);
+      const more = {
+        ...(bearerToken === undefined ? {} : { authBearerToken: bearerToken }),
+        ...(connectTimeoutMs === undefined ? {} : { connectTimeoutMs }),
+      };
+      await this.request(
+        "environment/add",
+        { environmentId: id, execServerUrl: url, ...more },
+        { timeoutMs },
+      );
+    }
+  }
+
+  #readOutput(): void {
+    const decoder = new LineDecoder(LINE_BYTES_MAX);
+    this.#child.stdout?.on("data", (chunk: Buffer) => {
+      for (const line of decoder.push(chunk)) {
+        if (line.kind === "line") this.#peer.receive(line.text);
+        else this.#options.log("error", `Codex wrote a line longer than ${LINE_BYTES_MAX} bytes; it is lost`);
+      }
+    });
+    // By lines, so that a secret that was cut in two is one again before it is looked for.
+    const diagnostics = new LineDecoder(STDERR_LINE_BYTES_MAX);
+    this.#child.stderr?.on("data", (chunk: Buffer) => {
+      for (const line of diagnostics.push(chunk)) {
+        const text = line.kind === "line" ? line.text : line.head;
+        this.#stderr.push(`${text}\n`);
+        // Looking for secrets costs; where nobody listens there is nothing to hide.
+        if (this.#options.log !== silentLog) this.#options.log("debug", this.#clean(text));
+      }
+    });
+    // Without a listener a broken pipe would end our own process; the exit says what there is to say.
+    this.#child.stdin?.on("error", () => {});
+  }
+
+  #watchEnd(): void {
+    const end = (how: string, cause?: unknown): void => {
+      const { lastLine: raw } = this.#stderr;
+      const lastLine = raw === undefined ? undefined : this.#clean(raw).slice(0, 300);
+      const words =
+        this.#stopping !== undefined || lastLine === undefined ? "" : `; its last words: ${lastLine}`;
+      // Once many threads use it, its last words may be about somebody else's: they are for the log.
+      const error = new CodexError("process_exited", `Codex ended (${how})${this.#ready ? "" : words}`, {
+        cause,
+      });
+      if (this.#ready && words !== "") this.#options.log("error", `Codex ended (${how})${words}`);
+      this.#peer.close(error);
+      this.#exited.resolve(error);
+    };
+    this.#child.once("error", (error) => end("it could not be started", error));
+    // "close" and not "exit": what Codex wrote before it ended must still be read (A2 comes after it).
+    this.#child.once("close", (code, signal) =>
+      end(signal === null ? `exit code ${code}` : `signal ${signal}`),
+    );
+    // A grandchild may hold the pipes open for ever; then the end must not wait for "close".
+    this.#child.once("exit", (code, signal) => {
+      this.#options.clock.schedule(
+        1_000,
+        () => end(signal === null ? `exit code ${code}` : `signal ${signal}`),
+        { background: true },
+      );
+      if (this.#stopping === undefined) this.#reap();
+    });
+  }
+
+  #setReferenced(referenced: boolean): void {
+    const { stdin, stdout, stderr } = this.#child;
+    // They are sockets, whatever their types say.
+    for (const each of [this.#child, stdin, stdout, stderr] as ({ ref?(): void; unref?(): void } | null)[]) {
+      if (referenced) each?.ref?.();
+      else each?.unref?.();
+    }
+  }
+
+  async #stop(): Promise<void> {
+    this.hold();
+    const { clock } = this.#options;
+    const { pid } = this.#child;
+    this.#child.stdin?.end();
+    // A paused pipe would keep "close" from ever coming, and nobody will read it any more.
+    this.#child.stdout?.resume();
+    if (pid !== undefined) {
+      if ((await within(clock, STOP_GRACE_MS, this.exited)) === "timeout") signalGroup(pid, "SIGTERM");
+      if ((await within(clock, TERM_GRACE_MS, this.exited)) === "timeout") signalGroup(pid, "SIGKILL");
+    }
+    await this.exited;
+    this.#reap();
+  }
+
+  /** Ends what the process left behind. */
+  #reap(): void {
+    if (this.#child.pid !== undefined) signalGroup(this.#child.pid, "SIGKILL");
+    const swept = sweepTag(this.#tag);
+    if (swept.length > 0) {
+      this.#options.log("warn", `Codex left ${swept.length} process(es) behind; they were ended`);
+    }
+  }
+
+  #clean(text: string): string {
+    return this.#options.redactor.redact(stripVTControlCharacters(text)).slice(0, 2_000);
+  }
+}
+
+/** Too much at once, or a thread that somebody opens again while Codex still closes it (seen with 0.169). */
+function asksToRetry({ code, message }: RpcError): boolean {
+  return code === OVERLOADED || message.includes("is closing; retry thread/resume");
+}

@@ -1,0 +1,215 @@
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import fc from "fast-check";
+import { ManualClock } from "../../testing/manual-clock.ts";
+import { ServerStartups, type StartupFailure } from "./startups.ts";
+
+/** Names as Codex knows them, to the host's: "b" runs under another name. */
+/** Nobody gives up. */
+const NEVER = new Promise<never>(() => {});
+const NAMES = new Map([
+  ["a", "a"],
+  ["b_2", "b"],
+]);
+const ready = (name: string): Parameters<ServerStartups["update"]>[0] => ({
+  name,
+  status: "ready",
+  error: null,
+});
+const failed = (name: string, error: string | null): Parameters<ServerStartups["update"]>[0] => ({
+  name,
+  status: "failed",
+  error,
+});
+
+interface Waiting {
+  readonly clock: ManualClock;
+  readonly startups: ServerStartups;
+  /** How often Codex was asked. */
+  readonly probes: () => number;
+  /** The outcome, once there is one. */
+  readonly settled: () => readonly StartupFailure[] | undefined;
+}
+
+function wait(
+  timeoutMs: number,
+  probe: () => Promise<void> = () => Promise.resolve(),
+  names = NAMES,
+): Waiting {
+  const clock = new ManualClock();
+  const startups = new ServerStartups(clock, names);
+  let probes = 0;
+  let outcome: readonly StartupFailure[] | undefined;
+  void startups
+    .settle(
+      timeoutMs,
+      () => {
+        probes++;
+        return probe();
+      },
+      NEVER,
+    )
+    .then((failures) => (outcome = failures));
+  return { clock, startups, probes: () => probes, settled: () => outcome };
+}
+
+suite("ServerStartups", () => {
+  test("settles at once where there is no server, and leaves no timer", async () => {
+    const { clock, settled } = wait(30_000, undefined, new Map());
+    await clock.advance(0);
+    assert.deepEqual([settled(), clock.pending], [[], 0]);
+  });
+
+  test("settles with the last server that is ready or has failed, asks nothing and leaves no timer", async () => {
+    const { clock, startups, probes, settled } = wait(30_000);
+    startups.update(ready("a"));
+    await clock.advance(1_000);
+    assert.equal(settled(), undefined);
+    startups.update(failed("b_2", "no"));
+    await clock.advance(0);
+    assert.deepEqual(settled(), [{ server: "b", reason: "no" }]);
+    assert.deepEqual([probes(), clock.pending], [0, 0]);
+  });
+
+  test("settles with news that came before anybody waited", async () => {
+    const clock = new ManualClock();
+    const startups = new ServerStartups(clock, NAMES);
+    startups.update(ready("b_2"));
+    startups.update(ready("a"));
+    assert.deepEqual(await startups.settle(1, () => Promise.reject(new Error("asked")), NEVER), []);
+    await clock.advance(0);
+    assert.equal(clock.pending, 0);
+  });
+
+  test("asks once after 1.5 s without news, and goes on waiting when that fails", async () => {
+    const { clock, startups, probes, settled } = wait(30_000, () => Promise.reject(new Error("gone")));
+    await clock.advance(1_499);
+    assert.equal(probes(), 0);
+    await clock.advance(1);
+    assert.equal(probes(), 1);
+    await clock.advance(20_000);
+    assert.deepEqual([probes(), settled()], [1, undefined]);
+    startups.update(ready("a"));
+    startups.update(ready("b_2"));
+    await clock.advance(0);
+    assert.deepEqual([settled(), clock.pending], [[], 0]);
+  });
+
+  test("settles with what it was told when it asked", async () => {
+    const { clock, startups, settled } = wait(30_000, () => {
+      startups.probed("a", "connected", null);
+      startups.probed("b_2", "disabled", null);
+      return Promise.resolve();
+    });
+    await clock.advance(1_500);
+    assert.deepEqual(settled(), [{ server: "b", reason: "it is disabled by a requirement of this machine" }]);
+  });
+
+  test("counts a server as failed that is neither ready nor failed by its time-out and a margin", async () => {
+    const { clock, startups, settled } = wait(10_000);
+    startups.update(ready("a"));
+    await clock.advance(16_499);
+    assert.equal(settled(), undefined);
+    await clock.advance(1);
+    assert.deepEqual(settled(), [{ server: "b", reason: "not ready within 10000 ms" }]);
+    assert.equal(clock.pending, 0);
+    assert.deepEqual(await startups.settle(10_000, () => Promise.resolve(), NEVER), settled());
+  });
+
+  test("believes a server that came late, but not before the next wait", async () => {
+    const { clock, startups, settled } = wait(1_000);
+    await clock.advance(7_500);
+    assert.equal(settled()?.length, 2);
+    startups.update(ready("a"));
+    assert.deepEqual(startups.failures, [{ server: "b", reason: "not ready within 1000 ms" }]);
+  });
+
+  const reasons: readonly (readonly [status: string, error: string | null, reason: string | undefined])[] = [
+    ["failed", "MCP client for `a` failed to start: MCP startup failed: no such file", "no such file"],
+    ["failed", "MCP client for `a` failed to start: connection refused", "connection refused"],
+    ["failed", "MCP client for `a` timed out", "MCP client for `a` timed out"],
+    ["failed", null, "its start was failed"],
+    ["cancelled", null, "its start was cancelled"],
+    ["starting", null, undefined],
+    ["ready", null, undefined],
+  ];
+  for (const [status, error, reason] of reasons) {
+    test(`takes ${status} (${error ?? "no error"}) for ${reason ?? "no failure"}`, () => {
+      const startups = new ServerStartups(new ManualClock(), NAMES);
+      startups.update({ name: "a", status, error });
+      assert.deepEqual(startups.failures, reason === undefined ? [] : [{ server: "a", reason }]);
+    });
+  }
+
+  test("takes from an answer only what says something, and only of a server without news", () => {
+    const startups = new ServerStartups(new ManualClock(), NAMES);
+    for (const status of [null, "starting", "notStarted"]) startups.probed("a", status, null);
+    assert.deepEqual(startups.failures, []);
+    startups.probed("a", "failed", "boom");
+    startups.probed("a", "connected", null);
+    startups.update(ready("b_2"));
+    startups.probed("b_2", "failed", "old news");
+    assert.deepEqual(startups.failures, [{ server: "a", reason: "boom" }]);
+  });
+
+  test("takes authenticationRequired and what is to come for the reason itself", () => {
+    const startups = new ServerStartups(new ManualClock(), NAMES);
+    startups.probed("a", "authenticationRequired", null);
+    startups.probed("b_2", "cancelled", null);
+    assert.deepEqual(
+      startups.failures.map(({ reason }) => reason),
+      ["authenticationRequired", "cancelled"],
+    );
+  });
+
+  test("counts a server as failed that was ready and is lost", () => {
+    const startups = new ServerStartups(new ManualClock(), NAMES);
+    startups.update(ready("b_2"));
+    startups.lost("b_2", "the connection broke");
+    assert.deepEqual(startups.failures, [{ server: "b", reason: "the connection broke" }]);
+  });
+
+  test("knows nothing of servers that are not its own, e.g. those that are switched off", async () => {
+    const { clock, startups, settled } = wait(1_000);
+    startups.update(failed("other", "no"));
+    startups.probed("other", "failed", "no");
+    startups.lost("other", "no");
+    startups.update(ready("a"));
+    startups.update(ready("b_2"));
+    await clock.advance(0);
+    assert.deepEqual(settled(), []);
+  });
+
+  test("settles exactly when no server is starting, in any order of news", async () => {
+    const news = fc.record({
+      name: fc.constantFrom("a", "b_2", "other"),
+      status: fc.constantFrom("starting", "ready", "failed", "cancelled"),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(news, { maxLength: 8 }), async (all) => {
+        const { clock, startups, settled } = wait(1_000);
+        const heard = new Set<string>();
+        for (const { name, status } of all) {
+          startups.update({ name, status, error: null });
+          if (status !== "starting") heard.add(name);
+          await clock.advance(0);
+          assert.equal(settled() !== undefined, heard.has("a") && heard.has("b_2"));
+        }
+        await clock.advance(10_000);
+        assert.notEqual(settled(), undefined);
+        assert.equal(clock.pending, 0);
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
+
+test("ServerStartups leaves no timer behind when the wait is given up", async () => {
+  const clock = new ManualClock();
+  const startups = new ServerStartups(clock, NAMES);
+  const stop = Promise.withResolvers<never>();
+  const settled = startups.settle(10_000, () => Promise.resolve(), stop.promise);
+  stop.reject(new Error("given up"));
+  await assert.rejects(settled, /given up/);
+  assert.equal(clock.pending, 0);
+});

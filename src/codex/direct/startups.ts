@@ -1,0 +1,119 @@
+/** Which of a thread's servers are ready, and which are not and why, since the thread was opened. */
+import { within } from "../../base/abort.ts";
+import type { Clock } from "../../base/clock.ts";
+
+export interface StartupFailure {
+  /** The host's name of the server. */
+  readonly server: string;
+  readonly reason: string;
+}
+
+type Startup =
+  | { readonly kind: "starting" }
+  | { readonly kind: "ready" }
+  | { readonly kind: "failed"; readonly reason: string };
+
+/** After this long without news we ask: a server that an administrator forbids is never reported (Codex 0.169). */
+const PROBE_AFTER_MS = 1_500;
+/** Codex ends a start-up itself at the server's time-out; this is for the news to arrive. */
+const MARGIN_MS = 5_000;
+
+export class ServerStartups {
+  readonly #clock: Clock;
+  readonly #startups = new Map<string, Startup>();
+  readonly #hostNames: ReadonlyMap<string, string>;
+  #settled = Promise.withResolvers<void>();
+
+  /** @param names of the enabled servers: as Codex knows them, to the host's */
+  constructor(clock: Clock, names: ReadonlyMap<string, string>) {
+    this.#clock = clock;
+    this.#hostNames = names;
+    for (const name of names.keys()) this.#startups.set(name, { kind: "starting" });
+    this.#check();
+  }
+
+  get failures(): StartupFailure[] {
+    return [...this.#startups].flatMap(([name, startup]) =>
+      startup.kind === "failed"
+        ? [{ server: this.#hostNames.get(name) ?? name, reason: startup.reason }]
+        : [],
+    );
+  }
+
+  /** What `mcpServer/startupStatus/updated` says. */
+  update({ name, status, error }: { name: string; status: string; error: string | null }): void {
+    if (status === "ready") this.#set(name, { kind: "ready" });
+    else if (status !== "starting") {
+      this.#set(name, {
+        kind: "failed",
+        reason: error === null ? `its start was ${status}` : plainReason(error),
+      });
+    }
+  }
+
+  /** What `mcpServerStatus/list` says. News that came meanwhile counts more. */
+  probed(name: string, runtimeStatus: string | null, toolsError: string | null): void {
+    if (this.#startups.get(name)?.kind !== "starting") return;
+    if (runtimeStatus === "connected") this.#set(name, { kind: "ready" });
+    else if (runtimeStatus !== null && runtimeStatus !== "starting" && runtimeStatus !== "notStarted") {
+      const reason =
+        runtimeStatus === "disabled" ? "it is disabled by a requirement of this machine" : runtimeStatus;
+      this.#set(name, { kind: "failed", reason: toolsError ?? reason });
+    }
+  }
+
+  /** The connection of a server that was ready broke for good. */
+  lost(name: string, reason: string): void {
+    this.#set(name, { kind: "failed", reason });
+  }
+
+  /**
+   * Waits until every server is ready or has failed; one that is neither by then counts as failed.
+   *
+   * @param timeoutMs the longest start-up time-out among them
+   * @param probe asks Codex; called once, if there is no news for a while
+   * @param stopped rejects when nobody waits any more
+   * @throws what `stopped` rejects with
+   */
+  async settle(
+    timeoutMs: number,
+    probe: () => Promise<void>,
+    stopped: Promise<never>,
+  ): Promise<StartupFailure[]> {
+    const settled = Promise.race([this.#settled.promise, stopped]);
+    settled.catch(() => {});
+    if ((await within(this.#clock, PROBE_AFTER_MS, settled)) === "timeout") {
+      // The answer comes when the servers have settled; if it fails, the news may still come.
+      probe().catch(() => {});
+      if ((await within(this.#clock, timeoutMs + MARGIN_MS, settled)) === "timeout") {
+        for (const [name, { kind }] of this.#startups) {
+          if (kind === "starting")
+            this.#set(name, { kind: "failed", reason: `not ready within ${timeoutMs} ms` });
+        }
+      }
+    }
+    return this.failures;
+  }
+
+  #set(name: string, startup: Startup): void {
+    if (!this.#startups.has(name)) return;
+    this.#startups.set(name, startup);
+    this.#check();
+  }
+
+  #check(): void {
+    if ([...this.#startups.values()].every(({ kind }) => kind !== "starting")) this.#settled.resolve();
+  }
+}
+
+/** What Codex 0.169 says about a server that failed, without its own module names and repetitions. */
+export function plainReason(error: string): string {
+  const text = error
+    .replace(/^MCP client for `[^`]*` failed to start: (MCP startup failed: )?/, "")
+    .replaceAll(/ ?\[[a-z_]+::[^\]]*\]/g, "");
+  const seconds = /timed out after (\d+) seconds/.exec(text)?.[1];
+  if (seconds !== undefined) return `timed out after ${seconds} s; startup_timeout_sec sets the limit`;
+  // The same end of a process, seen while writing to it or while reading from it.
+  const ended = /(Broken pipe|connection closed: initialize response)/.test(text);
+  return ended ? "the process ended before it answered the handshake" : text;
+}

@@ -1,0 +1,62 @@
+/** Codex configuration as hosts write it: nested objects, dotted keys, and `key=value` strings, made one object. */
+import { toPlain } from "../../toml/node.ts";
+import { parseTomlValue } from "../../toml/parse.ts";
+import { CodexError } from "../errors.ts";
+import type { CodexOptions } from "../options.ts";
+import type { JsonObject, JsonValue } from "../app-server/protocol.ts";
+
+/**
+ * The configuration of `CodexOptions`, for every thread.
+ *
+ * @throws {CodexError} `invalid_options`, naming what cannot be read
+ */
+export function codexConfig(codex: CodexOptions): JsonObject {
+  const config: JsonObject = {};
+  for (const [key, value] of Object.entries(codex.config ?? {})) assign(config, key, value);
+  for (const override of codex.configOverrides ?? []) applyOverride(config, override);
+  return config;
+}
+
+/** Sets `value` at a dotted path, merging objects. */
+export function assign(target: JsonObject, path: string, value: JsonValue): void {
+  const keys = path.split(".");
+  // It is no setting, and setting it would change every object of this process.
+  if (keys.includes("__proto__")) {
+    throw new CodexError("invalid_options", `config: ${JSON.stringify(path)} is not a key`);
+  }
+  const last = keys.pop() as string;
+  let at = target;
+  for (const key of keys) {
+    const next = at[key];
+    at = isObject(next) ? next : (at[key] = {});
+  }
+  if (!isObject(value) || !isObject(at[last])) {
+    at[last] = isObject(value) ? expand(value) : value;
+    return;
+  }
+  for (const [key, inner] of Object.entries(value)) assign(at[last], key, inner);
+}
+
+function expand(value: JsonObject): JsonObject {
+  const copy: JsonObject = {};
+  for (const [key, inner] of Object.entries(value)) if (inner !== undefined) assign(copy, key, inner);
+  return copy;
+}
+
+function applyOverride(config: JsonObject, override: string): void {
+  const equals = override.indexOf("=");
+  if (equals < 1) {
+    throw new CodexError(
+      "invalid_options",
+      `configOverrides: ${JSON.stringify(override)} is not "key=value"`,
+    );
+  }
+  const text = override.slice(equals + 1).trim();
+  const value = parseTomlValue({ name: "configOverrides", text });
+  // As Codex does: what is no TOML value is a string.
+  assign(config, override.slice(0, equals).trim(), value === undefined ? text : toPlain(value));
+}
+
+export function isObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

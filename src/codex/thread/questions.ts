@@ -1,0 +1,247 @@
+/**
+ * What Codex asks in the middle of a turn, and what it is told.
+ *
+ * Codex parks a turn for ever when a question stays open, so every question ends in an answer: the handler's,
+ * or the refusal that fits the kind of question.
+ *
+ * Invariants
+ *   Q1. Every question is answered once: by the handler, by its failure, by its time-out, or by default.
+ *   Q2. Without a handler everything is declined, and the thread says what was declined and which option would
+ *       let it through.
+ */
+import type { JsonValue, ServerRequests } from "../app-server/protocol.ts";
+
+interface QuestionOf<Kind extends string> {
+  readonly kind: Kind;
+  readonly threadId: string;
+}
+
+/** A command wants to run outside what the sandbox or the policy allows. */
+export interface CommandQuestion extends QuestionOf<"command"> {
+  readonly itemId: string;
+  readonly command: string;
+  readonly cwd: string | null;
+  readonly reason: string | null;
+}
+
+/** A patch wants to be applied. Which files, the `file_change` item with the same raw id says. */
+export interface FileChangeQuestion extends QuestionOf<"file_change"> {
+  readonly itemId: string;
+  readonly grantRoot: string | null;
+  readonly reason: string | null;
+}
+
+/** A tool of an MCP server wants to be called. */
+export interface McpToolCallQuestion extends QuestionOf<"mcp_tool_call"> {
+  readonly server: string;
+  readonly tool: string;
+  readonly arguments: JsonValue;
+  readonly message: string;
+}
+
+/** An MCP server asks for input: a form that follows `schema`, or a page to visit. */
+export interface ElicitationQuestion extends QuestionOf<"elicitation"> {
+  readonly server: string;
+  readonly message: string;
+  /** JSON Schema of the form; `null` when `url` is to be visited instead. */
+  readonly schema: JsonValue;
+  readonly url: string | null;
+}
+
+/** The agent asks its user. */
+export interface UserInputQuestion extends QuestionOf<"user_input"> {
+  readonly itemId: string;
+  readonly questions: readonly {
+    readonly id: string;
+    readonly header: string;
+    readonly question: string;
+    readonly options: readonly { readonly label: string; readonly description: string }[];
+    /** Whether the answer must not be shown or logged. */
+    readonly secret: boolean;
+  }[];
+}
+
+export type Question =
+  | CommandQuestion
+  | FileChangeQuestion
+  | McpToolCallQuestion
+  | ElicitationQuestion
+  | UserInputQuestion;
+
+/**
+ * - `accept`: once. `accept_for_session`: this and the like, as long as the thread is loaded (commands, file changes,
+ *   MCP tool calls; elsewhere it means `accept`)
+ * - `decline`: no, and the turn goes on. `cancel`: no, and (for commands and file changes) the turn is interrupted
+ * - `content`: the filled form of an elicitation
+ * - `answers`: for `user_input`, the answers by the id of the question
+ */
+export interface Answer {
+  readonly decision: "accept" | "accept_for_session" | "decline" | "cancel";
+  readonly content?: JsonValue;
+  readonly answers?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** Answers a question. `signal` aborts when the question is moot or its time is over. */
+export type QuestionHandler = (
+  question: Question,
+  options: { readonly signal: AbortSignal },
+) => Promise<Answer> | Answer;
+
+/** The option that lets a kind of question through without asking. */
+export const OPTION_FOR: Readonly<Record<Question["kind"], string>> = {
+  command: 'onQuestion, or approvalPolicy "never" with a wider sandboxMode',
+  file_change: 'onQuestion, or sandboxMode "workspace-write"',
+  mcp_tool_call: 'onQuestion, or default_tools_approval_mode "approve" on the server',
+  elicitation: "onQuestion",
+  user_input: "onQuestion",
+};
+
+/**
+ * Translates a request of Codex into a question, and an answer back.
+ *
+ * @returns `undefined` for a method that asks nothing a host could answer
+ */
+export function toQuestion(
+  method: string,
+  params: unknown,
+): { question: Question; reply: (answer: Answer) => unknown } | undefined {
+  switch (method) {
+    case "item/commandExecution/requestApproval": {
+      const p = params as ServerRequests[typeof method]["params"];
+      const question: Question = {
+        kind: "command",
+        threadId: p.threadId,
+        itemId: p.itemId,
+        command: p.command ?? "",
+        cwd: p.cwd ?? null,
+        reason: p.reason ?? null,
+      };
+      return { question, reply: approval };
+    }
+    case "item/fileChange/requestApproval": {
+      const p = params as ServerRequests[typeof method]["params"];
+      const question: Question = {
+        kind: "file_change",
+        threadId: p.threadId,
+        itemId: p.itemId,
+        grantRoot: p.grantRoot ?? null,
+        reason: p.reason ?? null,
+      };
+      return { question, reply: approval };
+    }
+    case "mcpServer/elicitation/request": {
+      const p = params as ServerRequests[typeof method]["params"];
+      // Codex has a further mode, for the user's verification by its own applications: no host can answer that.
+      const known: readonly string[] = ["form", "openai/form", "openaiForm", "url"];
+      return known.includes(p.mode) ? { question: elicitation(p), reply: elicited } : undefined;
+    }
+    case "item/tool/requestUserInput": {
+      const p = params as ServerRequests[typeof method]["params"];
+      const question: Question = {
+        kind: "user_input",
+        threadId: p.threadId,
+        itemId: p.itemId,
+        questions: p.questions.map((q) => ({
+          id: q.id,
+          header: q.header,
+          question: q.question,
+          options: q.options ?? [],
+          secret: q.isSecret,
+        })),
+      };
+      return { question, reply: userInput };
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** The answer that refuses, for methods we know; `undefined` means: answer with a JSON-RPC error. */
+export function refuse(method: string): unknown {
+  // The policy behind it is not for a host to widen in the middle of a turn, so it is never a question.
+  if (method === "item/permissions/requestApproval") return { permissions: {}, scope: "turn" };
+  switch (method) {
+    case "item/commandExecution/requestApproval":
+    case "item/fileChange/requestApproval":
+      return approval({ decision: "decline" });
+    case "mcpServer/elicitation/request":
+      return elicited({ decision: "decline" });
+    case "item/tool/requestUserInput":
+      return userInput({ decision: "decline" });
+    default:
+      return undefined;
+  }
+}
+
+/** One line for people: what was asked. */
+export function describe(question: Question): string {
+  switch (question.kind) {
+    case "command":
+      return `to run the command "${question.command}"`;
+    case "file_change":
+      return "to change files";
+    case "mcp_tool_call":
+      return `to call the tool "${question.tool}" of MCP server "${question.server}"`;
+    case "elicitation":
+      return `for input for MCP server "${question.server}": ${question.message}`;
+    case "user_input":
+      return `its user: ${question.questions.map((q) => q.question).join(" / ")}`;
+  }
+}
+
+function elicitation(p: ServerRequests["mcpServer/elicitation/request"]["params"]): Question {
+  const meta = asObject(p._meta);
+  if (meta.codex_approval_kind === "mcp_tool_call") {
+    return {
+      kind: "mcp_tool_call",
+      threadId: p.threadId,
+      server: p.serverName,
+      tool: typeof meta.tool_name === "string" ? meta.tool_name : "",
+      arguments: meta.tool_params ?? {},
+      message: p.message,
+    };
+  }
+  return {
+    kind: "elicitation",
+    threadId: p.threadId,
+    server: p.serverName,
+    message: p.message,
+    schema: p.mode === "url" ? null : p.requestedSchema,
+    url: p.mode === "url" ? p.url : null,
+  };
+}
+
+type Approval = ServerRequests["item/commandExecution/requestApproval"]["result"];
+
+// An answer comes from the host's code, which may be JavaScript: whatever is no decision is a refusal.
+
+function approval(answer: Answer): Approval {
+  switch (answer.decision) {
+    case "accept":
+    case "cancel":
+      return { decision: answer.decision };
+    case "accept_for_session":
+      return { decision: "acceptForSession" };
+    default:
+      return { decision: "decline" };
+  }
+}
+
+function elicited(answer: Answer): ServerRequests["mcpServer/elicitation/request"]["result"] {
+  const { decision } = answer;
+  if (decision !== "accept" && decision !== "accept_for_session") {
+    return { action: decision === "cancel" ? "cancel" : "decline", content: null, _meta: null };
+  }
+  const _meta = decision === "accept_for_session" ? { persist: "session" } : null;
+  return { action: "accept", content: answer.content ?? {}, _meta };
+}
+
+function userInput(answer: Answer): ServerRequests["item/tool/requestUserInput"]["result"] {
+  const accepted = answer.decision === "accept" || answer.decision === "accept_for_session";
+  const given = accepted ? Object.entries(answer.answers ?? {}) : [];
+  return { answers: Object.fromEntries(given.map(([id, answers]) => [id, { answers: [...answers] }])) };
+}
+
+function asObject(value: JsonValue): { [key: string]: JsonValue } {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
+}

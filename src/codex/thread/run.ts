@@ -1,0 +1,306 @@
+/**
+ * One run of a thread: from its acceptance to its end.
+ *
+ *   notifications ──> mapper ──> channel ──> reader
+ *   questions ──────> handler, or a refusal that the reader is told of
+ *   stop(reason) ───> whatever waits for the run
+ *
+ * It owns what belongs to one run: the events that wait for their reader, the state of the turn, the timers that
+ * end it early. Opening the thread and asking Codex is the business of `thread-session.ts`.
+ *
+ * Invariants
+ *   N1. The reader gets everything in order, also when it falls behind: the pipe is stopped, nothing is dropped. If it
+ *       stays away for `readerStallMs`, the run is stopped, and it is told so after everything that was kept.
+ *   N2. A run that is stopped holds the pipe for nobody: what ends it must be read, too.
+ *   N3. The run ends exactly once: by `end`, or by the first `fail`.
+ */
+import { Channel } from "../../base/channel.ts";
+import type { Clock, Timer } from "../../base/clock.ts";
+import type { Redactor } from "../../base/redact.ts";
+import { AbortError, CodexError } from "../errors.ts";
+import { EventMapper, turnIdOf } from "./event-mapper.ts";
+import type { ErrorItem, ThreadEvent, Usage } from "../../thread/events.ts";
+import type { Notification, TurnStartParams, WireInput } from "../app-server/protocol.ts";
+import { type Answer, describe, OPTION_FOR, type Question, type QuestionHandler } from "./questions.ts";
+import type { ThreadSpec } from "./spec.ts";
+
+export interface RunRequest {
+  readonly spec: ThreadSpec;
+  readonly input: WireInput[];
+  readonly turn: Omit<TurnStartParams, "threadId" | "input">;
+  readonly signal: AbortSignal | undefined;
+  readonly onQuestion: QuestionHandler | undefined;
+  readonly questionTimeoutMs: number;
+}
+
+/** What stops and restarts the flow of events: the process that the thread is loaded in. */
+export interface Source {
+  /** Stops until the returned function is called. */
+  pause(): () => void;
+  readonly paused: boolean;
+}
+
+export interface ActiveRunOptions {
+  readonly request: RunRequest;
+  /** Aborts when the caller gives up, or the thread is closed. */
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly redactor: Redactor;
+  readonly reconnectTimeoutMs: number;
+  readonly readerStallMs: number;
+  /** Usage of the thread before this run. */
+  readonly usage: Usage;
+  /** The host's name of a server that Codex knows as `name`. */
+  readonly serverName: (name: string) => string;
+  readonly source: () => Source | undefined;
+}
+
+export type TurnEnd = "completed" | "interrupted" | "failed";
+
+/** Characters of events kept for a reader before the pipe is stopped. */
+const EVENTS_WEIGHT_MAX = 4 * 1024 * 1024;
+
+export class ActiveRun {
+  readonly request: RunRequest;
+  readonly signal: AbortSignal;
+  readonly #options: ActiveRunOptions;
+  readonly #channel: Channel<ThreadEvent>;
+  readonly #mapper: EventMapper;
+  readonly #stopped = Promise.withResolvers<never>();
+  readonly #turnStarted = Promise.withResolvers<void>();
+  readonly #turnEnded = Promise.withResolvers<TurnEnd>();
+  #isStopped = false;
+  #inTurn = false;
+  #turnId: string | undefined;
+  #announced: string | undefined;
+  #reconnect: Timer | undefined;
+  #stall: Timer | undefined;
+
+  constructor(options: ActiveRunOptions) {
+    this.request = options.request;
+    this.signal = options.signal;
+    this.#options = options;
+    this.#mapper = new EventMapper({ usage: options.usage, serverName: options.serverName });
+    this.#channel = new Channel({
+      weightMax: EVENTS_WEIGHT_MAX,
+      onFull: () => this.#onReaderBehind(),
+      onRoom: () => this.#stall?.clear(),
+    });
+    // It may be stopped while nobody waits for that, or after everything is over.
+    this.#stopped.promise.catch(() => {});
+  }
+
+  /** For the reader; one, once. */
+  get events(): AsyncIterable<ThreadEvent> {
+    return this.#channel;
+  }
+
+  /** Rejects with the reason once the run is stopped; never resolves. */
+  get stopped(): Promise<never> {
+    return this.#stopped.promise;
+  }
+
+  /** Settles when Codex says that the turn runs. The reply to `turn/start` may be lost; this is as good. */
+  get turnStarted(): Promise<void> {
+    return this.#turnStarted.promise;
+  }
+
+  /** Settles when Codex says that the turn is over. */
+  get turnEnded(): Promise<TurnEnd> {
+    return this.#turnEnded.promise;
+  }
+
+  /** Whether the model was asked, or is about to be. */
+  get inTurn(): boolean {
+    return this.#inTurn;
+  }
+
+  get turnId(): string | undefined {
+    return this.#turnId;
+  }
+
+  /** Ends the run early, for the first reason that is given. */
+  stop(reason: Error): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.#stall?.clear();
+    this.#stopped.reject(reason);
+  }
+
+  /** From now on, the turn that starts is that of this run. */
+  beginTurn(): void {
+    this.#inTurn = true;
+  }
+
+  /** What the reply to `turn/start` says. */
+  turnIsNamed(turnId: string): void {
+    this.#turnId ??= turnId;
+  }
+
+  /** Tells the reader which thread it is. @returns whether that is news */
+  announce(threadId: string): boolean {
+    if (this.#announced === threadId) return false;
+    this.#announced = threadId;
+    this.#channel.push({ type: "thread.started", thread_id: threadId });
+    return true;
+  }
+
+  /** Tells the reader of something that does not end the turn. */
+  tell(error: Omit<ErrorItem, "id" | "type">): void {
+    this.#channel.push(this.#mapper.errorItem(error));
+  }
+
+  /** Takes a notification of the thread. @param weight its size, in characters */
+  take(notification: Notification, weight = 1): void {
+    const { method, params } = notification;
+    if (method === "turn/started" && this.#inTurn) {
+      this.#turnId ??= params.turn.id;
+      if (this.#turnId === params.turn.id) this.#turnStarted.resolve();
+    }
+    const turnId = turnIdOf(notification);
+    if (this.#turnId !== undefined && turnId !== undefined && turnId !== this.#turnId) return;
+    this.#watchConnection(notification);
+    for (const event of this.#mapper.map(notification)) this.#channel.push(this.#clean(event), weight);
+    if (method === "turn/completed" && params.turn.status !== "inProgress") {
+      this.#turnEnded.resolve(params.turn.status);
+    }
+  }
+
+  /** Has a question answered: by the host, or by a refusal that the reader is told of. */
+  async ask(question: Question, moot: AbortSignal): Promise<Answer> {
+    const { onQuestion, questionTimeoutMs } = this.request;
+    if (onQuestion === undefined) return this.#decline(question, "nobody is there to answer");
+    const late = new AbortController();
+    const timer = this.#options.clock.schedule(questionTimeoutMs, () => late.abort());
+    const signal = AbortSignal.any([moot, late.signal]);
+    const ended = Promise.withResolvers<"moot or late">();
+    const onAbort = (): void => ended.resolve("moot or late");
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      const asked = (async (): Promise<Answer> => await onQuestion(question, { signal }))();
+      const answer = await Promise.race([asked, ended.promise]);
+      if (answer !== "moot or late") {
+        return isAnswer(answer) ? answer : this.#decline(question, "the handler gave no decision");
+      }
+      // Moot: the answer goes nowhere, and there is nothing to tell.
+      if (moot.aborted) return { decision: "decline" };
+      return this.#decline(question, `there was no answer within ${questionTimeoutMs} ms`);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      return this.#decline(question, `the handler failed: ${this.#options.redactor.redact(why)}`);
+    } finally {
+      timer.clear();
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  /** Everything there is to read has been pushed. */
+  end(): void {
+    this.#channel.end();
+  }
+
+  /** Ends the run with an error: as the last event, or thrown at the reader (see `isThrown`). */
+  fail(error: unknown): void {
+    if (isThrown(error)) return this.#channel.fail(error);
+    const message = error instanceof Error ? error.message : String(error);
+    const code = error instanceof CodexError ? error.code : "request_failed";
+    const failed = { message: this.#options.redactor.redact(message), code };
+    this.#channel.push({ type: "turn.failed", error: failed });
+    this.#channel.end();
+  }
+
+  /** The reader has left: what is kept for it is dropped. */
+  async leave(): Promise<void> {
+    await this.#channel.return();
+  }
+
+  dispose(): void {
+    this.#reconnect?.clear();
+  }
+
+  /** Stops the run when Codex tries in vain to reach the model for too long. */
+  #watchConnection({ method, params }: Notification): void {
+    if (method !== "error" || !params.willRetry) {
+      this.#reconnect?.clear();
+      this.#reconnect = undefined;
+      return;
+    }
+    const { clock, reconnectTimeoutMs: limitMs, source } = this.#options;
+    const { message } = params.error;
+    const giveUp = (): void => {
+      // While nothing is read, the news that it works again may be in the pipe.
+      if (source()?.paused === true) this.#reconnect = clock.schedule(limitMs, giveUp);
+      else {
+        const text = `The model could not be reached for ${limitMs} ms: ${message}`;
+        this.stop(new CodexError("model_unreachable", text));
+      }
+    };
+    this.#reconnect ??= clock.schedule(limitMs, giveUp);
+  }
+
+  /** Stops the pipe until the reader has caught up, but not for ever (N1, N2). */
+  #onReaderBehind(): void {
+    if (this.#isStopped) return;
+    const { clock, readerStallMs: limitMs, source } = this.#options;
+    const resume = source()?.pause() ?? (() => {});
+    const timer = clock.schedule(limitMs, () =>
+      this.stop(new CodexError("reader_stalled", `Nobody read the events of the turn for ${limitMs} ms`)),
+    );
+    this.#stall = {
+      clear: () => {
+        timer.clear();
+        resume();
+      },
+    };
+  }
+
+  /** Takes secrets out of what Codex and the provider say. What tools and commands say is the host's own data. */
+  #clean(event: ThreadEvent): ThreadEvent {
+    const { redactor } = this.#options;
+    if (event.type === "error") return { ...event, message: redactor.redact(event.message) };
+    if (event.type === "turn.failed") {
+      return { ...event, error: { ...event.error, message: redactor.redact(event.error.message) } };
+    }
+    if (event.type === "item.completed" && event.item.type === "error") {
+      return { ...event, item: { ...event.item, message: redactor.redact(event.item.message) } };
+    }
+    return event;
+  }
+
+  #decline(question: Question, why: string): Answer {
+    const option = OPTION_FOR[question.kind];
+    const message = `Codex asked ${describe(question)}; declined, because ${why}. To allow it: ${option}`;
+    const server = "server" in question ? { server: question.server } : {};
+    this.tell({ message, code: "request_declined", request: question.kind, option, ...server });
+    return { decision: "decline" };
+  }
+}
+
+/**
+ * Whether an error is thrown to the reader instead of becoming a `turn.failed`: the caller gave up, asked for
+ * something that makes no sense, or there is no Codex to ask.
+ */
+export function isThrown(error: unknown): boolean {
+  if (error instanceof AbortError) return true;
+  return error instanceof CodexError && THROWN.has(error.code);
+}
+
+const THROWN: ReadonlySet<CodexError["code"]> = new Set([
+  "codex_not_found",
+  "codex_unsupported",
+  "codex_start_failed",
+  "thread_not_found",
+  "thread_busy",
+  "invalid_options",
+  "closed",
+]);
+
+const DECISIONS: ReadonlySet<unknown> = new Set(["accept", "accept_for_session", "decline", "cancel"]);
+
+/** A handler may be plain JavaScript. */
+function isAnswer(value: unknown): value is Answer {
+  return (
+    typeof value === "object" && value !== null && DECISIONS.has((value as { decision?: unknown }).decision)
+  );
+}

@@ -1,0 +1,225 @@
+/**
+ * From options to what is sent: the parameters of `thread/start` and `thread/resume`, and of `turn/start`.
+ *
+ * Codex stores none of the configuration of a thread, so the whole of it goes with every start, resume and fork
+ * (measured with 0.169: a resume without it loses the servers without an error). The key of what is sent is compared between
+ * turns; another key means the thread must be loaded anew.
+ *
+ * Invariants
+ *   F1. A repository is never trusted because a thread works in it: the directory, its repository and everything
+ *       between are sent as untrusted, so Codex neither records trust nor starts the repository's servers.
+ *   F2. The agent's commands see a minimal environment and what the thread's `env` says, unless asked otherwise.
+ *   F3. Configuration holds secrets. It is sent over the pipe and kept in memory; nothing here writes it anywhere.
+ */
+import { readFileSync, realpathSync, type Stats, statSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { assign, codexConfig, isObject } from "./config-values.ts";
+import { CodexError } from "../errors.ts";
+import { processFeatures } from "../app-server/features.ts";
+import { type ResolvedServer, resolveServers } from "../mcp-servers.ts";
+import type { CodexOptions, Input, ThreadOptions } from "../options.ts";
+import type {
+  ApprovalPolicy,
+  JsonObject,
+  JsonValue,
+  ThreadStartParams,
+  WireInput,
+} from "../app-server/protocol.ts";
+
+/** Everything a thread is opened with, ready to be sent. */
+export interface ThreadSpec {
+  readonly start: ThreadStartParams;
+  readonly servers: readonly ResolvedServer[];
+  readonly secrets: readonly string[];
+}
+
+/** The name of the model provider we declare for a `baseUrl` or a thread's own key. */
+const PROVIDER = "switchyard";
+const OPENAI_BASE_URL = "https://api.openai.com/v1";
+
+/**
+ * @param env where references in server configurations are looked up
+ * @throws {CodexError} `invalid_options`, naming the option
+ */
+export function buildThreadSpec(
+  codex: CodexOptions,
+  thread: ThreadOptions,
+  env: Readonly<Record<string, string | undefined>>,
+): ThreadSpec {
+  const cwd = checkDirectory(thread.workingDirectory ?? process.cwd());
+  const config = codexConfig(codex);
+  const shared = config.features;
+  delete config.features;
+  for (const [key, value] of Object.entries(thread.config ?? {})) assign(config, key, value);
+  // Those of all threads are flags of the process, as far as they are switches: see `features.ts`.
+  const hasMore = isObject(shared) && Object.values(shared).some((value) => typeof value !== "boolean");
+  if (isObject(config.features) || hasMore) {
+    config.features = {
+      ...processFeatures(codex),
+      ...(isObject(shared) ? shared : {}),
+      ...(isObject(config.features) ? config.features : {}),
+    };
+  }
+  // Code written for the SDK puts servers here; they are the thread's only if it names none itself.
+  const fromConfig = config.mcp_servers;
+  delete config.mcp_servers;
+
+  const approvalPolicy: ApprovalPolicy =
+    thread.approvalPolicy === "on-failure" ? "on-request" : (thread.approvalPolicy ?? "never");
+  const servers = resolveServers(thread.mcpServers ?? fromConfig ?? {}, {
+    env,
+    defaultApproval: approvalPolicy === "never" ? "approve" : undefined,
+  });
+  // Codex leaves out a server that is not ready after a second, without a word. 0 means: wait for it.
+  config.mcp_optional_startup_grace_ms = 0;
+  config.projects = Object.fromEntries(
+    untrustedDirectories(cwd).map((directory) => [directory, { trust_level: "untrusted" }]),
+  );
+  if (thread.modelReasoningEffort !== undefined) config.model_reasoning_effort = thread.modelReasoningEffort;
+  const webSearch = thread.webSearchMode ?? webSearchOf(thread.webSearchEnabled);
+  if (webSearch !== undefined) config.web_search = webSearch;
+  if (thread.networkAccessEnabled !== undefined) {
+    assign(config, "sandbox_workspace_write.network_access", thread.networkAccessEnabled);
+  }
+  if (thread.additionalDirectories !== undefined && thread.additionalDirectories.length > 0) {
+    const roots = thread.additionalDirectories.map((directory) => resolve(cwd, directory));
+    assign(config, "sandbox_workspace_write.writable_roots", roots);
+  }
+  config.shell_environment_policy = commandEnvironment(codex, thread, config.shell_environment_policy);
+
+  const start: ThreadStartParams = { cwd, approvalPolicy, config };
+  const secrets = servers.flatMap((server) => server.secrets);
+  const provider = modelProvider(codex, thread, secrets);
+  if (provider !== undefined) {
+    assign(config, `model_providers.${PROVIDER}`, provider);
+    start.modelProvider = PROVIDER;
+  }
+  if (thread.model !== undefined) start.model = thread.model;
+  // In the user's own home, what they set themselves stays the default.
+  if (thread.sandboxMode !== undefined || codex.home !== "user")
+    start.sandbox = thread.sandboxMode ?? "read-only";
+  if (thread.ephemeral === true) start.ephemeral = true;
+  if (thread.threadSource !== undefined) start.threadSource = thread.threadSource;
+  return { start, servers, secrets };
+}
+
+/** As `codex exec` sends it: images first, then the text parts as one. */
+export function buildInput(input: Input): WireInput[] {
+  if (typeof input === "string") return [{ type: "text", text: input, text_elements: [] }];
+  const images = input.filter((part) => part.type === "local_image");
+  const texts = input.filter((part) => part.type === "text");
+  const wire: WireInput[] = images.map((image) => ({ type: "localImage", path: resolve(image.path) }));
+  if (texts.length > 0) {
+    wire.push({ type: "text", text: texts.map((part) => part.text).join("\n\n"), text_elements: [] });
+  }
+  return wire;
+}
+
+/** @throws {CodexError} `invalid_options` as the SDK does: a schema must be an object */
+export function checkOutputSchema(schema: unknown): JsonValue | undefined {
+  if (schema === undefined) return undefined;
+  if (typeof schema !== "object" || schema === null || Array.isArray(schema)) {
+    throw new CodexError("invalid_options", "outputSchema must be a plain JSON object");
+  }
+  return schema as JsonObject;
+}
+
+function checkDirectory(directory: string): string {
+  const path = resolve(directory);
+  if (look(path)?.isDirectory() !== true) {
+    throw new CodexError("invalid_options", `workingDirectory "${directory}" is not a directory`);
+  }
+  return path;
+}
+
+function webSearchOf(enabled: boolean | undefined): "live" | "disabled" | undefined {
+  if (enabled === undefined) return undefined;
+  return enabled ? "live" : "disabled";
+}
+
+/**
+ * The directories to name as untrusted (F1): Codex looks up trust by the directory itself and by the root of its
+ * repository (of the main one, for a worktree), and reads `.codex/` of every directory in between.
+ */
+function untrustedDirectories(cwd: string): string[] {
+  const found = new Set([cwd]);
+  for (const start of new Set([cwd, realpathSync(cwd)])) {
+    found.add(start);
+    for (let at = start; ; at = dirname(at)) {
+      const git = look(join(at, ".git"));
+      if (git !== undefined || look(join(at, ".codex")) !== undefined) found.add(at);
+      if (git?.isFile() === true) for (const main of mainRepository(at)) found.add(main);
+      if (dirname(at) === at) break;
+    }
+  }
+  return [...found];
+}
+
+/**
+ * The repository a worktree belongs to, by each of its names. The worktree's `.git` file says
+ * `gitdir: <main>/.git/worktrees/<name>`; Codex asks only for the `worktrees`, so that the folder above it, e.g. that of
+ * a bare repository, may have any name.
+ */
+function mainRepository(worktree: string): string[] {
+  try {
+    const gitdir = /^gitdir:(.+)$/m.exec(readFileSync(join(worktree, ".git"), "utf8"))?.[1]?.trim();
+    if (gitdir === undefined || gitdir === "") return [];
+    const given = resolve(worktree, gitdir);
+    const candidates = look(given) === undefined ? [given] : [given, realpathSync(given)];
+    return candidates
+      .filter((each) => basename(dirname(each)) === "worktrees")
+      .map((each) => dirname(dirname(dirname(each))));
+  } catch {
+    // Not readable, for Codex neither.
+    return [];
+  }
+}
+
+/** @returns `undefined` also for what we may not look at, and for what can be no path */
+function look(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
+}
+
+function commandEnvironment(
+  codex: CodexOptions,
+  thread: ThreadOptions,
+  configured: JsonValue | undefined,
+): JsonObject {
+  const policy: JsonObject = {
+    inherit: codex.env === undefined ? "core" : "all",
+    ...(isObject(configured) ? configured : {}),
+  };
+  // What a thread says for itself counts more than what is configured for all.
+  if (thread.inheritEnv !== undefined) policy.inherit = thread.inheritEnv ? "all" : "core";
+  if (thread.env !== undefined) policy.set = { ...(isObject(policy.set) ? policy.set : {}), ...thread.env };
+  return policy;
+}
+
+/**
+ * A provider of our own, where the built-in one cannot do it: for another endpoint (the built-in one loses 6 s per
+ * thread to WebSocket attempts where only HTTP is spoken), or for the key of one thread among many.
+ */
+function modelProvider(
+  codex: CodexOptions,
+  thread: ThreadOptions,
+  secrets: string[],
+): JsonObject | undefined {
+  const baseUrl = thread.baseUrl ?? codex.baseUrl;
+  if (baseUrl === undefined && thread.apiKey === undefined) return undefined;
+  const apiKey = thread.apiKey ?? codex.apiKey;
+  if (apiKey !== undefined) secrets.push(apiKey);
+  if (baseUrl !== undefined && !/^https?:$/.test(URL.parse(baseUrl)?.protocol ?? "")) {
+    throw new CodexError("invalid_options", `baseUrl ${JSON.stringify(baseUrl)} is not an http or https URL`);
+  }
+  return {
+    name: "Switchyard",
+    base_url: baseUrl ?? OPENAI_BASE_URL,
+    wire_api: "responses",
+    supports_websockets: false,
+    ...(apiKey === undefined ? { requires_openai_auth: true } : { experimental_bearer_token: apiKey }),
+  };
+}

@@ -1,0 +1,68 @@
+/**
+ * What a command line (`-c key=value`) or a program sets above all files but the managed one.
+ *
+ * The rules are Codex's own (measured), odd ones included: a key is split at every dot, quotes or not, and a later
+ * override of the same key replaces the earlier one whole. Only then the result is merged over the files.
+ *
+ * Invariants
+ *   O1. The name of an override's source holds its key and never its value, which may be a secret.
+ */
+import type { ConfigProblem } from "../problem.ts";
+import { fromPlain, type Place, type Source, type TomlNode, type TomlTable } from "../../toml/node.ts";
+import { parseTomlValue } from "../../toml/parse.ts";
+import { EMPTY_TABLE, isTooDeep, withValue } from "../../toml/tree.ts";
+
+export interface Overrides {
+  readonly root: TomlTable;
+  readonly problems: readonly ConfigProblem[];
+}
+
+/**
+ * @param texts as they stand behind `-c`, in the order of the command line
+ * @param threadConfig of one thread, above the texts: tables as objects, keys may be dotted at the top
+ */
+export function parseOverrides(
+  texts: readonly string[] = [],
+  threadConfig: Readonly<Record<string, unknown>> = {},
+): Overrides {
+  let root: TomlTable = EMPTY_TABLE;
+  const problems: ConfigProblem[] = [];
+  for (const text of texts) {
+    const parsed = parseOverride(text);
+    if ("problem" in parsed) problems.push(parsed.problem);
+    else root = withValue(root, parsed.key.split("."), parsed.value, parsed.place);
+  }
+  for (const [key, value] of Object.entries(threadConfig)) {
+    if (value === undefined) continue;
+    if (isTooDeep(value)) {
+      problems.push({ message: `${key} holds itself, or is too deep for TOML`, path: key });
+      continue;
+    }
+    try {
+      root = withValue(root, key.split("."), fromPlain(value, [key]));
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      problems.push({ message: error.message, path: key });
+    }
+  }
+  return { root, problems };
+}
+
+type ParsedOverride =
+  | { readonly key: string; readonly value: TomlNode; readonly place: Place }
+  | { readonly problem: ConfigProblem };
+
+function parseOverride(text: string): ParsedOverride {
+  const equals = text.indexOf("=");
+  if (equals === -1) return { problem: { message: `Invalid override (missing '='): ${text}` } };
+  const key = text.slice(0, equals).trim();
+  if (key === "") return { problem: { message: `Empty key in override: ${text}` } };
+  const source: Source = { name: `-c ${key}`, text: text.slice(equals + 1).trim(), kind: "override" };
+  const place: Place = { source, start: 0, end: source.text.length };
+  const value = parseTomlValue(source) ?? {
+    kind: "string",
+    value: source.text.replace(/^["']+|["']+$/g, ""),
+    place,
+  };
+  return { key, value, place };
+}

@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import { parseMcpServers } from "../server/read-servers.ts";
+import { isAllowed, readRequirements } from "./requirements.ts";
+import { lineAndColumn } from "../../toml/node.ts";
+import { parseToml } from "../../toml/parse.ts";
+import type { McpServerConfig } from "../server/types.ts";
+
+const FILE = "/etc/codex/requirements.toml";
+
+function read(text: string): ReturnType<typeof readRequirements> {
+  const parsed = parseToml({ name: FILE, text });
+  assert.ok(parsed.ok);
+  return readRequirements(parsed.document.root, FILE);
+}
+
+function server(config: object): McpServerConfig {
+  const config_ = parseMcpServers({ s: config }).servers.get("s");
+  assert.ok(config_);
+  return config_;
+}
+
+const STDIO = server({ command: "good", args: ["x", "--url=https://h/1"], env: { A: "b" } });
+const HTTP = server({ url: "http://127.0.0.1:1/mcp" });
+
+/** Which of the two servers a requirement for `s` lets run. */
+function allowed(identity: string): string[] {
+  const { requirements, problems } = read(`[mcp_servers.s.identity]\n${identity}\n`);
+  assert.deepEqual(problems, []);
+  return [
+    ...(isAllowed(requirements, "s", STDIO) ? ["stdio"] : []),
+    ...(isAllowed(requirements, "s", HTTP) ? ["http"] : []),
+  ];
+}
+
+suite("an allowlist of servers", () => {
+  const identities: readonly (readonly [identity: string, want: readonly string[]])[] = [
+    ['command = "good"', ["stdio"]],
+    ['command = "goo"', []],
+    ['command = "good"\nfoo = 1', ["stdio"]],
+    ['url = "http://127.0.0.1:1/mcp"', ["http"]],
+    ['url = "http://127.0.0.1:1/"', []],
+    // Both: read as the command.
+    ['command = "good"\nurl = "http://127.0.0.1:1/mcp"', ["stdio"]],
+    ['command = 1\nurl = "http://127.0.0.1:1/mcp"', ["http"]],
+    ['command = { executable = "good", args = [] }\nurl = "http://127.0.0.1:1/mcp"', ["http"]],
+    ['url = { match = "exact", value = "http://127.0.0.1:1/mcp" }', ["http"]],
+    ['url = { match = "prefix", value = "http://127.0.0.1" }', ["http"]],
+    ['url = { match = "prefix", value = "" }', ["http"]],
+    ['url = { match = "regex", expression = "http://127.*" }', ["http"]],
+    ['url = { match = "regex", expression = "127.*" }', []],
+    [
+      'command = { executable = "good", args = [{ match = "regex", expression = "[a-z]" }, { match = "prefix", value = "--url=" }] }',
+      ["stdio"],
+    ],
+    ['command = { executable = "good", args = [{ match = "exact", value = "x" }] }', []],
+    [
+      'command = { executable = "bad", args = [{ match = "prefix", value = "" }, { match = "prefix", value = "" }] }',
+      [],
+    ],
+  ];
+  for (const [identity, want] of identities) {
+    test(`${identity.replaceAll("\n", "; ")} lets run: ${want.join(", ") || "neither"}`, () => {
+      assert.deepEqual(allowed(identity), want);
+    });
+  }
+
+  test("forbids every server it does not list", () => {
+    const { requirements } = read('[mcp_servers.t.identity]\ncommand = "good"\n');
+    assert.equal(isAllowed(requirements, "s", STDIO), false);
+  });
+
+  test("forbids everything where it is there and empty (Q2)", () => {
+    assert.equal(isAllowed(read("[mcp_servers]\n").requirements, "s", STDIO), false);
+  });
+
+  test("forbids nothing where there is none", () => {
+    for (const text of ["", "foo = 1\n", '[mcp_server_matchers.a]\ncommand = "x"\n']) {
+      assert.equal(isAllowed(read(text).requirements, "s", STDIO), true);
+    }
+  });
+});
+
+suite("an error in a requirements file", () => {
+  const NO_VARIANT = "data did not match any variant of untagged enum RawMcpServerIdentity";
+  const malformed: readonly (readonly [text: string, message: string, path: string])[] = [
+    ["mcp_servers = 1", "invalid type: integer `1`, expected a map", "mcp_servers"],
+    ["mcp_servers = []", "invalid type: sequence, expected a map", "mcp_servers"],
+    [
+      "[mcp_servers]\nb = 1",
+      "invalid type: integer `1`, expected struct RawMcpServerRequirement",
+      "mcp_servers.b",
+    ],
+    ['[mcp_servers.b]\nurl = "u"', "missing field `identity`", "mcp_servers.b"],
+    ["[mcp_servers.b.identity]", NO_VARIANT, "mcp_servers.b.identity"],
+    ['[mcp_servers.b]\nidentity = "x"', NO_VARIANT, "mcp_servers.b.identity"],
+    ['[mcp_servers.b.identity]\nurl = { match = "glob", value = "(" }', NO_VARIANT, "mcp_servers.b.identity"],
+    [
+      '[mcp_servers.b.identity]\nurl = { match = "regex", value = "x" }',
+      NO_VARIANT,
+      "mcp_servers.b.identity",
+    ],
+    ['[mcp_servers.b.identity]\ncommand = { executable = "x" }', NO_VARIANT, "mcp_servers.b.identity"],
+    [
+      '[mcp_servers.b.identity]\ncommand = { executable = "x", args = ["y"] }',
+      NO_VARIANT,
+      "mcp_servers.b.identity",
+    ],
+    [
+      '[mcp_servers.b.identity]\nfoo = 1\nurl = { match = "exact", value = "x" }',
+      NO_VARIANT,
+      "mcp_servers.b.identity",
+    ],
+  ];
+  for (const [text, message, path] of malformed) {
+    test(`is Codex's, with its place, and allows nothing: ${text.replaceAll("\n", "; ")}`, () => {
+      const { problems, requirements } = read(`${text}\n`);
+      assert.equal(problems[0]?.message, `failed to parse requirements layer ${FILE}: ${message}`);
+      assert.equal(problems[0]?.path, path);
+      assert.equal(problems[0]?.place?.source.name, FILE);
+      assert.equal(isAllowed(requirements, "b", STDIO), false);
+    });
+  }
+
+  test("of an expression names the server, the argument and the line", () => {
+    const { problems } = read(
+      '[mcp_servers.z.identity.command]\nexecutable = "x"\nargs = [{ match = "prefix", value = "" },\n  { match = "regex", expression = "(" }]\n' +
+        '[mcp_servers.b.identity]\nurl = { match = "regex", expression = "[" }\n',
+    );
+    assert.deepEqual(
+      problems.map(({ message }) => message),
+      [
+        `invalid requirement for MCP server \`b\` (set by ${FILE}): invalid regex \`[\`: found unclosed character class`,
+        `invalid requirement for MCP server \`z\` (set by ${FILE}): invalid argument matcher at index 1: invalid regex \`(\`: found open group without closing ')'`,
+      ],
+    );
+    assert.ok(problems[1]?.place);
+    assert.equal(lineAndColumn(problems[1].place).line, 4);
+  });
+});

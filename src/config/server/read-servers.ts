@@ -1,0 +1,189 @@
+/**
+ * `[mcp_servers]`, from what is written to what is meant.
+ *
+ * Accepts and refuses what Codex 0.169 does, and its first error is Codex's, in its words; then it names all others.
+ * The differential test holds it against the real binary.
+ *
+ * Invariants
+ *   R1. Servers are read in the order of the file; within one, the values come before the server as a whole.
+ *   R2. A server with an error is in no result; its neighbours are.
+ *   R3. Unknown keys never decide over a server: they are warnings, or errors behind all others in strict mode.
+ */
+import { checkServer } from "./check-server.ts";
+import { SERVER } from "../schema/server-keys.ts";
+import type { ConfigProblem } from "../problem.ts";
+import { Findings, problem, readStruct, type StructReading } from "../schema/read-value.ts";
+import { secondsFromMilliseconds, secondsFromNumber } from "../schema/seconds.ts";
+import { invalidType } from "../schema/serde-text.ts";
+import { fromPlain, type TomlNode } from "../../toml/node.ts";
+import { isTooDeep } from "../../toml/tree.ts";
+import {
+  DEFAULT_MCP_SERVER_ENVIRONMENT_ID,
+  type McpServerConfig,
+  type McpServerToolConfig,
+  type McpServerTransportConfig,
+} from "./types.ts";
+
+export interface ReadOptions {
+  /** Unknown keys are errors. @default false */
+  readonly strict?: boolean;
+  /** Keys of ours are known, as in `switchyard.toml`. @default false */
+  readonly own?: boolean;
+}
+
+interface Read {
+  /** The servers without an error, in the order of the file. */
+  readonly servers: ReadonlyMap<string, McpServerConfig>;
+  readonly warnings: readonly ConfigProblem[];
+}
+
+export type ReadResult =
+  | (Read & { readonly ok: true; readonly errors: readonly [] })
+  /** The first error is the one Codex reports. */
+  | (Read & { readonly ok: false; readonly errors: readonly [ConfigProblem, ...ConfigProblem[]] });
+
+/** @param node the value of `mcp_servers`; `undefined` where there is none */
+export function readMcpServers(node: TomlNode | undefined, options: ReadOptions = {}): ReadResult {
+  const findings = new Findings(options.own === true);
+  const servers = node === undefined ? new Map<string, McpServerConfig>() : readServers(node, findings);
+  return readResult(servers, findings, options);
+}
+
+/** The same for a program's object: server name to table. */
+export function parseMcpServers(input: unknown, options: ReadOptions = {}): ReadResult {
+  const refused = (message: string): ReadResult => {
+    const errors = [problem(message, "mcp_servers", undefined)] as const;
+    return { ok: false, servers: new Map(), errors, warnings: [] };
+  };
+  if (isTooDeep(input)) return refused("mcp_servers holds itself, or is too deep for TOML");
+  let node: TomlNode;
+  try {
+    node = fromPlain(input, ["mcp_servers"]);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return refused(error.message);
+  }
+  return readMcpServers(node, options);
+}
+
+/** Turns what was found into a result: unknown keys count as the options say (R3). */
+export function readResult(
+  servers: ReadonlyMap<string, McpServerConfig>,
+  findings: Findings,
+  { strict = false }: ReadOptions,
+): ReadResult {
+  const warnings = strict ? [] : findings.unknown;
+  const unknown = strict ? findings.unknown : [];
+  const [first, ...others] = [...findings.errors, ...unknown, ...findings.late];
+  if (first === undefined) return { ok: true, servers, errors: [], warnings };
+  return { ok: false, servers, errors: [first, ...others], warnings };
+}
+
+/** The valid servers of a `mcp_servers` table. */
+export function readServers(node: TomlNode, findings: Findings): Map<string, McpServerConfig> {
+  const servers = new Map<string, McpServerConfig>();
+  if (node.kind !== "table") {
+    findings.error(
+      invalidType(node, "a map"),
+      "mcp_servers",
+      node,
+      "Write a table for each server: [mcp_servers.NAME]",
+    );
+    return servers;
+  }
+  for (const [name, entry] of node.entries) {
+    const path = `mcp_servers.${name}`;
+    const errorsBefore = findings.errors.length;
+    const reading = readStruct(SERVER, entry.value, path, findings);
+    if (reading === undefined) continue;
+    // An array that is too short for a server has said so; what its elements would mean together is idle.
+    if (entry.value.kind === "table" || findings.errors.length === errorsBefore) {
+      findings.errors.push(...checkServer(reading, path, entry.keyPlace));
+    }
+    if (findings.errors.length === errorsBefore) servers.set(name, serverConfig(reading));
+  }
+  return servers;
+}
+
+/** Fills the defaults in. Only for a reading without errors. */
+function serverConfig({ values, entries }: StructReading): McpServerConfig {
+  // The fields of `SERVER` are those of `RawMcpServerConfig`: read-servers.test.ts holds the two together.
+  const get = <Key extends keyof McpServerConfig>(key: Key): McpServerConfig[Key] | undefined =>
+    values.get(key) as McpServerConfig[Key] | undefined;
+  const enabled = get("enabled") ?? true;
+  const startupSeconds = startupTimeout(values, entries);
+  return {
+    transport: transportConfig(values),
+    environment_id: get("environment_id") ?? DEFAULT_MCP_SERVER_ENVIRONMENT_ID,
+    enabled,
+    ...(enabled ? {} : { disabled_reason: { type: "by_hand" } }),
+    required: get("required") ?? false,
+    ...(startupSeconds === undefined ? {} : { startup_timeout_sec: startupSeconds }),
+    startup_readiness: get("startup_readiness") ?? "connection",
+    supports_parallel_tool_calls: get("supports_parallel_tool_calls") ?? false,
+    ...pick(values, [
+      "tool_timeout_sec",
+      "tool_input_schema_max_bytes",
+      "omit_tools_from",
+      "default_tools_approval_mode",
+      "enabled_tools",
+      "disabled_tools",
+      "scopes",
+      "oauth",
+      "oauth_resource",
+    ]),
+    tools: get("tools") ?? new Map<string, McpServerToolConfig>(),
+    auth: get("auth") ?? "oauth",
+    scope: get("scope") ?? "thread",
+  };
+}
+
+function transportConfig(values: StructReading["values"]): McpServerTransportConfig {
+  type Stdio = McpServerTransportConfig & { type: "stdio" };
+  type Http = McpServerTransportConfig & { type: "streamable_http" };
+  const command = values.get("command");
+  if (command !== undefined) {
+    return {
+      type: "stdio",
+      command: command as string,
+      args: (values.get("args") ?? []) as Stdio["args"],
+      env_vars: (values.get("env_vars") ?? []) as Stdio["env_vars"],
+      ...pick<Stdio>(values, ["env", "cwd"]),
+    };
+  }
+  return {
+    type: "streamable_http",
+    url: values.get("url") as string,
+    ...pick<Http>(values, [
+      "bearer_token_env_var",
+      "http_headers",
+      "env_http_headers",
+      "http_headers_helper",
+    ]),
+  };
+}
+
+/** `_sec` wins, wherever it is written. */
+function startupTimeout(
+  values: StructReading["values"],
+  entries: StructReading["entries"],
+): number | undefined {
+  const seconds = values.get("startup_timeout_sec");
+  if (typeof seconds === "number") {
+    const converted = secondsFromNumber(seconds);
+    return converted.ok ? converted.seconds : undefined;
+  }
+  // From the node, because more than 2^53 milliseconds do not fit into a number.
+  const milliseconds = entries.get("startup_timeout_ms")?.value;
+  return milliseconds?.kind === "integer" ? secondsFromMilliseconds(milliseconds.value) : undefined;
+}
+
+/** Those of the keys that have a value. */
+function pick<Shape = McpServerConfig>(
+  values: StructReading["values"],
+  keys: readonly (keyof Shape & string)[],
+): Partial<Shape> {
+  return Object.fromEntries(
+    keys.flatMap((key) => (values.has(key) ? [[key, values.get(key)]] : [])),
+  ) as Partial<Shape>;
+}

@@ -1,0 +1,72 @@
+/**
+ * Errors of the operating system in the words of `codex exec-server` 0.169: Rust's standard library around the texts
+ * of the C library it is linked with, which on Linux is musl.
+ */
+import { constants } from "node:os";
+import { getSystemErrorMap } from "node:util";
+import { RpcError } from "../../jsonrpc/index.ts";
+import { RpcCode } from "../wire/protocol.ts";
+
+/** musl's texts. What is not here has libuv's. */
+const TEXTS: Readonly<Record<string, string>> = {
+  ENOENT: "No such file or directory",
+  EACCES: "Permission denied",
+  EPERM: "Operation not permitted",
+  ENOTDIR: "Not a directory",
+  EISDIR: "Is a directory",
+  EEXIST: "File exists",
+  ENOTEMPTY: "Directory not empty",
+  ENOEXEC: "Exec format error",
+  EBADF: "Bad file descriptor",
+  ELOOP: "Symbolic link loop",
+  ENAMETOOLONG: "Filename too long",
+  E2BIG: "Argument list too long",
+  EAGAIN: "Resource temporarily unavailable",
+  ENOMEM: "Out of memory",
+  EMFILE: "No file descriptors available",
+  ENFILE: "Too many open files in system",
+  ENOSPC: "No space left on device",
+  EROFS: "Read-only file system",
+  ETXTBSY: "Text file busy",
+  EINVAL: "Invalid argument",
+  EIO: "I/O error",
+  EXDEV: "Cross-device link",
+  EBUSY: "Resource busy",
+  EFBIG: "File too large",
+  EMLINK: "Too many links",
+  ENODEV: "No such device",
+  ENXIO: "No such device or address",
+  EPIPE: "Broken pipe",
+  ESPIPE: "Invalid seek",
+};
+
+/** `No such file or directory (os error 2)`; `undefined` for what the operating system has not said. */
+export function systemErrorText(error: unknown): string | undefined {
+  const { code, errno } = error as NodeJS.ErrnoException;
+  if (typeof code !== "string" || typeof errno !== "number") return undefined;
+  const text = TEXTS[code] ?? getSystemErrorMap().get(errno)?.[1];
+  return text === undefined ? undefined : `${text} (os error ${-errno})`;
+}
+
+/** What the operating system would have said, had it been asked. */
+export function systemError(code: keyof typeof constants.errno): NodeJS.ErrnoException {
+  const errno = -constants.errno[code];
+  return Object.assign(new Error(`${code}: ${TEXTS[code] ?? "system error"}`), { code, errno });
+}
+
+/** The numbers of Rust's kinds of errors; all others are -32603. */
+const CODES: Readonly<Record<string, number>> = {
+  ENOENT: RpcCode.notFound,
+  EACCES: RpcCode.invalidRequest,
+  EPERM: RpcCode.invalidRequest,
+  EINVAL: RpcCode.invalidRequest,
+};
+
+/** What the file system methods answer where the operating system said no. */
+export function toRpcError(error: unknown): RpcError {
+  if (error instanceof RpcError) return error;
+  const text = systemErrorText(error);
+  const message = text ?? (error instanceof Error ? error.message : String(error));
+  const code = text === undefined ? undefined : CODES[(error as NodeJS.ErrnoException).code ?? ""];
+  return new RpcError({ code: code ?? RpcCode.failed, message }, { cause: error });
+}

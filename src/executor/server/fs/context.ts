@@ -1,0 +1,81 @@
+/** What the methods `fs/*` of one connection share: the fence, the question of the sandbox, and the turns. */
+import { Semaphore } from "../../../base/semaphore.ts";
+import { RpcError } from "../../../jsonrpc/index.ts";
+import { toRpcError } from "../../local/system-error.ts";
+import { RpcCode } from "../../wire/protocol.ts";
+import { anything, boolean, invalidParams, optional, type Reader, withDefault } from "../../wire/schema.ts";
+import { Fence, type FenceOptions } from "./fence.ts";
+import type { MethodContext } from "../method.ts";
+
+export interface FsWorkplaceOptions extends FenceOptions {
+  /** Work for clients that want a sandbox, without one. @default false */
+  readonly ignoreSandbox?: boolean;
+}
+
+/** The parameter by which a client says what a request may touch. */
+export const sandbox: Reader<unknown> = optional(anything);
+/** Whether links are followed; `false` refuses a path that leads through one. Absent is `true`. */
+export const followSymlinks: Reader<boolean | undefined> = withDefault(optional(boolean), undefined);
+
+/** So many requests of one connection are at the file system at once; the others of this process want their turn too. */
+const AT_WORK_MAX = 8;
+
+export class FsWorkplace {
+  readonly fence: Fence;
+  readonly #ignoreSandbox: boolean;
+  readonly #turns = new Semaphore(AT_WORK_MAX);
+
+  constructor(options: FsWorkplaceOptions) {
+    this.fence = new Fence(options);
+    this.#ignoreSandbox = options.ignoreSandbox === true;
+  }
+
+  /**
+   * What a client asks for and does not get would be less safe than it believes.
+   *
+   * @throws {RpcError} -32602, unless the sandbox is one that lets everything pass
+   */
+  checkSandbox(wanted: unknown): void {
+    if (this.#ignoreSandbox || wanted === undefined || isFullAccess(wanted)) return;
+    throw invalidParams(
+      "sandbox is not supported by this executor: it works with files without one " +
+        "(switchyard executor --ignore-sandbox does it all the same)",
+    );
+  }
+
+  /** Does something in its turn. @throws {RpcError} in place of what the operating system said */
+  async work<T>({ signal }: MethodContext, run: () => Promise<T>): Promise<T> {
+    const done = await this.#turns.acquire(signal);
+    try {
+      return await run();
+    } catch (error) {
+      throw toRpcError(error);
+    } finally {
+      done();
+    }
+  }
+}
+
+/** As 0.169 decides it for its own: profiles that leave the files to somebody else, or to nobody. */
+function isFullAccess(wanted: unknown): boolean {
+  const permissions = memberOf(wanted, "permissions");
+  switch (memberOf(permissions, "type")) {
+    case "disabled":
+    case "external":
+      return true;
+    case "managed":
+      return memberOf(memberOf(permissions, "file_system"), "type") === "unrestricted";
+    default:
+      return false;
+  }
+}
+
+function memberOf(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null
+    ? (value as Readonly<Record<string, unknown>>)[name]
+    : undefined;
+}
+
+export function invalidRequest(message: string): RpcError {
+  return new RpcError({ code: RpcCode.invalidRequest, message });
+}

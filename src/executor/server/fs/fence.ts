@@ -1,0 +1,118 @@
+/**
+ * Which paths a client may read and write.
+ *
+ *   asked path ──locate──> where it is, or would be ──mayRead / mayWrite──> the path to work on
+ *
+ * A fence against mistakes, and no sandbox: who can swap a folder for a link between the question and the work gets
+ * by. Only processes of the same user can, and those have no need to.
+ *
+ * Invariants
+ *   F1. The question is asked about a path without links, and the work is done on that path.
+ *   F2. What is outside is refused, whether it is there or not; so nothing is learned by asking.
+ */
+import { lstat, readlink, realpath } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { RpcError } from "../../../jsonrpc/index.ts";
+import { systemError } from "../../local/system-error.ts";
+import { RpcCode } from "../../wire/protocol.ts";
+
+export interface FenceOptions {
+  /** Whether what is at the path may be read. What lies in a folder that may be read may be read too. */
+  readonly mayRead: (path: string) => boolean;
+  /** The same for writing, creating and removing. */
+  readonly mayWrite: (path: string) => boolean;
+}
+
+export type Access = "read" | "write";
+
+/** As many links as Linux follows in one path. */
+const LINKS_MAX = 40;
+
+export class Fence {
+  readonly #options: FenceOptions;
+
+  constructor(options: FenceOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Where a path leads, its last component followed if it is a link.
+   *
+   * @param path absolute and normal
+   * @throws {RpcError} when it may not be touched
+   * @throws what the operating system says to a path that cannot be followed
+   */
+  async target(path: string, access: Access): Promise<string> {
+    return this.#admit(await locate(path, "follow"), path, access);
+  }
+
+  /** The same for the entry itself: only the links before its last component are followed. */
+  async entry(path: string, access: Access): Promise<string> {
+    const real = path === "/" ? path : join(await locate(dirname(path), "stop"), basename(path));
+    return this.#admit(real, path, access);
+  }
+
+  /** The same for a path that must not lead through a link; whether its last component is one is left to the caller. */
+  async plain(path: string, access: Access): Promise<string> {
+    const real = await this.entry(path, access);
+    if (real !== path) throw systemError("ENOTDIR");
+    return real;
+  }
+
+  #admit(real: string, asked: string, access: Access): string {
+    const { mayRead, mayWrite } = this.#options;
+    if (access === "read" ? mayRead(real) : mayWrite(real)) return real;
+    const message = `path \`${asked}\` is outside of what this executor lets its clients ${access}`;
+    throw new RpcError({ code: RpcCode.failed, message });
+  }
+}
+
+/**
+ * Where a path is, or would be once created: what is there of it without links, and then the rest.
+ *
+ * @param atDeadEnd what to do where the path itself is a link to what is not there: whoever writes to it creates the
+ *   target, whoever creates a folder does not
+ */
+async function locate(
+  path: string,
+  atDeadEnd: "follow" | "stop",
+  linksMax: number = LINKS_MAX,
+): Promise<string> {
+  for (let existing = path, rest = ""; ; ) {
+    try {
+      return join(await realpath(existing), rest);
+    } catch (error) {
+      if (existing === "/" || codeOf(error) === "ELOOP") throw error;
+    }
+    const link = atDeadEnd === "follow" && existing === path ? await readLink(path) : undefined;
+    if (link !== undefined) {
+      if (linksMax === 0) throw systemError("ELOOP");
+      return locate(resolve(await realpath(dirname(path)), link), atDeadEnd, linksMax - 1);
+    }
+    rest = join(basename(existing), rest);
+    existing = dirname(existing);
+  }
+}
+
+/** `undefined` where there is nothing. */
+export async function lstatIfAny(path: string): Promise<Awaited<ReturnType<typeof lstat>> | undefined> {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+async function readLink(path: string): Promise<string | undefined> {
+  try {
+    return await readlink(path);
+  } catch {
+    // No link, or not to be read; the work itself will say why.
+    return undefined;
+  }
+}
+
+export function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
+}

@@ -1,0 +1,98 @@
+/** The methods about open files: `fs/open`, `fs/readBlock`, `fs/writeBlock`, `fs/close`. */
+import type { FileHandle } from "node:fs/promises";
+import { systemError } from "../../local/system-error.ts";
+import { bytes, oneOf, type Reader, string, struct, u64, usize, withDefault } from "../../wire/schema.ts";
+import { fileUri, pathOf } from "../file-uri.ts";
+import { openForReading, openForReplacing, readAt, writeAt } from "./files.ts";
+import { FileHandles } from "./handles.ts";
+import { type FsWorkplace, invalidRequest, sandbox } from "./context.ts";
+import { type Method, method, type MethodContext, type MethodFamily } from "../method.ts";
+
+/** Of one `fs/readBlock` or `fs/writeBlock`. */
+const BLOCK_BYTES_MAX: number = 1024 * 1024;
+
+const openParams = struct("WireFsOpenParams", {
+  handleId: string,
+  path: fileUri,
+  mode: withDefault(oneOf("read", "replace"), "read"),
+  sandbox,
+});
+const readBlockParams = struct("FsReadBlockParams", { handleId: string, offset: u64, len: usize });
+const writeBlockParams = struct("FsWriteBlockParams", { handleId: string, offset: u64, chunk: bytes });
+const closeParams = struct("FsCloseParams", { handleId: string });
+
+type Params<R> = R extends Reader<infer P> ? P : never;
+
+export class FsHandleMethods implements MethodFamily {
+  readonly methods: Readonly<Record<string, Method>>;
+  readonly #place: FsWorkplace;
+  readonly #handles = new FileHandles();
+
+  constructor(place: FsWorkplace) {
+    this.#place = place;
+    this.methods = {
+      "fs/open": method(openParams, (params, context) => this.#open(params, context)),
+      "fs/readBlock": method(readBlockParams, (params, context) => this.#readBlock(params, context)),
+      "fs/writeBlock": method(writeBlockParams, (params, context) => this.#writeBlock(params, context)),
+      "fs/close": method(closeParams, async ({ handleId }) => {
+        await this.#handles.close(handleId);
+        return {};
+      }),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#handles[Symbol.asyncDispose]();
+  }
+
+  async #open(params: Params<typeof openParams>, context: MethodContext): Promise<unknown> {
+    const { handleId, mode } = params;
+    this.#place.checkSandbox(params.sandbox);
+    const path = pathOf(params.path);
+    const { fence } = this.#place;
+    const open = async (): Promise<FileHandle> =>
+      mode === "read"
+        ? openForReading(await fence.target(path, "read"), path)
+        : openForReplacing(await fence.target(path, "write"), path);
+    await this.#handles.open(handleId, () => this.#place.work(context, open));
+    return { handleId };
+  }
+
+  async #readBlock(params: Params<typeof readBlockParams>, context: MethodContext): Promise<unknown> {
+    const { handleId, offset, len } = params;
+    checkLength("read", len);
+    let isReadable = true;
+    try {
+      const chunk = await this.#handles.use(handleId, (file) => {
+        isReadable = false;
+        return this.#place.work(context, async () => {
+          if (offset >= 2 ** 63) throw systemError("EINVAL");
+          const read = await readAt(file, offset, len);
+          isReadable = true;
+          return read;
+        });
+      });
+      return { chunk: chunk.toString("base64"), eof: chunk.length < len };
+    } finally {
+      // As the original does with a file it could not read.
+      if (!isReadable) await this.#handles.close(handleId);
+    }
+  }
+
+  async #writeBlock(params: Params<typeof writeBlockParams>, context: MethodContext): Promise<unknown> {
+    const { handleId, offset, chunk } = params;
+    checkLength("write", chunk.length);
+    if (offset + chunk.length >= 2 ** 63) {
+      throw invalidRequest("file write range exceeds the signed 64-bit file offset limit");
+    }
+    const write = (file: FileHandle): Promise<void> =>
+      this.#place.work(context, () => writeAt(file, offset, chunk));
+    await this.#handles.use(handleId, write);
+    return {};
+  }
+}
+
+function checkLength(what: "read" | "write", length: number): void {
+  if (length >= 1 && length <= BLOCK_BYTES_MAX) return;
+  throw invalidRequest(`file ${what} block length must be between 1 and ${BLOCK_BYTES_MAX}`);
+}

@@ -1,0 +1,84 @@
+/**
+ * The files a connection holds open, under the ids its client gave them.
+ *
+ * Invariants
+ *   H1. An id is taken from the moment its opening is asked for. What is asked about it meanwhile waits for the file,
+ *       so a client need not wait for the answer.
+ *   H2. What is done with one file is done in the order it was asked for, one after the other.
+ *   H3. There are at most `FILES_MAX` files. Disposal closes all of them, and waits for what is being done.
+ */
+import type { FileHandle } from "node:fs/promises";
+import { Semaphore } from "../../../base/semaphore.ts";
+import { RpcError } from "../../../jsonrpc/index.ts";
+import { RpcCode } from "../../wire/protocol.ts";
+import { invalidRequest } from "./context.ts";
+
+export const FILES_MAX = 128;
+const ID_BYTES_MAX = 32;
+
+interface OpenFile {
+  /** `undefined` when it could not be opened. Never rejects. */
+  readonly file: Promise<FileHandle | undefined>;
+  readonly turn: Semaphore;
+}
+
+export class FileHandles implements AsyncDisposable {
+  readonly #files = new Map<string, OpenFile>();
+
+  /** @throws {RpcError} when the id is taken, or there are too many */
+  async open(id: string, open: () => Promise<FileHandle>): Promise<void> {
+    checkId(id);
+    if (this.#files.has(id)) throw invalidRequest(`file handle \`${id}\` already exists`);
+    if (this.#files.size >= FILES_MAX) {
+      throw invalidRequest(`at most ${FILES_MAX} file handles may be open per connection`);
+    }
+    const opening = open();
+    const entry: OpenFile = { file: opening.catch(() => undefined), turn: new Semaphore(1) };
+    this.#files.set(id, entry);
+    try {
+      await opening;
+    } catch (error) {
+      if (this.#files.get(id) === entry) this.#files.delete(id);
+      throw error;
+    }
+  }
+
+  /** Does something with a file, in its turn. @throws {RpcError} when there is no such file */
+  async use<T>(id: string, work: (file: FileHandle) => Promise<T>): Promise<T> {
+    checkId(id);
+    const entry = this.#files.get(id);
+    if (entry === undefined) throw unknownHandle(id);
+    const done = await entry.turn.acquire();
+    try {
+      const file = await entry.file;
+      if (file === undefined) throw unknownHandle(id);
+      return await work(file);
+    } finally {
+      done();
+    }
+  }
+
+  /** Does nothing to an id that is not known. */
+  async close(id: string): Promise<void> {
+    checkId(id);
+    const entry = this.#files.get(id);
+    if (entry === undefined) return;
+    this.#files.delete(id);
+    // Held for good: nothing comes after it.
+    await entry.turn.acquire();
+    await (await entry.file)?.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#files.keys()].map((id) => this.close(id)));
+  }
+}
+
+function checkId(id: string): void {
+  if (Buffer.byteLength(id) <= ID_BYTES_MAX) return;
+  throw invalidRequest(`file handle ID must not exceed ${ID_BYTES_MAX} bytes`);
+}
+
+function unknownHandle(id: string): RpcError {
+  return new RpcError({ code: RpcCode.notFound, message: `unknown file handle \`${id}\`` });
+}

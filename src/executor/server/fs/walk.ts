@@ -1,0 +1,153 @@
+/**
+ * The files and folders below a folder, breadth first and by name, as `codex exec-server` 0.169 walks.
+ *
+ * Invariants
+ *   W1. It is bounded thrice: by the options, by hard limits on these, and by the size of the answer.
+ *   W2. It comes to an end in folders that link to each other: a folder is entered once, wherever it is met.
+ *   W3. What cannot be read is reported and passed over.
+ */
+import { lstat, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { toRpcError } from "../../local/system-error.ts";
+import { toFileUri } from "../../wire/file-uri.ts";
+import type { Fence } from "./fence.ts";
+import { type Listed, listFolder } from "./listing.ts";
+import { invalidRequest } from "./context.ts";
+
+export interface WalkOptions {
+  /** How deep folders are entered; 0 is the folder itself. */
+  readonly maxDepth: number;
+  /** Folders entered, the first one included. */
+  readonly maxDirectories: number;
+  /** Entries looked at, whether they are told or not. */
+  readonly maxEntries: number;
+  readonly followDirectorySymlinks: boolean;
+  /** Tells of folders whose name begins with a dot, but does not enter them. */
+  readonly pruneHiddenDirectories: boolean;
+}
+
+export interface WalkResult {
+  readonly entries: readonly { readonly path: string; readonly kind: "file" | "directory" }[];
+  readonly errors: readonly { readonly path: string; readonly message: string }[];
+  readonly truncated: boolean;
+}
+
+const DEPTH_MAX = 64;
+const DIRECTORIES_MAX = 10_000;
+const ENTRIES_MAX = 50_000;
+/** Of paths and messages, and of what is around each. */
+const ANSWER_BYTES_MAX: number = 4 * 1024 * 1024;
+const ITEM_BYTES = 64;
+
+interface Folder {
+  /** As it is told. */
+  readonly path: string;
+  /** Without links. */
+  readonly real: string;
+  readonly depth: number;
+}
+
+/** @throws {RpcError} for options out of bounds */
+export function checkWalkOptions({ maxDepth, maxDirectories, maxEntries }: WalkOptions): void {
+  if (maxDirectories === 0 || maxEntries === 0) {
+    throw invalidRequest("filesystem walk limits must be greater than zero");
+  }
+  if (maxDepth <= DEPTH_MAX && maxDirectories <= DIRECTORIES_MAX && maxEntries <= ENTRIES_MAX) return;
+  throw invalidRequest(
+    `filesystem walk limits exceed maximums: depth=${DEPTH_MAX}, directories=${DIRECTORIES_MAX}, entries=${ENTRIES_MAX}`,
+  );
+}
+
+/**
+ * @param path absolute and normal
+ * @throws what the operating system says of `path` itself; the signal's reason
+ */
+export async function walk(
+  path: string,
+  options: WalkOptions,
+  fence: Fence,
+  signal: AbortSignal,
+): Promise<WalkResult> {
+  const real = await fence.target(path, "read");
+  const isRoot =
+    (await stat(real)).isDirectory() &&
+    (options.followDirectorySymlinks || !(await lstat(path)).isSymbolicLink());
+  const walker = new Walker(options, fence);
+  if (isRoot) await walker.run({ path, real, depth: 0 }, signal);
+  const { entries, errors, truncated } = walker;
+  return { entries, errors, truncated };
+}
+
+class Walker {
+  readonly entries: { path: string; kind: "file" | "directory" }[] = [];
+  readonly errors: { path: string; message: string }[] = [];
+  truncated = false;
+  readonly #options: WalkOptions;
+  readonly #fence: Fence;
+  /** What has been met, by real path. */
+  readonly #met = new Set<string>();
+  #looked = 0;
+  #bytesLeft = ANSWER_BYTES_MAX;
+
+  constructor(options: WalkOptions, fence: Fence) {
+    this.#options = options;
+    this.#fence = fence;
+  }
+
+  async run(root: Folder, signal: AbortSignal): Promise<void> {
+    this.#met.add(root.real);
+    const queue = [root];
+    // A list that grows while it is gone through.
+    for (const folder of queue) {
+      signal.throwIfAborted();
+      if (!(await this.#enter(folder, queue))) return;
+    }
+  }
+
+  /** @returns whether there is room for more */
+  async #enter(folder: Folder, queue: Folder[]): Promise<boolean> {
+    let listed: Listed[];
+    try {
+      listed = [...(await listFolder(folder.real, this.#fence))];
+    } catch (error) {
+      return this.#report(folder.path, toRpcError(error).message);
+    }
+    listed.sort((one, other) => (one.name < other.name ? -1 : 1));
+    for (const { name, kind, target } of listed) {
+      if (this.#looked === this.#options.maxEntries) return this.#truncate();
+      this.#looked++;
+      if (kind === "other") continue;
+      if (target !== undefined && !(this.#options.followDirectorySymlinks && kind === "directory")) continue;
+      const path = join(folder.path, name);
+      const uri = toFileUri(path);
+      if (!this.#reserve(uri.length)) return false;
+      this.entries.push({ path: uri, kind });
+      if (kind !== "directory" || folder.depth >= this.#options.maxDepth) continue;
+      if (this.#options.pruneHiddenDirectories && name.startsWith(".")) continue;
+      const real = target ?? join(folder.real, name);
+      if (this.#met.has(real)) continue;
+      this.#met.add(real);
+      if (queue.length === this.#options.maxDirectories) this.truncated = true;
+      else queue.push({ path, real, depth: folder.depth + 1 });
+    }
+    return true;
+  }
+
+  #report(path: string, message: string): boolean {
+    const uri = toFileUri(path);
+    if (!this.#reserve(uri.length + Buffer.byteLength(message))) return false;
+    this.errors.push({ path: uri, message });
+    return true;
+  }
+
+  #reserve(bytes: number): boolean {
+    if (bytes + ITEM_BYTES > this.#bytesLeft) return this.#truncate();
+    this.#bytesLeft -= bytes + ITEM_BYTES;
+    return true;
+  }
+
+  #truncate(): false {
+    this.truncated = true;
+    return false;
+  }
+}

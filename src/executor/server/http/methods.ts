@@ -1,0 +1,291 @@
+/**
+ * The method `http/request` of one connection: HTTP from this machine, the body in the answer or in notifications.
+ *
+ *   params ──> exchange (`http-exchange.ts`) ──> head of the response ──┬── body, at most `BODY_BYTES_MAX` ──> answer
+ *                                                                       └── answer; then bodyDelta* ──> client
+ *
+ * Invariants
+ *   H1. The answer to a streamed request is sent before the first part of its body. Parts are numbered from 1; the last
+ *       one is empty and `done`, with the error if the body did not come to its end.
+ *   H2. While the client does not take what was sent, nothing more is read from the server of a streamed body.
+ *   H3. The time a client gives covers everything, to the last byte of the body.
+ *   H4. The id of a streamed request is taken until its last part was sent; other requests may have the same.
+ *   H5. When the connection is gone, everything is given up at once; disposal returns when nothing is left of it.
+ *   H6. A value of the executor's environment goes to the origin of the request and nowhere else, nor into an error.
+ */
+import type { IncomingMessage } from "node:http";
+import { abortable } from "../../../base/abort.ts";
+import type { Clock } from "../../../base/clock.ts";
+import { RpcError } from "../../../jsonrpc/index.ts";
+import { CHUNK_BYTES_MAX, RpcCode } from "../../wire/protocol.ts";
+import {
+  array,
+  boolean,
+  bytes,
+  invalidParams,
+  oneOf,
+  optional,
+  type Reader,
+  string,
+  struct,
+  u64,
+  withDefault,
+} from "../../wire/schema.ts";
+import { urlFault } from "../../wire/url-fault.ts";
+import { type Exchange, ExchangeError, HttpConnections, type OutgoingHeader } from "./exchange.ts";
+import { type Method, method, type MethodContext, type MethodFamily } from "../method.ts";
+
+export interface HttpMethodsOptions {
+  readonly clock: Clock;
+  /** The executor's own environment: for values of headers, and for the proxy. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Requests of one connection at once, streamed bodies included. */
+const REQUESTS_MAX = 256;
+/** Of a body that is answered whole. */
+const BODY_BYTES_MAX: number = 32 * 1024 * 1024;
+/** Of all of them that are being read. */
+const BODIES_BYTES_MAX: number = 4 * BODY_BYTES_MAX;
+const HEADER_NAME_CHARS_MAX = 65_535;
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** No control character but the tab; what is not ASCII goes out as bytes that are none either. */
+const HEADER_VALUE = /^[\t\P{Cc}\u0080-\u009f]*$/u;
+const READABLE_HEADER_VALUE = /^[\t\x20-\x7e]*$/;
+const BODY_BROKE = "error decoding response body";
+
+const header = struct("HttpHeader", {
+  name: string,
+  value: string,
+  valueEnvVar: withDefault(optional(string), undefined),
+});
+const requestParams = struct("HttpRequestParams", {
+  method: string,
+  url: string,
+  headers: withDefault(array(header), []),
+  bodyBase64: withDefault(optional(bytes), undefined),
+  timeoutMs: withDefault(optional(u64), undefined),
+  redirectPolicy: withDefault(oneOf("follow", "stop"), "follow"),
+  requestId: string,
+  streamResponse: withDefault(boolean, false),
+});
+
+type RequestParams = typeof requestParams extends Reader<infer P> ? P : never;
+
+interface ResponseHead {
+  readonly status: number;
+  readonly headers: readonly { readonly name: string; readonly value: string }[];
+}
+
+export class HttpMethods implements MethodFamily, AsyncDisposable {
+  readonly methods: Readonly<Record<string, Method>>;
+  readonly #clock: Clock;
+  readonly #env: Readonly<Record<string, string | undefined>>;
+  readonly #connections: HttpConnections;
+  readonly #closing = new AbortController();
+  /** Settle when their request has ended; none of them rejects. */
+  readonly #running = new Set<Promise<void>>();
+  readonly #streamIds = new Set<string>();
+  #bodiesBytes = 0;
+
+  constructor({ clock, env }: HttpMethodsOptions) {
+    this.#clock = clock;
+    this.#env = env;
+    this.#connections = new HttpConnections(env);
+    this.methods = {
+      "http/request": method(requestParams, (params, context) => this.#request(params, context)),
+    };
+  }
+
+  /** Gives up what is running, and waits until it is gone. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort(new Error("The connection is gone"));
+    await Promise.all(this.#running);
+    this.#connections[Symbol.dispose]();
+  }
+
+  async #request(params: RequestParams, context: MethodContext): Promise<unknown> {
+    const { requestId, streamResponse, timeoutMs } = params;
+    if (streamResponse && this.#streamIds.has(requestId)) {
+      throw invalidParams(`http/request streamResponse requestId \`${requestId}\` is already active`);
+    }
+    if (this.#running.size >= REQUESTS_MAX) {
+      throw failed(`http/request failed: at most ${REQUESTS_MAX} requests may be active per connection`);
+    }
+    const exchange = readExchange(params, this.#env);
+    const expired = new AbortController();
+    const gone = AbortSignal.any([context.signal, this.#closing.signal]);
+    const stop = AbortSignal.any([gone, expired.signal]);
+    const timer =
+      timeoutMs === undefined
+        ? undefined
+        : this.#clock.schedule(timeoutMs, () => expired.abort(new Error(`no end within ${timeoutMs} ms`)));
+    const end = this.#begin(streamResponse ? requestId : undefined, () => timer?.clear());
+    let isStreaming = false;
+    try {
+      const response = await this.#send(exchange, stop);
+      const head = readHead(response);
+      if (!streamResponse)
+        return { ...head, bodyBase64: (await this.#readBody(response)).toString("base64") };
+      isStreaming = true;
+      void this.#stream(response, { requestId, context, gone }).finally(end);
+      return { ...head, bodyBase64: "" };
+    } finally {
+      if (!isStreaming) end();
+    }
+  }
+
+  /** @returns what to call at the end of the request */
+  #begin(streamId: string | undefined, clear: () => void): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#running.add(promise);
+    if (streamId !== undefined) this.#streamIds.add(streamId);
+    return () => {
+      clear();
+      this.#running.delete(promise);
+      if (streamId !== undefined) this.#streamIds.delete(streamId);
+      resolve();
+    };
+  }
+
+  async #send(exchange: Exchange, signal: AbortSignal): Promise<IncomingMessage> {
+    try {
+      return await this.#connections.exchange(exchange, signal);
+    } catch (error) {
+      if (!(error instanceof ExchangeError)) throw error;
+      throw failed(`http/request failed: ${error.message}`, error);
+    }
+  }
+
+  async #readBody(response: IncomingMessage): Promise<Buffer> {
+    const parts: Buffer[] = [];
+    let length = 0;
+    try {
+      // Leaving the loop early closes the response.
+      for await (const part of response as AsyncIterable<Buffer>) {
+        length += part.length;
+        this.#bodiesBytes += part.length;
+        if (length > BODY_BYTES_MAX) throw tooLarge(`response body is larger than ${BODY_BYTES_MAX} bytes`);
+        if (this.#bodiesBytes > BODIES_BYTES_MAX) {
+          throw tooLarge(
+            `response bodies that are being read have more than ${BODIES_BYTES_MAX} bytes together`,
+          );
+        }
+        parts.push(part);
+      }
+      return Buffer.concat(parts);
+    } catch (error) {
+      if (error instanceof RpcError) throw error;
+      throw failed(`failed to read http/request response body: ${BODY_BROKE}`, error);
+    } finally {
+      this.#bodiesBytes -= length;
+    }
+  }
+
+  /** Sends a body in parts until its end, or until the connection is gone. Never rejects. */
+  async #stream(
+    response: IncomingMessage,
+    { requestId, context, gone }: { requestId: string; context: MethodContext; gone: AbortSignal },
+  ): Promise<void> {
+    let seq = 0;
+    const send = async (delta: Buffer, done: boolean, error: string | null): Promise<void> => {
+      await abortable(context.room(), gone);
+      const deltaBase64 = delta.toString("base64");
+      context.notify("http/request/bodyDelta", { requestId, seq: ++seq, deltaBase64, done, error });
+    };
+    // The answer goes first (H1): it is sent before the next turn of the event loop.
+    await new Promise(setImmediate);
+    try {
+      const error = await this.#sendParts(response, (delta) => send(delta, false, null), gone);
+      await send(Buffer.alloc(0), true, error);
+    } catch {
+      // The connection is gone, and with it who would want to know.
+      response.destroy();
+    }
+  }
+
+  /** @returns the error to tell; throws when the connection is gone */
+  async #sendParts(
+    response: IncomingMessage,
+    send: (delta: Buffer) => Promise<void>,
+    gone: AbortSignal,
+  ): Promise<string | null> {
+    try {
+      for await (const part of response as AsyncIterable<Buffer>) {
+        for (let start = 0; start < part.length; start += CHUNK_BYTES_MAX) {
+          await send(part.subarray(start, start + CHUNK_BYTES_MAX));
+        }
+      }
+      return null;
+    } catch (error) {
+      if (gone.aborted) throw error;
+      return BODY_BROKE;
+    }
+  }
+}
+
+/** @throws {RpcError} -32602, in the order the original looks */
+function readExchange(params: RequestParams, env: Readonly<Record<string, string | undefined>>): Exchange {
+  if (!TOKEN.test(params.method)) throw invalidParams("http/request method is invalid: invalid HTTP method");
+  // Not a request for what is there, but for the connection itself.
+  if (params.method.toUpperCase() === "CONNECT") {
+    throw invalidParams("http/request method is invalid: CONNECT is not supported");
+  }
+  const url = URL.parse(params.url);
+  if (url === null) throw invalidParams(`http/request url is invalid: ${urlFault(params.url)}`);
+  const scheme = url.protocol.slice(0, -1);
+  if (scheme !== "http" && scheme !== "https") {
+    throw invalidParams(`http/request only supports http and https URLs, got ${scheme}`);
+  }
+  return {
+    method: params.method,
+    url,
+    headers: params.headers.map((each) => readHeader(each, env)),
+    body: params.bodyBase64,
+    followRedirects: params.redirectPolicy === "follow",
+  };
+}
+
+function readHeader(
+  { name, value, valueEnvVar }: RequestParams["headers"][number],
+  env: Readonly<Record<string, string | undefined>>,
+): OutgoingHeader {
+  if (!TOKEN.test(name) || name.length > HEADER_NAME_CHARS_MAX) {
+    throw invalidParams("http/request header name is invalid: invalid HTTP header name");
+  }
+  const full = value + (valueEnvVar === undefined ? "" : readVariable(name, valueEnvVar, env));
+  if (!HEADER_VALUE.test(full)) {
+    throw invalidParams(`http/request header value is invalid for ${name}: failed to parse header value`);
+  }
+  return { name: name.toLowerCase(), value: full, isSecret: valueEnvVar !== undefined };
+}
+
+function readVariable(
+  headerName: string,
+  variable: string,
+  env: Readonly<Record<string, string | undefined>>,
+): string {
+  const value = Object.hasOwn(env, variable) ? env[variable] : undefined;
+  if (value !== undefined && value !== "") return value;
+  const what =
+    value === undefined ? "executor environment variable" : "a non-empty executor environment variable";
+  throw invalidParams(`http/request header ${headerName} requires ${what} ${variable}`);
+}
+
+/** Names in lower case, repeated ones kept. A value that is not ASCII is left out, as in the original. */
+function readHead({ statusCode = 0, rawHeaders }: IncomingMessage): ResponseHead {
+  const headers: { name: string; value: string }[] = [];
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const [name = "", value = ""] = rawHeaders.slice(at, at + 2);
+    if (READABLE_HEADER_VALUE.test(value)) headers.push({ name: name.toLowerCase(), value });
+  }
+  return { status: statusCode, headers };
+}
+
+function failed(message: string, cause?: unknown): RpcError {
+  return new RpcError({ code: RpcCode.failed, message }, { cause });
+}
+
+function tooLarge(what: string): RpcError {
+  return failed(`failed to read http/request response body: ${what}; streamResponse has no such limit`);
+}

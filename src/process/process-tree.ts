@@ -1,0 +1,158 @@
+/**
+ * Ends processes, all of them: a child, its process group, and what escaped from the group.
+ *
+ * A process started with `leaseEnv(id)` in its environment can be found again by that tag as long as its
+ * descendants hand the environment on, even when they left the group or were adopted by init. Finding by tag
+ * reads `/proc` and so works on Linux only; elsewhere the group is all there is.
+ *
+ * The tag names its owner, so that what a killed owner could not end is recognised by the next one.
+ */
+import { randomUUID } from "node:crypto";
+import { listProcesses, processNamespace, readEnvironment, readStat } from "./proc.ts";
+
+/** The environment variable that carries the tag. */
+export const TAG_VARIABLE = "SWITCHYARD_LEASE";
+
+/** A fresh tag for one child and everything below it: `<uuid>@<owner>`. */
+export function createTag(): string {
+  return `${randomUUID()}@${hostMark()}`;
+}
+
+/** A tag of the same family: whoever looks for `tag` finds what carries this one too, but not the other way. */
+export function memberTag(tag: string, member: number): string {
+  return tag.replace("@", `.${member}@`);
+}
+
+function familyOf(tag: string): string {
+  return tag.replace(/\.\d+@/, "@");
+}
+
+/** The owner in every tag of this process. */
+export function hostMark(): string {
+  return ownerTag(process.pid) ?? "unknown";
+}
+
+/**
+ * Kills what carries the tag of an owner that has died without ending it, e.g. by SIGKILL.
+ *
+ * An owner is known by its process id, its start time and its process namespace; a tag from another namespace, whose
+ * owner cannot be seen from here, is left alone.
+ *
+ * @returns the ids it killed
+ */
+export function sweepOrphans(): number[] {
+  const here = processNamespace();
+  if (here === undefined) return [];
+  const orphaned = new Set<string>();
+  for (const pid of listProcesses()) {
+    const tag = tagOf(pid);
+    const owner = tag?.split("@")[1];
+    const ownerPid = Number(owner?.split(":")[1]);
+    if (tag === undefined || owner?.startsWith(`${here}:`) !== true || !Number.isInteger(ownerPid)) continue;
+    if (isDead(ownerPid, owner)) orphaned.add(tag);
+  }
+  return sweepTags(orphaned);
+}
+
+function tagOf(pid: number): string | undefined {
+  const entry = readEnvironment(pid).find((variable) => variable.startsWith(`${TAG_VARIABLE}=`));
+  return entry?.slice(TAG_VARIABLE.length + 1);
+}
+
+/** Only what is known for sure counts as death. */
+function isDead(pid: number, owner: string): boolean {
+  const stat = readStat(pid);
+  if (stat !== undefined) return ownerTag(pid) !== owner;
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "ESRCH";
+  }
+}
+
+/** `<namespace>:<pid>:<start time>`; `undefined` where there is no such process, or no `/proc`. */
+function ownerTag(pid: number): string | undefined {
+  const stat = readStat(pid);
+  // A zombie ends nothing any more.
+  if (stat === undefined || stat.state === "Z") return undefined;
+  return `${processNamespace()}:${pid}:${stat.startTime}`;
+}
+
+/** Sends `signal` to the process group led by `pid`, or to the process alone where there are no groups. */
+export function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  // To the kernel, group 0 is our own and group 1 is every process there is.
+  if (!Number.isInteger(pid) || pid <= 1) throw new RangeError(`${pid} leads no group of ours`);
+  try {
+    process.kill(process.platform === "win32" ? pid : -pid, signal);
+  } catch (error) {
+    // ESRCH: the group is gone, which is what the caller wants. EPERM: a zombie group on some systems.
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code !== "ESRCH" && code !== "EPERM") throw error;
+  }
+}
+
+/** Ids of the processes whose environment carries `SWITCHYARD_LEASE=<tag>`. Empty without `/proc`. */
+export function findByTag(tag: string): number[] {
+  return findByTags(new Set([tag]));
+}
+
+function findByTags(tags: ReadonlySet<string>): number[] {
+  return listProcesses().filter((pid) => isOfFamily(tagOf(pid), tags));
+}
+
+function isOfFamily(tag: string | undefined, tags: ReadonlySet<string>): boolean {
+  return tag !== undefined && (tags.has(tag) || tags.has(familyOf(tag)));
+}
+
+/** Kills every process that carries the tag, or one of its family. @returns the ids it killed */
+export function sweepTag(tag: string): number[] {
+  return sweepTags([tag]);
+}
+
+/**
+ * Kills every process that carries one of the tags, until none is found any more: all of them for one walk through
+ * `/proc`, which costs some milliseconds where there are many processes.
+ *
+ * It asks again after each kill, because a process may have started another one in between.
+ *
+ * @returns the ids it killed
+ */
+export function sweepTags(tags: Iterable<string>): number[] {
+  const wanted = new Set(tags);
+  const seen = new Set<number>([process.pid]);
+  const killed: number[] = [];
+  for (let round = 0; round < ROUNDS_MAX && wanted.size > 0; round++) {
+    // One that was killed may still be on its way out. It starts nothing any more.
+    const others = listProcesses().filter((pid) => !seen.has(pid));
+    const fresh = others.filter((pid) => isOfFamily(tagOf(pid), wanted));
+    for (const pid of fresh) {
+      seen.add(pid);
+      try {
+        process.kill(pid, "SIGKILL");
+        killed.push(pid);
+      } catch {
+        // Gone between the look and the kill.
+      }
+    }
+    if (fresh.length > 0) continue;
+    if (!others.some(isBecomingAnother)) break;
+    // A thousandth of a second, without letting anything else happen in between.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+  }
+  return killed;
+}
+
+/** Looks, with a millisecond between those that find nothing new. Something else may have no environment for ever. */
+const ROUNDS_MAX = 16;
+
+/** Between two programs (execve) a process shows an environment that is empty. Threads of the kernel always do. */
+function isBecomingAnother(pid: number): boolean {
+  const environment = readEnvironment(pid);
+  if (environment.length !== 1 || environment[0] !== "") return false;
+  const stat = readStat(pid);
+  return stat !== undefined && stat.state !== "Z" && stat.parent !== 0 && stat.parent !== KERNEL_THREADS;
+}
+
+/** The parent of all threads of the kernel. */
+const KERNEL_THREADS = 2;
