@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Clock } from "../base/clock.ts";
-import type { ThreadEvent, ThreadItem } from "../codex/index.ts";
+import type { ThreadEvent, ThreadItem } from "../thread/events.ts";
 import { TurnRenderer } from "./render.ts";
 import { table } from "./table.ts";
 

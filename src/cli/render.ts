@@ -1,6 +1,6 @@
 /** What a turn looks like to a person: one line per thing that happened, as it happens. */
 import type { Clock } from "../base/clock.ts";
-import type { McpToolCallItem, ThreadEvent, ThreadItem } from "../codex/index.ts";
+import type { McpToolCallItem, ThreadEvent, ThreadItem } from "../thread/events.ts";
 
 /** Where a line belongs: the answer itself, or what is told about it. */
 export interface Line {

@@ -1,7 +1,8 @@
 /** The executors that the servers of one turn name, for a Codex that does not read the user's `environments.toml`. */
 import { basename, resolve } from "node:path";
 import { InvalidArgumentError } from "commander";
-import type { CodexEnvironment, McpServers } from "../codex/index.ts";
+import type { CodexEnvironment } from "../codex/index.ts";
+import type { McpServers } from "../servers/written.ts";
 import { toEnvironmentDefinition } from "../config/environments/definition.ts";
 import { LOCAL_ENVIRONMENT_ID } from "../config/environments/environment.ts";
 import { findEnvironment } from "../config/environments/find-environment.ts";

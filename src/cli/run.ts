@@ -4,14 +4,10 @@ import { resolve } from "node:path";
 import { text as readAll } from "node:stream/consumers";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { systemClock } from "../base/clock.ts";
-import {
-  AbortError,
-  Codex,
-  type CodexOptions,
-  hasUserLogin,
-  type ThreadOptions,
-  userCodexHome,
-} from "../codex/index.ts";
+import { Codex, type CodexOptions, hasUserLogin, userCodexHome } from "../codex/index.ts";
+import type { StreamedTurn } from "../thread/engine.ts";
+import { AbortError } from "../thread/errors.ts";
+import type { ThreadOptions } from "../thread/options.ts";
 import { environmentsOf } from "./run-environments.ts";
 import { TurnRenderer } from "./render.ts";
 import { parseServerFlags, type ServerFlags } from "./server-flags.ts";
@@ -140,7 +136,7 @@ function again(flags: RunFlags): string {
 
 /** Shows a turn. @returns how far it came */
 async function watch(
-  turn: ReturnType<ReturnType<Codex["startThread"]>["runStreamed"]>,
+  turn: Promise<StreamedTurn>,
   json: boolean,
 ): Promise<{ opened: boolean; completed: boolean }> {
   const renderer = new TurnRenderer({

@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { InvalidArgumentError } from "commander";
 import { parseArgsStringToArgv } from "string-argv";
-import type { McpServerInput, McpServers } from "../codex/index.ts";
+import type { McpServerInput, McpServers } from "../servers/written.ts";
 import { effectiveMcpServers } from "../config/effective/effective.ts";
 import { loadConfigLayers, readConfigFile } from "../config/layers/layers.ts";
 import { toRaw } from "../config/server/normal-form.ts";

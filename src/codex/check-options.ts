@@ -6,7 +6,8 @@
  */
 import { accessSync, constants, readFileSync } from "node:fs";
 import { CodexError } from "./errors.ts";
-import type { CodexOptions, ThreadOptions, TurnOptions } from "./options.ts";
+import type { ThreadOptions, TurnOptions } from "../thread/options.ts";
+import type { CodexOptions } from "./options.ts";
 
 type Kind =
   | "string"

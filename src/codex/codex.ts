@@ -13,13 +13,16 @@ import { Redactor } from "../base/redact.ts";
 import { CodexAppServer } from "./app-server/supervisor.ts";
 import { findCodex } from "./app-server/binary.ts";
 import { checkCodexOptions, checkThreadOptions, checkTurnOptions } from "./check-options.ts";
-import { AbortError, CodexError } from "./errors.ts";
+import { CodexError } from "./errors.ts";
+import { AbortError } from "../thread/errors.ts";
+import type { Engine, EngineThread, StreamedTurn } from "../thread/engine.ts";
 import type { ThreadEvent, ThreadItem, Usage } from "../thread/events.ts";
 import { processFeatures } from "./app-server/features.ts";
 import { switchyardHome, userCodexHome } from "../config/layers/homes.ts";
 import { prepareCodexHome } from "./app-server/home.ts";
 import { InheritedServers } from "./direct/inherited-servers.ts";
-import type { CodexOptions, CyberAccessProgram, Input, ThreadOptions, TurnOptions } from "./options.ts";
+import type { CyberAccessProgram, Input, ThreadOptions, TurnOptions } from "../thread/options.ts";
+import type { CodexOptions } from "./options.ts";
 import { processEnvironment } from "./app-server/environment.ts";
 import type { TurnStartParams } from "./app-server/protocol.ts";
 import { buildInput, buildThreadSpec, checkOutputSchema } from "./thread/spec.ts";
@@ -35,9 +38,6 @@ export type Turn = {
 };
 export type RunResult = Turn;
 
-export type StreamedTurn = {
-  events: AsyncGenerator<ThreadEvent>;
-};
 export type RunStreamedResult = StreamedTurn;
 
 const QUESTION_TIMEOUT_MS = 600_000;
@@ -51,7 +51,7 @@ const CYBER_ACCESS = {
 } as const satisfies Record<CyberAccessProgram, TurnStartParams["cyberAccessProgram"]>;
 
 /** What the threads of one `Codex` share. */
-interface Engine {
+interface CodexContext {
   readonly options: CodexOptions;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly redactor: Redactor;
@@ -66,11 +66,11 @@ interface Engine {
  * Nothing is started before the first turn runs. Dispose it (`await using`) to end the process, and with it every
  * MCP server of every thread.
  */
-export class Codex implements AsyncDisposable {
-  readonly #server: CodexAppServer;
+export class Codex implements Engine, AsyncDisposable {
+  readonly #appServer: CodexAppServer;
   readonly #sessions = new Set<ThreadSession>();
   readonly #byThread = new Map<string, ThreadSession>();
-  readonly #engine: Engine;
+  readonly #context: CodexContext;
   readonly #clock: Clock;
 
   /** @throws {CodexError} `invalid_options` */
@@ -86,7 +86,7 @@ export class Codex implements AsyncDisposable {
     // The key goes to the built-in provider by login, to one of ours with the configuration of each thread.
     const loginKey = options.baseUrl === undefined ? options.apiKey : undefined;
     const find = (): ReturnType<typeof findCodex> => findCodex(options.codexPathOverride, env);
-    this.#server = new CodexAppServer({
+    this.#appServer = new CodexAppServer({
       findBinary: find,
       prepareHome: () => {
         prepareCodexHome(codexHome, env, options.home !== "user" && options.apiKey === undefined);
@@ -104,7 +104,7 @@ export class Codex implements AsyncDisposable {
     const createSession = (origin: Origin): ThreadSession => {
       const session = new ThreadSession(
         {
-          server: this.#server,
+          server: this.#appServer,
           inherited,
           clock,
           log,
@@ -134,7 +134,7 @@ export class Codex implements AsyncDisposable {
       const { threadId } = session;
       if (threadId !== null && this.#byThread.get(threadId) === session) this.#byThread.delete(threadId);
     };
-    this.#engine = {
+    this.#context = {
       options,
       env,
       redactor,
@@ -145,22 +145,22 @@ export class Codex implements AsyncDisposable {
 
   /** A new thread. It gets its id with its first turn. */
   startThread(options: ThreadOptions = {}): Thread {
-    return new Thread(this.#engine, options, { kind: "new" });
+    return new Thread(this.#context, options, { kind: "new" });
   }
 
   /** A thread that goes on, by its id. Of what it was opened with before, nothing is kept: `options` say it all. */
   resumeThread(id: string, options: ThreadOptions = {}): Thread {
-    return new Thread(this.#engine, options, { kind: "existing", threadId: id.toLowerCase() });
+    return new Thread(this.#context, options, { kind: "existing", threadId: id.toLowerCase() });
   }
 
   /** A new thread that begins with the history of another. Ours; the SDK has no such call. */
   forkThread(id: string, options: ThreadOptions = {}): Thread {
-    return new Thread(this.#engine, options, { kind: "fork", threadId: id.toLowerCase() });
+    return new Thread(this.#context, options, { kind: "fork", threadId: id.toLowerCase() });
   }
 
   /** Process id of the app-server, while one runs. */
   get pid(): number | undefined {
-    return this.#server.current?.pid;
+    return this.#appServer.current?.pid;
   }
 
   /** Interrupts every turn, ends the process and everything it started. Idempotent. */
@@ -168,7 +168,7 @@ export class Codex implements AsyncDisposable {
     const threads = Promise.all([...this.#sessions].map((session) => session.close()));
     // In good order where that is quick; a server that hangs, or a Codex that does not answer, ends with the process.
     await within(this.#clock, CLOSE_GRACE_MS, threads);
-    await this.#server.close();
+    await this.#appServer.close();
     await threads;
   }
 
@@ -178,8 +178,8 @@ export class Codex implements AsyncDisposable {
 }
 
 /** One conversation. Turns of a thread run one after the other. */
-export class Thread implements AsyncDisposable {
-  readonly #engine: Engine;
+export class Thread implements EngineThread, AsyncDisposable {
+  readonly #context: CodexContext;
   readonly #options: ThreadOptions;
   readonly #origin: Origin;
   /** The session of a thread that had no id when it was made. One with an id is looked up by it. */
@@ -188,8 +188,8 @@ export class Thread implements AsyncDisposable {
   #mcpServers: ThreadOptions["mcpServers"];
 
   /** @internal use `Codex.startThread` and its like */
-  constructor(engine: Engine, options: ThreadOptions, origin: Origin) {
-    this.#engine = engine;
+  constructor(context: CodexContext, options: ThreadOptions, origin: Origin) {
+    this.#context = context;
     this.#options = options;
     this.#origin = origin;
     this.#mcpServers = options.mcpServers;
@@ -234,7 +234,7 @@ export class Thread implements AsyncDisposable {
    */
   async close(): Promise<void> {
     this.#closed = true;
-    const session = this.id === null ? this.#session : (this.#engine.knownSession(this.id) ?? this.#session);
+    const session = this.id === null ? this.#session : (this.#context.knownSession(this.id) ?? this.#session);
     await session?.close();
   }
 
@@ -256,7 +256,7 @@ export class Thread implements AsyncDisposable {
       ...(cyberAccessProgram === undefined ? {} : { cyberAccessProgram: CYBER_ACCESS[cyberAccessProgram] }),
     };
     const request = {
-      spec: buildThreadSpec(this.#engine.options, options, this.#engine.env),
+      spec: buildThreadSpec(this.#context.options, options, this.#context.env),
       input: buildInput(input),
       turn,
       signal,
@@ -280,9 +280,11 @@ export class Thread implements AsyncDisposable {
     if (own !== undefined && !own.isOnDisk) return own;
     const { id } = this;
     if (id !== null) {
-      return this.#engine.knownSession(id) ?? this.#engine.createSession({ kind: "existing", threadId: id });
+      return (
+        this.#context.knownSession(id) ?? this.#context.createSession({ kind: "existing", threadId: id })
+      );
     }
-    this.#session = this.#engine.createSession(this.#origin);
+    this.#session = this.#context.createSession(this.#origin);
     return this.#session;
   }
 }
@@ -298,7 +300,7 @@ function guarded(log: Log): Log {
   };
 }
 
-function chooseHome(options: CodexOptions, env: Engine["env"]): string {
+function chooseHome(options: CodexOptions, env: CodexContext["env"]): string {
   const { home = "switchyard" } = options;
   if (home === "switchyard") return join(switchyardHome(env), "codex");
   return home === "user" ? userCodexHome(env) : home.path;

@@ -3,11 +3,12 @@ export {
   Codex,
   type RunResult,
   type RunStreamedResult,
-  type StreamedTurn,
   Thread,
   type Turn,
 } from "./codex.ts";
-export { AbortError, CodexError, type CodexErrorCode } from "./errors.ts";
+export { CodexError, type CodexErrorCode } from "./errors.ts";
+export { AbortError } from "../thread/errors.ts";
+export type { StreamedTurn } from "../thread/engine.ts";
 export type * from "../thread/events.ts";
 export { checkCodexVersion, type CodexBinary, findCodex, SUPPORTED_CODEX } from "./app-server/binary.ts";
 export { switchyardHome, userCodexHome } from "../config/layers/homes.ts";
@@ -20,8 +21,9 @@ export type {
   McpServerRules,
   McpServers,
   McpStdioServerInput,
-} from "./mcp-servers.ts";
-export type * from "./options.ts";
+} from "../servers/written.ts";
+export type { CodexEnvironment, CodexOptions } from "./options.ts";
+export type * from "../thread/options.ts";
 export type {
   Answer,
   CommandQuestion,
@@ -31,4 +33,4 @@ export type {
   Question,
   QuestionHandler,
   UserInputQuestion,
-} from "./thread/questions.ts";
+} from "../thread/questions.ts";

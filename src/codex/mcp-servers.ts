@@ -15,6 +15,7 @@
  *   M4. An error shows names (of servers, fields, headers, variables) and no other value: it may be a secret that
  *       landed in the wrong place.
  */
+import { isObject, type JsonObject } from "../base/json.ts";
 import { serverNameProblem, serverUrlProblem } from "../config/server/start-problem.ts";
 import { toRaw } from "../config/server/normal-form.ts";
 import type { ConfigProblem } from "../config/problem.ts";
@@ -24,65 +25,8 @@ import type {
   McpServerConfig,
   McpServerEnvVar,
   McpServerTransportConfig,
-  RawMcpServerConfig,
 } from "../config/server/types.ts";
 import { CodexError } from "./errors.ts";
-import type { JsonObject } from "./app-server/protocol.ts";
-
-/** What both transports have. Times are in seconds. */
-export interface McpServerRules
-  extends Pick<
-    RawMcpServerConfig,
-    | "required"
-    | "enabled"
-    | "startup_timeout_sec"
-    | "startup_timeout_ms"
-    | "tool_timeout_sec"
-    | "enabled_tools"
-    | "disabled_tools"
-    | "supports_parallel_tool_calls"
-    | "tools"
-    | "startup_readiness"
-    | "omit_tools_from"
-    | "tool_input_schema_max_bytes"
-    | "environment_id"
-  > {
-  /**
-   * When Codex asks before a call. @default "approve" where the thread's approval policy is "never" (nobody could
-   * be asked, and the host chose the server), otherwise Codex's own "auto"
-   */
-  readonly default_tools_approval_mode?: AppToolApproval;
-}
-
-/** A server that Codex starts as a process and speaks to over its stdin and stdout. */
-export interface McpStdioServerInput
-  extends McpServerRules,
-    Pick<RawMcpServerConfig, "args" | "env" | "env_vars" | "cwd"> {
-  readonly command: string;
-}
-
-/** A server that is reached over streamable HTTP. */
-export interface McpHttpServerInput
-  extends McpServerRules,
-    Pick<
-      RawMcpServerConfig,
-      | "http_headers"
-      | "env_http_headers"
-      | "bearer_token_env_var"
-      | "http_headers_helper"
-      | "auth"
-      | "scopes"
-      | "oauth"
-      | "oauth_resource"
-    > {
-  readonly url: string;
-  /** Another spelling of `http_headers`; give one of them. */
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-/** A server as a host writes it: the keys of `[mcp_servers.<name>]` (`config/schema/server-keys.ts` says what each means). */
-export type McpServerInput = McpStdioServerInput | McpHttpServerInput;
-export type McpServers = Readonly<Record<string, McpServerInput>>;
 
 /** A checked server: what goes to Codex, and what we must know of it. */
 export interface ResolvedServer {
@@ -324,10 +268,6 @@ function lookUp(at: string, variable: string, env: ResolveOptions["env"]): strin
 const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** What Codex can send; a header with another value it leaves out, without a word. */
 const HEADER_VALUE = /^[\t\x20-\x7e]*$/;
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
 
 function invalid(message: string): CodexError {
   return new CodexError("invalid_options", message);

@@ -1,25 +1,7 @@
-/** What a host can say about Codex, a thread and a turn. The SDK's options, and ours marked as such. */
-import type { Log } from "../base/log.ts";
+/** What a host can say about Codex. The SDK's options, and ours marked as such. */
 import type { Clock } from "../base/clock.ts";
-import type { McpServers } from "./mcp-servers.ts";
-import type { QuestionHandler } from "./thread/questions.ts";
-
-export type CodexConfigValue = string | number | boolean | CodexConfigValue[] | CodexConfigObject;
-export type CodexConfigObject = { [key: string]: CodexConfigValue };
-
-export type ApprovalMode = "never" | "on-request" | "on-failure" | "untrusted";
-export type SandboxMode = "read-only" | "workspace-write" | "danger-full-access";
-export type ModelReasoningEffort =
-  | "minimal"
-  | "low"
-  | "medium"
-  | "high"
-  | "xhigh"
-  | "max"
-  | "ultra"
-  | "persistent";
-export type WebSearchMode = "disabled" | "cached" | "live";
-export type CyberAccessProgram = "standard" | "daybreak_blue" | "daybreak_red";
+import type { Log } from "../base/log.ts";
+import type { CodexConfigObject } from "../thread/options.ts";
 
 export type CodexOptions = {
   /** Path of the Codex binary. @default see `findCodex` */
@@ -78,58 +60,3 @@ export type CodexEnvironment = {
   /** @default 10 000 */
   readonly connectTimeoutMs?: number;
 };
-
-export type ThreadOptions = {
-  model?: string;
-  threadSource?: string;
-  /** @default "read-only" */
-  sandboxMode?: SandboxMode;
-  /** @default the current directory */
-  workingDirectory?: string;
-  /** Accepted and ignored: no thread of ours trusts its directory, so the check it skips has nothing to protect. */
-  skipGitRepoCheck?: boolean;
-  modelReasoningEffort?: ModelReasoningEffort;
-  networkAccessEnabled?: boolean;
-  webSearchMode?: WebSearchMode;
-  webSearchEnabled?: boolean;
-  /** `"on-failure"` is gone from Codex and means `"on-request"`. @default "never" */
-  approvalPolicy?: ApprovalMode;
-  additionalDirectories?: string[];
-
-  // ---- ours ----
-
-  /** The MCP servers of this thread, by name. They replace whatever is configured elsewhere. @default none */
-  mcpServers?: McpServers;
-  /** Answers what Codex asks. @default decline, and say so in the event stream */
-  onQuestion?: QuestionHandler;
-  /** Milliseconds `onQuestion` has for an answer; then the question is declined. @default 600 000 */
-  questionTimeoutMs?: number;
-  /** Codex configuration of this thread, over that of `CodexOptions`. */
-  config?: CodexConfigObject;
-  /** Keeps nothing on disk: cheaper, but the thread ends when it is closed or its process ends. @default false */
-  ephemeral?: boolean;
-  /** Variables the agent's commands see, besides a minimal set (PATH, HOME and the like). */
-  env?: Record<string, string>;
-  /** Whether the agent's commands also see the environment of Codex. @default only if `CodexOptions.env` is given */
-  inheritEnv?: boolean;
-  /** The endpoint of this thread. @default that of `CodexOptions` */
-  baseUrl?: string;
-  /** The key of this thread. @default that of `CodexOptions` */
-  apiKey?: string;
-};
-
-export type TurnOptions = {
-  cyberAccessProgram?: CyberAccessProgram;
-  /** JSON Schema of the answer. */
-  outputSchema?: unknown;
-  /** Interrupts the turn. The MCP call in flight is cancelled, too. */
-  signal?: AbortSignal;
-
-  // ---- ours ----
-
-  /** The MCP servers from this turn on. @default those of the thread */
-  mcpServers?: McpServers;
-};
-
-export type UserInput = { type: "text"; text: string } | { type: "local_image"; path: string };
-export type Input = string | UserInput[];

@@ -21,4 +21,4 @@ export type {
   RunParams,
   WireQuestion,
 } from "./protocol.ts";
-export { type Engine, type EngineThread, Runner, type RunnerOptions, type Sink } from "./runner.ts";
+export { Runner, type RunnerOptions, type Sink } from "./runner.ts";

@@ -5,10 +5,12 @@ import { join } from "node:path";
 import { PassThrough, Writable } from "node:stream";
 import { after, suite, test } from "node:test";
 import fc from "fast-check";
-import type { CodexOptions, Input, ThreadEvent } from "../codex/index.ts";
+import type { CodexOptions } from "../codex/index.ts";
+import type { Engine } from "../thread/engine.ts";
+import type { ThreadEvent } from "../thread/events.ts";
+import type { Input } from "../thread/options.ts";
 import { LINE_BYTES_MAX, type ServeOptions, type ServeOutcome, serveNdjson } from "./ndjson.ts";
 import type { Diagnostic, Outbound } from "./protocol.ts";
-import type { Engine } from "./runner.ts";
 
 const home = mkdtempSync(join(tmpdir(), "switchyard-ndjson-unit-"));
 after(() => rmSync(home, { recursive: true, force: true }));

@@ -5,10 +5,14 @@ import { join } from "node:path";
 import { after, suite, test } from "node:test";
 import type { Clock } from "../base/clock.ts";
 import { systemClock } from "../base/clock.ts";
-import type { Input, Question, ThreadEvent, ThreadOptions, TurnOptions, Usage } from "../codex/index.ts";
-import { AbortError, CodexError } from "../codex/index.ts";
+import { CodexError } from "../codex/index.ts";
+import type { Engine, EngineThread } from "../thread/engine.ts";
+import { AbortError } from "../thread/errors.ts";
+import type { ThreadEvent, Usage } from "../thread/events.ts";
+import type { Input, ThreadOptions, TurnOptions } from "../thread/options.ts";
+import type { Question } from "../thread/questions.ts";
 import type { EndMessage, Outbound, RunParams } from "./protocol.ts";
-import { type Engine, type EngineThread, Runner, type RunnerOptions } from "./runner.ts";
+import { Runner, type RunnerOptions } from "./runner.ts";
 
 const USAGE: Usage = {
   input_tokens: 1,

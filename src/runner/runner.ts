@@ -22,19 +22,11 @@ import { abortable, within } from "../base/abort.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type Log, silentLog } from "../base/log.ts";
 import { Redactor } from "../base/redact.ts";
-import {
-  AbortError,
-  type Answer,
-  Codex,
-  CodexError,
-  type CodexOptions,
-  type Question,
-  resolveServers,
-  switchyardHome,
-  type Thread,
-  type ThreadEvent,
-  type Usage,
-} from "../codex/index.ts";
+import { Codex, CodexError, type CodexOptions, resolveServers, switchyardHome } from "../codex/index.ts";
+import type { Engine, EngineThread } from "../thread/engine.ts";
+import { AbortError } from "../thread/errors.ts";
+import type { ThreadEvent, Usage } from "../thread/events.ts";
+import type { Answer, Question } from "../thread/questions.ts";
 import { defaultMaxConcurrent } from "./concurrency.ts";
 import { type IsolatedHome, IsolatedHomes } from "./homes.ts";
 import type {
@@ -60,14 +52,6 @@ import { WaitingRuns } from "./waiting-runs.ts";
 
 /** Takes a message at once; the promise settles when there is room for the next, and never rejects. */
 export type Sink = (message: Outbound) => Promise<void>;
-
-/** What the runner needs of a `Codex`. */
-export interface Engine {
-  startThread: (...args: Parameters<Codex["startThread"]>) => EngineThread;
-  resumeThread: (...args: Parameters<Codex["resumeThread"]>) => EngineThread;
-  close: () => Promise<void>;
-}
-export type EngineThread = Pick<Thread, "runStreamed" | "close">;
 
 export interface RunnerOptions {
   readonly sink: Sink;

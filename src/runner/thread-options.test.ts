@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ThreadEvent } from "../codex/index.ts";
+import type { ThreadEvent } from "../thread/events.ts";
 import { toWireEvent, toWireWords } from "./thread-options.ts";
 
 test("toWireEvent says what would have allowed a question in fields of a run", () => {

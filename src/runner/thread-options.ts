@@ -1,13 +1,9 @@
 /** From the fields of a run to what the engine takes, and from the engine's questions to the wire. */
 import { resolve } from "node:path";
-import type {
-  CodexConfigObject,
-  CodexOptions,
-  Input,
-  Question,
-  ThreadEvent,
-  ThreadOptions,
-} from "../codex/index.ts";
+import type { CodexOptions } from "../codex/index.ts";
+import type { ThreadEvent } from "../thread/events.ts";
+import type { CodexConfigObject, Input, ThreadOptions } from "../thread/options.ts";
+import type { Question } from "../thread/questions.ts";
 import type { RunParams, WireQuestion } from "./protocol.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;

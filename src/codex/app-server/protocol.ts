@@ -5,10 +5,7 @@
  * the real binary for that schema and compares: what we send must be accepted by it, what we read must be
  * promised by it. Members we neither send nor read are left out.
  */
-
-export type JsonValue = string | number | boolean | null | JsonValue[] | { [key: string]: JsonValue };
-
-export type JsonObject = { [key: string]: JsonValue };
+import type { JsonObject, JsonValue } from "../../base/json.ts";
 
 // ---- requests we send --------------------------------------------------------------------------------------
 

@@ -8,9 +8,9 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { abortable } from "../../base/abort.ts";
+import { isObject, type JsonObject, type JsonValue } from "../../base/json.ts";
 import type { AppServerProcess } from "../app-server/process.ts";
 import type { ResolvedServer } from "../mcp-servers.ts";
-import type { JsonObject, JsonValue } from "../app-server/protocol.ts";
 
 /** Names of the servers in Codex's files, asked for again only when a file has changed. */
 export class InheritedServers {
@@ -104,8 +104,4 @@ export function toWireServers(
     );
   }
   return { config: Object.fromEntries(config), names };
-}
-
-function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

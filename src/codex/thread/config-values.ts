@@ -1,9 +1,9 @@
 /** Codex configuration as hosts write it: nested objects, dotted keys, and `key=value` strings, made one object. */
+import { isObject, type JsonObject, type JsonValue } from "../../base/json.ts";
 import { toPlain } from "../../toml/node.ts";
 import { parseTomlValue } from "../../toml/parse.ts";
 import { CodexError } from "../errors.ts";
 import type { CodexOptions } from "../options.ts";
-import type { JsonObject, JsonValue } from "../app-server/protocol.ts";
 
 /**
  * The configuration of `CodexOptions`, for every thread.
@@ -55,8 +55,4 @@ function applyOverride(config: JsonObject, override: string): void {
   const value = parseTomlValue({ name: "configOverrides", text });
   // As Codex does: what is no TOML value is a string.
   assign(config, override.slice(0, equals).trim(), value === undefined ? text : toPlain(value));
-}
-
-export function isObject(value: JsonValue | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

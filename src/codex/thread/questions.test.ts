@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { type Answer, describe, OPTION_FOR, type Question, refuse, toQuestion } from "./questions.ts";
+import { type Answer, describe, OPTION_FOR, type Question } from "../../thread/questions.ts";
+import { refuse, toQuestion } from "./questions.ts";
 
 const at = { threadId: "t", turnId: "u", itemId: "i" };
 const form = { type: "object", properties: { name: { type: "string" } } };

@@ -9,92 +9,9 @@
  *   Q2. Without a handler everything is declined, and the thread says what was declined and which option would
  *       let it through.
  */
-import type { JsonValue, ServerRequests } from "../app-server/protocol.ts";
-
-interface QuestionOf<Kind extends string> {
-  readonly kind: Kind;
-  readonly threadId: string;
-}
-
-/** A command wants to run outside what the sandbox or the policy allows. */
-export interface CommandQuestion extends QuestionOf<"command"> {
-  readonly itemId: string;
-  readonly command: string;
-  readonly cwd: string | null;
-  readonly reason: string | null;
-}
-
-/** A patch wants to be applied. Which files, the `file_change` item with the same raw id says. */
-export interface FileChangeQuestion extends QuestionOf<"file_change"> {
-  readonly itemId: string;
-  readonly grantRoot: string | null;
-  readonly reason: string | null;
-}
-
-/** A tool of an MCP server wants to be called. */
-export interface McpToolCallQuestion extends QuestionOf<"mcp_tool_call"> {
-  readonly server: string;
-  readonly tool: string;
-  readonly arguments: JsonValue;
-  readonly message: string;
-}
-
-/** An MCP server asks for input: a form that follows `schema`, or a page to visit. */
-export interface ElicitationQuestion extends QuestionOf<"elicitation"> {
-  readonly server: string;
-  readonly message: string;
-  /** JSON Schema of the form; `null` when `url` is to be visited instead. */
-  readonly schema: JsonValue;
-  readonly url: string | null;
-}
-
-/** The agent asks its user. */
-export interface UserInputQuestion extends QuestionOf<"user_input"> {
-  readonly itemId: string;
-  readonly questions: readonly {
-    readonly id: string;
-    readonly header: string;
-    readonly question: string;
-    readonly options: readonly { readonly label: string; readonly description: string }[];
-    /** Whether the answer must not be shown or logged. */
-    readonly secret: boolean;
-  }[];
-}
-
-export type Question =
-  | CommandQuestion
-  | FileChangeQuestion
-  | McpToolCallQuestion
-  | ElicitationQuestion
-  | UserInputQuestion;
-
-/**
- * - `accept`: once. `accept_for_session`: this and the like, as long as the thread is loaded (commands, file changes,
- *   MCP tool calls; elsewhere it means `accept`)
- * - `decline`: no, and the turn goes on. `cancel`: no, and (for commands and file changes) the turn is interrupted
- * - `content`: the filled form of an elicitation
- * - `answers`: for `user_input`, the answers by the id of the question
- */
-export interface Answer {
-  readonly decision: "accept" | "accept_for_session" | "decline" | "cancel";
-  readonly content?: JsonValue;
-  readonly answers?: Readonly<Record<string, readonly string[]>>;
-}
-
-/** Answers a question. `signal` aborts when the question is moot or its time is over. */
-export type QuestionHandler = (
-  question: Question,
-  options: { readonly signal: AbortSignal },
-) => Promise<Answer> | Answer;
-
-/** The option that lets a kind of question through without asking. */
-export const OPTION_FOR: Readonly<Record<Question["kind"], string>> = {
-  command: 'onQuestion, or approvalPolicy "never" with a wider sandboxMode',
-  file_change: 'onQuestion, or sandboxMode "workspace-write"',
-  mcp_tool_call: 'onQuestion, or default_tools_approval_mode "approve" on the server',
-  elicitation: "onQuestion",
-  user_input: "onQuestion",
-};
+import type { JsonValue } from "../../base/json.ts";
+import type { Answer, Question } from "../../thread/questions.ts";
+import type { ServerRequests } from "../app-server/protocol.ts";
 
 /**
  * Translates a request of Codex into a question, and an answer back.
@@ -170,22 +87,6 @@ export function refuse(method: string): unknown {
       return userInput({ decision: "decline" });
     default:
       return undefined;
-  }
-}
-
-/** One line for people: what was asked. */
-export function describe(question: Question): string {
-  switch (question.kind) {
-    case "command":
-      return `to run the command "${question.command}"`;
-    case "file_change":
-      return "to change files";
-    case "mcp_tool_call":
-      return `to call the tool "${question.tool}" of MCP server "${question.server}"`;
-    case "elicitation":
-      return `for input for MCP server "${question.server}": ${question.message}`;
-    case "user_input":
-      return `its user: ${question.questions.map((q) => q.question).join(" / ")}`;
   }
 }
 

@@ -17,11 +17,18 @@
 import { Channel } from "../../base/channel.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { Redactor } from "../../base/redact.ts";
-import { AbortError, CodexError } from "../errors.ts";
+import { CodexError } from "../errors.ts";
+import { AbortError } from "../../thread/errors.ts";
 import { EventMapper, turnIdOf } from "./event-mapper.ts";
 import type { ErrorItem, ThreadEvent, Usage } from "../../thread/events.ts";
 import type { Notification, TurnStartParams, WireInput } from "../app-server/protocol.ts";
-import { type Answer, describe, OPTION_FOR, type Question, type QuestionHandler } from "./questions.ts";
+import {
+  type Answer,
+  describe,
+  OPTION_FOR,
+  type Question,
+  type QuestionHandler,
+} from "../../thread/questions.ts";
 import type { ThreadSpec } from "./spec.ts";
 
 export interface RunRequest {

@@ -6,7 +6,8 @@ import { suite, test, type TestContext } from "node:test";
 import fc from "fast-check";
 import { CodexError } from "../errors.ts";
 import { processFeatures } from "../app-server/features.ts";
-import type { CodexOptions, ThreadOptions } from "../options.ts";
+import type { ThreadOptions } from "../../thread/options.ts";
+import type { CodexOptions } from "../options.ts";
 import { buildInput, buildThreadSpec, checkOutputSchema, type ThreadSpec } from "./spec.ts";
 
 function build(

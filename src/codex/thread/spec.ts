@@ -13,18 +13,14 @@
  */
 import { readFileSync, realpathSync, type Stats, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { assign, codexConfig, isObject } from "./config-values.ts";
+import { isObject, type JsonObject, type JsonValue } from "../../base/json.ts";
+import type { Input, ThreadOptions } from "../../thread/options.ts";
+import { assign, codexConfig } from "./config-values.ts";
 import { CodexError } from "../errors.ts";
 import { processFeatures } from "../app-server/features.ts";
 import { type ResolvedServer, resolveServers } from "../mcp-servers.ts";
-import type { CodexOptions, Input, ThreadOptions } from "../options.ts";
-import type {
-  ApprovalPolicy,
-  JsonObject,
-  JsonValue,
-  ThreadStartParams,
-  WireInput,
-} from "../app-server/protocol.ts";
+import type { CodexOptions } from "../options.ts";
+import type { ApprovalPolicy, ThreadStartParams, WireInput } from "../app-server/protocol.ts";
 
 /** Everything a thread is opened with, ready to be sent. */
 export interface ThreadSpec {

@@ -1,0 +1,28 @@
+/**
+ * What an engine is to those who use threads without asking which engine it is: `runner` and `cli`.
+ *
+ * `Codex` and `Thread` (`codex/codex.ts`) are the first to implement it.
+ */
+import type { ThreadEvent } from "./events.ts";
+import type { Input, ThreadOptions, TurnOptions } from "./options.ts";
+
+/** Many threads. Nothing is started before the first turn runs. */
+export interface Engine {
+  startThread(options?: ThreadOptions): EngineThread;
+  /** Continues a thread. Nothing of its earlier options is kept: `options` is the whole of them. */
+  resumeThread(id: string, options?: ThreadOptions): EngineThread;
+  /** Interrupts every turn, and ends everything the engine has started. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** One conversation. Its turns run one after the other. */
+export interface EngineThread {
+  /** Yields the events of a turn. The turn starts when the first one is asked for; leaving the loop interrupts it. */
+  runStreamed(input: Input, options?: TurnOptions): Promise<StreamedTurn>;
+  /** Interrupts the turn that runs and ends the thread's MCP servers. Idempotent. */
+  close(): Promise<void>;
+}
+
+export type StreamedTurn = {
+  events: AsyncGenerator<ThreadEvent>;
+};

@@ -1,0 +1,44 @@
+/** What can go wrong with a thread, whichever engine it belongs to. */
+
+/**
+ * - `invalid_options`: the caller's request makes no sense; nothing was started
+ * - `thread_not_found`: the engine has no thread with that id, or an ephemeral thread has ended
+ * - `thread_busy`: another process has the thread open
+ * - `request_failed`: the engine or the model rejected a request
+ * - `mcp_server_failed`: a required MCP server did not start
+ * - `model_unreachable`: the model did not answer in time
+ * - `reader_stalled`: nobody read the events for too long, so the turn was interrupted
+ * - `turn_interrupted`: the turn was interrupted, but not through its signal
+ * - `closed`: the engine or the thread was closed
+ */
+export type EngineErrorCode =
+  | "invalid_options"
+  | "thread_not_found"
+  | "thread_busy"
+  | "request_failed"
+  | "mcp_server_failed"
+  | "model_unreachable"
+  | "reader_stalled"
+  | "turn_interrupted"
+  | "closed";
+
+/** The base class of every engine's errors. An engine may add codes of its own. */
+export class EngineError extends Error {
+  override readonly name: string = "EngineError";
+  readonly code: string;
+
+  constructor(code: EngineErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** The error of a turn that its signal ended, as Node and the Codex SDK shape it. */
+export class AbortError extends Error {
+  override readonly name = "AbortError";
+  readonly code = "ABORT_ERR";
+
+  constructor(signal: AbortSignal) {
+    super("The operation was aborted", { cause: signal.reason });
+  }
+}
