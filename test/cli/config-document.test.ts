@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { serverView } from "../../src/cli/mcp/server-view.ts";
 import { ENV_VAR, OAUTH, SERVER, TOOL } from "../../src/config/schema/server-keys.ts";
 import { parseArgsStringToArgv } from "string-argv";
+import { MAIN, NODE_VARIABLES } from "../support/command.ts";
 import { keyRows } from "../support/config-document.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -47,11 +48,11 @@ test("the transcripts in docs/config.md are what the command prints", { timeout:
       const steps = transcript.split(/^\$ switchyard /m).slice(1);
       for (const step of steps) {
         const [command = "", ...lines] = step.trimEnd().split("\n");
-        const { stdout, stderr } = spawnSync(
-          process.execPath,
-          [join(root, "src", "cli", "main.ts"), ...parseArgsStringToArgv(command)],
-          { cwd: project, env: { PATH: process.env["PATH"], HOME: home }, encoding: "utf8" },
-        );
+        const { stdout, stderr } = spawnSync(process.execPath, [MAIN, ...parseArgsStringToArgv(command)], {
+          cwd: project,
+          env: { ...NODE_VARIABLES, HOME: home },
+          encoding: "utf8",
+        });
         assert.equal(`${stdout}${stderr}`.trimEnd(), lines.join("\n"), command);
       }
     }

@@ -5,8 +5,8 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { MAIN, NODE_VARIABLES } from "../support/command.ts";
 
-const main = join(import.meta.dirname, "../../src/cli/main.ts");
 let home: string;
 before(() => {
   home = realpathSync(mkdtempSync(join(tmpdir(), "switchyard-environments-")));
@@ -19,9 +19,9 @@ const SERVER = '[mcp_servers.files]\ncommand = "files"\nenvironment_id = "bxo"\n
 const CODEXS = '[[environments]]\nid = "box"\nurl = "wss://box.example.com"\nauth_bearer_token = "s3cret"\n';
 
 function switchyard(...args: readonly string[]): { readonly status: number | null; readonly text: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], {
     cwd: home,
-    env: { PATH: process.env["PATH"], HOME: home },
+    env: { ...NODE_VARIABLES, HOME: home },
     encoding: "utf8",
   });
   return { status, text: stdout + stderr };

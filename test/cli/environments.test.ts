@@ -5,11 +5,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { promptOf, ScriptedModel, stdioServer } from "../../src/testing/index.ts";
 import { startExecutorProcess } from "../executor/support/executor-process.ts";
+import { MAIN, NODE_VARIABLES } from "../support/command.ts";
 
-const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 const TOKEN = "a-token-of-the-box-0123456789";
 const timeout = 60_000;
 
@@ -20,9 +19,9 @@ interface Finished {
 }
 
 function run(home: string, args: readonly string[], more: Record<string, string> = {}): Promise<Finished> {
-  const env = { PATH: process.env["PATH"], HOME: home, TMPDIR: tmpdir(), NO_COLOR: "1", ...more };
+  const env = { ...NODE_VARIABLES, HOME: home, TMPDIR: tmpdir(), NO_COLOR: "1", ...more };
   return new Promise((resolve) => {
-    execFile(process.execPath, [main, ...args], { cwd: home, env }, (error, stdout, stderr) => {
+    execFile(process.execPath, [MAIN, ...args], { cwd: home, env }, (error, stdout, stderr) => {
       resolve({ code: Number(error?.code ?? 0), stdout, stderr });
     });
   });
@@ -77,7 +76,7 @@ test(
     inHome(async (home) => {
       await using executor = await startExecutorProcess([], { SWITCHYARD_EXECUTOR_TOKEN: TOKEN });
       const program = JSON.stringify(process.execPath);
-      const args = JSON.stringify([main, "executor", "--listen", "stdio", "--no-audit"]);
+      const args = JSON.stringify([MAIN, "executor", "--listen", "stdio", "--no-audit"]);
       writeFileSync(
         join(home, ".switchyard", "switchyard.toml"),
         `[environments.box]\nurl = "${executor.url}"\nauth_bearer_token_env_var = "BOX_TOKEN"\n` +

@@ -13,20 +13,15 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { after as afterAll, suite, test } from "node:test";
+import { suite, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { findCodex } from "../../src/codex/app-server/binary.ts";
 import { withFileLock } from "../../src/config/file/file-lock.ts";
 import { CodexConfig } from "../support/codex-config.ts";
+import { MAIN, NODE_VARIABLES } from "../support/command.ts";
 
-const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 const timeout = 60_000;
 const SECRET = "PLANTED-7f3a";
-
-/** What Node compiled of the sources, so that every process after the first starts in half the time. */
-const compiled = mkdtempSync(join(tmpdir(), "switchyard-mcp-compiled-"));
-afterAll(() => rmSync(compiled, { recursive: true, force: true }));
 
 interface Finished {
   readonly code: number | null;
@@ -58,7 +53,7 @@ class Place implements Disposable {
   }
 
   run(args: readonly string[], input = "", env: Case["env"] = {}): Promise<Finished> {
-    return start(process.execPath, [main, ...args], this, input, env);
+    return start(process.execPath, [MAIN, ...args], this, input, env);
   }
 
   async json(args: readonly string[]): Promise<unknown> {
@@ -95,7 +90,7 @@ function spawnIn(
   { home, project }: Place,
   more: Case["env"] = {},
 ): ChildProcessWithoutNullStreams {
-  const env = { PATH: process.env["PATH"], HOME: home, TMPDIR: tmpdir(), NODE_COMPILE_CACHE: compiled };
+  const env = { ...NODE_VARIABLES, HOME: home, TMPDIR: tmpdir() };
   return spawn(file, args, { cwd: project, env: { ...env, RUST_BACKTRACE: "0", ...more } });
 }
 
@@ -1032,7 +1027,7 @@ suite("switchyard mcp", { concurrency: 3 }, () => {
     using place = new Place({ [OURS]: DOCS });
     const file = join(place.home, OURS);
     await withFileLock(file, async () => {
-      const child = spawnIn(process.execPath, [main, "mcp", "disable", "docs"], place);
+      const child = spawnIn(process.execPath, [MAIN, "mcp", "disable", "docs"], place);
       const ended = finish(child);
       const claims = (): string[] => readdirSync(dirname(file)).filter((name) => name.endsWith(".claim"));
       // It has its claim while it waits.
@@ -1051,7 +1046,7 @@ suite("switchyard mcp", { concurrency: 3 }, () => {
       ["check", "-"],
       ["add", "a", "--env-from", "-", "--", "x"],
     ]) {
-      const child = spawnIn(process.execPath, [main, "mcp", ...args], place);
+      const child = spawnIn(process.execPath, [MAIN, "mcp", ...args], place);
       const ended = finish(child);
       while (!isReading(child.pid)) await sleep(20, undefined, { signal: t.signal });
       child.kill("SIGINT");
@@ -1062,7 +1057,7 @@ suite("switchyard mcp", { concurrency: 3 }, () => {
   test("what cannot be written is said in a line", { timeout }, async () => {
     using place = new Place({ [OURS]: DOCS });
     const shell = (script: string): Promise<Finished> =>
-      start("bash", ["-c", script, process.execPath, main], place);
+      start("bash", ["-c", script, process.execPath, MAIN], place);
     const full = await shell('"$0" "$1" mcp list > /dev/full');
     assert.equal(full.code, 1);
     assert.match(full.stderr, /^switchyard: cannot write the output: ENOSPC[^\n]*\n$/);
@@ -1073,7 +1068,7 @@ suite("switchyard mcp", { concurrency: 3 }, () => {
   test("check reads the output of another command", { timeout }, async () => {
     using place = new Place({ "project/config.toml": DOCS });
     const shell = (script: string): Promise<Finished> =>
-      start("bash", ["-c", script, process.execPath, main], place);
+      start("bash", ["-c", script, process.execPath, MAIN], place);
     for (const script of [
       '"$0" "$1" mcp check <(cat config.toml)',
       'cat config.toml | "$0" "$1" mcp check /dev/stdin',

@@ -5,7 +5,6 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import {
   descendants,
   promptOf,
@@ -13,8 +12,8 @@ import {
   ScriptedModel,
   waitUntilGone,
 } from "../../src/testing/index.ts";
+import { MAIN, NODE_VARIABLES } from "../support/command.ts";
 
-const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 const timeout = 60_000;
 
 interface Finished {
@@ -29,10 +28,10 @@ interface Command {
 }
 
 function start(home: string, args: readonly string[], env: Record<string, string> = {}): Command {
-  const child = spawn(process.execPath, [main, ...args], {
+  const child = spawn(process.execPath, [MAIN, ...args], {
     cwd: home,
     env: {
-      PATH: process.env.PATH,
+      ...NODE_VARIABLES,
       HOME: home,
       TMPDIR: tmpdir(),
       SWITCHYARD_HOME: join(home, "sw"),

@@ -1,8 +1,8 @@
 /** `switchyard executor` as its users run it: a process of its own. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { MAIN } from "../../support/command.ts";
 import { leakChecked } from "./subjects.ts";
 
 export interface ExecutorProcess extends AsyncDisposable {
@@ -12,13 +12,11 @@ export interface ExecutorProcess extends AsyncDisposable {
   readonly lines: string[];
 }
 
-const main = join(import.meta.dirname, "../../../src/cli/main.ts");
-
 export async function startExecutorProcess(
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
 ): Promise<ExecutorProcess> {
-  const child = spawn(process.execPath, [main, "executor", ...args], {
+  const child = spawn(process.execPath, [MAIN, "executor", ...args], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, ...env },
   });

@@ -23,8 +23,8 @@ import type {
 } from "../../../src/runner/index.ts";
 import { descendants, processesWithEnv, ScriptedModel, waitUntilGone } from "../../../src/testing/index.ts";
 import { Watch } from "../../../src/testing/watch.ts";
+import { MAIN } from "../../support/command.ts";
 
-const MAIN = join(import.meta.dirname, "..", "..", "..", "src", "cli", "main.ts");
 export const API_KEY = "sk-key-of-the-runner";
 
 export interface RunnerProcessOptions {
