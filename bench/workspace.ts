@@ -12,7 +12,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { rootCertificates } from "node:tls";
-import { findCodex } from "../src/index.ts";
+import { findCodex } from "../src/codex/app-server/binary.ts";
 import { Child } from "./child.ts";
 import type { DriverQuestions } from "./driver.ts";
 import type { Variant } from "./hosts.ts";

@@ -57,5 +57,18 @@ export { parseMcpServers, readMcpServers, type ReadOptions, type ReadResult } fr
 export type { Place, PlainValue, Source, TomlEntry, TomlNode, TomlTable } from "../toml/node.ts";
 export { fromPlain, lineAndColumn, nodeAt, toPlain } from "../toml/node.ts";
 export { parseToml, type ParseTomlResult } from "../toml/parse.ts";
-export type * from "./server/types.ts";
+export type {
+  AppToolApproval,
+  McpServerAuth,
+  McpServerConfig,
+  McpServerDisabledReason,
+  McpServerEnvVar,
+  McpServerOAuthConfig,
+  McpServerScope,
+  McpServerToolConfig,
+  McpServerTransportConfig,
+  McpStartupReadiness,
+  McpToolSurface,
+  RawMcpServerConfig,
+} from "./server/types.ts";
 export { DEFAULT_MCP_SERVER_ENVIRONMENT_ID } from "./server/types.ts";

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { findCodex } from "../../src/index.ts";
+import { findCodex } from "../../src/codex/app-server/binary.ts";
 
 /** What the pipe does. */
 export interface Meddling {

@@ -14,14 +14,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import * as sdk from "@openai/codex-sdk";
-import {
-  Codex,
-  findCodex,
-  type McpServers,
-  Thread,
-  type ThreadOptions,
-  type TurnOptions,
-} from "../../../src/index.ts";
+import { Codex, type McpServers, Thread, type ThreadOptions, type TurnOptions } from "../../../src/index.ts";
+import { findCodex } from "../../../src/codex/app-server/binary.ts";
 import { pick, type RecordedModelRequest, type ScriptedModel } from "../../../src/testing/index.ts";
 
 /** What a user of the SDK sees of a thread. Both sides are used through this. */
