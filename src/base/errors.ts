@@ -1,6 +1,11 @@
-/** Errors of unknown kind: whatever was thrown. */
+/** What can be said of anything that was thrown. */
 
-/** The message of what was thrown, which need not be an `Error`. */
+/** The message of an error; a thrown value that is no error speaks for itself. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** The code of a system error, such as `ENOENT`. */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }

@@ -12,6 +12,11 @@ test("nearest finds a name by a few slips or another way of writing", () => {
   assert.equal(nearest("enabledtools", KNOWN), "enabled_tools");
 });
 
+test("nearest finds a name that is known in camel case", () => {
+  assert.equal(nearest("workingDirectry", ["sandboxMode", "workingDirectory"]), "workingDirectory");
+  assert.equal(nearest("working_directory", ["sandboxMode", "workingDirectory"]), "workingDirectory");
+});
+
 test("nearest is silent when nothing is near", () => {
   for (const name of ["", "x", "foo", "frobnicate", "ur"])
     assert.equal(nearest(name, KNOWN), undefined, name);

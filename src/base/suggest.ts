@@ -1,21 +1,25 @@
 /** The name that was probably meant. */
 
-/** The nearest of `known` to a misspelt name: the same in snake_case, or a few slips away. */
+/** The nearest of `known` to a misspelt name: the same in another case, or a few slips away. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
-  const snake = name
-    .replace(/([a-z0-9])([A-Z])/g, "$1_$2")
-    .replaceAll("-", "_")
-    .toLowerCase();
+  const snake = inSnakeCase(name);
   let best: string | undefined;
   let fewest = 1 + Math.min(3, Math.floor(snake.length / 3));
   for (const candidate of known) {
     if (candidate === "") continue;
-    const slips = distance(snake, candidate, fewest);
+    const slips = distance(snake, inSnakeCase(candidate), fewest);
     if (slips >= fewest) continue;
     fewest = slips;
     best = candidate;
   }
   return best;
+}
+
+function inSnakeCase(name: string): string {
+  return name
+    .replace(/([a-z0-9])([A-Z])/g, "$1_$2")
+    .replaceAll("-", "_")
+    .toLowerCase();
 }
 
 /**
