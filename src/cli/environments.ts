@@ -1,5 +1,6 @@
 /** `switchyard environments`: where MCP servers can run, and whether it works. */
 import { systemClock } from "../base/clock.ts";
+import { messageOf } from "../base/errors.ts";
 import { Redactor } from "../base/redact.ts";
 import { type EnvironmentDefinition, toEnvironmentDefinition } from "../config/environments/definition.ts";
 import { environmentOriginText, type LoadedEnvironment } from "../config/environments/environment.ts";
@@ -140,7 +141,7 @@ async function check(args: Args, signal: AbortSignal): Promise<number> {
         };
       } catch (error) {
         signal.throwIfAborted();
-        const why = error instanceof Error ? error.message : String(error);
+        const why = messageOf(error);
         return {
           ...known,
           ...nothing,

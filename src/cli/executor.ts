@@ -12,6 +12,7 @@
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { type Command, InvalidArgumentError } from "commander";
+import { messageOf } from "../base/errors.ts";
 import type { LogLevel } from "../base/log.ts";
 import {
   AuditLog,
@@ -125,7 +126,7 @@ async function run(flags: ExecutorFlags): Promise<number> {
       ...(flags.allowCwd === undefined ? {} : { allowCwds: flags.allowCwd }),
     });
   } catch (error) {
-    tell(error instanceof Error ? error.message : String(error));
+    tell(messageOf(error));
     return error instanceof ExecutorError ? 2 : 1;
   }
   const { [TOKEN_VARIABLE]: _token, ...env } = process.env;
@@ -160,7 +161,7 @@ async function run(flags: ExecutorFlags): Promise<number> {
     }
     return await stopped;
   } catch (error) {
-    tell(error instanceof Error ? error.message : String(error));
+    tell(messageOf(error));
     return 1;
   }
 }
@@ -270,7 +271,7 @@ function address(text: string): ListenAddress {
   try {
     return parseListenAddress(text);
   } catch (error) {
-    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+    throw new InvalidArgumentError(messageOf(error));
   }
 }
 

@@ -1,5 +1,6 @@
 /** All commands and their help, as commander shows them, and what the failures of the long-running ones are worth. */
 import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { messageOf } from "../base/errors.ts";
 import { packageVersion } from "../base/package-version.ts";
 
 interface Entry {
@@ -59,7 +60,7 @@ export async function runFullProgram(): Promise<void> {
       // Help and version are no failure, whatever commander calls them.
       process.exitCode = error.exitCode === 0 ? 0 : 2;
     } else {
-      process.stderr.write(`switchyard: ${error instanceof Error ? error.message : String(error)}\n`);
+      process.stderr.write(`switchyard: ${messageOf(error)}\n`);
       process.exitCode = usage ? 2 : 1;
     }
   }

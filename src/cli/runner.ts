@@ -13,6 +13,7 @@
 import { constants } from "node:os";
 import { resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
+import { messageOf } from "../base/errors.ts";
 import { Redactor } from "../base/redact.ts";
 import { checkCodexVersion, type CodexOptions, findCodex, hasUserLogin } from "../codex/index.ts";
 import { type DiagLevel, DiagnosticWriter, serveNdjson, type ServeOutcome } from "../runner/index.ts";
@@ -100,7 +101,7 @@ async function serve(flags: RunnerFlags): Promise<number> {
     });
     return outcome === "output_closed" ? SIGPIPE_EXIT_CODE : exitCode;
   } catch (error) {
-    diagnostics.fatal(error instanceof Error ? error.message : String(error));
+    diagnostics.fatal(messageOf(error));
     return 1;
   }
 }

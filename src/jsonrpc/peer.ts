@@ -16,6 +16,7 @@
  *   P4. Every request of the other side is answered once, whatever its handler does.
  *   P5. Messages are handed on in the order they were received, before `receive` returns.
  */
+import { messageOf } from "../base/errors.ts";
 import { Semaphore } from "../base/semaphore.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { INTERNAL_ERROR, PeerError, RpcError } from "./errors.ts";
@@ -260,7 +261,7 @@ function errorJson(error: unknown): string {
   let message = "The handler failed";
   try {
     if (error instanceof RpcError) return toJson(error.toObject());
-    message = error instanceof Error ? error.message : String(error);
+    message = messageOf(error);
   } catch {
     // What cannot be written, or has no text, is told without its details.
     if (error instanceof RpcError) message = error.message;

@@ -14,6 +14,7 @@
  *   P4. What is accepted can be sent to Codex: its parser refuses text with half a surrogate pair and nesting
  *       beyond 128, without an answer that says which request it was.
  */
+import { isObject } from "../base/json.ts";
 import {
   type Answer,
   type ApprovalMode,
@@ -536,8 +537,4 @@ function join(at: string, name: string): string {
 
 function isId(value: unknown): value is string {
   return typeof value === "string" && value !== "" && value.length <= ID_CHARS_MAX;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -20,6 +20,7 @@
 import { join } from "node:path";
 import { abortable, within } from "../base/abort.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
+import { messageOf } from "../base/errors.ts";
 import { type Log, silentLog } from "../base/log.ts";
 import { Redactor } from "../base/redact.ts";
 import { Codex, CodexError, type CodexOptions, resolveServers, switchyardHome } from "../codex/index.ts";
@@ -546,8 +547,4 @@ function failed(run: Run, error: unknown): Outcome {
 
 function threadOf(run: Run): { thread_id?: string } {
   return run.threadId === undefined ? {} : { thread_id: run.threadId };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

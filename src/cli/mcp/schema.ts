@@ -1,6 +1,7 @@
 /** `switchyard mcp schema`: the JSON Schema of a configuration file, for an editor. */
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { messageOf } from "../../base/errors.ts";
 import { configJsonSchema } from "../../config/schema/json-schema.ts";
 import { ConfigError } from "../../config/problem.ts";
 import { type Args, type CommandSpec, UsageError } from "../flags.ts";
@@ -31,7 +32,7 @@ function run(args: Args): number {
   try {
     writeFileSync(resolve(file), text);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new ConfigError("write_failed", `Cannot write ${file}: ${why}`, { cause: error });
   }
   say(`Wrote the schema to ${shortPath(resolve(file))}`);

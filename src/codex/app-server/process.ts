@@ -20,6 +20,7 @@ import { stripVTControlCharacters } from "node:util";
 import { Backoff } from "../../base/backoff.ts";
 import { type Clock, sleep } from "../../base/clock.ts";
 import { within } from "../../base/abort.ts";
+import { messageOf } from "../../base/errors.ts";
 import { type Log, silentLog } from "../../base/log.ts";
 import { packageVersion } from "../../base/package-version.ts";
 import { createTag, TAG_VARIABLE, signalGroup, sweepTag } from "../../process/process-tree.ts";
@@ -101,7 +102,7 @@ export class AppServerProcess {
     } catch (error) {
       await started.stop();
       if (error instanceof CodexError && error.code === "codex_start_failed") throw error;
-      const message = error instanceof Error ? error.message : String(error);
+      const message = messageOf(error);
       throw new CodexError("codex_start_failed", `Codex did not become an app-server: ${message}`, {
         cause: error,
       });

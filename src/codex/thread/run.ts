@@ -16,6 +16,7 @@
  */
 import { Channel } from "../../base/channel.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
+import { messageOf } from "../../base/errors.ts";
 import type { Redactor } from "../../base/redact.ts";
 import { CodexError } from "../errors.ts";
 import { AbortError } from "../../thread/errors.ts";
@@ -194,7 +195,7 @@ export class ActiveRun {
       if (moot.aborted) return { decision: "decline" };
       return this.#decline(question, `there was no answer within ${questionTimeoutMs} ms`);
     } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
+      const why = messageOf(error);
       return this.#decline(question, `the handler failed: ${this.#options.redactor.redact(why)}`);
     } finally {
       timer.clear();
@@ -210,7 +211,7 @@ export class ActiveRun {
   /** Ends the run with an error: as the last event, or thrown at the reader (see `isThrown`). */
   fail(error: unknown): void {
     if (isThrown(error)) return this.#channel.fail(error);
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     const code = error instanceof CodexError ? error.code : "request_failed";
     const failed = { message: this.#options.redactor.redact(message), code };
     this.#channel.push({ type: "turn.failed", error: failed });

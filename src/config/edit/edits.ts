@@ -5,6 +5,7 @@ import { fromPlain, nodeAt, type TomlNode, type TomlTable, toPlain } from "../..
 import { isDeepStrictEqual } from "node:util";
 import { ConfigError } from "../problem.ts";
 import { readMcpServers, type ReadResult } from "../server/read-servers.ts";
+import { messageOf } from "../../base/errors.ts";
 import { missingServer } from "../../base/suggest.ts";
 import type { AppToolApproval, RawMcpServerConfig } from "../server/types.ts";
 import { depthOf } from "../../toml/tree.ts";
@@ -170,7 +171,7 @@ function set(root: TomlTable, path: readonly string[], value: unknown, file: str
     if (path.length + depthOf(node) > DEPTH_MAX) throw new RangeError(`more than ${DEPTH_MAX} levels deep`);
     return { kind: "set", path, value: node };
   } catch (error) {
-    const what = error instanceof Error ? error.message : String(error);
+    const what = messageOf(error);
     throw new ConfigError("invalid_edit", `Cannot set ${formatKeys(path)}: ${what}`, { cause: error });
   }
 }

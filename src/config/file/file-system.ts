@@ -6,6 +6,7 @@
  */
 import * as fs from "node:fs/promises";
 import { dirname } from "node:path";
+import { messageOf } from "../../base/errors.ts";
 import { ConfigError, type ConfigErrorCode } from "../problem.ts";
 
 /** What is asked of a file's status. */
@@ -112,7 +113,7 @@ export function fileError(
 ): ConfigError {
   const system = errorCode(cause);
   const known = system === undefined ? undefined : REASONS[system];
-  const what = known?.[0] ?? (cause instanceof Error ? cause.message : String(cause));
+  const what = known?.[0] ?? messageOf(cause);
   const remedy = known === undefined ? "" : `. ${known[1]}`;
   const label = known === undefined ? "" : ` (${system})`;
   return new ConfigError(code, `Cannot ${action} "${path}": ${what}${label}${note}${remedy}`, { cause });

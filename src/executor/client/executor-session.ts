@@ -17,6 +17,7 @@ import { randomUUID } from "node:crypto";
 import { abortable } from "../../base/abort.ts";
 import { Backoff } from "../../base/backoff.ts";
 import { type Clock, sleep, type Timer } from "../../base/clock.ts";
+import { messageOf } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { Semaphore } from "../../base/semaphore.ts";
 import { Peer, PeerError, RpcError } from "../../jsonrpc/index.ts";
@@ -318,7 +319,7 @@ export class ExecutorSession implements ProcessCarrier {
 
   #refused(cause: unknown): OpenOutcome {
     const { name, opener } = this.#options;
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     const message = `Executor "${name}" at ${opener.target} does not shake hands: ${why}`;
     const error = new ExecutorError("executor_unreachable", message, { cause });
     // What it says of a session it does not know is final; that another connection still has it, is not.

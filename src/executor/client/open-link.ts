@@ -2,6 +2,7 @@
 import { type Duplex, Readable, Writable } from "node:stream";
 import { type ClientOptions, WebSocket } from "ws";
 import { type Clock, systemClock } from "../../base/clock.ts";
+import { messageOf } from "../../base/errors.ts";
 import { Tail } from "../../process/tail.ts";
 import { ExecutorError } from "../errors.ts";
 import type { ExecutorProcess } from "../executor.ts";
@@ -177,7 +178,7 @@ export function programOpener(options: ProgramOpenerOptions): LinkOpener {
         );
         return { kind: "open", link: linkTo(child, events, options.onStderr) };
       } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
+        const why = messageOf(error);
         const message = `Cannot start the executor "${target}": ${why}`;
         const failure = new ExecutorError("executor_unreachable", message, { cause: error });
         return { kind: "failed", error: failure, final: true };

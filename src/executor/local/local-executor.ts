@@ -12,6 +12,7 @@
 import { basename } from "node:path";
 import { userInfo } from "node:os";
 import { type Clock, systemClock } from "../../base/clock.ts";
+import { messageOf } from "../../base/errors.ts";
 import { type Log, silentLog } from "../../base/log.ts";
 import { packageVersion } from "../../base/package-version.ts";
 import { createTag, TAG_VARIABLE, memberTag, sweepTags } from "../../process/process-tree.ts";
@@ -133,7 +134,7 @@ export class LocalExecutor implements Executor {
       return await this.#startUnwrapped(spec);
     } catch (error) {
       if (error instanceof ExecutorError) throw error;
-      const why = systemErrorText(error) ?? (error instanceof Error ? error.message : String(error));
+      const why = systemErrorText(error) ?? messageOf(error);
       const message = `Cannot start "${spec.argv[0]}" in ${spec.cwd}: ${why}`;
       throw new ExecutorError("start_failed", message, { cause: error });
     }

@@ -4,6 +4,7 @@
  */
 import { constants } from "node:os";
 import { getSystemErrorMap } from "node:util";
+import { messageOf } from "../../base/errors.ts";
 import { RpcError } from "../../jsonrpc/index.ts";
 import { RpcCode } from "../wire/protocol.ts";
 
@@ -66,7 +67,7 @@ const CODES: Readonly<Record<string, number>> = {
 export function toRpcError(error: unknown): RpcError {
   if (error instanceof RpcError) return error;
   const text = systemErrorText(error);
-  const message = text ?? (error instanceof Error ? error.message : String(error));
+  const message = text ?? messageOf(error);
   const code = text === undefined ? undefined : CODES[(error as NodeJS.ErrnoException).code ?? ""];
   return new RpcError({ code: code ?? RpcCode.failed, message }, { cause: error });
 }

@@ -13,6 +13,7 @@
  *   S5. A process whose stdin is full answers its own writes later, and nothing else.
  */
 import type { Clock, Timer } from "../../base/clock.ts";
+import { messageOf } from "../../base/errors.ts";
 import { Semaphore } from "../../base/semaphore.ts";
 import { RpcError } from "../../jsonrpc/index.ts";
 import { ExecutorError } from "../errors.ts";
@@ -361,7 +362,7 @@ export class SessionProcesses {
       }
     } catch (error) {
       // Nothing unread is dropped while somebody is attached; a log that says so is not to be trusted.
-      link.drop(error instanceof Error ? error.message : String(error));
+      link.drop(messageOf(error));
     }
   }
 
@@ -400,7 +401,7 @@ function startError(error: unknown): RpcError {
   const { cause } = error as Error;
   const bare =
     error instanceof ExecutorError && error.code === "start_failed" && cause instanceof Error ? cause : error;
-  const message = systemErrorText(bare) ?? (bare instanceof Error ? bare.message : String(bare));
+  const message = systemErrorText(bare) ?? messageOf(bare);
   // For our client: what the protocol has one number for, and its user does different things about.
   const isTold = error instanceof ExecutorError && (error.code === "refused" || error.code === "unsupported");
   const data = isTold ? { data: { code: error.code } } : {};

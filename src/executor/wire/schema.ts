@@ -7,6 +7,7 @@
  * Two things JSON says are gone before we see them: that a number was written `1.0` or `1e2`, which the original
  * refuses where it wants a whole one, and that a key came twice.
  */
+import { isObject } from "../../base/json.ts";
 import { RpcError } from "../../jsonrpc/index.ts";
 import { decodeBase64 } from "./base64.ts";
 import { RpcCode } from "./protocol.ts";
@@ -189,10 +190,6 @@ export function struct<const F extends Fields>(title: string, fields: F): Reader
       throw invalidType(value, `struct ${title}`);
     },
   };
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** The parameters of a request; absent ones are `null`. @throws {RpcError} */

@@ -8,6 +8,7 @@
  *       show neither there nor in the log.
  */
 import { type Clock, systemClock } from "../../base/clock.ts";
+import { messageOf } from "../../base/errors.ts";
 import { silentLog } from "../../base/log.ts";
 import { Redactor } from "../../base/redact.ts";
 import { ExecutorError, type ExecutorErrorCode } from "../../executor/errors.ts";
@@ -72,7 +73,7 @@ function startError(
   redactor: Redactor,
 ): TransportError {
   const { code, hint } = START_FAILURES[cause instanceof ExecutorError ? cause.code : "start_failed"];
-  const words = cause instanceof Error ? cause.message : String(cause);
+  const words = messageOf(cause);
   const why = words.includes(server.command) ? words : `${JSON.stringify(server.command)}: ${words}`;
   const what = `cannot be started in environment "${environment}": ${redactor.redact(why)}`;
   return new TransportError(code, server.name, `${what}. ${hint({ environment, cwd })}`, { cause });

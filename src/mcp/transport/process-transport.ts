@@ -26,6 +26,7 @@ import { constants } from "node:os";
 import type { JSONRPCMessage, Transport } from "@modelcontextprotocol/client";
 import { abortable, within } from "../../base/abort.ts";
 import { type Clock, systemClock, type Timer } from "../../base/clock.ts";
+import { messageOf } from "../../base/errors.ts";
 import { type Log, silentLog } from "../../base/log.ts";
 import { Redactor } from "../../base/redact.ts";
 import { ExecutorError } from "../../executor/errors.ts";
@@ -289,7 +290,7 @@ export class ProcessTransport implements Transport, AsyncDisposable {
   }
 
   #lost(cause: unknown): TransportError {
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = messageOf(cause);
     return this.#error("executor_lost", `is out of reach: ${why}`, cause);
   }
 

@@ -20,6 +20,8 @@ import { createMcpHandler } from "@modelcontextprotocol/server";
 import type { McpServer } from "@modelcontextprotocol/server";
 import { abortable } from "../../base/abort.ts";
 import { sleep, systemClock } from "../../base/clock.ts";
+import { messageOf } from "../../base/errors.ts";
+import { isObject } from "../../base/json.ts";
 import { flattenHeaders, readBody } from "./http-message.ts";
 import { CallRecord } from "../call-record.ts";
 import { createTestServer } from "../mcp-server.ts";
@@ -237,7 +239,7 @@ export class RecordingMcpServer implements AsyncDisposable {
     } catch (error) {
       // When the client left or we are closing (H3) there is nobody to tell.
       if (signal.aborted || response.headersSent) return void response.destroy();
-      sendError(response, 500, -32_603, error instanceof Error ? error.message : String(error));
+      sendError(response, 500, -32_603, messageOf(error));
     }
   }
 
@@ -363,8 +365,7 @@ function sendError(
 }
 
 function asObject(value: unknown): Readonly<Record<string, unknown>> | undefined {
-  const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-  return isObject ? (value as Readonly<Record<string, unknown>>) : undefined;
+  return isObject(value) ? value : undefined;
 }
 
 function asString(value: unknown): string | undefined {

@@ -6,6 +6,7 @@
  * The history a client sends back with each request is the only memory: where a script stands is counted from
  * `input`, so one model serves any number of threads without knowing them apart.
  */
+import { isObject } from "../../base/json.ts";
 
 /** One tool the request offers to the model. */
 export interface OfferedTool {
@@ -177,8 +178,4 @@ function readTools(tools: unknown): readonly OfferedTool[] {
 
 function textOf(value: unknown, fallback = ""): string {
   return typeof value === "string" ? value : fallback;
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

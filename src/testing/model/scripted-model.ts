@@ -21,6 +21,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { abortable } from "../../base/abort.ts";
 import { sleep, systemClock } from "../../base/clock.ts";
+import { messageOf } from "../../base/errors.ts";
 import { flattenHeaders, readBody } from "../http-server/http-message.ts";
 import { playPrompt } from "./prompt-script.ts";
 import type { ModelReply, ReplyPart, Usage } from "./reply.ts";
@@ -170,7 +171,7 @@ export class ScriptedModel implements AsyncDisposable {
     } catch (error) {
       // When the client left or we are closing (M3) there is nobody to tell.
       if (signal.aborted || response.headersSent) response.destroy();
-      else refuse(response, 500, describe(error));
+      else refuse(response, 500, messageOf(error));
     } finally {
       this.#answering--;
       this.#watch.changed();
@@ -194,7 +195,7 @@ export class ScriptedModel implements AsyncDisposable {
         request = parseModelRequest(body, headers, signal);
       } catch (error) {
         this.#record(entry);
-        return refuse(response, 400, describe(error));
+        return refuse(response, 400, messageOf(error));
       }
       this.#record({ ...entry, request });
       return this.#play(request, response);
@@ -221,7 +222,7 @@ export class ScriptedModel implements AsyncDisposable {
       parts = Array.isArray(reply) ? reply : [reply as ReplyPart];
     } catch (error) {
       request.signal.throwIfAborted();
-      parts = [fail(400, errorBody(`The script threw: ${describe(error)}`))];
+      parts = [fail(400, errorBody(`The script threw: ${messageOf(error)}`))];
     }
     const answer = `${this.#tag}_${this.#answers++}`;
     await sendReply(parts, request, response, answer);
@@ -314,8 +315,4 @@ function sendJson(
 ): void {
   const text = typeof body === "string" ? body : JSON.stringify(body);
   response.writeHead(status, { "content-type": "application/json", ...headers }).end(text);
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
