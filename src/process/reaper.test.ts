@@ -9,6 +9,7 @@ import { readFileSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { suite, test } from "node:test";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { descendants, isAlive, waitUntilGone } from "../testing/leaks.ts";
 import type { Log } from "../base/log.ts";
 import { Reaper } from "./reaper.ts";
@@ -60,6 +61,16 @@ function shellsOf(pid: number): number[] {
   return descendants(pid).filter((each) =>
     readFileSync(`/proc/${each}/cmdline`, "utf8").includes("switchyard-reaper"),
   );
+}
+
+/** A shell that has just started would die of a signal: it has not set its traps. SIGHUP is 1, SIGINT 2, SIGTERM 15. */
+async function ignoringSignals(pid: number): Promise<void> {
+  const all = (1n << 0n) | (1n << 1n) | (1n << 14n);
+  for (;;) {
+    const [, mask = "0"] = /^SigIgn:\t(\w+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+    if ((BigInt(`0x${mask}`) & all) === all) return;
+    await sleep(5);
+  }
 }
 
 function kill(pids: readonly number[]): void {
@@ -159,6 +170,7 @@ suite("Reaper", linuxOnly, () => {
     `);
     const pid = (await host.next()) as number;
     const shells = shellsOf(host.child.pid as number);
+    for (const shell of shells) await ignoringSignals(shell);
     for (const shell of shells)
       for (const signal of ["SIGINT", "SIGHUP", "SIGTERM"] as const) process.kill(shell, signal);
     const exited = once(host.child, "exit");

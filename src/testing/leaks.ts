@@ -46,14 +46,14 @@ export function isAlive(pid: number): boolean {
  *
  * The kernel tells a process's end only to its parent, so this looks every 10 ms.
  *
- * @param options.timeoutMs how long to wait at most. @default 5000
+ * @param options.timeoutMs how long to wait at most. @default 30000
  * @returns the ids that still live at the end; empty when all are gone
  */
 export async function waitUntilGone(
   pids: readonly number[],
   options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {},
 ): Promise<number[]> {
-  const deadline = systemClock.now() + (options.timeoutMs ?? 5000);
+  const deadline = systemClock.now() + (options.timeoutMs ?? 30_000);
   for (;;) {
     const alive = pids.filter(isAlive);
     if (alive.length === 0 || systemClock.now() >= deadline) return alive;

@@ -320,7 +320,7 @@ test("closing a thread ends its stdio servers, also stubborn ones and what they 
   const below = descendants(engine.codex.pid as number);
   assert.ok(below.includes(child) && isAlive(child));
   await thread.close();
-  assert.deepEqual(await waitUntilGone(below, { timeoutMs: 10_000 }), []);
+  assert.deepEqual(await waitUntilGone(below), []);
 });
 
 test("closing Codex ends even a process that left its group and ignores every polite signal", {
@@ -340,7 +340,7 @@ test("closing Codex ends even a process that left its group and ignores every po
   const child = Number(JSON.parse(textOf(items.find((item) => item.type === "mcp_tool_call"))).pid);
   assert.ok(isAlive(child));
   await codex.close();
-  assert.deepEqual(await waitUntilGone([child], { timeoutMs: 5_000 }), []);
+  assert.deepEqual(await waitUntilGone([child]), []);
 });
 
 test("a host that is killed leaves nothing behind", { timeout }, async () => {
@@ -363,7 +363,7 @@ test("a host that is killed leaves nothing behind", { timeout }, async () => {
   const below = descendants(host.pid as number);
   assert.ok(below.length >= 2, "Codex and a stdio server");
   host.kill("SIGKILL");
-  assert.deepEqual(await waitUntilGone(below, { timeoutMs: 10_000 }), []);
+  assert.deepEqual(await waitUntilGone(below), []);
   await http.waitFor(() => http.calls[0]?.outcome === "cancelled");
 });
 

@@ -65,5 +65,5 @@ test("a sub-agent's question goes to the handler of its parent's thread, and its
   const servers = serverProcesses(engine.codex.pid as number);
   assert.equal(servers.length, 2, "one for the parent, one for the child");
   await thread.close();
-  assert.deepEqual(await waitUntilGone(servers, { timeoutMs: 10_000 }), []);
+  assert.deepEqual(await waitUntilGone(servers), []);
 });

@@ -46,7 +46,7 @@ suite("Our server and codex exec-server say the same", { timeout: 120_000 }, () 
   after(async () => {
     const started = descendants(process.pid).filter((pid) => !living.has(pid));
     await stack.disposeAsync();
-    assert.deepEqual(await waitUntilGone(started, { timeoutMs: 10_000 }), [], "processes left behind");
+    assert.deepEqual(await waitUntilGone(started), [], "processes left behind");
   });
 
   for (const situation of SITUATIONS) {

@@ -29,7 +29,7 @@ suite("Our server answers real Codex as codex exec-server did", { timeout: 120_0
 
   after(async () => {
     const started = descendants(process.pid).filter((pid) => !living.has(pid));
-    assert.deepEqual(await waitUntilGone(started, { timeoutMs: 10_000 }), [], "processes left behind");
+    assert.deepEqual(await waitUntilGone(started), [], "processes left behind");
   });
 
   for (const phase of new Set(recording.rows.map((row) => row.case))) {

@@ -49,7 +49,7 @@ suite("Our server answers as codex exec-server was recorded", { timeout: 120_000
 
   after(async () => {
     const started = descendants(process.pid).filter((pid) => !living.has(pid));
-    assert.deepEqual(await waitUntilGone(started, { timeoutMs: 10_000 }), [], "processes left behind");
+    assert.deepEqual(await waitUntilGone(started), [], "processes left behind");
   });
 
   for (const [at, { name, rows }] of recordings.entries()) {

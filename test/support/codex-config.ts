@@ -95,7 +95,7 @@ export class CodexConfig implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#process.stop();
-    const left = await waitUntilGone(this.#started, { timeoutMs: 10_000 });
+    const left = await waitUntilGone(this.#started);
     rmSync(this.home, { recursive: true, force: true });
     assert.deepEqual(left, [], "processes left behind");
   }

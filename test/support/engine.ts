@@ -60,7 +60,7 @@ export async function startEngine(options: CodexOptions = {}, model?: ScriptedMo
       if (model === undefined) await ownModel[Symbol.asyncDispose]();
       // A Codex that another process had started here may still be on its way out, and write.
       const guests = processesWithEnv("CODEX_HOME", home);
-      const left = await waitUntilGone([...started, ...guests], { timeoutMs: 10_000 });
+      const left = await waitUntilGone([...started, ...guests]);
       rmSync(root, { recursive: true, force: true });
       assert.deepEqual(left, [], "processes left behind");
     },

@@ -16,7 +16,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { join, resolve } from "node:path";
 import { suite, test, type TestContext } from "node:test";
 import { promisify } from "node:util";
@@ -55,8 +55,8 @@ suite("The homes", () => {
 
   test("are below the account's own folder where HOME is missing or empty", () => {
     for (const env of [{}, { HOME: "", SWITCHYARD_HOME: "", CODEX_HOME: "" }]) {
-      assert.equal(switchyardHome(env), join(homedir(), ".switchyard"));
-      assert.equal(userCodexHome(env), join(homedir(), ".codex"));
+      assert.equal(switchyardHome(env), join(userInfo().homedir, ".switchyard"));
+      assert.equal(userCodexHome(env), join(userInfo().homedir, ".codex"));
     }
   });
 });

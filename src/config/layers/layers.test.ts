@@ -9,7 +9,7 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { homedir, tmpdir, userInfo } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, suite, test } from "node:test";
 import { existingCodexHome, switchyardHome, userCodexHome } from "./homes.ts";
@@ -290,7 +290,7 @@ test("the homes come from the environment, or lie in the user's home", () => {
   assert.equal(userCodexHome({ CODEX_HOME: "/c" }), "/c");
   assert.equal(userCodexHome({ CODEX_HOME: "", HOME: "/h" }), "/h/.codex");
   assert.equal(switchyardHome({ SWITCHYARD_HOME: "/s" }), "/s");
-  assert.equal(switchyardHome({}), join(homedir(), ".switchyard"));
+  assert.equal(switchyardHome({}), join(userInfo().homedir, ".switchyard"));
   assert.equal(switchyardHome({ HOME: "rel" }), join(userInfo().homedir, ".switchyard"));
 });
 

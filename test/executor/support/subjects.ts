@@ -33,7 +33,7 @@ export function leakChecked<T extends object>(subject: T, dispose: () => Promise
     [Symbol.asyncDispose]: async () => {
       const started = descendants(process.pid).filter((pid) => !before.has(pid));
       await dispose();
-      assert.deepEqual(await waitUntilGone(started, { timeoutMs: 10_000 }), [], "processes left behind");
+      assert.deepEqual(await waitUntilGone(started), [], "processes left behind");
     },
   };
 }

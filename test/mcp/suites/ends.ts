@@ -60,7 +60,7 @@ export function endsSuite(site: Site): void {
       transportError("process_exited", /ended with exit code 5/)(await server.transport.ended);
       await server.transport.close();
       const pid = Number(/\d+$/.exec(await server.logged(/stderr: \d+$/))?.[0]);
-      const left = await waitUntilGone([pid], { timeoutMs: expects.orphansEnd ? 5_000 : 500 });
+      const left = await waitUntilGone([pid], { timeoutMs: expects.orphansEnd ? 30_000 : 500 });
       for (const each of left) process.kill(each, "SIGKILL");
       assert.deepEqual(left, expects.orphansEnd ? [] : [pid]);
     });
@@ -144,7 +144,7 @@ export function endsSuite(site: Site): void {
         stubborn: true,
       });
       await server.client.close();
-      const left = await waitUntilGone([pid], { timeoutMs: expects.detachedEnds ? 5_000 : 500 });
+      const left = await waitUntilGone([pid], { timeoutMs: expects.detachedEnds ? 30_000 : 500 });
       for (const each of left) process.kill(each, "SIGKILL");
       assert.deepEqual(left, expects.detachedEnds ? [] : [pid]);
     });

@@ -159,7 +159,7 @@ export class RunnerProcess implements AsyncDisposable {
 
   /** Waits until everything that was remembered is gone. @returns what is not */
   left(): Promise<number[]> {
-    return waitUntilGone([...this.#seen], { timeoutMs: 8_000 });
+    return waitUntilGone([...this.#seen]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
