@@ -126,16 +126,20 @@ export declare class Runner implements AsyncDisposable {
 
 export interface RunnerOptions {
     readonly sink: Sink;
-    readonly codex?: CodexOptions;
+    readonly createEngine: CreateEngine;
+    readonly homesRoot: string;
+    readonly env?: Readonly<Record<string, string | undefined>>;
+    readonly log?: Log;
+    readonly clock?: Clock;
     readonly maxConcurrent?: number;
     readonly waitingMax?: number;
     readonly waitingBytesMax?: number;
     readonly stopTimeoutMs?: number;
     readonly redactor?: Redactor;
-    readonly createEngine?: (options: CodexOptions) => Engine;
 }
 
 export interface ServeOptions extends Omit<RunnerOptions, "sink" | "redactor"> {
+    readonly secrets?: readonly string[];
     readonly input: Readable;
     readonly output: Writable;
     readonly diagnostics: Writable;

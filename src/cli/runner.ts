@@ -11,11 +11,18 @@
  *   141  the host closed stdout
  */
 import { constants } from "node:os";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { messageOf } from "../base/errors.ts";
 import { Redactor } from "../base/redact.ts";
-import { checkCodexVersion, type CodexOptions, findCodex, hasUserLogin } from "../codex/index.ts";
+import {
+  checkCodexVersion,
+  Codex,
+  type CodexOptions,
+  findCodex,
+  hasUserLogin,
+  switchyardHome,
+} from "../codex/index.ts";
 import { type DiagLevel, DiagnosticWriter, serveNdjson, type ServeOutcome } from "../runner/index.ts";
 
 interface RunnerFlags {
@@ -95,7 +102,10 @@ async function serve(flags: RunnerFlags): Promise<number> {
       diagnostics: process.stderr,
       signal: stop.signal,
       diagLevel: flags.diagLevel,
-      codex,
+      createEngine: ({ home, ...settings }) =>
+        new Codex({ ...codex, ...settings, ...(home === undefined ? {} : { home: { path: home } }) }),
+      homesRoot: join(switchyardHome(process.env), "isolated"),
+      ...(apiKey === undefined ? {} : { secrets: [apiKey] }),
       ...(flags.maxConcurrent === undefined ? {} : { maxConcurrent: flags.maxConcurrent }),
       ...(flags.maxQueued === undefined ? {} : { waitingMax: flags.maxQueued }),
     });

@@ -5,8 +5,7 @@ import { join } from "node:path";
 import { PassThrough, Writable } from "node:stream";
 import { after, suite, test } from "node:test";
 import fc from "fast-check";
-import type { CodexOptions } from "../codex/index.ts";
-import type { Engine } from "../thread/engine.ts";
+import type { Engine, EngineSettings } from "../thread/engine.ts";
 import type { ThreadEvent } from "../thread/events.ts";
 import type { Input } from "../thread/options.ts";
 import { LINE_BYTES_MAX, type ServeOptions, type ServeOutcome, serveNdjson } from "./ndjson.ts";
@@ -16,9 +15,9 @@ const home = mkdtempSync(join(tmpdir(), "switchyard-ndjson-unit-"));
 after(() => rmSync(home, { recursive: true, force: true }));
 
 /** Completes every turn at once, with one event. */
-function echoEngine(options: CodexOptions): Engine {
+function echoEngine({ log }: EngineSettings): Engine {
   async function* events(input: Input): AsyncGenerator<ThreadEvent> {
-    options.log?.("info", `played ${String(input)}`);
+    log("info", `played ${String(input)}`);
     await Promise.resolve();
     yield { type: "item.completed", item: { id: "item_0", type: "agent_message", text: String(input) } };
     yield {
@@ -66,7 +65,7 @@ async function serve(chunks: readonly Uint8Array[], options: Partial<ServeOption
     input,
     output: output.stream,
     diagnostics: diagnostics.stream,
-    codex: { env: { SWITCHYARD_HOME: home } },
+    homesRoot: home,
     createEngine: echoEngine,
     maxConcurrent: 1,
     ...options,
@@ -175,13 +174,13 @@ suite("serveNdjson", () => {
     const stop = new AbortController();
     const streams = (): Pick<
       ServeOptions,
-      "input" | "output" | "diagnostics" | "createEngine" | "codex"
+      "input" | "output" | "diagnostics" | "createEngine" | "homesRoot"
     > => ({
       input: new PassThrough(),
       output: collector().stream,
       diagnostics: collector().stream,
       createEngine: echoEngine,
-      codex: { env: { SWITCHYARD_HOME: home } },
+      homesRoot: home,
     });
     const stopped = streams();
     const first = serveNdjson({ ...stopped, signal: stop.signal });

@@ -21,7 +21,6 @@ import { within } from "../base/abort.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
 import { Redactor } from "../base/redact.ts";
-import type { CodexOptions } from "../codex/index.ts";
 import { LineDecoder } from "../jsonrpc/index.ts";
 import { DiagnosticWriter } from "./diagnostics.ts";
 import { LineWriter } from "./line-writer.ts";
@@ -32,6 +31,8 @@ import { Runner, type RunnerOptions } from "./runner.ts";
 export const LINE_BYTES_MAX: number = 16 * 1024 * 1024;
 
 export interface ServeOptions extends Omit<RunnerOptions, "sink" | "redactor"> {
+  /** Values that no diagnostic and no message may show, besides those of the runs. @default none */
+  readonly secrets?: readonly string[];
   readonly input: Readable;
   readonly output: Writable;
   readonly diagnostics: Writable;
@@ -51,14 +52,14 @@ const NEWLINE = 0x0a;
 /** Serves until the input ends and every run is over, the signal aborts, or the output is closed. */
 export async function serveNdjson(options: ServeOptions): Promise<ServeOutcome> {
   const { input, signal } = options;
-  const clock = options.codex?.clock ?? systemClock;
+  const clock = options.clock ?? systemClock;
   const redactor = new Redactor();
+  for (const secret of options.secrets ?? []) redactor.add(secret);
   const output = new LineWriter(options.output);
   const diagnostics = new DiagnosticWriter(options.diagnostics, options.diagLevel ?? "info", redactor);
-  const codex: CodexOptions = { ...options.codex, log: tee(diagnostics.log, options.codex?.log) };
   const runner = new Runner({
     ...options,
-    codex,
+    log: tee(diagnostics.log, options.log),
     redactor,
     sink: (message) => output.write(JSON.stringify(message)),
   });
@@ -67,7 +68,7 @@ export async function serveNdjson(options: ServeOptions): Promise<ServeOutcome> 
   runner.start().catch((error: unknown) => {
     diagnostics.log("warn", `Cannot look for what earlier runners left: ${String(error)}`);
   });
-  const env = codex.env ?? process.env;
+  const env = options.env ?? process.env;
   const reading = readInput({ input, runner, output, redactor, env, log: diagnostics.log });
   const drained = reading.then(() => runner.drain()).then(() => "drained" as const);
   const outcome = await Promise.race([drained, aborted, closed]);

@@ -5,9 +5,8 @@ import { join } from "node:path";
 import { after, suite, test } from "node:test";
 import type { Clock } from "../base/clock.ts";
 import { systemClock } from "../base/clock.ts";
-import { CodexError } from "../codex/index.ts";
 import type { Engine, EngineThread } from "../thread/engine.ts";
-import { AbortError } from "../thread/errors.ts";
+import { AbortError, EngineError } from "../thread/errors.ts";
 import type { ThreadEvent, Usage } from "../thread/events.ts";
 import type { Input, ThreadOptions, TurnOptions } from "../thread/options.ts";
 import type { Question } from "../thread/questions.ts";
@@ -22,7 +21,7 @@ const USAGE: Usage = {
   reasoning_output_tokens: 0,
 };
 
-/** `$SWITCHYARD_HOME` of all tests here; a run that resumes looks into it. */
+/** The homes of isolated runs, for all tests here; a run that resumes looks into it. */
 const home = mkdtempSync(join(tmpdir(), "switchyard-runner-unit-"));
 after(() => rmSync(home, { recursive: true, force: true }));
 
@@ -143,7 +142,7 @@ function createBench(options: Partial<RunnerOptions> = {}): Bench {
       sent.push(message);
       return room;
     },
-    codex: { env: { SWITCHYARD_HOME: home } },
+    homesRoot: home,
     createEngine: () => engine,
     maxConcurrent: 2,
     ...options,
@@ -232,7 +231,7 @@ suite("Runner", () => {
       mcp_servers: { svc: { url: "http://a", headers: { Authorization: "Bearer abcdefgh" } } },
     });
     await settle();
-    bench.engine.turn("thrown").fail(new CodexError("thread_busy", "busy with sk-secret-key"));
+    bench.engine.turn("thrown").fail(new EngineError("thread_busy", "busy with sk-secret-key"));
     const failed = bench.engine.turn("failed");
     failed.emit({ type: "turn.failed", error: { message: "abcdefgh was refused" } });
     failed.end();
@@ -403,7 +402,7 @@ suite("Runner", () => {
       },
     };
     const bench = createBench({
-      codex: { clock, env: { SWITCHYARD_HOME: home } },
+      clock,
       stopTimeoutMs: 1_234,
     });
     bench.engine.deaf = true;
@@ -436,7 +435,7 @@ suite("Runner", () => {
   });
 
   test("fails a run that cannot have a home of its own, and goes on", async () => {
-    await using bench = createBench({ codex: { env: { SWITCHYARD_HOME: import.meta.filename } } });
+    await using bench = createBench({ homesRoot: import.meta.filename });
     bench.run("isolated", { isolation: "process" });
     bench.run("shared");
     await until(() => bench.ends().length > 0);

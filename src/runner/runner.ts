@@ -5,7 +5,7 @@
  *   submit(cancel), submit(answer) ─> the run they name
  *
  * It knows no transport: messages come in as values and go out through `sink`, whose promise is the back-pressure.
- * What a turn is, is the engine's business (`codex/`).
+ * A turn is the engine's business (`thread/engine.ts`).
  *
  * Invariants
  *   R1. Every accepted run gets exactly one `end`, whatever happens, and nothing after it.
@@ -17,15 +17,14 @@
  *   R6. `stop` returns in bounded time, with every run ended and every process gone.
  *   R7. Threads that nobody uses any more are unloaded: at most `maxConcurrent` stay loaded for a next run.
  */
-import { join } from "node:path";
 import { abortable, within } from "../base/abort.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { type Log, silentLog } from "../base/log.ts";
 import { Redactor } from "../base/redact.ts";
-import { Codex, CodexError, type CodexOptions, resolveServers, switchyardHome } from "../codex/index.ts";
-import type { Engine, EngineThread } from "../thread/engine.ts";
-import { AbortError } from "../thread/errors.ts";
+import { resolveServers } from "../codex/index.ts";
+import type { CreateEngine, Engine, EngineSettings, EngineThread } from "../thread/engine.ts";
+import { AbortError, EngineError } from "../thread/errors.ts";
 import type { ThreadEvent, Usage } from "../thread/events.ts";
 import type { Answer, Question } from "../thread/questions.ts";
 import { defaultMaxConcurrent } from "./concurrency.ts";
@@ -41,14 +40,7 @@ import type {
   RunMessage,
   RunParams,
 } from "./protocol.ts";
-import {
-  toInput,
-  toIsolatedOptions,
-  toThreadOptions,
-  toWireEvent,
-  toWireQuestion,
-  toWireWords,
-} from "./thread-options.ts";
+import { toInput, toThreadOptions, toWireEvent, toWireQuestion, toWireWords } from "./thread-options.ts";
 import { WaitingRuns } from "./waiting-runs.ts";
 
 /** Takes a message at once; the promise settles when there is room for the next, and never rejects. */
@@ -56,8 +48,16 @@ export type Sink = (message: Outbound) => Promise<void>;
 
 export interface RunnerOptions {
   readonly sink: Sink;
-  /** For the Codex that all shared runs use, and for those that single runs have. */
-  readonly codex?: CodexOptions;
+  /** Creates the engine that all shared runs use, and those that single runs have. */
+  readonly createEngine: CreateEngine;
+  /** Folder for the homes of runs with a process of their own; created when one is needed. */
+  readonly homesRoot: string;
+  /** Where references of MCP servers are looked up, and what runs with `inherit_env` get. @default process.env */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Receives diagnostics. @default none */
+  readonly log?: Log;
+  /** @default the system's clock */
+  readonly clock?: Clock;
   /** @default by memory: see `defaultMaxConcurrent` */
   readonly maxConcurrent?: number;
   /** Runs that may wait before `whenRoom` holds the reader back. @default 1000 */
@@ -68,8 +68,6 @@ export interface RunnerOptions {
   readonly stopTimeoutMs?: number;
   /** Learns the secrets of every run while it goes on. @default one of its own */
   readonly redactor?: Redactor;
-  /** @default the real one */
-  readonly createEngine?: (options: CodexOptions) => Engine;
 }
 
 interface Running {
@@ -109,11 +107,10 @@ const NEVER_MS = 2_147_483_647;
 export class Runner implements AsyncDisposable {
   readonly maxConcurrent: number;
   readonly #options: RunnerOptions;
-  readonly #codexOptions: CodexOptions;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #redactor: Redactor;
-  readonly #createEngine: (options: CodexOptions) => Engine;
+  readonly #env: Readonly<Record<string, string | undefined>>;
   /** Every run that has not ended, by its id. */
   readonly #runs = new Map<string, Run>();
   readonly #waiting: WaitingRuns<Run>;
@@ -133,17 +130,15 @@ export class Runner implements AsyncDisposable {
 
   constructor(options: RunnerOptions) {
     this.#options = options;
-    this.#codexOptions = { ...options.codex, readerStallMs: NEVER_MS };
-    this.#clock = options.codex?.clock ?? systemClock;
-    this.#log = options.codex?.log ?? silentLog;
+    this.#env = options.env ?? process.env;
+    this.#clock = options.clock ?? systemClock;
+    this.#log = options.log ?? silentLog;
     this.#redactor = options.redactor ?? new Redactor();
-    this.#createEngine = options.createEngine ?? ((codex) => new Codex(codex));
     this.maxConcurrent = options.maxConcurrent ?? defaultMaxConcurrent();
     this.#waiting = new WaitingRuns({
       countMax: options.waitingMax ?? WAITING_MAX,
       bytesMax: options.waitingBytesMax ?? WAITING_BYTES_MAX,
     });
-    if (options.codex?.apiKey !== undefined) this.#redactor.add(options.codex.apiKey);
   }
 
   /** Removes what crashed runners left on disk. Without it, that happens when a run first needs to look there. */
@@ -220,10 +215,9 @@ export class Runner implements AsyncDisposable {
     return undefined;
   }
 
-  /** @throws {CodexError} `invalid_options` for servers that `parseLine` has not seen */
+  /** @throws {EngineError} `invalid_options` for servers that `parseLine` has not seen */
   #secretsOf({ mcp_servers, api_key }: RunParams): string[] {
-    const env = this.#codexOptions.env ?? process.env;
-    const servers = resolveServers(mcp_servers ?? {}, { env, defaultApproval: undefined });
+    const servers = resolveServers(mcp_servers ?? {}, { env: this.#env, defaultApproval: undefined });
     return [...servers.flatMap((server) => server.secrets), ...(api_key === undefined ? [] : [api_key])];
   }
 
@@ -232,7 +226,7 @@ export class Runner implements AsyncDisposable {
     if (run === undefined) return unknownRun(id);
     if (run.state.kind === "running") {
       run.state.cancelled = true;
-      run.state.abort.abort(new CodexError("turn_interrupted", "The host cancelled the run"));
+      run.state.abort.abort(new EngineError("turn_interrupted", "The host cancelled the run"));
       return undefined;
     }
     this.#waiting.remove(id);
@@ -314,11 +308,11 @@ export class Runner implements AsyncDisposable {
 
   // ---- the life of a run -----------------------------------------------------------------------------------------
 
-  /** @throws {AbortError} the run was cancelled; @throws {CodexError} no turn could be made of it */
+  /** @throws {AbortError} the run was cancelled; @throws {EngineError} no turn could be made of it */
   async #play(run: Run, running: Running): Promise<Outcome> {
     const { params } = run;
     const place = await this.#place(run);
-    const options = toThreadOptions(params, this.#codexOptions.env ?? process.env);
+    const options = toThreadOptions(params, this.#env);
     if (params.questions === "host") {
       options.onQuestion = (question, { signal }) => this.#ask(run, running, question, signal);
     }
@@ -421,12 +415,12 @@ export class Runner implements AsyncDisposable {
     if (home !== undefined) return this.#isolatedPlace(run, home, true);
     if (isolation !== "process") return this.#sharedPlace(run);
     const why = `There is no thread ${resume} with a process of its own; resume it without isolation "process"`;
-    throw new CodexError("thread_not_found", why);
+    throw new EngineError("thread_not_found", why);
   }
 
   #sharedPlace(run: Run): Place {
-    if (this.#stopping.signal.aborted) throw new CodexError("closed", "The runner is stopping");
-    this.#shared ??= this.#createEngine(this.#codexOptions);
+    if (this.#stopping.signal.aborted) throw new EngineError("closed", "The runner is stopping");
+    this.#shared ??= this.#createEngine({ log: this.#log });
     // The thread is in use again, whichever view of it used it last.
     if (run.threadId !== undefined) this.#idleThreads.delete(run.threadId);
     return {
@@ -445,11 +439,10 @@ export class Runner implements AsyncDisposable {
   async #isolatedPlace(run: Run, home: IsolatedHome, keep: boolean): Promise<Place> {
     if (this.#stopping.signal.aborted) {
       await home.release();
-      throw new CodexError("closed", "The runner is stopping");
+      throw new EngineError("closed", "The runner is stopping");
     }
     const log: Log = (level, message, about) => this.#log(level, message, { run: run.id, ...about });
-    const options = toIsolatedOptions({ ...this.#codexOptions, log }, home.path);
-    const engine = this.#createEngine(options);
+    const engine = this.#createEngine({ log, home: home.path });
     this.#isolated.add(engine);
     return {
       engine,
@@ -481,10 +474,13 @@ export class Runner implements AsyncDisposable {
     this.#pump();
   }
 
+  #createEngine(settings: Omit<EngineSettings, "readerStallMs">): Engine {
+    return this.#options.createEngine({ ...settings, readerStallMs: NEVER_MS });
+  }
+
   #openHomes(): Promise<IsolatedHomes> {
     if (this.#homes === undefined) {
-      const root = join(switchyardHome(this.#codexOptions.env ?? process.env), "isolated");
-      this.#homes = IsolatedHomes.open(root);
+      this.#homes = IsolatedHomes.open(this.#options.homesRoot);
       // The next run tries again: the disk may have been full.
       this.#homes.catch(() => (this.#homes = undefined));
     }
@@ -495,7 +491,7 @@ export class Runner implements AsyncDisposable {
 
   async #stop(): Promise<void> {
     this.#accepting = false;
-    this.#stopping.abort(new CodexError("closed", "The runner is stopping"));
+    this.#stopping.abort(new EngineError("closed", "The runner is stopping"));
     this.#makeRoom();
     for (const run of this.#waiting.clear()) void this.#end(run, cancelled(run));
     const running = [...this.#runs.values()];
@@ -541,7 +537,7 @@ function cancelled(run: Run, final?: string): Outcome {
 }
 
 function failed(run: Run, error: unknown): Outcome {
-  const code = error instanceof CodexError ? { code: error.code } : {};
+  const code = error instanceof EngineError ? { code: error.code } : {};
   return { status: "failed", ...threadOf(run), error: { message: messageOf(error), ...code } };
 }
 

@@ -1,6 +1,5 @@
 /** From the fields of a run to what the engine takes, and from the engine's questions to the wire. */
 import { resolve } from "node:path";
-import type { CodexOptions } from "../codex/index.ts";
 import type { ThreadEvent } from "../thread/events.ts";
 import type { CodexConfigObject, Input, ThreadOptions } from "../thread/options.ts";
 import type { Question } from "../thread/questions.ts";
@@ -52,11 +51,6 @@ export function toInput(params: RunParams): Input {
   return input.map((part) =>
     part.type === "local_image" ? { ...part, path: resolve(cwd, part.path) } : part,
   );
-}
-
-/** The options of the Codex of one run. */
-export function toIsolatedOptions(shared: CodexOptions, home: string): CodexOptions {
-  return { ...shared, home: { path: home } };
 }
 
 /** The engine's names of options, to the fields of a run that a host of the runner can set. */

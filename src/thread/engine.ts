@@ -3,8 +3,21 @@
  *
  * `Codex` and `Thread` (`codex/codex.ts`) are the first to implement it.
  */
+import type { Log } from "../base/log.ts";
 import type { ThreadEvent } from "./events.ts";
 import type { Input, ThreadOptions, TurnOptions } from "./options.ts";
+
+/** What the creator of an engine decides for each one. Everything else is known where it is created. */
+export interface EngineSettings {
+  /** Receives diagnostics. */
+  readonly log: Log;
+  /** Milliseconds events may go unread before their turn is interrupted. */
+  readonly readerStallMs: number;
+  /** A home of its own, by its path. @default the one that engines share */
+  readonly home?: string;
+}
+
+export type CreateEngine = (settings: EngineSettings) => Engine;
 
 /** Many threads. Nothing is started before the first turn runs. */
 export interface Engine {
