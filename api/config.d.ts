@@ -118,9 +118,9 @@ export interface ConfigLayers {
     readonly project: Project;
 }
 
-export interface ConfigProblem {
-    readonly message: string;
-    readonly path?: string | undefined;
+export interface ConfigProblem extends ProblemText {
+    readonly path?: readonly string[] | undefined;
+    readonly field?: readonly string[] | undefined;
     readonly place?: Place | undefined;
     readonly hint?: string | undefined;
 }
@@ -486,7 +486,7 @@ export declare function findEnvironment({ environments }: LoadedEnvironments, id
 
 export declare function formatProblem(problem: ConfigProblem, options?: ShowProblemOptions): string;
 
-export declare function fromPlain(value: unknown, path?: readonly (string | number)[]): TomlNode;
+export declare function fromPlain(value: unknown, path?: readonly string[]): TomlNode;
 
 export declare function importServers(text: string, options: {
     readonly file: string;

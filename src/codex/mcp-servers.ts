@@ -18,7 +18,7 @@
 import { isObject, type JsonObject } from "../base/json.ts";
 import { serverNameProblem, serverUrlProblem } from "../config/server/start-problem.ts";
 import { toRaw } from "../config/server/normal-form.ts";
-import type { ConfigProblem } from "../config/problem.ts";
+import { type ConfigProblem, keysOf, valueFreeText } from "../config/problem.ts";
 import { parseMcpServers } from "../config/server/read-servers.ts";
 import type {
   AppToolApproval,
@@ -122,7 +122,7 @@ function readServer(name: string, at: string, given: unknown, headersKey: Header
   const read = parseMcpServers(new Map([[name, withHttpHeaders(at, given)]]), { strict: true });
   const [problem] = read.errors;
   if (problem !== undefined) {
-    const told = explain(at, problem);
+    const told = explain(problem);
     throw invalid(at + told.slice(at.length).replace(/^\.http_headers\b/, `.${headersKey}`));
   }
   const server = read.servers.get(name);
@@ -140,26 +140,11 @@ function withHttpHeaders(at: string, given: unknown): unknown {
   return { ...rest, http_headers: headers };
 }
 
-/** What Codex's words show of a value, behind the kind of it. Greedy: the value itself may hold quotes (M4). */
-const SHOWN_VALUE =
-  /\b(string|integer|floating point|boolean|unknown variant|env_vars source) (["`]).*\2(?=[,;] expected )/s;
-/** What Codex says of a server as a whole although one field is meant (M1). */
-const FIELD_MEANT: readonly (readonly [words: RegExp, field: string])[] = [
-  // That of `tool_timeout_sec` comes with its path.
-  [/^cannot convert float seconds/, "startup_timeout_sec"],
-  [/^unsupported env_vars source/, "env_vars"],
-];
-
 /** A sentence that begins with the path of the field (M1) and shows no value (M4). */
-function explain(at: string, { path = at, message, hint }: ConfigProblem): string {
-  const words = message.replace(SHOWN_VALUE, "$1").replace(` \`${path}\``, "");
-  const field = FIELD_MEANT.find(([start]) => start.test(words))?.[1];
-  let sentence = `${path}: ${words}`;
-  // What no TOML can say has its path in its words.
-  if (words.startsWith(`${at}.`) || words.startsWith(`${at} `)) sentence = words;
-  else if (path === at && field !== undefined) sentence = `${at}.${field}: ${words}`;
-  else if (path === at && /^[\w.]+ (?:is|must|requires) /.test(words)) sentence = `${at}.${words}`;
-  return hint === undefined ? sentence : `${sentence}. ${hint}`;
+function explain(problem: ConfigProblem): string {
+  const words = valueFreeText(problem);
+  const sentence = `${keysOf(problem).join(".")}${/^(?:is|must|requires) /.test(words) ? "" : ":"} ${words}`;
+  return problem.hint === undefined ? sentence : `${sentence}. ${problem.hint}`;
 }
 
 /** The variables of a stdio server, in its `env`. */

@@ -1,12 +1,22 @@
 /** What is wrong with a configuration, where, and what to do about it. */
 import { lineAndColumn, type Place } from "../toml/node.ts";
 
-/** One finding. Errors keep a configuration from counting; warnings do not. */
-export interface ConfigProblem {
-  /** One sentence. Where Codex has an error for it, Codex's own words. */
+/** The words of a problem, for whoever may see the configuration and for whoever may not. */
+export interface ProblemText {
+  /** One sentence. Where Codex has an error for it, Codex's own words, which may quote a value and name the key. */
   readonly message: string;
-  /** Dotted, as Codex prints it: `mcp_servers.docs.args`. Absent where the text is no TOML at all. */
-  readonly path?: string | undefined;
+  /** The same without any value and without the key, to be read after `KEY: `. Absent where it would be `message`. */
+  readonly what?: string | undefined;
+  /** The piece of `message` that shows a value, with its quotes. */
+  readonly quoted?: string | undefined;
+}
+
+/** One finding. Errors keep a configuration from counting; warnings do not. */
+export interface ConfigProblem extends ProblemText {
+  /** The keys that Codex names: `["mcp_servers", "docs", "args"]`. Absent where the text is not valid TOML. */
+  readonly path?: readonly string[] | undefined;
+  /** Below `path`: the field that is wrong where Codex blames the table as a whole. */
+  readonly field?: readonly string[] | undefined;
   /** The offending piece; absent for what a program handed over as an object. */
   readonly place?: Place | undefined;
   /** What to do, where the message alone does not say it. */
@@ -49,6 +59,33 @@ export class ConfigError extends Error {
     this.code = code;
     Object.defineProperty(this, "problems", { value: options.problems ?? [] });
   }
+}
+
+/** A problem without the keys that would be `undefined`. */
+export function problem(
+  text: string | ProblemText,
+  path: readonly string[] | undefined,
+  place: Place | undefined,
+  hint?: string,
+  field?: readonly string[],
+): ConfigProblem {
+  return {
+    ...(typeof text === "string" ? { message: text } : text),
+    ...(path === undefined ? {} : { path }),
+    ...(field === undefined ? {} : { field }),
+    ...(place === undefined ? {} : { place }),
+    ...(hint === undefined ? {} : { hint }),
+  };
+}
+
+/** The keys of what is wrong, as exactly as it is known. */
+export function keysOf({ path = [], field = [] }: ConfigProblem): readonly string[] {
+  return [...path, ...field];
+}
+
+/** What is wrong, without any value of the configuration; to be read after the key. */
+export function valueFreeText({ message, what }: ProblemText): string {
+  return what ?? message;
 }
 
 /** `file:line:column`. */

@@ -82,10 +82,10 @@ export function toPlain(node: TomlNode): PlainValue {
  * A program's value as a node: whole numbers are integers as far as TOML has them, entries that are `undefined` are not
  * there. Tables are plain objects and maps.
  *
- * @throws {TypeError} for what TOML cannot say (null, dates, functions, an integer beyond 64 bits, half a surrogate pair), with
- *   its path
+ * @throws {PlainValueError} for what TOML cannot say: null, dates, functions, an integer beyond 64 bits, half a surrogate
+ *   pair
  */
-export function fromPlain(value: unknown, path: readonly (string | number)[] = []): TomlNode {
+export function fromPlain(value: unknown, path: readonly string[] = []): TomlNode {
   if (typeof value === "string" && value.isWellFormed()) return { kind: "string", value };
   if (typeof value === "boolean") return { kind: "boolean", value };
   if (typeof value === "bigint" && BigInt.asIntN(64, value) === value) return { kind: "integer", value };
@@ -96,12 +96,24 @@ export function fromPlain(value: unknown, path: readonly (string | number)[] = [
     return BigInt.asIntN(64, whole) === whole ? { kind: "integer", value: whole } : { kind: "float", value };
   }
   if (Array.isArray(value)) {
-    return { kind: "array", items: value.map((item, index) => fromPlain(item, [...path, index])) };
+    return { kind: "array", items: value.map((item, index) => fromPlain(item, [...path, String(index)])) };
   }
   if (value instanceof Map || isPlainObject(value)) return tableFromPlain(value, path);
-  throw new TypeError(
-    `${path.length === 0 ? "The value" : path.join(".")} is ${nameOf(value)}, which TOML cannot say`,
-  );
+  throw new PlainValueError(value, path);
+}
+
+/** A program's value that TOML cannot say. */
+export class PlainValueError extends TypeError {
+  readonly path: readonly string[];
+  /** To be read after the path. */
+  readonly what: string;
+
+  constructor(value: unknown, path: readonly string[]) {
+    const what = `is ${nameOf(value)}, which TOML cannot say`;
+    super(`${path.length === 0 ? "The value" : path.join(".")} ${what}`);
+    this.path = path;
+    this.what = what;
+  }
 }
 
 function isPlainObject(value: unknown): value is object {
@@ -118,7 +130,7 @@ function nameOf(value: unknown): string {
   return typeof value === "object" ? `a ${value.constructor.name}` : `a ${typeof value}`;
 }
 
-function tableFromPlain(value: object, path: readonly (string | number)[]): TomlTable {
+function tableFromPlain(value: object, path: readonly string[]): TomlTable {
   const entries = new Map<string, TomlEntry>();
   const pairs: Iterable<[unknown, unknown]> = value instanceof Map ? value : Object.entries(value);
   for (const [key, inner] of pairs) {

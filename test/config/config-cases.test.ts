@@ -43,7 +43,7 @@ for (const { name, toml, ...recorded } of CASES) {
     const result = checkConfig(parsed.document.root);
     if (recorded.config_read === null) {
       const [first] = result.errors;
-      const path = first?.path === undefined ? "" : `\nin \`${first.path}\``;
+      const path = first?.path === undefined ? "" : `\nin \`${first.path.join(".")}\``;
       assert.equal(`${first?.message}${path}`, recorded.error);
     } else {
       assert.deepEqual(result.errors, []);

@@ -90,7 +90,7 @@ function assertSameError({ message, path, place }: ConfigProblem, stderr: string
   if (syntax === null) {
     const [sentence, codexPath] = said.split(/\nin `(.*)`$/);
     assert.equal(ours, sentence);
-    if (codexPath !== undefined) assert.equal(path, codexPath);
+    if (codexPath !== undefined) assert.equal(path?.join("."), codexPath);
     return;
   }
   assert.ok(said.endsWith(ours.replace(/^failed to parse requirements layer [^:]*: /, "")));

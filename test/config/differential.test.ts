@@ -38,7 +38,7 @@ function verdict(result: ReadResult): unknown {
     return { ok: true, servers: Object.fromEntries(forms) };
   }
   const [{ message, path }] = result.errors;
-  return { ok: false, message, path, line: undefined };
+  return { ok: false, message, path: path?.join("."), line: undefined };
 }
 
 function parse(toml: string): TomlTable {

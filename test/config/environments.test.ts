@@ -46,12 +46,12 @@ function verdict(toml: string): EnvironmentsVerdict {
   try {
     const { environments, errors } = load(toml);
     const [first] = errors;
-    if (first !== undefined) return { ok: false, message: first.message, path: first.path };
+    if (first !== undefined) return { ok: false, message: first.message, path: first.path?.join(".") };
     return { ok: true, ids: usable(environments) };
   } catch (error) {
     if (!(error instanceof ConfigError) || error.problems[0] === undefined) throw error;
     const { message, path } = error.problems[0];
-    return { ok: false, message, path };
+    return { ok: false, message, path: path?.join(".") };
   }
 }
 

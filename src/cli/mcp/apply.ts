@@ -22,6 +22,7 @@ import {
 import { maskProblem } from "../../config/show/mask.ts";
 import { type Origin, originsOf, originText } from "../../config/layers/origins.ts";
 import { ConfigError, type ConfigProblem } from "../../config/problem.ts";
+import { dottedPath } from "../../config/show/show-problem.ts";
 import { nodeAt, type TomlNode } from "../../toml/node.ts";
 import type { Args, Flag } from "../flags.ts";
 import { count, print, printJson, say, shortPath, shortPaths, tell } from "../output.ts";
@@ -234,18 +235,15 @@ function checkMerged(scene: Scene, after: string, edits: readonly ConfigEdit[]):
   const source = { name: target.file, text: after };
   const layer: ConfigLayer = { name: layerName(target), own: target.own, source, root: parseFile(source) };
   const changed = layers.layers.toSpliced(positionOf(target, layers), there === undefined ? 0 : 1, layer);
-  const isOfServer = ({ path = "" }: ConfigProblem): boolean =>
-    names.some((name) => isBelow(path, `mcp_servers.${name}`));
-  const before = new Set(
-    configuredMcpServers(layers).errors.map(({ message, path }) => `${path} ${message}`),
-  );
+  const identity = ({ message, path }: ConfigProblem): string => JSON.stringify([path, message]);
+  const before = new Set(configuredMcpServers(layers).errors.map(identity));
   const errors = configuredMcpServers({ ...layers, layers: changed }).errors.filter(
-    (error) => isOfServer(error) && !before.has(`${error.path} ${error.message}`),
+    (error) => isOfServers(error, names) && !before.has(identity(error)),
   );
   const [first] = errors;
   if (first === undefined) return;
   const where = `${target.file}, together with what other files say of it`;
-  const message = `The edit would break ${first.path} in ${where}: ${maskProblem(first).message}`;
+  const message = `The edit would break ${dottedPath(first.path ?? [])} in ${where}: ${maskProblem(first).message}`;
   throw new ConfigError("invalid_edit", message, { problems: errors });
 }
 
@@ -331,15 +329,16 @@ function otherErrors(
   names: readonly string[],
   errors: readonly ConfigProblem[],
 ): string[] {
-  const others = errors.filter(
-    ({ path = "", place }) =>
-      place?.source.name === file && !names.some((name) => isBelow(path, `mcp_servers.${name}`)),
-  );
+  const others = errors.filter((error) => error.place?.source.name === file && !isOfServers(error, names));
   if (others.length === 0) return [];
   const worth = own ? "" : ", for which Codex refuses all of it";
   return [
     `${file} has ${count(others.length, "other error")}${worth}: switchyard mcp check ${shellWord(file)}`,
   ];
+}
+
+function isOfServers({ path = [] }: ConfigProblem, names: readonly string[]): boolean {
+  return path[0] === "mcp_servers" && path[1] !== undefined && names.includes(path[1]);
 }
 
 function isBelow(path: string, key: string): boolean {

@@ -259,7 +259,7 @@ suite("ConfigEditor", () => {
     const server = { command: "x", scope: "host", disabled: true } as RawMcpServerConfig;
     const { warnings } = await new ConfigEditor(fileOf("")).add("a", server).apply();
     assert.deepEqual(
-      warnings.map(({ path }) => path),
+      warnings.map(({ path }) => path?.join(".")),
       ["mcp_servers.a.scope", "mcp_servers.a.disabled"],
     );
     const own = await new ConfigEditor(fileOf(""), { own: true })

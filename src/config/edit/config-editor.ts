@@ -197,7 +197,7 @@ export class ConfigEditor {
    */
   #checkServers(before: TomlTable, after: TomlTable, edits: readonly ConfigEdit[]): readonly ConfigProblem[] {
     const names = new Set(edits.flatMap(namesOf));
-    const tell = ({ path, message }: ConfigProblem): string => `${path} ${message}`;
+    const tell = ({ path, message }: ConfigProblem): string => JSON.stringify([path, message]);
     const known = new Set(this.#read(before, names).errors.map(tell));
     const { errors, warnings } = this.#read(after, names);
     const [first, ...others] = errors.filter((problem) => !known.has(tell(problem)));

@@ -45,14 +45,14 @@ test("checkConfig knows the keys of switchyard.toml, and says where Codex's belo
   );
   assert.equal(result.ok, true);
   assert.deepEqual(
-    result.warnings.map(({ path, hint }) => [path, hint]),
+    result.warnings.map(({ path, hint }) => [path?.join("."), hint]),
     [["model", "It is a key of Codex's: it belongs into config.toml"]],
   );
 });
 
 test("checkConfig reads where projects begin before all else, as Codex does (K1)", () => {
   assert.deepEqual(
-    check("model = 1\nproject_root_markers = 1\n").errors.map(({ path }) => path),
+    check("model = 1\nproject_root_markers = 1\n").errors.map(({ path }) => path?.join(".")),
     ["project_root_markers", "model"],
   );
 });
@@ -109,7 +109,7 @@ const IN_TABLES: readonly [toml: string, path: string, message: string][] = [
 for (const [toml, path, message] of IN_TABLES) {
   test(`checkConfig looks into the tables beside the servers: ${toml.replaceAll("\n", " ")}`, () => {
     const [first] = check(toml).errors;
-    assert.deepEqual([first?.path, first?.message], [path, message]);
+    assert.deepEqual([first?.path?.join("."), first?.message], [path, message]);
   });
 }
 

@@ -8,7 +8,8 @@
  *       `mcp_servers` is: a newer Codex may know it, and it is no business of ours. In `switchyard.toml` each one is.
  */
 import { isBlank } from "../server/check-server.ts";
-import { Findings, problem, readValue } from "../schema/read-value.ts";
+import { problem } from "../problem.ts";
+import { Findings, readValue } from "../schema/read-value.ts";
 import { type ReadOptions, type ReadResult, readResult, readServers } from "../server/read-servers.ts";
 import { CODEX_ROOT_KEYS, MISTAKEN_ROOT_KEYS, OWN_ROOT_KEYS } from "../schema/root-keys.ts";
 import { nearest } from "../../base/suggest.ts";
@@ -24,9 +25,9 @@ export function checkConfig(root: TomlTable, options: ReadOptions = {}): ReadRes
     const entry = root.entries.get(key) as TomlEntry;
     const value = known.get(key);
     if (key === "mcp_servers") servers = readServers(entry.value, findings);
-    else if (value !== undefined) readValue(value, entry.value, key, findings);
+    else if (value !== undefined) readValue(value, entry.value, [key], findings);
     else if (options.strict || findings.own || MISTAKEN_ROOT_KEYS.includes(key)) {
-      findings.unknownKey(key, entry, unknownRootKeyHint(key, findings.own));
+      findings.unknownKey([key], entry, unknownRootKeyHint(key, findings.own));
     }
   }
   if (!findings.own) checkWhole(root, findings);

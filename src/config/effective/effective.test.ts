@@ -221,12 +221,12 @@ suite("effectiveMcpServers", () => {
     ]);
     write("p/.codex/config.toml", "model = 1\nprojects = 1\n[features]\nx = 1\n[mcp_servers.a]\nargs = 1\n");
     assert.deepEqual(
-      effectiveMcpServers(load()).errors.map(({ path }) => path),
+      effectiveMcpServers(load()).errors.map(({ path }) => path?.join(".")),
       ["projects", "model", "features"],
     );
     write("switchyard/switchyard.toml", "modle = 1\n");
     assert.deepEqual(
-      effectiveMcpServers(load()).warnings.map(({ path }) => path),
+      effectiveMcpServers(load()).warnings.map(({ path }) => path?.join(".")),
       ["modle"],
     );
   });
@@ -286,7 +286,7 @@ suite("configuredMcpServers", () => {
     write("codex/config.toml", "model = 1\n[mcp_servers.z]\ncommand = 2\n");
     const { errors, ok } = configuredMcpServers(load());
     assert.deepEqual(
-      errors.map(({ path }) => path),
+      errors.map(({ path }) => path?.join(".")),
       ["mcp_servers.z.command", "mcp_servers.y.command", "model"],
     );
     assert.equal(ok, false);
@@ -337,7 +337,7 @@ suite("configuredMcpServers", () => {
   test("a key of Codex's root in switchyard.toml is a warning and does not count", () => {
     write("switchyard/switchyard.toml", "model = 1\n");
     const { ok, warnings } = configuredMcpServers(load());
-    assert.deepEqual([ok, warnings.map(({ path }) => path)], [true, ["model"]]);
+    assert.deepEqual([ok, warnings.map(({ path }) => path?.join("."))], [true, ["model"]]);
   });
 
   test("an override has its error at its own place", () => {

@@ -151,7 +151,7 @@ function checkRoot(
 function inOrder({ entries }: TomlTable, problems: readonly ConfigProblem[]): ConfigProblem[] {
   const keys = readingOrder(entries.keys());
   const rank = ({ path }: ConfigProblem): number => {
-    const at = path === undefined ? -1 : keys.indexOf(path.split(".", 1)[0] ?? "");
+    const at = path?.[0] === undefined ? -1 : keys.indexOf(path[0]);
     return at === -1 ? keys.length : at;
   };
   return [...problems].sort((a, b) => rank(a) - rank(b));
@@ -221,7 +221,7 @@ export async function loadGlobalMcpServers(codexHome: string): Promise<ReadonlyM
   // This loader of Codex's looks for inline tokens before anything else (measured).
   const tokens = serverEntries(root).flatMap(([name, { value }]): ConfigProblem[] => {
     const entry = value.kind === "table" ? value.entries.get("bearer_token") : undefined;
-    return entry === undefined ? [] : [inlineToken(`mcp_servers.${name}`, entry)];
+    return entry === undefined ? [] : [inlineToken(["mcp_servers", name], entry)];
   });
   const told = new Set(tokens.map(({ message }) => message));
   const problems = [...tokens, ...read.errors.filter(({ message }) => !told.has(message))];
@@ -317,7 +317,7 @@ function vainWishes(
     return [
       {
         message: `what this file asks of MCP server \`${name}\` does not count`,
-        path: `mcp_servers.${name}`,
+        path: ["mcp_servers", name],
         place: entry.keyPlace,
         hint: `${inactive.reason}. ${inactive.hint}`,
       },

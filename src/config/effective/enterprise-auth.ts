@@ -43,7 +43,7 @@ export function checkEnterpriseAuth(
   const useXaa = required ?? isTrue(switchedOn);
   if (useXaa && !(required ?? isTrue(nodeAt(settings, ["features", "use_xaa"])))) {
     const message = "`[features].use_xaa = true` must be selected in a non-project config layer";
-    problems.push({ message, path: "features.use_xaa", place: switchedOn?.place });
+    problems.push({ message, path: ["features", "use_xaa"], place: switchedOn?.place });
   }
   const provider = chooseProvider(trusted);
   problems.push(...(provider === undefined ? [] : checkProvider(provider)));
@@ -62,7 +62,7 @@ export function checkEnterpriseAuth(
       .reverse()
       .map(({ root }) => nodeAt(root, path)?.place)
       .find(Boolean);
-    if (refusal !== undefined) refused.set(name, { message: refusal, path: path.join("."), place });
+    if (refusal !== undefined) refused.set(name, { message: refusal, path, place });
     const reason = lacks(server, useXaa, provider !== undefined);
     if (reason !== undefined) withheld.set(name, `auth = "ema_auth" ${reason}`);
   }
@@ -89,7 +89,7 @@ function checkProvider(section: TomlTable): ConfigProblem[] {
   const missing = ["issuer", "client_id"].find((key) => !parts.has(key));
   if (missing === undefined) return [];
   const message = `enterprise IdP must be complete in one trusted config layer: missing field \`${missing}\``;
-  return [{ message, path: `${SECTION}.idp`, place: idp?.keyPlace ?? section.place }];
+  return [{ message, path: [SECTION, "idp"], place: idp?.keyPlace ?? section.place }];
 }
 
 /** Why Codex would refuse to load a configuration with this server. */

@@ -33,7 +33,7 @@ export function checkHybrid(name: string, server: TomlNode, layers: readonly Con
     return [
       {
         message: `MCP server \`${name}\` is half stdio, half streamable HTTP: two layers make it from ${both}`,
-        path: path.join("."),
+        path,
         place: server.entries.get(http)?.keyPlace,
         hint: "If they mean different servers, give one of them another name",
       },

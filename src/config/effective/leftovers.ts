@@ -28,7 +28,7 @@ export function withoutLeftovers(merged: TomlTable, layers: readonly ConfigLayer
     entries.delete(name);
     leftovers.set(name, {
       message: `\`${name}\` is a part of a server, and no file that counts here says what the server is`,
-      path: `mcp_servers.${name}`,
+      path: ["mcp_servers", name],
       place: keyPlace,
       hint: `Take it away (switchyard mcp remove ${shellWord(name)}), or set command or url`,
     });

@@ -7,9 +7,9 @@
  *   C3. No message holds a token.
  */
 import { isBlank } from "../server/check-server.ts";
-import type { ConfigProblem } from "../problem.ts";
-import { where } from "../problem.ts";
-import { problem, type StructReading } from "../schema/read-value.ts";
+import { type ConfigProblem, problem, type ProblemText, where } from "../problem.ts";
+import type { StructReading } from "../schema/read-value.ts";
+import { withValue } from "../schema/serde-text.ts";
 import type { Place } from "../../toml/node.ts";
 import { LOCAL_ENVIRONMENT_ID } from "./environment.ts";
 import { ONLY_WITH_PROGRAM } from "../schema/environment-keys.ts";
@@ -39,13 +39,13 @@ export function environmentIdProblem(id: string): string | undefined {
 export function checkEnvironment(
   { entries, values }: StructReading,
   id: string,
-  path: string,
+  path: readonly string[],
   place: Place | undefined,
 ): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const keyPlace = (key: string): Place | undefined => entries.get(key)?.keyPlace;
-  const refuse = (message: string, at: Place | undefined, hint?: string): void => {
-    problems.push(problem(message, path, at ?? place, hint));
+  const refuse: Refuse = (text, at, hint) => {
+    problems.push(problem(text, path, at ?? place, hint));
   };
   const [hasUrl, hasProgram] = [entries.has("url"), entries.has("program")];
   const ofProgram = ONLY_WITH_PROGRAM.find((key) => entries.has(key));
@@ -76,7 +76,7 @@ export function checkEnvironment(
   return problems;
 }
 
-type Refuse = (message: string, at: Place | undefined, hint?: string) => void;
+type Refuse = (text: string | ProblemText, at: Place | undefined, hint?: string) => void;
 
 function checkUrl(url: string, { entries, values }: StructReading, refuse: Refuse): void {
   const at = entries.get("url")?.value.place;
@@ -88,7 +88,7 @@ function checkUrl(url: string, { entries, values }: StructReading, refuse: Refus
     // Without a token Codex finds out when it connects, again and again.
     const message = hasToken
       ? "invalid exec-server WebSocket URL"
-      : `nothing can connect to environment url \`${url}\``;
+      : withValue("nothing can connect to environment url", `\`${url}\``, "");
     refuse(message, at, "Write it in full, such as ws://127.0.0.1:7777");
   } else if (hasToken && parsed.protocol !== "wss:" && !isLoopback(parsed)) {
     refuse(

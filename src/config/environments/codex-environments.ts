@@ -12,9 +12,9 @@
 import { join } from "node:path";
 import { fieldNamed } from "../schema/server-keys.ts";
 import { readConfigFile } from "../layers/layers.ts";
-import type { ConfigProblem } from "../problem.ts";
-import { Findings, problem, readStruct, readValue } from "../schema/read-value.ts";
-import { invalidType, unknownName } from "../schema/serde-text.ts";
+import { type ConfigProblem, problem } from "../problem.ts";
+import { Findings, readStruct, readValue } from "../schema/read-value.ts";
+import { invalidType, unknownField } from "../schema/serde-text.ts";
 import { invalidConfig } from "../show/show-problem.ts";
 import { fromPlain, type TomlEntry, type TomlNode, type TomlTable } from "../../toml/node.ts";
 import { parseToml } from "../../toml/parse.ts";
@@ -68,22 +68,22 @@ function ofFile(root: TomlTable): CodexEnvironments {
   let [preset, includesLocal]: readonly unknown[] = [LOCAL_ENVIRONMENT_ID, true];
   for (const [key, { value, keyPlace }] of root.entries) {
     const node = withoutDatetimes(value);
-    if (key === "default") preset = readValue({ type: "string" }, node, key, findings);
-    else if (key === "include_local") includesLocal = readValue({ type: "boolean" }, node, key, findings);
+    if (key === "default") preset = readValue({ type: "string" }, node, [key], findings);
+    else if (key === "include_local") includesLocal = readValue({ type: "boolean" }, node, [key], findings);
     else if (key === "environments") read.push(...readEntries(node, findings));
-    else findings.errors.push(problem(unknownName("field", key, ROOT_KEYS), undefined, keyPlace));
+    else findings.errors.push(problem(unknownField(key, ROOT_KEYS), undefined, keyPlace));
   }
   const entries = new Map<string, TomlEntry>();
   const errorsOf = new Map<string, readonly ConfigProblem[]>();
   const blame = (id: string, errors: readonly ConfigProblem[]): void => {
     if (errors.length > 0) errorsOf.set(id, [...(errorsOf.get(id) ?? []), ...errors]);
   };
-  const ofLocal = findings.errors.filter(({ path }) => path === "include_local");
+  const ofLocal = findings.errors.filter(({ path }) => path?.[0] === "include_local");
   blame(LOCAL_ENVIRONMENT_ID, ofLocal);
   const ofWholes = read.flatMap(({ id, entry, ofValues, ofWhole }) => {
     // Which of two was meant nobody knows.
     const twice = entries.has(id)
-      ? [problem(`environment id \`${id}\` is duplicated`, "environments", entry.keyPlace)]
+      ? [problem(`environment id \`${id}\` is duplicated`, ["environments"], entry.keyPlace)]
       : [];
     blame(id, [...ofValues, ...ofWhole, ...twice]);
     if (!entries.has(id) && id !== LOCAL_ENVIRONMENT_ID) entries.set(id, entry);
@@ -115,7 +115,7 @@ interface Entry {
 }
 
 function readEntries(node: TomlNode, findings: Findings): Entry[] {
-  const path = "environments";
+  const path = ["environments"];
   if (node.kind !== "array") {
     const hint = "Write [[environments]] for each; [environments.<id>] is for switchyard.toml";
     findings.error(invalidType(node, "a sequence"), path, node, hint);
@@ -152,10 +152,10 @@ function presetProblems({ value }: TomlEntry, preset: unknown, ids: readonly str
   // A value of a wrong type has its error.
   if (typeof preset !== "string") return [];
   const id = trimmed(preset);
-  if (id === "") return [problem("default environment id cannot be empty", "default", value.place)];
+  if (id === "") return [problem("default environment id cannot be empty", ["default"], value.place)];
   if (id.toLowerCase() === "none" || ids.includes(id)) return [];
   const hint = ids.length === 0 ? undefined : `There are ${ids.join(", ")}; "none" is no place at all`;
-  return [problem(`default environment \`${id}\` is not configured`, "default", value.place, hint)];
+  return [problem(`default environment \`${id}\` is not configured`, ["default"], value.place, hint)];
 }
 
 /** In this file, unlike in `config.toml`, Codex finds a table with one odd key where a date is (measured). */

@@ -1,7 +1,6 @@
 /** The environment a server asks for, or a sentence that says which ones there are. */
 import { type ConfigLayers, mergeLayers } from "../layers/layers.ts";
-import type { ConfigProblem } from "../problem.ts";
-import { problem } from "../schema/read-value.ts";
+import { type ConfigProblem, problem } from "../problem.ts";
 import { nearest } from "../../base/suggest.ts";
 import { nodeAt, type TomlNode } from "../../toml/node.ts";
 import { LOCAL_ENVIRONMENT_ID, type UsableEnvironment } from "./environment.ts";
@@ -57,7 +56,7 @@ export function checkServerEnvironments(
     const found = findEnvironment(environments, id);
     if (found.ok) return [];
     const message = `MCP server ${JSON.stringify(name)} will not run: ${found.message}`;
-    return [problem(message, `mcp_servers.${name}`, written?.place ?? keyPlace, found.hint)];
+    return [problem(message, ["mcp_servers", name], written?.place ?? keyPlace, found.hint)];
   });
 }
 

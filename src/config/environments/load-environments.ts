@@ -24,8 +24,8 @@ import {
 import { maskProblem } from "../show/mask.ts";
 import { mergeTables } from "../layers/merge.ts";
 import { originsOf } from "../layers/origins.ts";
-import { type ConfigProblem, where } from "../problem.ts";
-import { Findings, problem, readStruct } from "../schema/read-value.ts";
+import { type ConfigProblem, problem, where } from "../problem.ts";
+import { Findings, readStruct } from "../schema/read-value.ts";
 import { invalidType } from "../schema/serde-text.ts";
 import { lineAndColumn, nodeAt, type TomlEntry, type TomlNode } from "../../toml/node.ts";
 import { EMPTY_TABLE, withoutValue } from "../../toml/tree.ts";
@@ -114,7 +114,7 @@ function noTable({ root }: ConfigLayer): ConfigProblem[] {
   const node = nodeAt(root, ["environments"]);
   if (node === undefined || node.kind === "table") return [];
   const hint = "Write a table for each environment: [environments.<id>]";
-  return [problem(invalidType(node, "a map"), "environments", node.place, hint)];
+  return [problem(invalidType(node, "a map"), ["environments"], node.place, hint)];
 }
 
 type Origins = ReadonlyMap<string, EnvironmentOrigin>;
@@ -138,7 +138,7 @@ function localEnvironment(codex: CodexEnvironments, layers: readonly ConfigLayer
     const message = environmentIdProblem(id);
     return entry === undefined || message === undefined
       ? []
-      : [problem(message, `environments.${id}`, entry.keyPlace, "It is always this machine")];
+      : [problem(message, ["environments", id], entry.keyPlace, "It is always this machine")];
   });
   const errors = [...(codex.errorsOf.get(id) ?? []), ...redefined];
   const { withoutLocal } = codex;
@@ -170,7 +170,7 @@ function written(id: string, layers: readonly ConfigLayer[], codex: CodexEnviron
   });
   const merged = mergedEntry(id, writings);
   const { keyPlace } = merged;
-  const path = `environments.${id}`;
+  const path = ["environments", id];
   const origins = originsIn(layers, id);
   const common = { id, origins, definedIn: definition(origins), warnings: tokenInFile(id, writings) };
   const ofCodex = codex.errorsOf.get(id) ?? [];
@@ -232,7 +232,7 @@ function tokenOfOther(id: string, writings: readonly Writing[]): ConfigProblem[]
   return [
     problem(
       `environment \`${id}\` has the token of another url`,
-      `environments.${id}`,
+      ["environments", id],
       used.keyPlace,
       `${key} is in ${token === undefined ? "a lower layer" : where(token)}: write ${TOKEN_VARIABLE} beside this url, too`,
     ),
@@ -251,7 +251,7 @@ function tokenInFile(id: string, writings: readonly Writing[]): ConfigProblem[] 
     return [
       problem(
         `the token of environment \`${id}\` is in a file`,
-        `environments.${id}.${TOKEN}`,
+        ["environments", id, TOKEN],
         entry.keyPlace,
         'Put it into an environment variable and set auth_bearer_token_env_var = "NAME"',
       ),
@@ -266,7 +266,7 @@ function vainWish(id: string, layer: ConfigLayer): ConfigProblem[] {
   if (entry === undefined || inactive === undefined) return [];
   const message = `what this file says of environment \`${id}\` does not count`;
   const hint = `${inactive.reason}. ${inactive.hint}`;
-  return [problem(message, `environments.${id}`, entry.keyPlace, hint)];
+  return [problem(message, ["environments", id], entry.keyPlace, hint)];
 }
 
 /** The environments of a layer that does not count. */

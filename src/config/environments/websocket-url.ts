@@ -4,16 +4,18 @@
  * It reads a URL twice, with two libraries of Rust: as an HTTP URI, where it is loaded, and as a browser would, where
  * there is a token to protect, and where it connects. The second reading is Node's.
  */
+import type { ProblemText } from "../problem.ts";
+import { withValue } from "../schema/serde-text.ts";
 
 /** Codex's sentence for a URL it does not load, or `undefined`. @param url without white space around it */
-export function websocketUrlProblem(url: string): string | undefined {
+export function websocketUrlProblem(url: string): string | ProblemText | undefined {
   if (url === "") return "environment url cannot be empty";
   const scheme = /^wss?:\/\//.exec(url)?.[0];
-  if (scheme === undefined) return `environment url \`${url}\` must use ws:// or wss://`;
+  if (scheme === undefined) return withValue("environment url", `\`${url}\``, " must use ws:// or wss://");
   const wrong = uriProblem(url, url.slice(scheme.length));
   return wrong === undefined
     ? undefined
-    : `environment url \`${url}\` is invalid: HTTP format error: ${wrong}`;
+    : withValue("environment url", `\`${url}\``, ` is invalid: HTTP format error: ${wrong}`);
 }
 
 /** Whether a token may be sent there in the open: only to this very machine. */

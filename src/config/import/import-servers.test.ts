@@ -485,7 +485,7 @@ suite("importServers refuses", () => {
       ),
     );
     assert.deepEqual(
-      error.problems.map((problem) => `${problem.path}: ${problem.message}`),
+      error.problems.map((problem) => `${problem.path?.join(".")}: ${problem.message}`),
       [
         "mcpServers.a.command: command must be a string, not a number",
         "mcpServers.a.args: args must be an array of strings, not a string",

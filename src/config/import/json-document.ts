@@ -68,7 +68,7 @@ export class JsonDocument {
 
   problem(node: JsonNode, path: readonly string[], message: string, hint?: string): void {
     const place = this.#place(node.offset, node.length);
-    this.problems.push({ message, ...(path.length === 0 ? {} : { path: path.join(".") }), place, hint });
+    this.problems.push({ message, ...(path.length === 0 ? {} : { path }), place, hint });
   }
 
   /** What is under each key (J3). */

@@ -245,7 +245,7 @@ suite("a file that is there and cannot be read (L2)", () => {
   test("what decides about projects is told before what is wrong with their files", () => {
     write("p/.codex/config.toml", "x = \n");
     write("codex/config.toml", `model = 1\n${trust("p")}[projects.x]\ntrust_level = 1\n`);
-    const paths = (): unknown[] => configError(load).problems.map(({ path }) => path);
+    const paths = (): unknown[] => configError(load).problems.map(({ path }) => path?.join("."));
     assert.deepEqual(paths(), ["projects.x.trust_level", undefined]);
     write("codex/config.toml", `project_root_markers = [1]\n${trust("p")}[projects.x]\ntrust_level = 1\n`);
     assert.deepEqual(paths(), ["project_root_markers", "projects.x.trust_level", undefined]);

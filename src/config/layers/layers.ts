@@ -268,12 +268,13 @@ function checkProjectSettings({ entries }: TomlTable): readonly ConfigProblem[] 
   const findings = new Findings(false);
   for (const key of ["project_root_markers", "projects"]) {
     const [value, entry] = [CODEX_ROOT_KEYS.get(key), entries.get(key)];
-    if (value !== undefined && entry !== undefined) readValue(value, entry.value, key, findings);
+    if (value !== undefined && entry !== undefined) readValue(value, entry.value, [key], findings);
   }
   return findings.errors;
 }
 
 function checkProfileName(profile: string | undefined): ConfigProblem[] {
   if (profile === undefined || PROFILE_NAME.test(profile)) return [];
-  return [{ message: `invalid --profile value \`${profile}\`; pass a plain name such as \`work\`` }];
+  const message = `invalid --profile value \`${profile}\`; pass a plain name such as \`work\``;
+  return [{ message }];
 }

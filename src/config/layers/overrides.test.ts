@@ -69,11 +69,21 @@ suite("parseOverrides", () => {
 
   test("a value that TOML cannot say is a problem with its path", () => {
     const { problems } = parseOverrides([], { "s.a": { command: null } });
-    assert.deepEqual(problems, [{ message: "s.a.command is null, which TOML cannot say", path: "s.a" }]);
+    assert.deepEqual(problems, [
+      {
+        message: "s.a.command is null, which TOML cannot say",
+        what: "is null, which TOML cannot say",
+        path: ["s", "a", "command"],
+      },
+    ]);
     const tools: Record<string, unknown> = {};
     tools["t"] = tools;
     assert.deepEqual(parseOverrides([], { tools }).problems, [
-      { message: "tools holds itself, or is too deep for TOML", path: "tools" },
+      {
+        message: "tools holds itself, or is too deep for TOML",
+        what: "holds itself, or is too deep for TOML",
+        path: ["tools"],
+      },
     ]);
   });
 

@@ -7,8 +7,15 @@
  * Invariants
  *   O1. The name of an override's source holds its key and never its value, which may be a secret.
  */
-import type { ConfigProblem } from "../problem.ts";
-import { fromPlain, type Place, type Source, type TomlNode, type TomlTable } from "../../toml/node.ts";
+import { type ConfigProblem, problem } from "../problem.ts";
+import {
+  fromPlain,
+  PlainValueError,
+  type Place,
+  type Source,
+  type TomlNode,
+  type TomlTable,
+} from "../../toml/node.ts";
 import { parseTomlValue } from "../../toml/parse.ts";
 import { EMPTY_TABLE, isTooDeep, withValue } from "../../toml/tree.ts";
 
@@ -35,14 +42,15 @@ export function parseOverrides(
   for (const [key, value] of Object.entries(threadConfig)) {
     if (value === undefined) continue;
     if (isTooDeep(value)) {
-      problems.push({ message: `${key} holds itself, or is too deep for TOML`, path: key });
+      const what = "holds itself, or is too deep for TOML";
+      problems.push(problem({ message: `${key} ${what}`, what }, key.split("."), undefined));
       continue;
     }
     try {
-      root = withValue(root, key.split("."), fromPlain(value, [key]));
+      root = withValue(root, key.split("."), fromPlain(value, key.split(".")));
     } catch (error) {
-      if (!(error instanceof TypeError)) throw error;
-      problems.push({ message: error.message, path: key });
+      if (!(error instanceof PlainValueError)) throw error;
+      problems.push(problem({ message: error.message, what: error.what }, error.path, undefined));
     }
   }
   return { root, problems };
@@ -52,11 +60,16 @@ type ParsedOverride =
   | { readonly key: string; readonly value: TomlNode; readonly place: Place }
   | { readonly problem: ConfigProblem };
 
+/** All of it may be a secret. */
+function wrongOverride(what: string, text: string): ConfigProblem {
+  return problem({ message: `${what}: ${text}`, what, quoted: text }, undefined, undefined);
+}
+
 function parseOverride(text: string): ParsedOverride {
   const equals = text.indexOf("=");
-  if (equals === -1) return { problem: { message: `Invalid override (missing '='): ${text}` } };
+  if (equals === -1) return { problem: wrongOverride("Invalid override (missing '=')", text) };
   const key = text.slice(0, equals).trim();
-  if (key === "") return { problem: { message: `Empty key in override: ${text}` } };
+  if (key === "") return { problem: wrongOverride("Empty key in override", text) };
   const source: Source = { name: `-c ${key}`, text: text.slice(equals + 1).trim(), kind: "override" };
   const place: Place = { source, start: 0, end: source.text.length };
   const value = parseTomlValue(source) ?? {

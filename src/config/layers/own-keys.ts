@@ -1,6 +1,7 @@
 /** Our own keys of a server, where they do not count: Codex ignores them in its files, so we do too, and say so. */
 import { SERVER } from "../schema/server-keys.ts";
-import type { ConfigProblem } from "../problem.ts";
+import { type ConfigProblem, problem } from "../problem.ts";
+import { unknownKey } from "../schema/read-value.ts";
 import type { TomlEntry, TomlTable } from "../../toml/node.ts";
 import { withoutValue } from "../../toml/tree.ts";
 
@@ -43,11 +44,7 @@ export function strayKeyProblems(layers: readonly Layer[]): ReadonlyMap<string, 
 }
 
 function problemOf({ name, key, entry }: StrayKey): ConfigProblem {
-  const path = `mcp_servers.${name}.${key}`;
-  return {
-    message: `unknown configuration field \`${path}\``,
-    path,
-    place: entry.keyPlace,
-    hint: `${key} is a key of Switchyard's own and counts in switchyard.toml only`,
-  };
+  const path = ["mcp_servers", name, key];
+  const hint = `${key} is a key of Switchyard's own and counts in switchyard.toml only`;
+  return problem(unknownKey(path), path, entry.keyPlace, hint);
 }

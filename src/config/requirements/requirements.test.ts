@@ -116,7 +116,7 @@ suite("an error in a requirements file", () => {
     test(`is Codex's, with its place, and allows nothing: ${text.replaceAll("\n", "; ")}`, () => {
       const { problems, requirements } = read(`${text}\n`);
       assert.equal(problems[0]?.message, `failed to parse requirements layer ${FILE}: ${message}`);
-      assert.equal(problems[0]?.path, path);
+      assert.equal(problems[0]?.path?.join("."), path);
       assert.equal(problems[0]?.place?.source.name, FILE);
       assert.equal(isAllowed(requirements, "b", STDIO), false);
     });

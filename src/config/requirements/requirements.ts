@@ -8,7 +8,7 @@
  *   Q1. A file that is there and cannot be understood allows nothing: it is an error, never an absent list.
  *   Q2. An empty list is a list: it allows nothing.
  */
-import type { ConfigProblem } from "../problem.ts";
+import { type ConfigProblem, problem, type ProblemText } from "../problem.ts";
 import { compileRustRegex } from "./rust-regex.ts";
 import { compareBytes } from "../../base/byte-order.ts";
 import { invalidType } from "../schema/serde-text.ts";
@@ -44,13 +44,19 @@ export function readRequirements(root: TomlTable, file: string): ReadRequirement
   const list = root.entries.get("mcp_servers")?.value;
   if (list === undefined) return { requirements: { file, ...features }, problems: [] };
 
-  const addMalformed = (message: string, path: string, place: Place | undefined): void => {
-    malformed.push({ message: `failed to parse requirements layer ${file}: ${message}`, path, place });
+  const addMalformed = (
+    text: string | ProblemText,
+    path: readonly string[],
+    place: Place | undefined,
+  ): void => {
+    const { message, ...others } = typeof text === "string" ? { message: text } : text;
+    const whole = `failed to parse requirements layer ${file}: ${message}`;
+    malformed.push(problem({ ...others, message: whole }, path, place));
   };
   const mcpServers = new Map<string, AllowsServer>();
-  if (list.kind !== "table") addMalformed(invalidType(list, "a map"), "mcp_servers", list.place);
+  if (list.kind !== "table") addMalformed(invalidType(list, "a map"), ["mcp_servers"], list.place);
   for (const [name, { value, keyPlace }] of list.kind === "table" ? list.entries : []) {
-    const path = `mcp_servers.${name}`;
+    const path = ["mcp_servers", name];
     if (value.kind !== "table") {
       addMalformed(invalidType(value, "struct RawMcpServerRequirement"), path, value.place);
       continue;
@@ -64,7 +70,7 @@ export function readRequirements(root: TomlTable, file: string): ReadRequirement
     if (read === undefined) {
       addMalformed(
         "data did not match any variant of untagged enum RawMcpServerIdentity",
-        `${path}.identity`,
+        [...path, "identity"],
         entry.value.place ?? entry.keyPlace,
       );
     } else if ("allows" in read) {
@@ -72,13 +78,13 @@ export function readRequirements(root: TomlTable, file: string): ReadRequirement
     } else {
       unusable.push({
         message: `invalid requirement for MCP server \`${name}\` (set by ${file}): ${read.reason}`,
-        path: `${path}.identity`,
+        path: [...path, "identity"],
         place: read.place,
       });
     }
   }
   // Codex reports the former in the order of the file, the latter in the order of the names (measured).
-  unusable.sort((a, b) => compareBytes(a.path ?? "", b.path ?? ""));
+  unusable.sort((a, b) => compareBytes(a.path?.[1] ?? "", b.path?.[1] ?? ""));
   return { requirements: { file, mcpServers, ...features }, problems: [...malformed, ...unusable] };
 }
 

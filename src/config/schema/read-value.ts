@@ -9,11 +9,13 @@
  */
 import type { Field, FieldValue, Struct } from "./server-keys.ts";
 import { ENV_VAR, fieldNamed, MISTAKEN_KEYS } from "./server-keys.ts";
-import type { ConfigProblem } from "../problem.ts";
+import { type ConfigProblem, problem, type ProblemText } from "../problem.ts";
 import { secondsFromNumber } from "./seconds.ts";
-import { invalidType, unknownName } from "./serde-text.ts";
+import { invalidInteger, invalidType, unknownField, unknownVariant } from "./serde-text.ts";
 import { nearest } from "../../base/suggest.ts";
 import type { TomlEntry, TomlNode } from "../../toml/node.ts";
+
+type Path = readonly string[];
 
 /** Collects what a reading finds. */
 export class Findings {
@@ -28,36 +30,21 @@ export class Findings {
    * Of what Codex keeps in a buffer before it reads it, as it does with the tables it flattens: the path that all
    * errors get. It overlooks unknown keys there, also when strict, and refuses a wrong enum in other words.
    */
-  readonly buffered: string | undefined;
+  readonly buffered: Path | undefined;
 
-  constructor(own: boolean, buffered?: string) {
+  constructor(own: boolean, buffered?: Path) {
     this.own = own;
     this.buffered = buffered;
   }
 
-  error(message: string, path: string, node: TomlNode, hint?: string): undefined {
-    this.errors.push(problem(message, this.buffered ?? path, node.place, hint));
+  error(text: string | ProblemText, path: Path, node: TomlNode, hint?: string): undefined {
+    this.errors.push(problem(text, this.buffered ?? path, node.place, hint));
   }
 
-  unknownKey(path: string, entry: TomlEntry, hint: string | undefined): void {
+  unknownKey(path: Path, entry: TomlEntry, hint: string | undefined): void {
     if (this.buffered !== undefined) return;
-    this.unknown.push(problem(`unknown configuration field \`${path}\``, path, entry.keyPlace, hint));
+    this.unknown.push(problem(unknownKey(path), path, entry.keyPlace, hint));
   }
-}
-
-/** A problem without the keys that would be `undefined`. */
-export function problem(
-  message: string,
-  path: string | undefined,
-  place: ConfigProblem["place"],
-  hint?: string,
-): ConfigProblem {
-  return {
-    message,
-    ...(path === undefined ? {} : { path }),
-    ...(place === undefined ? {} : { place }),
-    ...(hint === undefined ? {} : { hint }),
-  };
 }
 
 /** A table that was read by its fields. */
@@ -72,7 +59,7 @@ export interface StructReading {
 export function readStruct(
   struct: Struct,
   node: TomlNode,
-  path: string,
+  path: Path,
   findings: Findings,
 ): StructReading | undefined {
   if (node.kind === "array") return readByPosition(struct, node, path, findings);
@@ -81,14 +68,14 @@ export function readStruct(
   }
   const values = new Map<string, unknown>();
   for (const [key, entry] of node.entries) {
-    const keyPath = `${path}.${key}`;
+    const keyPath = [...path, key];
     const field = fieldNamed(struct, key);
     if (field !== undefined && (!field.own || findings.own)) {
       const value = readValue(field.value, entry.value, keyPath, findings);
       if (value !== undefined) values.set(key, value);
     } else if (struct.closed) {
       const known = struct.fields.map(({ name }) => name);
-      findings.errors.push(problem(unknownName("field", key, known), path, entry.keyPlace));
+      findings.errors.push(problem(unknownField(key, known), path, entry.keyPlace, undefined, [key]));
     } else {
       findings.unknownKey(keyPath, entry, unknownKeyHint(key, struct.fields));
     }
@@ -104,7 +91,7 @@ export function readStruct(
 function readByPosition(
   struct: Struct,
   node: TomlNode & { kind: "array" },
-  path: string,
+  path: Path,
   findings: Findings,
 ): StructReading {
   const fields = struct.fields.filter((field) => !field.own);
@@ -134,7 +121,7 @@ function structWithSize(struct: Struct, fields: readonly Field[]): string {
 }
 
 /** The value, or `undefined` when it is wrong. */
-export function readValue(kind: FieldValue, node: TomlNode, path: string, findings: Findings): unknown {
+export function readValue(kind: FieldValue, node: TomlNode, path: Path, findings: Findings): unknown {
   switch (kind.type) {
     case "string":
       return readString(node, path, findings, kind);
@@ -174,7 +161,7 @@ export function readValue(kind: FieldValue, node: TomlNode, path: string, findin
 }
 
 /** A struct whose fields are all right, as an object. */
-function readObject(struct: Struct, node: TomlNode, path: string, findings: Findings): object | undefined {
+function readObject(struct: Struct, node: TomlNode, path: Path, findings: Findings): object | undefined {
   const errorsBefore = findings.errors.length;
   const reading = readStruct(struct, node, path, findings);
   if (reading === undefined || findings.errors.length > errorsBefore) return undefined;
@@ -184,7 +171,7 @@ function readObject(struct: Struct, node: TomlNode, path: string, findings: Find
 function readTable(
   kind: FieldValue & { type: "table" },
   node: TomlNode,
-  path: string,
+  path: Path,
   findings: Findings,
 ): TomlNode | undefined {
   if (node.kind === "array" && kind.byPosition) return node;
@@ -194,12 +181,12 @@ function readTable(
   const { keys = {}, rest, flat } = kind;
   const others: [string, TomlNode][] = [];
   for (const [key, { value }] of node.entries) {
-    if (Object.hasOwn(keys, key)) readValue(keys[key] as FieldValue, value, `${path}.${key}`, findings);
+    if (Object.hasOwn(keys, key)) readValue(keys[key] as FieldValue, value, [...path, key], findings);
     else others.push([key, value]);
   }
   if (rest === undefined) return node;
   const found = flat ? new Findings(findings.own, findings.buffered ?? path) : findings;
-  for (const [key, value] of others) readValue(rest, value, `${path}.${key}`, found);
+  for (const [key, value] of others) readValue(rest, value, [...path, key], found);
   if (found !== findings) findings.errors.push(...found.errors);
   return node;
 }
@@ -207,7 +194,7 @@ function readTable(
 function readUntagged(
   { name, of }: FieldValue & { type: "untagged" },
   node: TomlNode,
-  path: string,
+  path: Path,
   findings: Findings,
 ): TomlNode | undefined {
   const fits = of.some((kind) => {
@@ -221,7 +208,7 @@ function readUntagged(
 
 function readString(
   node: TomlNode,
-  path: string,
+  path: Path,
   findings: Findings,
   { expects = "a string", empty }: { readonly expects?: string; readonly empty?: string } = {},
 ): string | undefined {
@@ -241,7 +228,7 @@ function readString(
 /** All items, or `undefined` when one of them is wrong. */
 function readItems<Item>(
   node: TomlNode,
-  path: string,
+  path: Path,
   findings: Findings,
   read: (item: TomlNode) => Item | undefined,
 ): readonly Item[] | undefined {
@@ -256,22 +243,22 @@ function readItems<Item>(
 /** All values by key, or `undefined` when one of them is wrong. */
 function readMap<Value>(
   node: TomlNode,
-  path: string,
+  path: Path,
   findings: Findings,
-  read: (value: TomlNode, path: string) => Value | undefined,
+  read: (value: TomlNode, path: Path) => Value | undefined,
 ): ReadonlyMap<string, Value> | undefined {
   if (node.kind !== "table") {
     return findings.error(invalidType(node, "a map"), path, node, "Write a table: { KEY = value }");
   }
   const values = new Map<string, Value>();
   for (const [key, entry] of node.entries) {
-    const value = read(entry.value, `${path}.${key}`);
+    const value = read(entry.value, [...path, key]);
     if (value !== undefined) values.set(key, value);
   }
   return values.size === node.entries.size ? values : undefined;
 }
 
-function readSeconds(convert: boolean, node: TomlNode, path: string, findings: Findings): number | undefined {
+function readSeconds(convert: boolean, node: TomlNode, path: Path, findings: Findings): number | undefined {
   if (node.kind !== "integer" && node.kind !== "float") {
     return findings.error(invalidType(node, "f64"), path, node, "Write a number of seconds, without quotes");
   }
@@ -284,7 +271,7 @@ function readSeconds(convert: boolean, node: TomlNode, path: string, findings: F
 function readInteger(
   kind: FieldValue & { type: "integer" },
   node: TomlNode,
-  path: string,
+  path: Path,
   findings: Findings,
 ): number | undefined {
   if (node.kind !== "integer") {
@@ -298,27 +285,27 @@ function readInteger(
   if (node.value >= kind.min && (kind.max === undefined || node.value <= kind.max)) {
     return Number(node.value);
   }
-  const message = `invalid value: integer \`${node.value}\`, expected ${kind.expects}`;
+  const text = invalidInteger(node.value, kind.expects);
   const hint = kind.max === undefined ? `The least is ${kind.min}` : `It is from ${kind.min} to ${kind.max}`;
-  return findings.error(message, path, node, hint);
+  return findings.error(text, path, node, hint);
 }
 
 /** A string, or a table with the string as its only key: Codex takes that, too. */
 function readEnum(
   { variants, newtype }: Pick<FieldValue & { type: "enum" }, "variants" | "newtype">,
   node: TomlNode,
-  path: string,
+  path: Path,
   findings: Findings,
 ): string | undefined {
   const oneOf = `Write one of ${variants.map((variant) => `"${variant}"`).join(", ")}`;
-  const wrong = (message: string, hint: string = oneOf): undefined =>
-    findings.error(message, path, node, hint);
+  const wrong = (text: string | ProblemText, hint: string = oneOf): undefined =>
+    findings.error(text, path, node, hint);
   if (node.kind === "string" || (node.kind === "datetime" && findings.buffered !== undefined)) {
     if (node.value === newtype?.variant) return wrong("invalid type: unit variant, expected newtype variant");
     if (variants.includes(node.value)) return node.value;
     const meant = nearest(node.value, variants);
     return wrong(
-      unknownName("variant", node.value, variants),
+      unknownVariant(node.value, variants),
       meant === undefined ? oneOf : `Did you mean "${meant}"?`,
     );
   }
@@ -328,7 +315,7 @@ function readEnum(
   if (first === undefined) return wrong("wanted exactly 1 element, found 0 elements");
   if (node.entries.size > 1) return wrong("wanted exactly 1 element, more than 1 element");
   const [variant, { value: content }] = first;
-  if (!variants.includes(variant)) return wrong(unknownName("variant", variant, variants));
+  if (!variants.includes(variant)) return wrong(unknownVariant(variant, variants));
   if (variant === newtype?.variant) {
     return readObject(newtype.struct, content, path, findings) === undefined ? undefined : variant;
   }
@@ -338,17 +325,17 @@ function readEnum(
 }
 
 /** Of what is no string. Codex's reader of buffers takes a table only in theory: nothing is a unit in TOML. */
-function bufferedEnumProblem(node: TomlNode, variants: readonly string[]): string {
+function bufferedEnumProblem(node: TomlNode, variants: readonly string[]): string | ProblemText {
   if (node.kind !== "table") return invalidType(node, "string or map");
   const [first, second] = node.entries;
   if (first === undefined || second !== undefined)
     return "invalid value: map, expected map with a single key";
   const [variant, { value }] = first;
-  return variants.includes(variant) ? invalidType(value, "unit") : unknownName("variant", variant, variants);
+  return variants.includes(variant) ? invalidType(value, "unit") : unknownVariant(variant, variants);
 }
 
 /** A name, or a table with a name. The value of `source` is checked with the server, as in Codex. */
-function readEnvVar(node: TomlNode, path: string, findings: Findings): unknown {
+function readEnvVar(node: TomlNode, path: Path, findings: Findings): unknown {
   if (node.kind === "string" || node.kind === "datetime") return node.value;
   const known = ENV_VAR.fields.map(({ name }) => name);
   const texts =
@@ -367,6 +354,12 @@ function readEnvVar(node: TomlNode, path: string, findings: Findings): unknown {
     node,
     'Write a name, or { name = "NAME", source = "local" } (or "remote")',
   );
+}
+
+/** In Codex's words. */
+export function unknownKey(path: Path): ProblemText {
+  const what = "unknown configuration field";
+  return { message: `${what} \`${path.join(".")}\``, what };
 }
 
 /** What an unknown key should probably be. */

@@ -4,34 +4,54 @@
  * Codex hands datetimes to serde as strings, so they read as strings here too.
  */
 import type { TomlNode } from "../../toml/node.ts";
+import type { ProblemText } from "../problem.ts";
 
-/** `integer `1``, `string "x"`, `map`. */
-export function shown(node: TomlNode): string {
+/** What serde calls a node, and how it shows its value: `integer` and `1` in ticks; a table shows none. */
+function shownAs(node: TomlNode): { readonly kind: string; readonly value?: string } {
   switch (node.kind) {
     case "string":
     case "datetime":
-      return `string ${quoted(node.value)}`;
+      return { kind: "string", value: quoted(node.value) };
     case "integer":
-      return `integer \`${node.value}\``;
+      return { kind: "integer", value: `\`${node.value}\`` };
     case "float":
-      return `floating point \`${floatText(node.value)}\``;
+      return { kind: "floating point", value: `\`${floatText(node.value)}\`` };
     case "boolean":
-      return `boolean \`${node.value}\``;
+      return { kind: "boolean", value: `\`${node.value}\`` };
     case "array":
-      return "sequence";
+      return { kind: "sequence" };
     case "table":
-      return "map";
+      return { kind: "map" };
   }
 }
 
-export function invalidType(node: TomlNode, expected: string): string {
-  return `invalid type: ${shown(node)}, expected ${expected}`;
+export function invalidType(node: TomlNode, expected: string): ProblemText {
+  const { kind, value } = shownAs(node);
+  return withValue(`invalid type: ${kind}`, value, `, expected ${expected}`);
 }
 
-export function unknownName(what: "variant" | "field", name: string, known: readonly string[]): string {
+export function invalidInteger(value: bigint, expected: string): ProblemText {
+  return withValue("invalid value: integer", `\`${value}\``, `, expected ${expected}`);
+}
+
+export function unknownVariant(name: string, known: readonly string[]): ProblemText {
+  return withValue("unknown variant", `\`${name}\``, `, expected ${oneOf(known)}`);
+}
+
+export function unknownField(name: string, known: readonly string[]): ProblemText {
+  const what = `unknown field, expected ${oneOf(known)}`;
+  return { message: `unknown field \`${name}\`, expected ${oneOf(known)}`, what };
+}
+
+/** A text that shows a value between two pieces that do not. */
+export function withValue(before: string, quoted: string | undefined, after: string): ProblemText {
+  if (quoted === undefined) return { message: before + after };
+  return { message: `${before} ${quoted}${after}`, what: before + after, quoted };
+}
+
+function oneOf(known: readonly string[]): string {
   const ticked = known.map((each) => `\`${each}\``);
-  const expected = ticked.length < 3 ? ticked.join(" or ") : `one of ${ticked.join(", ")}`;
-  return `unknown ${what} \`${name}\`, expected ${expected}`;
+  return ticked.length < 3 ? ticked.join(" or ") : `one of ${ticked.join(", ")}`;
 }
 
 const SHORT_ESCAPES: Readonly<Record<string, string>> = {

@@ -7,8 +7,9 @@
  *   C3. The place of an error is the offending key; of a missing transport, the server's own.
  */
 import { REFUSED } from "../schema/server-keys.ts";
-import type { ConfigProblem } from "../problem.ts";
-import { problem, type StructReading } from "../schema/read-value.ts";
+import { type ConfigProblem, problem, type ProblemText } from "../problem.ts";
+import type { StructReading } from "../schema/read-value.ts";
+import { withValue } from "../schema/serde-text.ts";
 import { secondsFromNumber } from "../schema/seconds.ts";
 import type { Place, TomlEntry } from "../../toml/node.ts";
 import { DEFAULT_MCP_SERVER_ENVIRONMENT_ID, type McpServerOAuthConfig } from "./types.ts";
@@ -21,21 +22,22 @@ const REFUSAL_HINTS: ReadonlyMap<string, string> = new Map([
 /** @param place of the server's key */
 export function checkServer(
   { entries, values }: StructReading,
-  path: string,
+  path: readonly string[],
   place: Place | undefined,
 ): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
-  const refuse = (message: string, at: Place | undefined, hint?: string): void => {
-    problems.push(problem(message, path, at, hint));
+  const refuse: Refuse = (text, field, at, hint) => {
+    problems.push(problem(text, path, at, hint, field));
   };
   const startup = values.get("startup_timeout_sec");
   if (typeof startup === "number") {
     const seconds = secondsFromNumber(startup);
-    if (!seconds.ok) refuse(seconds.problem, entries.get("startup_timeout_sec")?.value.place);
+    if (!seconds.ok)
+      refuse(seconds.problem, ["startup_timeout_sec"], entries.get("startup_timeout_sec")?.value.place);
   }
   const transport = entries.has("command") ? "stdio" : entries.has("url") ? "streamable_http" : undefined;
   if (transport === undefined) {
-    refuse("invalid transport", place, "Set command (a stdio server) or url (streamable HTTP)");
+    refuse("invalid transport", undefined, place, "Set command (a stdio server) or url (streamable HTTP)");
     const token = entries.get("bearer_token");
     if (token !== undefined) problems.push(inlineToken(path, token));
     return problems;
@@ -43,7 +45,12 @@ export function checkServer(
   for (const key of REFUSED[transport]) {
     const entry = entries.get(key);
     if (entry === undefined) continue;
-    refuse(`${key} is not supported for ${transport}`, entry.keyPlace, refusalHint(key, transport));
+    refuse(
+      aboutField(key, `is not supported for ${transport}`),
+      [key],
+      entry.keyPlace,
+      refusalHint(key, transport),
+    );
   }
   if (transport === "stdio") checkEnvVars(entries, values, refuse);
   else checkHttp(entries, values, refuse);
@@ -51,12 +58,23 @@ export function checkServer(
 }
 
 /** In the words of Codex's `mcp add`, which refuses it before anything else (measured). */
-export function inlineToken(path: string, { keyPlace }: TomlEntry): ConfigProblem {
-  const message = `${path} uses unsupported \`bearer_token\`; set \`bearer_token_env_var\`.`;
-  return problem(message, path, keyPlace, REFUSAL_HINTS.get("bearer_token"));
+export function inlineToken(path: readonly string[], { keyPlace }: TomlEntry): ConfigProblem {
+  const message = `${path.join(".")} uses unsupported \`bearer_token\`; set \`bearer_token_env_var\`.`;
+  const text = { message, what: "is not supported" };
+  return problem(text, path, keyPlace, REFUSAL_HINTS.get("bearer_token"), ["bearer_token"]);
 }
 
-type Refuse = (message: string, at: Place | undefined, hint?: string) => void;
+type Refuse = (
+  text: string | ProblemText,
+  field: readonly string[] | undefined,
+  at: Place | undefined,
+  hint?: string,
+) => void;
+
+/** Codex begins with the name of the field. */
+function aboutField(field: string, what: string): ProblemText {
+  return { message: `${field} ${what}`, what };
+}
 type Entries = StructReading["entries"];
 type Values = StructReading["values"];
 
@@ -73,7 +91,8 @@ function checkEnvVars(entries: Entries, values: Values, refuse: Refuse): void {
     if (source === undefined || source === "local" || source === "remote") continue;
     const at = node?.kind === "array" ? node.items[index] : undefined;
     refuse(
-      `unsupported env_vars source \`${source}\`; expected \`local\` or \`remote\``,
+      withValue("unsupported env_vars source", `\`${source}\``, "; expected `local` or `remote`"),
+      ["env_vars"],
       (at?.kind === "table" ? at.entries.get("source")?.value : at)?.place,
     );
   }
@@ -82,34 +101,38 @@ function checkEnvVars(entries: Entries, values: Values, refuse: Refuse): void {
 function checkHttp(entries: Entries, values: Values, refuse: Refuse): void {
   const helper = values.get("http_headers_helper");
   if (typeof helper === "string") {
-    const at = entries.get("http_headers_helper")?.keyPlace;
-    if (isBlank(helper)) refuse("http_headers_helper must not be empty", at);
+    const key = "http_headers_helper";
+    const at = entries.get(key)?.keyPlace;
+    if (isBlank(helper)) refuse(aboutField(key, "must not be empty"), [key], at);
     const environment = values.get("environment_id") ?? DEFAULT_MCP_SERVER_ENVIRONMENT_ID;
     if (environment !== DEFAULT_MCP_SERVER_ENVIRONMENT_ID) {
-      refuse("http_headers_helper is only supported for local MCP servers", at);
+      refuse(aboutField(key, "is only supported for local MCP servers"), [key], at);
     }
   }
   const oauth = values.get("oauth") as McpServerOAuthConfig | undefined;
-  if (oauth === undefined) return;
+  if (oauth !== undefined) checkOauth(oauth, entries, values, refuse);
+}
+
+function checkOauth(oauth: McpServerOAuthConfig, entries: Entries, values: Values, refuse: Refuse): void {
   const { client_id = "", client_secret, token_endpoint_auth_method, authorization_server_issuer } = oauth;
   const entry = entries.get("oauth");
-  const at = (key: string): Place | undefined =>
-    (entry?.value.kind === "table" ? entry.value.entries.get(key) : entry)?.keyPlace;
+  const refuseKey = (key: keyof McpServerOAuthConfig, what: string): void => {
+    const at = entry?.value.kind === "table" ? entry.value.entries.get(key) : entry;
+    refuse(aboutField(`oauth.${key}`, what), ["oauth", key], at?.keyPlace);
+  };
   // A wrong `auth` has its own error; what it would have allowed nobody knows.
   const isEma = values.has("auth") || !entries.has("auth") ? values.get("auth") === "ema_auth" : true;
+  const onlyEma = 'requires auth = "ema_auth"';
   if (client_secret !== undefined) {
-    if (isBlank(client_secret)) refuse("oauth.client_secret must not be empty", at("client_secret"));
-    if (isBlank(client_id)) refuse("oauth.client_secret requires oauth.client_id", at("client_secret"));
+    if (isBlank(client_secret)) refuseKey("client_secret", "must not be empty");
+    if (isBlank(client_id)) refuseKey("client_secret", "requires oauth.client_id");
   }
   if (token_endpoint_auth_method !== undefined) {
-    const key = "oauth.token_endpoint_auth_method";
-    const place = at("token_endpoint_auth_method");
-    if (!isEma) refuse(`${key} requires auth = "ema_auth"`, place);
-    if (client_secret === undefined) refuse(`${key} requires oauth.client_secret`, place);
+    if (!isEma) refuseKey("token_endpoint_auth_method", onlyEma);
+    if (client_secret === undefined) refuseKey("token_endpoint_auth_method", "requires oauth.client_secret");
   }
   if (authorization_server_issuer !== undefined && !isEma) {
-    const place = at("authorization_server_issuer");
-    refuse('oauth.authorization_server_issuer requires auth = "ema_auth"', place);
+    refuseKey("authorization_server_issuer", onlyEma);
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import type { ConfigProblem } from "../problem.ts";
+import { type ConfigProblem, keysOf, valueFreeText } from "../problem.ts";
 import { parseMcpServers, type ReadOptions, type ReadResult, readMcpServers } from "./read-servers.ts";
 import { nodeAt } from "../../toml/node.ts";
 import { parseToml } from "../../toml/parse.ts";
@@ -10,6 +10,38 @@ function read(toml: string, options?: ReadOptions): ReadResult {
   assert.ok(parsed.ok);
   return readMcpServers(nodeAt(parsed.document.root, ["mcp_servers"]), options);
 }
+
+test("a problem says which field is meant, and what is wrong with it without any value", () => {
+  const { errors } = read(
+    [
+      '[mcp_servers."a.b"]',
+      'url = "u"',
+      "args = []",
+      "http_headers.K = 1",
+      'http_headers_helper = ""',
+      "startup_timeout_sec = -1",
+      'oauth = { client_secret = "s3cret", authorization_server_issuer = "i" }',
+      "[mcp_servers.c]",
+      'command = "x"',
+      'env_vars = [{ name = "A", source = "s3cret" }]',
+      "[mcp_servers.d]",
+      "",
+    ].join("\n"),
+  );
+  assert.deepEqual(
+    errors.map((error) => [keysOf(error).slice(1), valueFreeText(error)]),
+    [
+      [["a.b", "http_headers", "K"], "invalid type: integer, expected a string"],
+      [["a.b", "startup_timeout_sec"], "cannot convert float seconds to Duration: value is negative"],
+      [["a.b", "args"], "is not supported for streamable_http"],
+      [["a.b", "http_headers_helper"], "must not be empty"],
+      [["a.b", "oauth", "client_secret"], "requires oauth.client_id"],
+      [["a.b", "oauth", "authorization_server_issuer"], 'requires auth = "ema_auth"'],
+      [["c", "env_vars"], "unsupported env_vars source; expected `local` or `remote`"],
+      [["d"], "invalid transport"],
+    ],
+  );
+});
 
 /** The marked piece and the message of each. */
 function marked(problems: readonly ConfigProblem[]): string[] {
@@ -142,7 +174,7 @@ suite("readMcpServers", () => {
     );
     assert.equal(result.ok, true);
     assert.deepEqual(
-      result.warnings.map(({ path, hint }) => [path?.replace("mcp_servers.a.", ""), hint]),
+      result.warnings.map(({ path, hint }) => [path?.slice(2).join("."), hint]),
       [
         ["headers", "The key is http_headers; without it the headers are not sent"],
         ["type", "Leave it out: command makes a stdio server, url a streamable HTTP server"],
@@ -182,7 +214,7 @@ suite("readMcpServers", () => {
     assert.equal(result.ok, true);
     assert.deepEqual([...result.servers.keys()], ["__proto__"]);
     assert.deepEqual(
-      result.warnings.map(({ path }) => path),
+      result.warnings.map(({ path }) => path?.join(".")),
       ["mcp_servers.__proto__.constructor"],
     );
   });

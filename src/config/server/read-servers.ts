@@ -11,11 +11,11 @@
  */
 import { checkServer } from "./check-server.ts";
 import { SERVER } from "../schema/server-keys.ts";
-import type { ConfigProblem } from "../problem.ts";
-import { Findings, problem, readStruct, type StructReading } from "../schema/read-value.ts";
+import { type ConfigProblem, problem, type ProblemText } from "../problem.ts";
+import { Findings, readStruct, type StructReading } from "../schema/read-value.ts";
 import { secondsFromMilliseconds, secondsFromNumber } from "../schema/seconds.ts";
 import { invalidType } from "../schema/serde-text.ts";
-import { fromPlain, type TomlNode } from "../../toml/node.ts";
+import { fromPlain, PlainValueError, type TomlNode } from "../../toml/node.ts";
 import { isTooDeep } from "../../toml/tree.ts";
 import {
   DEFAULT_MCP_SERVER_ENVIRONMENT_ID,
@@ -51,17 +51,19 @@ export function readMcpServers(node: TomlNode | undefined, options: ReadOptions 
 
 /** The same for a program's object: server name to table. */
 export function parseMcpServers(input: unknown, options: ReadOptions = {}): ReadResult {
-  const refused = (message: string): ReadResult => {
-    const errors = [problem(message, "mcp_servers", undefined)] as const;
+  const refused = (text: ProblemText, path: readonly string[]): ReadResult => {
+    const errors = [problem(text, path, undefined)] as const;
     return { ok: false, servers: new Map(), errors, warnings: [] };
   };
-  if (isTooDeep(input)) return refused("mcp_servers holds itself, or is too deep for TOML");
+  const root = ["mcp_servers"];
+  const what = "holds itself, or is too deep for TOML";
+  if (isTooDeep(input)) return refused({ message: `mcp_servers ${what}`, what }, root);
   let node: TomlNode;
   try {
-    node = fromPlain(input, ["mcp_servers"]);
+    node = fromPlain(input, root);
   } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    return refused(error.message);
+    if (!(error instanceof PlainValueError)) throw error;
+    return refused({ message: error.message, what: error.what }, error.path);
   }
   return readMcpServers(node, options);
 }
@@ -85,14 +87,14 @@ export function readServers(node: TomlNode, findings: Findings): Map<string, Mcp
   if (node.kind !== "table") {
     findings.error(
       invalidType(node, "a map"),
-      "mcp_servers",
+      ["mcp_servers"],
       node,
       "Write a table for each server: [mcp_servers.NAME]",
     );
     return servers;
   }
   for (const [name, entry] of node.entries) {
-    const path = `mcp_servers.${name}`;
+    const path = ["mcp_servers", name];
     const errorsBefore = findings.errors.length;
     const reading = readStruct(SERVER, entry.value, path, findings);
     if (reading === undefined) continue;

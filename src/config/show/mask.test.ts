@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
+import { valueFreeText } from "../problem.ts";
 import { formatProblem } from "./show-problem.ts";
 import { parseOverrides } from "../layers/overrides.ts";
 import { parseMcpServers, readMcpServers } from "../server/read-servers.ts";
@@ -189,6 +190,7 @@ suite("the message of a problem shows no secret, and keeps its other words (M3)"
       const [problem] = readMcpServers(servers).errors;
       assert.ok(problem);
       assert.equal(maskProblem(problem).message, message);
+      assert.doesNotMatch(valueFreeText(problem), /PLANTED|12345|1\.5|yes|`x`/);
       // The same without a place, from a program's object.
       if (!line.startsWith("args") && !line.startsWith("scopes")) {
         const [placeless] = parseMcpServers(toPlain(servers ?? parsed.document.root)).errors;
@@ -210,7 +212,7 @@ suite("the message of a problem shows no secret, and keeps its other words (M3)"
   test("a key that the path says anyway", () => {
     const problem = {
       message: "unknown configuration field `mcp_servers.a.headers`",
-      path: "mcp_servers.a.headers",
+      path: ["mcp_servers", "a", "headers"],
     };
     assert.equal(maskProblem(problem).message, problem.message);
   });

@@ -12,7 +12,7 @@
  */
 import { CODEX_ENVIRONMENT, ENVIRONMENT } from "../schema/environment-keys.ts";
 import { fieldNamed, SERVER } from "../schema/server-keys.ts";
-import type { ConfigProblem } from "../problem.ts";
+import { type ConfigProblem, keysOf } from "../problem.ts";
 import type { Source, TomlNode } from "../../toml/node.ts";
 import { parseToml, parseTomlValue } from "../../toml/parse.ts";
 import type { McpServerConfig, McpServerOAuthConfig, McpServerTransportConfig } from "../server/types.ts";
@@ -37,8 +37,6 @@ const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const NAME_MAX = 80;
 /** Every value below these, of a server and of other tables of Codex's. */
 const SECRET_KEYS = ["env", "http_headers", "http_headers_helper", "headers", "bearer_token", "query_params"];
-/** What Codex says of an override that is none, before the whole of it. */
-const NO_OVERRIDE = /^(Invalid override \(missing '='\)|Empty key in override): [^]*/;
 
 function isSecretName(name: string): boolean {
   const end = name.slice(-NAME_MAX);
@@ -174,22 +172,18 @@ export function maskProblem(problem: ConfigProblem): ConfigProblem {
 
 /** M3. */
 function maskMessage(problem: ConfigProblem): string {
-  const { message, path = "" } = problem;
-  if (NO_OVERRIDE.test(message)) return message.replace(NO_OVERRIDE, `$1: ${MASK}`);
-  if (!isAboutSecret(problem)) return maskText(message);
-  // What was found comes before what was expected. It may hold quotes, so it goes on to the last one.
-  const [, found = message, expected = ""] = /^([^]*)([,;] expected [^]*)$/.exec(message) ?? [];
-  return (
-    found.replace(/(["`])([^]*)\1/, (all, quote: string, value: string) =>
-      value === path || path.split(".").includes(value) ? all : `${quote}${MASK}${quote}`,
-    ) + expected
-  );
+  const { message, quoted } = problem;
+  if (quoted === undefined || !isAboutSecret(problem)) return maskText(message);
+  const quote = /^["`]/.exec(quoted)?.[0] ?? "";
+  return message.replace(quoted, () => quote + MASK + quote);
 }
 
-function isAboutSecret({ message, path, place }: ConfigProblem): boolean {
-  if (path !== undefined && isSecretPath(path.split("."))) return true;
-  // Its path is that of the server.
-  if (message.startsWith("unsupported env_vars source ")) return true;
+function isAboutSecret(problem: ConfigProblem): boolean {
+  const { path, place } = problem;
+  // What is nowhere may be anything.
+  if (path === undefined && place === undefined) return true;
+  // What `env_vars` holds besides names was meant for `env`.
+  if (isSecretPath(keysOf(problem)) || keysOf(problem).at(-1) === "env_vars") return true;
   if (place === undefined) return false;
   const { source, start, end } = place;
   return maskedSource(source).text.slice(start, end) !== source.text.slice(start, end);

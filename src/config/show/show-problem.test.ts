@@ -26,7 +26,7 @@ test("formatProblem shows the line, marks the piece, and says what to do", () =>
 
 test("formatProblem of what a program handed over has a path and no place", () => {
   assert.equal(
-    formatProblem({ message: "invalid transport", path: "mcp_servers.a" }),
+    formatProblem({ message: "invalid transport", path: ["mcp_servers", "a"] }),
     "invalid transport (in mcp_servers.a)",
   );
 });

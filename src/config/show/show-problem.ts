@@ -32,11 +32,11 @@ const MESSAGE_MAX = 600;
 const MESSAGE_END = 200;
 
 export function problemToJson(problem: ConfigProblem, options: ShowProblemOptions = {}): ConfigProblemJson {
-  const { message, path = null, place, hint = null } = shown(problem, options);
+  const { message, path, place, hint = null } = shown(problem, options);
   const at = problem.place === undefined ? undefined : lineAndColumn(problem.place);
   return {
     message,
-    path,
+    path: path === undefined ? null : dottedPath(path),
     file: place?.source.name ?? null,
     line: at?.line ?? null,
     column: at?.column ?? null,
@@ -63,7 +63,12 @@ export function formatProblem(problem: ConfigProblem, options: ShowProblemOption
 /** What is wrong, and the key it is about. */
 export function describeProblem(problem: ConfigProblem, options: ShowProblemOptions = {}): string {
   const { message, path } = shown(problem, options);
-  return `${shortened(message)}${path === undefined ? "" : ` (in ${shortened(path)})`}`;
+  return `${shortened(message)}${path === undefined ? "" : ` (in ${shortened(dottedPath(path))})`}`;
+}
+
+/** Keys as Codex prints them: joined by dots, and never quoted. */
+export function dottedPath(keys: readonly string[]): string {
+  return keys.join(".");
 }
 
 /** In one line: where it is, what is wrong, and the key it is about. */
