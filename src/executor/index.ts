@@ -23,7 +23,7 @@ export type {
   WaitOptions,
 } from "./executor.ts";
 export { LocalExecutor, type LocalExecutorOptions, type StartRequest } from "./local/local-executor.ts";
-export type { Graces } from "./local/local-process.ts";
+export type { Graces } from "../process/end.ts";
 export { AuditLog } from "./server/access/audit.ts";
 export {
   type Authenticator,

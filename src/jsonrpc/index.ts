@@ -1,5 +1,4 @@
-/** JSON-RPC without I/O: message shapes, line codec, and the peer with its pending table. */
+/** JSON-RPC without I/O: message shapes, and the peer with its pending table. */
 export { INTERNAL_ERROR, METHOD_NOT_FOUND, PeerError, RpcError } from "./errors.ts";
-export { type Line, LineDecoder } from "./line-codec.ts";
 export { type Message, parseMessage, type RequestId, type RpcErrorObject, toMessage } from "./message.ts";
 export { Peer, type PeerOptions, type RequestOptions } from "./peer.ts";

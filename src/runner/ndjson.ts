@@ -19,9 +19,9 @@
 import type { Readable, Writable } from "node:stream";
 import { within } from "../base/abort.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
+import { LineDecoder } from "../base/line-decoder.ts";
 import type { Log } from "../base/log.ts";
 import { Redactor } from "../base/redact.ts";
-import { LineDecoder } from "../jsonrpc/index.ts";
 import { DiagnosticWriter } from "./diagnostics.ts";
 import { LineWriter } from "./line-writer.ts";
 import { type DiagLevel, parseLine, type Rejection } from "./protocol.ts";

@@ -16,17 +16,18 @@
  *   A5. Secrets go over stdin only: never into argv, never into the environment.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { stripVTControlCharacters } from "node:util";
 import { Backoff } from "../../base/backoff.ts";
 import { type Clock, sleep } from "../../base/clock.ts";
-import { within } from "../../base/abort.ts";
 import { messageOf } from "../../base/errors.ts";
+import { LineDecoder } from "../../base/line-decoder.ts";
 import { type Log, silentLog } from "../../base/log.ts";
+import { toLogLine } from "../../base/log-line.ts";
 import { packageVersion } from "../../base/package-version.ts";
+import { endProcess } from "../../process/end.ts";
 import { createTag, TAG_VARIABLE, signalGroup, sweepTag } from "../../process/process-tree.ts";
 import type { Redactor } from "../../base/redact.ts";
-import { Tail } from "../../process/tail.ts";
-import { LineDecoder, Peer, PeerError, type RequestId, RpcError } from "../../jsonrpc/index.ts";
+import { ProcessStderr } from "../../process/stderr.ts";
+import { Peer, PeerError, type RequestId, RpcError } from "../../jsonrpc/index.ts";
 import { type CodexBinary, checkCodexVersion } from "./binary.ts";
 import { CodexError } from "../errors.ts";
 import type { CodexEnvironment } from "../options.ts";
@@ -69,17 +70,17 @@ const REQUEST_TIMEOUT_MS = 60_000;
 const HANDSHAKE_TIMEOUT_MS = 30_000;
 /** A 10 MB tool result arrives as 1 MB; a resumed history we ask not to be sent. */
 const LINE_BYTES_MAX = 256 * 1024 * 1024;
-const STDERR_LINE_BYTES_MAX = 64 * 1024;
+/** Of a line that is shown in the log. */
+const LINE_CHARS_MAX = 2_000;
 /** Codex leaves within 30 ms of the end of its input, also in the middle of a turn (measured with 0.169). */
-const STOP_GRACE_MS = 3_000;
-const TERM_GRACE_MS = 2_000;
+const GRACES = { stdinMs: 3_000, termMs: 2_000 };
 
 export class AppServerProcess {
   readonly #child: ChildProcess;
   readonly #peer: Peer;
   readonly #options: AppServerProcessOptions;
   readonly #tag: string;
-  readonly #stderr = new Tail(8_192);
+  readonly #stderr: ProcessStderr;
   readonly #exited = Promise.withResolvers<CodexError>();
   #pauses = 0;
   #holds = 0;
@@ -112,6 +113,9 @@ export class AppServerProcess {
   private constructor(options: AppServerProcessOptions) {
     this.#options = options;
     this.#tag = createTag();
+    const { log, redactor } = options;
+    const onLine = log === silentLog ? undefined : (line: string): void => log("debug", line);
+    this.#stderr = new ProcessStderr({ redactor, onLine });
     const args = ["app-server", "--stdio", ...options.flags.flatMap((flag) => ["-c", flag])];
     this.#child = spawn(options.binary.path, args, {
       env: { ...options.env, CODEX_HOME: options.codexHome, [TAG_VARIABLE]: this.#tag },
@@ -124,7 +128,8 @@ export class AppServerProcess {
       send: (line) => void this.#child.stdin?.write(`${line}\n`),
       onNotification: (method, params, lineChars) => options.onNotification(method, params, lineChars),
       onRequest: options.onRequest,
-      onStray: (why, line) => options.log("warn", `Codex wrote a line that is ${why}: ${this.#clean(line)}`),
+      onStray: (why, line) =>
+        log("warn", `Codex wrote a line that is ${why}: ${toLogLine(line, redactor, LINE_CHARS_MAX)}`),
       isPaused: () => this.#pauses > 0,
     });
     this.#readOutput();
@@ -157,7 +162,11 @@ export class AppServerProcess {
 
   /** Whether the process runs and is not being stopped. */
   get alive(): boolean {
-    return this.#stopping === undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+    return this.#stopping === undefined && this.#isRunning;
+  }
+
+  get #isRunning(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
   /**
@@ -279,26 +288,17 @@ export class AppServerProcess {
         else this.#options.log("error", `Codex wrote a line longer than ${LINE_BYTES_MAX} bytes; it is lost`);
       }
     });
-    // By lines, so that a secret that was cut in two is one again before it is looked for.
-    const diagnostics = new LineDecoder(STDERR_LINE_BYTES_MAX);
-    this.#child.stderr?.on("data", (chunk: Buffer) => {
-      for (const line of diagnostics.push(chunk)) {
-        const text = line.kind === "line" ? line.text : line.head;
-        this.#stderr.push(`${text}\n`);
-        // Looking for secrets costs; where nobody listens there is nothing to hide.
-        if (this.#options.log !== silentLog) this.#options.log("debug", this.#clean(text));
-      }
-    });
+    this.#child.stderr?.on("data", (chunk: Buffer) => this.#stderr.push(chunk));
     // Without a listener a broken pipe would end our own process; the exit says what there is to say.
     this.#child.stdin?.on("error", () => {});
   }
 
   #watchEnd(): void {
     const end = (how: string, cause?: unknown): void => {
-      const { lastLine: raw } = this.#stderr;
-      const lastLine = raw === undefined ? undefined : this.#clean(raw).slice(0, 300);
+      this.#stderr.end();
+      const { lastWords } = this.#stderr;
       const words =
-        this.#stopping !== undefined || lastLine === undefined ? "" : `; its last words: ${lastLine}`;
+        this.#stopping !== undefined || lastWords === undefined ? "" : `; its last words: ${lastWords}`;
       // Once many threads use it, its last words may be about somebody else's: they are for the log.
       const error = new CodexError("process_exited", `Codex ended (${how})${this.#ready ? "" : words}`, {
         cause,
@@ -334,17 +334,20 @@ export class AppServerProcess {
 
   async #stop(): Promise<void> {
     this.hold();
-    const { clock } = this.#options;
-    const { pid } = this.#child;
-    this.#child.stdin?.end();
     // A paused pipe would keep "close" from ever coming, and nobody will read it any more.
     this.#child.stdout?.resume();
+    const { pid } = this.#child;
     if (pid !== undefined) {
-      if ((await within(clock, STOP_GRACE_MS, this.exited)) === "timeout") signalGroup(pid, "SIGTERM");
-      if ((await within(clock, TERM_GRACE_MS, this.exited)) === "timeout") signalGroup(pid, "SIGKILL");
+      const ending = {
+        pid,
+        isRunning: () => this.#isRunning,
+        exited: this.exited,
+        closeStdin: () => this.#child.stdin?.end(),
+        sweep: () => this.#reap(),
+      };
+      await endProcess(ending, GRACES, this.#options.clock);
     }
     await this.exited;
-    this.#reap();
   }
 
   /** Ends what the process left behind. */
@@ -354,10 +357,6 @@ export class AppServerProcess {
     if (swept.length > 0) {
       this.#options.log("warn", `Codex left ${swept.length} process(es) behind; they were ended`);
     }
-  }
-
-  #clean(text: string): string {
-    return this.#options.redactor.redact(stripVTControlCharacters(text)).slice(0, 2_000);
   }
 }
 

@@ -3,7 +3,7 @@ import { type Duplex, Readable, Writable } from "node:stream";
 import { type ClientOptions, WebSocket } from "ws";
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
-import { Tail } from "../../process/tail.ts";
+import { ProcessStderr } from "../../process/stderr.ts";
 import { ExecutorError } from "../errors.ts";
 import type { ExecutorProcess } from "../executor.ts";
 import { LocalExecutor } from "../local/local-executor.ts";
@@ -193,7 +193,7 @@ function linkTo(
   events: LinkEvents,
   onStderr: (text: string) => void = () => {},
 ): Link {
-  const stderr = new Tail(2_048);
+  const stderr = new ProcessStderr();
   let how = "";
   async function* stdout(): AsyncGenerator<Uint8Array> {
     for await (const event of child.events()) {
@@ -201,9 +201,8 @@ function linkTo(
       if (event.type !== "output") continue;
       if (event.stream === "stdout") yield event.chunk;
       else {
-        const text = Buffer.from(event.chunk).toString("utf8");
-        stderr.push(text);
-        onStderr(text);
+        stderr.push(event.chunk);
+        onStderr(Buffer.from(event.chunk).toString("utf8"));
       }
     }
   }
@@ -217,8 +216,8 @@ function linkTo(
     {
       ...events,
       onEnd: (reason) => {
-        const words =
-          stderr.lastLine === undefined ? "" : `; its last words: ${stderr.lastLine.slice(0, 300)}`;
+        stderr.end();
+        const words = stderr.lastWords === undefined ? "" : `; its last words: ${stderr.lastWords}`;
         events.onEnd(how === "" ? reason : `it ended with ${how}${words}`);
       },
     },

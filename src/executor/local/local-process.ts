@@ -4,13 +4,13 @@
  * Where its environment and its program come from is the business of `local-executor.ts`.
  *
  * Invariants
- *   P1. It is ended in steps: stdin is closed, then its group gets SIGTERM, then SIGKILL, each after a grace; then what
- *       carries its tag is swept, wherever it has gone. No step waits for the reader of its output.
- *   P2. Once it has exited its number may be somebody else's: from then on only the tag is followed.
+ *   P1. It is ended by the steps of `process/end.ts`, none of which waits for the reader of its output.
+ *   P2. Once it has exited its number may be another process's: from then on only the tag is followed.
  *   P3. A full stdin makes its writers wait, in order, and nobody else. Above a bound they are refused.
  */
 import { abortable, within } from "../../base/abort.ts";
 import type { Clock } from "../../base/clock.ts";
+import { endProcess, type Graces } from "../../process/end.ts";
 import { signalGroup } from "../../process/process-tree.ts";
 import { ExecutorError } from "../errors.ts";
 import type {
@@ -24,14 +24,6 @@ import type {
 import { CHUNK_BYTES_MAX } from "../wire/protocol.ts";
 import { type OutputBudget, ProcessLog } from "./process-log.ts";
 import type { ProcessSource, SourceEvents } from "./process-source.ts";
-
-/** How long a process is given for each step of its end, in milliseconds. */
-export interface Graces {
-  /** From the end of its stdin to SIGTERM. @default 500 */
-  readonly stdinMs: number;
-  /** From SIGTERM to SIGKILL. @default 1500 */
-  readonly termMs: number;
-}
 
 /** What waits in front of a full stdin is accepted up to here, in bytes; then writers wait. As `codex exec-server`. */
 const STDIN_BUFFER_BYTES = 8 * 1024 * 1024;
@@ -186,20 +178,18 @@ export class LocalProcess implements ExecutorProcess {
 
   async #end(): Promise<void> {
     const { clock, graces } = this.#options;
-    const exited = this.#exited.promise;
-    this.#source?.endStdin();
-    if (this.running) {
-      const graceMs = this.hasStdin ? graces.stdinMs : 0;
-      if ((await within(clock, graceMs, exited)) === "timeout") this.#signal("SIGTERM");
-      if ((await within(clock, graces.termMs, exited)) === "timeout") this.#signal("SIGKILL");
-      await exited;
-    }
-    await this.#options.sweep();
+    await endProcess(
+      {
+        pid: this.pid,
+        isRunning: () => this.running,
+        exited: this.#exited.promise,
+        closeStdin: () => this.#source?.endStdin(),
+        sweep: this.#options.sweep,
+      },
+      this.hasStdin ? graces : { ...graces, stdinMs: 0 },
+      clock,
+    );
     if ((await within(clock, DRAIN_MS, this.#closed.promise)) === "timeout") this.#source?.abandonOutput();
-  }
-
-  #signal(signal: NodeJS.Signals): void {
-    if (this.running) signalGroup(this.pid, signal);
   }
 
   #writable(): ProcessSource {

@@ -20,7 +20,7 @@ import { Sweeper } from "../../process/sweeper.ts";
 import { RpcError } from "../../jsonrpc/index.ts";
 import { ExecutorError } from "../errors.ts";
 import { LocalExecutor, type LocalExecutorOptions } from "../local/local-executor.ts";
-import type { Graces } from "../local/local-process.ts";
+import type { Graces } from "../../process/end.ts";
 import { OutputBudget } from "../local/process-log.ts";
 import { toFileUri } from "../wire/file-uri.ts";
 import type { Link, LinkEvents } from "../wire/link.ts";

@@ -1,6 +1,6 @@
 /** A link over a pair of pipes: one message per line. */
 import type { Readable, Writable } from "node:stream";
-import { LineDecoder } from "../../jsonrpc/index.ts";
+import { LineDecoder } from "../../base/line-decoder.ts";
 import { type Link, LINK_FULL_BYTES, type LinkEvents } from "./link.ts";
 import { MESSAGE_BYTES_MAX } from "./protocol.ts";
 

@@ -31,7 +31,7 @@ import { type Log, silentLog } from "../../base/log.ts";
 import { Redactor } from "../../base/redact.ts";
 import { ExecutorError } from "../../executor/errors.ts";
 import type { ExecutorProcess, ProcessEvent } from "../../executor/executor.ts";
-import { type Line, LineDecoder } from "../../jsonrpc/index.ts";
+import { type Line, LineDecoder } from "../../base/line-decoder.ts";
 import { TransportError } from "../errors.ts";
 import { readMessage } from "./read-message.ts";
 import { ServerLog } from "./server-log.ts";

@@ -14,7 +14,7 @@ import type { Readable, Writable } from "node:stream";
 import { pathToFileURL } from "node:url";
 import { findCodex } from "../../../src/codex/app-server/binary.ts";
 import type { EnvironmentPolicy } from "../../../src/executor/index.ts";
-import { LineDecoder } from "../../../src/jsonrpc/index.ts";
+import { LineDecoder } from "../../../src/base/line-decoder.ts";
 
 export interface StartParams {
   readonly argv: readonly string[];

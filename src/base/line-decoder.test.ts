@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import fc from "fast-check";
-import { type Line, LineDecoder } from "./line-codec.ts";
+import { type Line, LineDecoder } from "./line-decoder.ts";
 
 const LONG = 1_000_000;
 

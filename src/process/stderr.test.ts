@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import fc from "fast-check";
+import { Redactor } from "../base/redact.ts";
+import { ProcessStderr } from "./stderr.ts";
+
+suite("ProcessStderr", () => {
+  test("hands on every line once, in order, however the bytes were cut", () => {
+    const word = fc.stringMatching(/^[a-zé]{1,8}$/);
+    fc.assert(
+      fc.property(fc.array(word), fc.integer({ min: 1, max: 7 }), (words, size) => {
+        const lines: string[] = [];
+        const stderr = new ProcessStderr({ onLine: (line) => lines.push(line) });
+        const bytes = Buffer.from(words.join("\n"));
+        for (let at = 0; at < bytes.length; at += size) stderr.push(bytes.subarray(at, at + size));
+        stderr.end();
+        assert.deepEqual(lines, words);
+        assert.equal(stderr.lastWords, words.at(-1));
+      }),
+    );
+  });
+
+  test("hides a secret that was cut in two, in lines and in the last words", () => {
+    const redactor = new Redactor();
+    redactor.add("s3cret-value");
+    const lines: string[] = [];
+    const stderr = new ProcessStderr({ redactor, onLine: (line) => lines.push(line) });
+    stderr.push(Buffer.from("my s3cret-"));
+    stderr.push(Buffer.from("value\n"));
+    assert.deepEqual(lines, ["my ***"]);
+    assert.equal(stderr.lastWords, "my ***");
+  });
+
+  test("is bounded: lines, what is kept, and the last words", () => {
+    const lines: string[] = [];
+    const stderr = new ProcessStderr({ onLine: (line) => lines.push(line) });
+    stderr.push(Buffer.from(`Error: early\n${"x".repeat(9_000)}\n${"y".repeat(100_000)}\nend`));
+    assert.deepEqual(
+      lines.map((line) => line.length),
+      [12, 2_001, 257],
+    );
+    stderr.push(Buffer.from(`\n${"z".repeat(60_000)}\n`));
+    assert.equal(stderr.lastWords?.length, 501);
+  });
+
+  test("has no last words when nothing was written", () => {
+    const stderr = new ProcessStderr();
+    stderr.push(Buffer.from("\n \n"));
+    stderr.end();
+    assert.equal(stderr.lastWords, undefined);
+  });
+});

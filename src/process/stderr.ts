@@ -1,0 +1,57 @@
+/**
+ * The stderr of a process, for people: its lines as they come, and afterwards the line that says most about its end.
+ *
+ * A process may write whatever it wants here, so everything kept is bounded: the bytes of a line, the characters of it
+ * that are shown, and the lines that are kept for `lastWords`.
+ */
+import { LineDecoder } from "../base/line-decoder.ts";
+import { toLogLine } from "../base/log-line.ts";
+import type { Redactor } from "../base/redact.ts";
+import { lastWords } from "./last-words.ts";
+
+export interface ProcessStderrOptions {
+  /** Knows the values that must not show. */
+  readonly redactor?: Redactor;
+  /** Receives every line, fit for a log. @default none; then no line is searched for secrets, which costs time */
+  readonly onLine?: ((line: string) => void) | undefined;
+}
+
+const LINE_BYTES_MAX = 64 * 1024;
+const LINE_CHARS_MAX = 2_000;
+const KEPT_CHARS_MAX = 8_192;
+const LAST_WORDS_CHARS_MAX = 500;
+
+export class ProcessStderr {
+  readonly #options: ProcessStderrOptions;
+  /** By lines, so that a secret that was cut in two is whole again before it is looked for. */
+  readonly #decoder = new LineDecoder(LINE_BYTES_MAX);
+  #kept = "";
+
+  constructor(options: ProcessStderrOptions = {}) {
+    this.#options = options;
+  }
+
+  /** Takes the next bytes. */
+  push(chunk: Uint8Array): void {
+    for (const line of this.#decoder.push(chunk)) {
+      this.#take(line.kind === "line" ? line.text : `${line.head}…`);
+    }
+  }
+
+  /** Takes what came after the last newline. More may follow. */
+  end(): void {
+    for (const line of this.#decoder.end()) if (line.kind === "line") this.#take(line.text);
+  }
+
+  /** The line that says most about the end of the process; `undefined` when it wrote nothing. */
+  get lastWords(): string | undefined {
+    const words = lastWords(this.#kept);
+    return words === undefined ? undefined : toLogLine(words, this.#options.redactor, LAST_WORDS_CHARS_MAX);
+  }
+
+  #take(text: string): void {
+    this.#kept = `${this.#kept}${text}\n`.slice(-KEPT_CHARS_MAX);
+    const { onLine, redactor } = this.#options;
+    onLine?.(toLogLine(text, redactor, LINE_CHARS_MAX));
+  }
+}
