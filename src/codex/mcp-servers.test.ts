@@ -287,19 +287,23 @@ suite("resolveServers refuses, naming server and field (M1)", () => {
     [
       "a header name with a blank",
       { headers: { "X K": "v" } },
-      /^mcp_servers\.s\.headers: "X K" is not a header that can be sent$/,
+      /^mcp_servers\.s\.headers: "X K" is not a valid header name$/,
     ],
     [
       "a header name with a line break",
       { http_headers: { "X\r\nY": "v" } },
-      /^mcp_servers\.s\.http_headers: "X\\r\\nY" is not a header/,
+      /^mcp_servers\.s\.http_headers: "X\\r\\nY" is not a valid header name/,
     ],
     [
       "a header name with a colon",
       { env_http_headers: { "X:": "KEY" } },
-      /^mcp_servers\.s\.env_http_headers: "X:" is not a header/,
+      /^mcp_servers\.s\.env_http_headers: "X:" is not a valid header name/,
     ],
-    ["an empty header name", { headers: { "": "v" } }, /^mcp_servers\.s\.headers: "" is not a header/],
+    [
+      "an empty header name",
+      { headers: { "": "v" } },
+      /^mcp_servers\.s\.headers: "" is not a valid header name/,
+    ],
     [
       "a header value that begins another header",
       { headers: { "X-A": "1\r\nX-Admin: 1" } },
@@ -336,10 +340,10 @@ suite("resolveServers refuses, naming server and field (M1)", () => {
   }
 
   test("every header that Codex would leave out without a word", () => {
-    for (const value of ["\0", "\u0001", "\n", "\r", "a\u007f", "é", "🧀", "\u2028"]) {
+    for (const value of ["\0", "\u0001", "\n", "\r", "a\u007f"]) {
       assert.match(refusal({ s: { url: URL_OF, headers: { "X-A": value } } }), /headers\.X-A: has/);
     }
-    for (const value of ["", "a\tb", " ~!@#$%^&*() "]) {
+    for (const value of ["", "a\tb", " ~!@#$%^&*() ", "é 🧀"]) {
       assert.deepEqual(resolve({ url: URL_OF, headers: { "X-A": value } }).config.http_headers, {
         "X-A": value,
       });

@@ -16,6 +16,7 @@
  *       landed in the wrong place.
  */
 import { isObject, type JsonObject } from "../base/json.ts";
+import { headerNameProblem, headerValueProblem } from "../base/http-header.ts";
 import { serverNameProblem, serverUrlProblem } from "../config/server/start-problem.ts";
 import { toRaw } from "../config/server/normal-form.ts";
 import { type ConfigProblem, keysOf, valueFreeText } from "../config/problem.ts";
@@ -187,9 +188,8 @@ function fillInHeaders(
   /** Lower-case name to the field that gave it: which of two would be sent is chance. */
   const givenBy = new Map<string, string>();
   const add = (field: string, name: string, value: string): void => {
-    if (!HEADER_VALUE.test(value)) {
-      throw invalid(`${field}: has a line break or another character that a header cannot hold`);
-    }
+    const wrong = headerValueProblem(value);
+    if (wrong !== undefined) throw invalid(`${field}: ${wrong}`);
     const other = givenBy.get(name.toLowerCase());
     if (other !== undefined) throw invalid(`${field}: the header is given by ${other}, too`);
     givenBy.set(name.toLowerCase(), field);
@@ -215,9 +215,8 @@ function headerEntries(
   headers: ReadonlyMap<string, string> = new Map(),
 ): ReadonlyMap<string, string> {
   for (const name of headers.keys()) {
-    if (!HEADER_NAME.test(name)) {
-      throw invalid(`${at}: ${JSON.stringify(name)} is not a header that can be sent`);
-    }
+    const wrong = headerNameProblem(name);
+    if (wrong !== undefined) throw invalid(`${at}: ${JSON.stringify(name)} ${wrong}`);
   }
   return headers;
 }
@@ -248,11 +247,6 @@ function lookUp(at: string, variable: string, env: ResolveOptions["env"]): strin
   if (typeof value === "string" && value !== "") return value;
   throw invalid(`${at}: the environment variable ${variable} is not set`);
 }
-
-/** RFC 9110, section 5.1: a token. */
-const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** What Codex can send; a header with another value it leaves out, without a word. */
-const HEADER_VALUE = /^[\t\x20-\x7e]*$/;
 
 function invalid(message: string): CodexError {
   return new CodexError("invalid_options", message);

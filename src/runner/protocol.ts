@@ -417,7 +417,7 @@ function serverRefused(at: string, name: string, config: unknown, message: strin
     rest = rest.slice(1 + key.length);
     inside = inside[key];
   }
-  const quoted = /^: ("(?:[^"\\]|\\.)*") (is not a header.*)$/.exec(rest);
+  const quoted = /^: ("(?:[^"\\]|\\.)*") (is not a valid header.*)$/.exec(rest);
   if (quoted !== null) {
     const [, header = "", what = ""] = quoted;
     return new Refused("invalid_mcp_server", join(path, JSON.parse(header) as string), what);

@@ -833,7 +833,7 @@ const cases: readonly Case[] = [
     what: "add with a header that cannot be sent",
     args: ["mcp", "add", "w", "--url", "https://x.y", "--header", `A B: ${SECRET}`],
     code: 2,
-    stderr: /"A B" is no name of a header/,
+    stderr: /"A B" is not a valid header name/,
   },
   {
     what: "a note on another server for which Codex refuses the file",

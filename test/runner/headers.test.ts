@@ -73,3 +73,17 @@ test(`headers of ${RUNS} runs at once arrive with every request of their own run
   assert.doesNotMatch(JSON.stringify(runner.model.requests.map(({ headers }) => headers)), /of-run-/);
   assert.doesNotMatch(JSON.stringify(runner.diagnostics), /of-run-/);
 });
+
+test("a header that is not ASCII arrives as UTF-8", { timeout: 60_000 }, async (t) => {
+  await using server = await RecordingMcpServer.start({ stateless: true });
+  await using runner = await RunnerProcess.start();
+  runner.run("a", {
+    input: promptOf({ call: { server: "svc", tool: "whoami" } }),
+    mcp_servers: { svc: { url: server.url, headers: { "X-Name": "Zoë €" } } },
+  });
+  assert.equal((await runner.end("a", t.signal)).status, "completed");
+  const names = server.requests.map(({ headers }) =>
+    Buffer.from(headers["x-name"] ?? "", "latin1").toString(),
+  );
+  assert.deepEqual(new Set(names), new Set(["Zoë €"]));
+});

@@ -1,5 +1,6 @@
 /** What is typed for `set`: a key, and a value of the type that the key takes. */
 import { type Field, type FieldValue, MISTAKEN_KEYS, SERVER } from "../../config/schema/server-keys.ts";
+import { headerNameProblem, headerValueProblem } from "../../base/http-header.ts";
 import { nearest } from "../../base/suggest.ts";
 import { formatKeys } from "../../toml/format.ts";
 import { type TomlEntry, type TomlNode, toPlain } from "../../toml/node.ts";
@@ -37,15 +38,10 @@ export function kindText(value: FieldValue): string {
   }
 }
 
-/**
- * Why a header cannot be sent, or `undefined`. Codex loads any, and drops these in silence (measured).
- *
- * @param value is not repeated
- */
+/** Why a header cannot be sent, or `undefined`. @param value is not repeated */
 export function headerProblem(name: string, value: string): string | undefined {
-  // A token of RFC 9110.
-  if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name)) return `${JSON.stringify(name)} is no name of a header`;
-  return /(?!\t)\p{Control}/u.test(value) ? `the value of ${name} has a control character in it` : undefined;
+  const problem = headerNameProblem(name) ?? headerValueProblem(value);
+  return problem === undefined ? undefined : `${JSON.stringify(name)} ${problem}`;
 }
 
 /** `env.TOKEN`, `tools."a.b".approval_mode`: quoted as in TOML. @throws {UsageError} */

@@ -24,6 +24,8 @@ export class Findings {
   readonly unknown: ConfigProblem[] = [];
   /** Errors that Codex finds when everything else is in order, unknown keys included. */
   readonly late: ConfigProblem[] = [];
+  /** What Codex silently leaves out: warnings in every mode. */
+  readonly ignored: ConfigProblem[] = [];
   /** Whether keys of ours are known. */
   readonly own: boolean;
   /**

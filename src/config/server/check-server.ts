@@ -6,6 +6,7 @@
  *   C2. A key that is there counts, whatever its value: `args = []` is refused on an HTTP server.
  *   C3. The place of an error is the offending key; of a missing transport, the server's own.
  */
+import { headerNameProblem, headerValueProblem } from "../../base/http-header.ts";
 import { REFUSED } from "../schema/server-keys.ts";
 import { type ConfigProblem, problem, type ProblemText } from "../problem.ts";
 import type { StructReading } from "../schema/read-value.ts";
@@ -134,6 +135,22 @@ function checkOauth(oauth: McpServerOAuthConfig, entries: Entries, values: Value
   if (authorization_server_issuer !== undefined && !isEma) {
     refuseKey("authorization_server_issuer", onlyEma);
   }
+}
+
+/** The headers that Codex leaves out without a word, because no request could carry them. */
+export function ignoredHeaders({ entries, values }: StructReading, path: readonly string[]): ConfigProblem[] {
+  return ["http_headers", "env_http_headers"].flatMap((key) => {
+    const node = entries.get(key)?.value;
+    const headers = (values.get(key) ?? new Map()) as ReadonlyMap<string, string>;
+    return [...headers].flatMap(([name, value]): ConfigProblem[] => {
+      const wrong =
+        headerNameProblem(name) ?? (key === "http_headers" ? headerValueProblem(value) : undefined);
+      if (wrong === undefined) return [];
+      const at = node?.kind === "table" ? node.entries.get(name)?.keyPlace : node?.place;
+      const message = `header ${JSON.stringify(name)} ${wrong}, and Codex leaves it out`;
+      return [problem(message, [...path, key], at)];
+    });
+  });
 }
 
 /** As Rust's `trim` sees it: U+FEFF is no white space there, U+0085 is. */

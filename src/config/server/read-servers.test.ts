@@ -257,3 +257,22 @@ test("parseMcpServers refuses what holds itself, or is deeper than TOML is read"
     assert.equal(errors[0]?.message, "mcp_servers holds itself, or is too deep for TOML");
   }
 });
+
+test("a header that Codex leaves out is a warning, without its value", () => {
+  const { ok, warnings } = read(
+    '[mcp_servers.a]\nurl = "https://a.b"\nhttp_headers = { "X Y" = "SECRET", A = "SEC\\nRET", B = "ü" }\n' +
+      'env_http_headers = { "C:" = "V" }\n',
+  );
+  assert.equal(ok, true);
+  assert.deepEqual(
+    warnings.map(({ message, place }) => [message, place?.source.text.slice(place.start, place.end)]),
+    [
+      ['header "X Y" is not a valid header name, and Codex leaves it out', '"X Y"'],
+      [
+        'header "A" has a line break or another control character, which a header cannot hold, and Codex leaves it out',
+        "A",
+      ],
+      ['header "C:" is not a valid header name, and Codex leaves it out', '"C:"'],
+    ],
+  );
+});

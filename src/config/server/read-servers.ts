@@ -9,7 +9,7 @@
  *   R2. A server with an error is in no result; its neighbours are.
  *   R3. Unknown keys never decide over a server: they are warnings, or errors behind all others in strict mode.
  */
-import { checkServer } from "./check-server.ts";
+import { checkServer, ignoredHeaders } from "./check-server.ts";
 import { SERVER } from "../schema/server-keys.ts";
 import { type ConfigProblem, problem, type ProblemText } from "../problem.ts";
 import { Findings, readStruct, type StructReading } from "../schema/read-value.ts";
@@ -74,7 +74,7 @@ export function readResult(
   findings: Findings,
   { strict = false }: ReadOptions,
 ): ReadResult {
-  const warnings = strict ? [] : findings.unknown;
+  const warnings = [...(strict ? [] : findings.unknown), ...findings.ignored];
   const unknown = strict ? findings.unknown : [];
   const [first, ...others] = [...findings.errors, ...unknown, ...findings.late];
   if (first === undefined) return { ok: true, servers, errors: [], warnings };
@@ -102,7 +102,9 @@ export function readServers(node: TomlNode, findings: Findings): Map<string, Mcp
     if (entry.value.kind === "table" || findings.errors.length === errorsBefore) {
       findings.errors.push(...checkServer(reading, path, entry.keyPlace));
     }
-    if (findings.errors.length === errorsBefore) servers.set(name, serverConfig(reading));
+    if (findings.errors.length > errorsBefore) continue;
+    servers.set(name, serverConfig(reading));
+    findings.ignored.push(...ignoredHeaders(reading, path));
   }
   return servers;
 }

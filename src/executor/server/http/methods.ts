@@ -16,6 +16,7 @@
 import type { IncomingMessage } from "node:http";
 import { abortable } from "../../../base/abort.ts";
 import type { Clock } from "../../../base/clock.ts";
+import { headerNameProblem, headerValueProblem } from "../../../base/http-header.ts";
 import { RpcError } from "../../../jsonrpc/index.ts";
 import { CHUNK_BYTES_MAX, RpcCode } from "../../wire/protocol.ts";
 import {
@@ -48,9 +49,6 @@ const BODY_BYTES_MAX: number = 32 * 1024 * 1024;
 /** Of all of them that are being read. */
 const BODIES_BYTES_MAX: number = 4 * BODY_BYTES_MAX;
 const HEADER_NAME_CHARS_MAX = 65_535;
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** No control character but the tab; what is not ASCII goes out as bytes that are none either. */
-const HEADER_VALUE = /^[\t\P{Cc}\u0080-\u009f]*$/u;
 const READABLE_HEADER_VALUE = /^[\t\x20-\x7e]*$/;
 const BODY_BROKE = "error decoding response body";
 
@@ -226,7 +224,9 @@ export class HttpMethods implements MethodFamily, AsyncDisposable {
 
 /** @throws {RpcError} -32602, in the order the original looks */
 function readExchange(params: RequestParams, env: Readonly<Record<string, string | undefined>>): Exchange {
-  if (!TOKEN.test(params.method)) throw invalidParams("http/request method is invalid: invalid HTTP method");
+  // A method is a token, too.
+  if (headerNameProblem(params.method) !== undefined)
+    throw invalidParams("http/request method is invalid: invalid HTTP method");
   // Not a request for what is there, but for the connection itself.
   if (params.method.toUpperCase() === "CONNECT") {
     throw invalidParams("http/request method is invalid: CONNECT is not supported");
@@ -250,11 +250,11 @@ function readHeader(
   { name, value, valueEnvVar }: RequestParams["headers"][number],
   env: Readonly<Record<string, string | undefined>>,
 ): OutgoingHeader {
-  if (!TOKEN.test(name) || name.length > HEADER_NAME_CHARS_MAX) {
+  if (headerNameProblem(name) !== undefined || name.length > HEADER_NAME_CHARS_MAX) {
     throw invalidParams("http/request header name is invalid: invalid HTTP header name");
   }
   const full = value + (valueEnvVar === undefined ? "" : readVariable(name, valueEnvVar, env));
-  if (!HEADER_VALUE.test(full)) {
+  if (headerValueProblem(full) !== undefined) {
     throw invalidParams(`http/request header value is invalid for ${name}: failed to parse header value`);
   }
   return { name: name.toLowerCase(), value: full, isSecret: valueEnvVar !== undefined };
