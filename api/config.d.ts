@@ -20,12 +20,12 @@ export type ConfigEdit =
 {
     readonly kind: "add";
     readonly name: string;
-    readonly server: RawMcpServerConfig;
+    readonly server: WrittenMcpServer;
 }
  | {
     readonly kind: "replace";
     readonly name: string;
-    readonly server: RawMcpServerConfig;
+    readonly server: WrittenMcpServer;
 } | {
     readonly kind: "remove";
     readonly name: string;
@@ -65,8 +65,8 @@ export type ConfigEdit =
 export declare class ConfigEditor {
     #private;
     constructor(file: string, options?: ConfigEditorOptions);
-    add(name: string, server: RawMcpServerConfig): this;
-    replace(name: string, server: RawMcpServerConfig): this;
+    add(name: string, server: WrittenMcpServer): this;
+    replace(name: string, server: WrittenMcpServer): this;
     remove(name: string): this;
     rename(name: string, to: string): this;
     enable(name: string): this;
@@ -234,7 +234,7 @@ export interface ImportNote {
 
 export interface ImportResult {
     readonly format: ImportFormat;
-    readonly servers: ReadonlyMap<string, RawMcpServerConfig>;
+    readonly servers: ReadonlyMap<string, WrittenMcpServer>;
     readonly names: readonly string[];
     readonly notes: readonly ImportNote[];
 }
@@ -318,7 +318,7 @@ export interface McpServerOAuthConfig {
 
 export type McpServerScope = "thread" | "project" | "principal" | "host";
 
-export type McpServerTables = Readonly<Record<string, RawMcpServerConfig>> | ReadonlyMap<string, RawMcpServerConfig>;
+export type McpServerTables = Readonly<Record<string, WrittenMcpServer>> | ReadonlyMap<string, WrittenMcpServer>;
 
 export interface McpServerToolConfig {
     readonly approval_mode?: AppToolApproval;
@@ -371,40 +371,6 @@ export interface Place {
 export type PlainValue = string | number | boolean | PlainValue[] | {
     [key: string]: PlainValue;
 };
-
-export interface RawMcpServerConfig {
-    readonly command?: string;
-    readonly args?: readonly string[];
-    readonly env?: Readonly<Record<string, string>>;
-    readonly env_vars?: readonly McpServerEnvVar[];
-    readonly cwd?: string;
-    readonly url?: string;
-    readonly bearer_token_env_var?: string;
-    readonly bearer_token?: string;
-    readonly http_headers?: Readonly<Record<string, string>>;
-    readonly env_http_headers?: Readonly<Record<string, string>>;
-    readonly http_headers_helper?: string;
-    readonly auth?: McpServerAuth;
-    readonly oauth?: McpServerOAuthConfig;
-    readonly oauth_resource?: string;
-    readonly scopes?: readonly string[];
-    readonly environment_id?: string;
-    readonly enabled?: boolean;
-    readonly required?: boolean;
-    readonly startup_timeout_sec?: number;
-    readonly startup_timeout_ms?: number;
-    readonly tool_timeout_sec?: number;
-    readonly startup_readiness?: McpStartupReadiness;
-    readonly supports_parallel_tool_calls?: boolean;
-    readonly tool_input_schema_max_bytes?: number;
-    readonly omit_tools_from?: readonly McpToolSurface[];
-    readonly default_tools_approval_mode?: AppToolApproval;
-    readonly enabled_tools?: readonly string[];
-    readonly disabled_tools?: readonly string[];
-    readonly tools?: Readonly<Record<string, McpServerToolConfig>>;
-    readonly name?: string;
-    readonly scope?: McpServerScope;
-}
 
 export interface ReadOptions {
     readonly strict?: boolean;
@@ -468,6 +434,40 @@ export interface UsableEnvironment extends Asked {
     readonly config: EnvironmentConfig;
 }
 
+export interface WrittenMcpServer {
+    readonly command?: string;
+    readonly args?: readonly string[];
+    readonly env?: Readonly<Record<string, string>>;
+    readonly env_vars?: readonly McpServerEnvVar[];
+    readonly cwd?: string;
+    readonly url?: string;
+    readonly bearer_token_env_var?: string;
+    readonly bearer_token?: string;
+    readonly http_headers?: Readonly<Record<string, string>>;
+    readonly env_http_headers?: Readonly<Record<string, string>>;
+    readonly http_headers_helper?: string;
+    readonly auth?: McpServerAuth;
+    readonly oauth?: McpServerOAuthConfig;
+    readonly oauth_resource?: string;
+    readonly scopes?: readonly string[];
+    readonly environment_id?: string;
+    readonly enabled?: boolean;
+    readonly required?: boolean;
+    readonly startup_timeout_sec?: number;
+    readonly startup_timeout_ms?: number;
+    readonly tool_timeout_sec?: number;
+    readonly startup_readiness?: McpStartupReadiness;
+    readonly supports_parallel_tool_calls?: boolean;
+    readonly tool_input_schema_max_bytes?: number;
+    readonly omit_tools_from?: readonly McpToolSurface[];
+    readonly default_tools_approval_mode?: AppToolApproval;
+    readonly enabled_tools?: readonly string[];
+    readonly disabled_tools?: readonly string[];
+    readonly tools?: Readonly<Record<string, McpServerToolConfig>>;
+    readonly name?: string;
+    readonly scope?: McpServerScope;
+}
+
 export declare function checkConfig(root: TomlTable, options?: ReadOptions): ReadResult;
 
 export declare function checkServerEnvironments({ layers }: ConfigLayers, environments: LoadedEnvironments): ConfigProblem[];
@@ -529,4 +529,4 @@ export declare function toNormalForm(config: McpServerConfig): McpServerNormalFo
 
 export declare function toPlain(node: TomlNode): PlainValue;
 
-export declare function toRaw(config: McpServerConfig): RawMcpServerConfig;
+export declare function toWritten(config: McpServerConfig): WrittenMcpServer;

@@ -5,7 +5,7 @@ import { parseArgsStringToArgv } from "string-argv";
 import type { McpServerInput, McpServers } from "../servers/written.ts";
 import { effectiveMcpServers } from "../config/effective/effective.ts";
 import { loadConfigLayers, readConfigFile } from "../config/layers/layers.ts";
-import { toRaw } from "../config/server/normal-form.ts";
+import { toWritten } from "../config/server/normal-form.ts";
 import { formatProblem } from "../config/show/show-problem.ts";
 import { readMcpServers } from "../config/server/read-servers.ts";
 import { toPlain } from "../toml/node.ts";
@@ -107,7 +107,7 @@ function configuredServers(
     servers.flatMap(({ name, status, config }) => {
       if (status !== "enabled" || config === undefined) return [];
       // Who may share a connection: in one turn nobody does.
-      const { scope: _, ...server } = toRaw(config);
+      const { scope: _, ...server } = toWritten(config);
       return [[name, server as McpServerInput]];
     }),
   );

@@ -18,7 +18,7 @@
 import { isObject, type JsonObject } from "../base/json.ts";
 import { headerNameProblem, headerValueProblem } from "../base/http-header.ts";
 import { serverNameProblem, serverUrlProblem } from "../config/server/start-problem.ts";
-import { toRaw } from "../config/server/normal-form.ts";
+import { toWritten } from "../config/server/normal-form.ts";
 import { type ConfigProblem, keysOf, valueFreeText } from "../config/problem.ts";
 import { parseMcpServers } from "../config/server/read-servers.ts";
 import type {
@@ -94,7 +94,7 @@ function resolveServer(
       ? fillInVariables(at, server.transport, env, secrets)
       : fillInHeaders(at, headersKey, server.transport, env, secrets);
   if (server.oauth?.client_secret !== undefined) secrets.push(server.oauth.client_secret);
-  const config = toRaw({ ...withoutEternity(server), transport }) as JsonObject;
+  const config = toWritten({ ...withoutEternity(server), transport }) as JsonObject;
   if (defaultApproval !== undefined) config.default_tools_approval_mode ??= defaultApproval;
   return {
     name,

@@ -48,7 +48,7 @@ export {
 export { type ImportNote, type ImportResult, importServers } from "./import/import-servers.ts";
 export { configJsonSchema } from "./schema/json-schema.ts";
 export { serverNameProblem, serverUrlProblem } from "./server/start-problem.ts";
-export { type McpServerNormalForm, toNormalForm, toRaw } from "./server/normal-form.ts";
+export { type McpServerNormalForm, toNormalForm, toWritten } from "./server/normal-form.ts";
 export type { Origin } from "./layers/origins.ts";
 export { ConfigError, type ConfigErrorCode, type ConfigProblem } from "./problem.ts";
 export { type ConfigProblemJson, formatProblem, problemToJson } from "./show/show-problem.ts";
@@ -69,6 +69,6 @@ export type {
   McpServerTransportConfig,
   McpStartupReadiness,
   McpToolSurface,
-  RawMcpServerConfig,
+  WrittenMcpServer,
 } from "./server/types.ts";
 export { DEFAULT_MCP_SERVER_ENVIRONMENT_ID } from "./server/types.ts";

@@ -1,10 +1,10 @@
 /** MCP servers as a host writes them in code: the keys of `[mcp_servers.<name>]`, by name. */
-import type { AppToolApproval, RawMcpServerConfig } from "../config/server/types.ts";
+import type { AppToolApproval, WrittenMcpServer } from "../config/server/types.ts";
 
 /** What both transports have. Times are in seconds. */
 export interface McpServerRules
   extends Pick<
-    RawMcpServerConfig,
+    WrittenMcpServer,
     | "required"
     | "enabled"
     | "startup_timeout_sec"
@@ -29,7 +29,7 @@ export interface McpServerRules
 /** A server that Codex starts as a process and speaks to over its stdin and stdout. */
 export interface McpStdioServerInput
   extends McpServerRules,
-    Pick<RawMcpServerConfig, "args" | "env" | "env_vars" | "cwd"> {
+    Pick<WrittenMcpServer, "args" | "env" | "env_vars" | "cwd"> {
   readonly command: string;
 }
 
@@ -37,7 +37,7 @@ export interface McpStdioServerInput
 export interface McpHttpServerInput
   extends McpServerRules,
     Pick<
-      RawMcpServerConfig,
+      WrittenMcpServer,
       | "http_headers"
       | "env_http_headers"
       | "bearer_token_env_var"

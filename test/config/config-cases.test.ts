@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { checkConfig } from "../../src/config/effective/check-root.ts";
-import { toNormalForm, toRaw } from "../../src/config/server/normal-form.ts";
+import { toNormalForm, toWritten } from "../../src/config/server/normal-form.ts";
 import { parseMcpServers } from "../../src/config/server/read-servers.ts";
 import { lineAndColumn } from "../../src/toml/node.ts";
 import { parseToml } from "../../src/toml/parse.ts";
@@ -49,8 +49,10 @@ for (const { name, toml, ...recorded } of CASES) {
       assert.deepEqual(result.errors, []);
       const forms = [...result.servers].map(([server, config]) => [server, toNormalForm(config)]);
       assert.deepEqual(JSON.parse(JSON.stringify(Object.fromEntries(forms))), recorded.config_read);
-      const raw = Object.fromEntries([...result.servers].map(([server, config]) => [server, toRaw(config)]));
-      assert.deepEqual(parseMcpServers(raw).servers, result.servers, "toRaw");
+      const raw = Object.fromEntries(
+        [...result.servers].map(([server, config]) => [server, toWritten(config)]),
+      );
+      assert.deepEqual(parseMcpServers(raw).servers, result.servers, "toWritten");
     }
 
     const strict = checkConfig(parsed.document.root, { strict: true });

@@ -17,7 +17,7 @@ import { toNormalForm } from "../../src/config/server/normal-form.ts";
 import { readMcpServers } from "../../src/config/server/read-servers.ts";
 import { nodeAt } from "../../src/toml/node.ts";
 import { parseToml } from "../../src/toml/parse.ts";
-import type { RawMcpServerConfig } from "../../src/config/server/types.ts";
+import type { WrittenMcpServer } from "../../src/config/server/types.ts";
 import { CodexConfig } from "../support/codex-config.ts";
 import { listed, type ListedServer, shownByCodex } from "./support/listed-servers.ts";
 
@@ -27,7 +27,7 @@ const CASES_STEP = 5;
 /** Of so many edits one is shown by the command line too: a process each time, where the app-server is one for all. */
 const COMMAND_STEP = 10;
 
-const STDIO: RawMcpServerConfig = {
+const STDIO: WrittenMcpServer = {
   command: "/bin/edit me",
   args: ["-y", 'quote " \\ ü', ""],
   env: { TOKEN: "t", "x.y": "two\nlines" },
@@ -50,7 +50,7 @@ const STDIO: RawMcpServerConfig = {
   name: "shown",
 };
 
-const HTTP: RawMcpServerConfig = {
+const HTTP: WrittenMcpServer = {
   url: "http://127.0.0.1:1/mcp?a=b#c",
   bearer_token_env_var: "TOKEN",
   http_headers: { "X-A": "ü", Authorization: "Basic x" },

@@ -6,7 +6,7 @@ import { toNormalForm } from "../../src/config/server/normal-form.ts";
 import { readMcpServers } from "../../src/config/server/read-servers.ts";
 import { nodeAt, toPlain } from "../../src/toml/node.ts";
 import { parseToml } from "../../src/toml/parse.ts";
-import type { RawMcpServerConfig } from "../../src/config/server/types.ts";
+import type { WrittenMcpServer } from "../../src/config/server/types.ts";
 import { applyEdits } from "../../src/config/edit/apply-edits.ts";
 import type { ConfigEdit } from "../../src/config/edit/edits.ts";
 
@@ -123,7 +123,7 @@ test("an edit means what the same write through Codex's app-server means", () =>
       if (key.length === 0) {
         return value === null
           ? { kind: "remove", name: server }
-          : { kind: "replace", name: server, server: value as RawMcpServerConfig };
+          : { kind: "replace", name: server, server: value as WrittenMcpServer };
       }
       return value === null
         ? { kind: "unset", name: server, key }

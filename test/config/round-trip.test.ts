@@ -2,20 +2,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { toRaw } from "../../src/config/server/normal-form.ts";
+import { toWritten } from "../../src/config/server/normal-form.ts";
 import { parseMcpServers, readMcpServers } from "../../src/config/server/read-servers.ts";
 import { formatValue } from "../../src/toml/format.ts";
 import { fromPlain, nodeAt } from "../../src/toml/node.ts";
 import { parseToml } from "../../src/toml/parse.ts";
 import { randomServers } from "./support/random-servers.ts";
 
-test("toRaw of a valid configuration reads as the same configuration", () => {
+test("toWritten of a valid configuration reads as the same configuration", () => {
   let compared = 0;
   fc.assert(
     fc.property(randomServers, (node) => {
       const own = { own: true };
       const servers = readMcpServers(node, own).servers;
-      const raw = new Map([...servers].map(([name, config]) => [name, toRaw(config)]));
+      const raw = new Map([...servers].map(([name, config]) => [name, toWritten(config)]));
       assert.deepEqual(parseMcpServers(raw, own), { ok: true, servers, errors: [], warnings: [] });
 
       const parsed = parseToml({ name: "x", text: `mcp_servers = ${formatValue(fromPlain(raw))}\n` });

@@ -1,12 +1,12 @@
 /** The flags of `switchyard mcp add`: one for every key of a server, made from the table of keys. */
 import { type Field, type FieldValue, SERVER, OAUTH } from "../../config/schema/server-keys.ts";
-import type { McpServerEnvVar, RawMcpServerConfig } from "../../config/server/types.ts";
+import type { McpServerEnvVar, WrittenMcpServer } from "../../config/server/types.ts";
 import { type Args, type Flag, UsageError } from "../flags.ts";
 import { isStdin, readInput } from "../input.ts";
 import { parseEnvFile } from "./env-file.ts";
 import { headerProblem, valueOfKey } from "./value.ts";
 
-export type Draft = { -readonly [Key in keyof RawMcpServerConfig]: RawMcpServerConfig[Key] };
+export type Draft = { -readonly [Key in keyof WrittenMcpServer]: WrittenMcpServer[Key] };
 
 /** A flag, the key it sets, and how, where the key's own type does not say it. */
 interface KeyFlag {
@@ -156,7 +156,7 @@ export function flagsOf(transport: "stdio" | "streamable_http"): readonly string
 export const ADDED_KEYS: readonly string[] = KEY_FLAGS.map(({ key }) => key);
 
 /** @throws {UsageError} for a value that the key does not take */
-export async function serverOf(args: Args, own: boolean, signal: AbortSignal): Promise<RawMcpServerConfig> {
+export async function serverOf(args: Args, own: boolean, signal: AbortSignal): Promise<WrittenMcpServer> {
   const draft: Draft = {};
   const fromStdin = FILE_FLAGS.flatMap((flag) => args.all(flag)).filter(isStdin);
   if (fromStdin.length > 1) throw new UsageError("stdin can be read for one of the flags only");

@@ -7,7 +7,7 @@ import {
 } from "../../config/effective/effective.ts";
 import { SERVER } from "../../config/schema/server-keys.ts";
 import { type ConfigLayer, type ConfigLayers, mergeLayers } from "../../config/layers/layers.ts";
-import { toRaw } from "../../config/server/normal-form.ts";
+import { toWritten } from "../../config/server/normal-form.ts";
 import { type Origin, originText } from "../../config/layers/origins.ts";
 import { ConfigError } from "../../config/problem.ts";
 import { formatDotted, formatKeys, formatValue } from "../../toml/format.ts";
@@ -119,7 +119,7 @@ const SHOWN = SERVER.fields.toSorted((a, b) => Number(b.name === "url") - Number
  * @param own whether there can be keys of ours
  */
 function rowsOf(config: McpServerConfig, origins: ReadonlyMap<string, Origin>, own: boolean): Row[] {
-  const raw = fromPlain(toRaw(config));
+  const raw = fromPlain(toWritten(config));
   const written = SHOWN.flatMap(({ name }) => {
     const value = nodeAt(raw, [name]);
     return value === undefined ? [] : flat([name], value);

@@ -7,7 +7,7 @@ import type { ImportFormat } from "../../config/import/import-servers.ts";
 import { originText } from "../../config/layers/origins.ts";
 import { ConfigError } from "../../config/problem.ts";
 import { parseToml } from "../../toml/parse.ts";
-import type { RawMcpServerConfig } from "../../config/server/types.ts";
+import type { WrittenMcpServer } from "../../config/server/types.ts";
 import { type Args, type CommandSpec, UsageError } from "../flags.ts";
 import { readInput } from "../input.ts";
 import { count, printJson, say, shortPath, userHome } from "../output.ts";
@@ -51,7 +51,7 @@ const WELL_KNOWN = {
 } as const;
 
 interface Found {
-  readonly server: RawMcpServerConfig;
+  readonly server: WrittenMcpServer;
   readonly file: string;
 }
 

@@ -17,7 +17,7 @@ import { join } from "node:path";
 import { after, suite, test } from "node:test";
 import { type ConfigFileSystem, nodeFileSystem } from "../file/file-system.ts";
 import { ConfigError, type ConfigErrorCode } from "../problem.ts";
-import type { RawMcpServerConfig } from "../server/types.ts";
+import type { WrittenMcpServer } from "../server/types.ts";
 import { ConfigEditor } from "./config-editor.ts";
 
 const root = mkdtempSync(join(tmpdir(), "switchyard-editor-"));
@@ -229,7 +229,7 @@ suite("ConfigEditor", () => {
       'tool_timeout_sec = 60.0\n\n[mcp_servers.b]\ncommand = "y"\ntool_timeout_sec = 60.0 # long\n';
     const file = fileOf(text);
     const a = { command: "x", startup_timeout_sec: 1.5, tool_timeout_sec: 60 };
-    const servers = new Map<string, RawMcpServerConfig>([
+    const servers = new Map<string, WrittenMcpServer>([
       ["a", a],
       ["b", { command: "z", tool_timeout_sec: 60 }],
       ["9", { command: "n" }],
@@ -256,7 +256,7 @@ suite("ConfigEditor", () => {
   });
 
   test("says which keys of an edited server Codex would ignore", async () => {
-    const server = { command: "x", scope: "host", disabled: true } as RawMcpServerConfig;
+    const server = { command: "x", scope: "host", disabled: true } as WrittenMcpServer;
     const { warnings } = await new ConfigEditor(fileOf("")).add("a", server).apply();
     assert.deepEqual(
       warnings.map(({ path }) => path?.join(".")),

@@ -21,7 +21,7 @@ import { ConfigError, type ConfigProblem } from "../problem.ts";
 import { readMcpServers } from "../server/read-servers.ts";
 import { describeProblem } from "../show/show-problem.ts";
 import { nodeAt, type TomlTable } from "../../toml/node.ts";
-import type { AppToolApproval, RawMcpServerConfig } from "../server/types.ts";
+import type { AppToolApproval, WrittenMcpServer } from "../server/types.ts";
 import { editDocument, readDocument } from "./apply-edits.ts";
 import type { ConfigEdit, McpServerTables } from "./edits.ts";
 
@@ -81,12 +81,12 @@ export class ConfigEditor {
   }
 
   /** A new server, behind the last one. */
-  add(name: string, server: RawMcpServerConfig): this {
+  add(name: string, server: WrittenMcpServer): this {
     return this.edit({ kind: "add", name, server });
   }
 
   /** Writes a server exactly so, whether it is there or not; keys that stay equal keep their spelling. */
-  replace(name: string, server: RawMcpServerConfig): this {
+  replace(name: string, server: WrittenMcpServer): this {
     return this.edit({ kind: "replace", name, server });
   }
 
@@ -248,7 +248,7 @@ function checkNew(root: TomlTable, edits: readonly ConfigEdit[]): void {
 }
 
 /** The servers an edit brings, or what it brings of one. */
-function serversOf(edit: ConfigEdit): (readonly [name: string, server: RawMcpServerConfig])[] {
+function serversOf(edit: ConfigEdit): (readonly [name: string, server: WrittenMcpServer])[] {
   switch (edit.kind) {
     case "add":
     case "replace":

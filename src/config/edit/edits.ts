@@ -7,14 +7,14 @@ import { ConfigError } from "../problem.ts";
 import { readMcpServers, type ReadResult } from "../server/read-servers.ts";
 import { messageOf } from "../../base/errors.ts";
 import { missingServer } from "../../base/suggest.ts";
-import type { AppToolApproval, RawMcpServerConfig } from "../server/types.ts";
+import type { AppToolApproval, WrittenMcpServer } from "../server/types.ts";
 import { depthOf } from "../../toml/tree.ts";
 
 export type ConfigEdit =
   /** A new server, behind the last one. Refused where the name exists. */
-  | { readonly kind: "add"; readonly name: string; readonly server: RawMcpServerConfig }
+  | { readonly kind: "add"; readonly name: string; readonly server: WrittenMcpServer }
   /** A server that shall be written exactly so, whether it is there or not. Equal keys keep their spelling. */
-  | { readonly kind: "replace"; readonly name: string; readonly server: RawMcpServerConfig }
+  | { readonly kind: "replace"; readonly name: string; readonly server: WrittenMcpServer }
   | { readonly kind: "remove"; readonly name: string }
   | { readonly kind: "rename"; readonly name: string; readonly to: string }
   | { readonly kind: "enable" | "disable"; readonly name: string }
@@ -29,8 +29,8 @@ export type ConfigEdit =
 
 /** Name to table. A map keeps the order of names that look like numbers. */
 export type McpServerTables =
-  | Readonly<Record<string, RawMcpServerConfig>>
-  | ReadonlyMap<string, RawMcpServerConfig>;
+  | Readonly<Record<string, WrittenMcpServer>>
+  | ReadonlyMap<string, WrittenMcpServer>;
 
 const SERVERS = "mcp_servers";
 /** Codex reads `60` and `60.0` as the same number of seconds, and so does an edit. */
@@ -63,7 +63,7 @@ export function changesOf(root: TomlTable, edit: ConfigEdit, file: string): Chan
   }
   const existing = servers?.entries ?? new Map<string, never>();
   if (edit.kind === "replace_all") {
-    const wanted = new Map<string, RawMcpServerConfig>(
+    const wanted = new Map<string, WrittenMcpServer>(
       edit.servers instanceof Map ? edit.servers : Object.entries(edit.servers),
     );
     const names = new Set(wanted.keys());
@@ -128,7 +128,7 @@ export function changesOf(root: TomlTable, edit: ConfigEdit, file: string): Chan
 function replaced(
   root: TomlTable,
   path: readonly string[],
-  server: RawMcpServerConfig,
+  server: WrittenMcpServer,
   file: string,
 ): SetChange {
   const change = set(root, path, server, file);

@@ -10,7 +10,7 @@ import type { ImportNote } from "./server-reader.ts";
 import { translateServer } from "./translate-server.ts";
 import { serverNameProblem } from "../server/start-problem.ts";
 import { ConfigError } from "../problem.ts";
-import type { RawMcpServerConfig } from "../server/types.ts";
+import type { WrittenMcpServer } from "../server/types.ts";
 
 export type { ImportFormat } from "./dialects.ts";
 export type { ImportNote } from "./server-reader.ts";
@@ -20,7 +20,7 @@ export const IMPORT_FORMATS: readonly ImportFormat[] = Object.keys(DIALECTS) as 
 export interface ImportResult {
   readonly format: ImportFormat;
   /** In the order of the file. */
-  readonly servers: ReadonlyMap<string, RawMcpServerConfig>;
+  readonly servers: ReadonlyMap<string, WrittenMcpServer>;
   /** Of all servers in the file, also of those that are left out. */
   readonly names: readonly string[];
   /** What could not be carried over, or only with a loss. They hold no value of the file. */
@@ -48,7 +48,7 @@ export function importServers(
   if (format === undefined || list === undefined) throw noServers(document, file, options.format);
   const dialect = DIALECTS[format];
 
-  const servers = new Map<string, RawMcpServerConfig>();
+  const servers = new Map<string, WrittenMcpServer>();
   const names = new Map<string, string>();
   const notes: ImportNote[] = notesOfFile(document, format);
   const entries = document.entries(list, dialect.path);

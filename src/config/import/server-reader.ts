@@ -3,7 +3,7 @@
  *
  * The translation takes what it knows; what is then left in `entries` has no counterpart.
  */
-import type { RawMcpServerConfig } from "../server/types.ts";
+import type { WrittenMcpServer } from "../server/types.ts";
 import type { Dialect } from "./dialects.ts";
 import type { JsonDocument, JsonNode } from "./json-document.ts";
 import { findReference } from "./references.ts";
@@ -17,7 +17,7 @@ export interface ImportNote {
 }
 
 /** A server on its way into Codex's words. */
-export type Draft = { -readonly [Key in keyof RawMcpServerConfig]: RawMcpServerConfig[Key] };
+export type Draft = { -readonly [Key in keyof WrittenMcpServer]: WrittenMcpServer[Key] };
 
 export class ServerReader {
   readonly notes: ImportNote[] = [];

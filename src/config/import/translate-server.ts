@@ -6,7 +6,7 @@
  *   I2. No note holds a value of the file, only names: of keys, servers, tools and variables.
  *   I3. What a product would have let run without a question is not given that right unless the file names the tool.
  */
-import type { AppToolApproval, RawMcpServerConfig } from "../server/types.ts";
+import type { AppToolApproval, WrittenMcpServer } from "../server/types.ts";
 import type { Dialect } from "./dialects.ts";
 import type { JsonDocument, JsonNode } from "./json-document.ts";
 import { type Draft, type ImportNote, ServerReader } from "./server-reader.ts";
@@ -49,12 +49,12 @@ export function translateServer(
   path: readonly string[],
   dialect: Dialect,
   document: JsonDocument,
-): { readonly server: RawMcpServerConfig | undefined; readonly notes: readonly ImportNote[] } {
+): { readonly server: WrittenMcpServer | undefined; readonly notes: readonly ImportNote[] } {
   const reader = new ServerReader(name, node, path, dialect, document);
   return { server: translate(reader), notes: reader.notes };
 }
 
-function translate(reader: ServerReader): RawMcpServerConfig | undefined {
+function translate(reader: ServerReader): WrittenMcpServer | undefined {
   // The document has a problem for it already.
   if (reader.node.type !== "object") return undefined;
   const transport = findTransport(reader);

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { MISTAKEN_KEYS, OAUTH, REFUSED, SERVER, TOOL } from "./server-keys.ts";
-import type { RawMcpServerConfig } from "../server/types.ts";
+import type { WrittenMcpServer } from "../server/types.ts";
 
-/** Fails to compile when a key of `RawMcpServerConfig` is missing or one too many is here. */
-const KEYS: Readonly<Record<keyof RawMcpServerConfig, true>> = {
+/** Fails to compile when a key of `WrittenMcpServer` is missing or one too many is here. */
+const KEYS: Readonly<Record<keyof WrittenMcpServer, true>> = {
   command: true,
   args: true,
   env: true,
@@ -39,7 +39,7 @@ const KEYS: Readonly<Record<keyof RawMcpServerConfig, true>> = {
   scope: true,
 };
 
-test("SERVER has the fields of RawMcpServerConfig: Codex's 30, and scope", () => {
+test("SERVER has the fields of WrittenMcpServer: Codex's 30, and scope", () => {
   const names = SERVER.fields.map(({ name }) => name);
   assert.deepEqual(names.toSorted(), Object.keys(KEYS).toSorted());
   assert.deepEqual(
@@ -66,7 +66,12 @@ test("every field is explained in one sentence", () => {
 
 test("the types say of every key what the table says, and may say more", () => {
   const text = readFileSync(new URL("../server/types.ts", import.meta.url), "utf8");
-  for (const { name: type, fields } of [SERVER, OAUTH, TOOL]) {
+  const types = [
+    ["WrittenMcpServer", SERVER],
+    [OAUTH.name, OAUTH],
+    [TOOL.name, TOOL],
+  ] as const;
+  for (const [type, { fields }] of types) {
     const body = new RegExp(`^export interface ${type} \\{\\n([^]*?)^\\}`, "m").exec(text)?.[1] ?? "";
     const docs = [...body.matchAll(/^ {2}\/\*\* (.*) \*\/\n {2}readonly (\w+)\?:/gm)];
     const said = new Map(docs.map(([, doc = "", key = ""]) => [key, doc]));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { toNormalForm, toRaw } from "./normal-form.ts";
+import { toNormalForm, toWritten } from "./normal-form.ts";
 import { parseMcpServers } from "./read-servers.ts";
 import type { McpServerConfig } from "./types.ts";
 
@@ -33,7 +33,7 @@ test("toNormalForm has Codex's keys in Codex's order, tables of names sorted (N1
   );
 });
 
-test("toRaw leaves out what is usual and keeps an empty list that means something (N3)", () => {
+test("toWritten leaves out what is usual and keeps an empty list that means something (N3)", () => {
   const usual = {
     command: "x",
     args: [],
@@ -45,7 +45,7 @@ test("toRaw leaves out what is usual and keeps an empty list that means somethin
     tools: {},
     scope: "thread",
   };
-  assert.deepEqual(toRaw(config(usual)), { command: "x" });
+  assert.deepEqual(toWritten(config(usual)), { command: "x" });
   const kept = {
     url: "u",
     enabled: false,
@@ -54,5 +54,5 @@ test("toRaw leaves out what is usual and keeps an empty list that means somethin
     scopes: [],
     scope: "host",
   };
-  assert.deepEqual(toRaw(config(kept)), kept);
+  assert.deepEqual(toWritten(config(kept)), kept);
 });

@@ -4,7 +4,7 @@
  * Invariants
  *   N1. `toNormalForm` has the keys of app-server `config/read` (Codex 0.169), in its order; tables of names are
  *       sorted, because Codex keeps none of their order.
- *   N2. Reading `toRaw(config)` yields the same config again.
+ *   N2. Reading `toWritten(config)` yields the same config again.
  *   N3. An empty list that means something (`enabled_tools = []`: no tools) stays.
  */
 import { compareBytes } from "../../base/byte-order.ts";
@@ -13,7 +13,7 @@ import type {
   McpServerOAuthConfig,
   McpServerToolConfig,
   McpServerTransportConfig,
-  RawMcpServerConfig,
+  WrittenMcpServer,
 } from "./types.ts";
 import { DEFAULT_MCP_SERVER_ENVIRONMENT_ID } from "./types.ts";
 
@@ -45,7 +45,7 @@ export function toNormalForm(config: McpServerConfig): McpServerNormalForm {
 }
 
 /** The smallest table that means the same. */
-export function toRaw(config: McpServerConfig): RawMcpServerConfig {
+export function toWritten(config: McpServerConfig): WrittenMcpServer {
   const { transport } = config;
   // What `config/read` shows is itself a table that means the same; what it shows only of habit is left out.
   const { args, enabled, environment_id, tool_timeout_sec, ...rest } = toNormalForm(config);

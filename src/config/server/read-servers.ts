@@ -111,7 +111,7 @@ export function readServers(node: TomlNode, findings: Findings): Map<string, Mcp
 
 /** Fills the defaults in. Only for a reading without errors. */
 function serverConfig({ values, entries }: StructReading): McpServerConfig {
-  // The fields of `SERVER` are those of `RawMcpServerConfig`: read-servers.test.ts holds the two together.
+  // The fields of `SERVER` are those of `WrittenMcpServer`: read-servers.test.ts holds the two together.
   const get = <Key extends keyof McpServerConfig>(key: Key): McpServerConfig[Key] | undefined =>
     values.get(key) as McpServerConfig[Key] | undefined;
   const enabled = get("enabled") ?? true;

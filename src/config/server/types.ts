@@ -1,5 +1,5 @@
 /**
- * An MCP server as it is written (`RawMcpServerConfig`) and as it is meant (`McpServerConfig`).
+ * An MCP server as it is written (`WrittenMcpServer`) and with its defaults filled in (`McpServerConfig`).
  *
  * The keys are Codex 0.169's own, spelled as in its TOML; `scope` is ours.
  */
@@ -38,7 +38,7 @@ export interface McpServerOAuthConfig {
 }
 
 /** What may be written under `[mcp_servers.<name>]`: the 30 fields of Codex 0.169, and ours. */
-export interface RawMcpServerConfig {
+export interface WrittenMcpServer {
   /** The program to start, found in PATH; it makes the server a stdio server. */
   readonly command?: string;
   /** The arguments of the program. */

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { ConfigEdit } from "../../../src/config/edit/edits.ts";
 import { parseMcpServers } from "../../../src/config/server/read-servers.ts";
-import type { RawMcpServerConfig } from "../../../src/config/server/types.ts";
+import type { WrittenMcpServer } from "../../../src/config/server/types.ts";
 import { type Chance, oneOf, type RandomDocument, SERVER_NAMES, someOf } from "./random-documents.ts";
 
 /** Tables as maps, as `parse` of a test reads them. */
@@ -43,10 +43,10 @@ const SERVER_VALUES: Readonly<Record<string, readonly unknown[]>> = {
   env_vars: [[], ["A", { name: "B", source: "local" }]],
 };
 
-function randomServer(chance: Chance): RawMcpServerConfig {
+function randomServer(chance: Chance): WrittenMcpServer {
   const others = someOf(chance, Object.entries(SERVER_VALUES));
   const server = others.map(([key, values]) => [key, oneOf(chance, values)]);
-  return { command: oneOf(chance, ["x", "new", ""]), ...(Object.fromEntries(server) as RawMcpServerConfig) };
+  return { command: oneOf(chance, ["x", "new", ""]), ...(Object.fromEntries(server) as WrittenMcpServer) };
 }
 
 export function randomEdit(chance: Chance, document: RandomDocument): ConfigEdit {
@@ -80,7 +80,7 @@ export function randomEdit(chance: Chance, document: RandomDocument): ConfigEdit
       };
     case 13: {
       const names = someOf(chance, SERVER_NAMES);
-      const servers = Object.create(null) as Record<string, RawMcpServerConfig>;
+      const servers = Object.create(null) as Record<string, WrittenMcpServer>;
       for (const kept of names) servers[kept] = randomServer(chance);
       return { kind: "replace_all", servers };
     }
