@@ -121,7 +121,7 @@ export function oneOf<const Name extends string>(...names: readonly Name[]): Rea
   };
 }
 
-export function list<T>(item: Reader<T>): Reader<readonly T[]> {
+export function list<T>(item: Reader<T>): Reader<T[]> {
   return (input) => {
     if (!Array.isArray(input)) return wrongType("a list", input);
     const items: T[] = [];
@@ -135,7 +135,7 @@ export function list<T>(item: Reader<T>): Reader<readonly T[]> {
 }
 
 /** An object whose names are free. */
-export function map<T>(item: Reader<T>): Reader<Readonly<Record<string, T>>> {
+export function map<T>(item: Reader<T>): Reader<Record<string, T>> {
   return (input) => {
     if (!isObject(input)) return wrongType("an object", input);
     const entries: [string, T][] = [];

@@ -12,7 +12,7 @@ import { type Log, silentLog } from "../base/log.ts";
 import { Redactor } from "../base/redact.ts";
 import { CodexAppServer } from "./app-server/supervisor.ts";
 import { findCodex } from "./app-server/binary.ts";
-import { checkCodexOptions, checkThreadOptions, checkTurnOptions } from "./check-options.ts";
+import { readCodexOptions, readThreadOptions, readTurnOptions } from "./read-options.ts";
 import { CodexError } from "./errors.ts";
 import { AbortError } from "../thread/errors.ts";
 import type { Engine, EngineThread, StreamedTurn } from "../thread/engine.ts";
@@ -25,7 +25,7 @@ import type { CyberAccessProgram, Input, ThreadOptions, TurnOptions } from "../t
 import type { CodexOptions } from "./options.ts";
 import { processEnvironment } from "./app-server/environment.ts";
 import type { TurnStartParams } from "./app-server/protocol.ts";
-import { buildInput, buildThreadSpec, checkOutputSchema } from "./thread/spec.ts";
+import { buildInput, buildThreadSpec } from "./thread/spec.ts";
 import { type Origin, ThreadSession } from "./thread/session.ts";
 
 /** A completed turn. */
@@ -75,27 +75,27 @@ export class Codex implements Engine, AsyncDisposable {
 
   /** @throws {CodexError} `invalid_options` */
   constructor(options: CodexOptions = {}) {
-    checkCodexOptions(options);
-    const clock = options.clock ?? systemClock;
+    const checked = readCodexOptions(options);
+    const clock = checked.clock ?? systemClock;
     this.#clock = clock;
-    const log = options.log === undefined ? silentLog : guarded(options.log);
-    const env = options.env ?? process.env;
+    const log = checked.log === undefined ? silentLog : guarded(checked.log);
+    const env = checked.env ?? process.env;
     const redactor = new Redactor();
-    if (options.apiKey !== undefined) redactor.add(options.apiKey);
-    const codexHome = chooseHome(options, env);
+    if (checked.apiKey !== undefined) redactor.add(checked.apiKey);
+    const codexHome = chooseHome(checked, env);
     // The key goes to the built-in provider by login, to one of ours with the configuration of each thread.
-    const loginKey = options.baseUrl === undefined ? options.apiKey : undefined;
-    const find = (): ReturnType<typeof findCodex> => findCodex(options.codexPathOverride, env);
+    const loginKey = checked.baseUrl === undefined ? checked.apiKey : undefined;
+    const find = (): ReturnType<typeof findCodex> => findCodex(checked.codexPathOverride, env);
     this.#appServer = new CodexAppServer({
       findBinary: find,
       prepareHome: () => {
-        prepareCodexHome(codexHome, env, options.home !== "user" && options.apiKey === undefined);
+        prepareCodexHome(codexHome, env, checked.home !== "user" && checked.apiKey === undefined);
         return codexHome;
       },
-      env: () => processEnvironment(options, env, find().pathDirs),
-      flags: processFlags(options),
+      env: () => processEnvironment(checked, env, find().pathDirs),
+      flags: processFlags(checked),
       apiKey: loginKey,
-      environments: options.environments ?? [],
+      environments: checked.environments ?? [],
       clock,
       log,
       redactor,
@@ -109,9 +109,9 @@ export class Codex implements Engine, AsyncDisposable {
           clock,
           log,
           redactor,
-          idleUnloadMs: options.idleUnloadMs ?? 60_000,
-          reconnectTimeoutMs: options.reconnectTimeoutMs ?? 120_000,
-          readerStallMs: options.readerStallMs ?? 60_000,
+          idleUnloadMs: checked.idleUnloadMs ?? 60_000,
+          reconnectTimeoutMs: checked.reconnectTimeoutMs ?? 120_000,
+          readerStallMs: checked.readerStallMs ?? 60_000,
           onOpened: (opened, threadId, before) => {
             if (before !== null && before !== threadId) this.#byThread.delete(before);
             this.#byThread.set(threadId, opened);
@@ -135,7 +135,7 @@ export class Codex implements Engine, AsyncDisposable {
       if (threadId !== null && this.#byThread.get(threadId) === session) this.#byThread.delete(threadId);
     };
     this.#context = {
-      options,
+      options: checked,
       env,
       redactor,
       createSession,
@@ -242,15 +242,14 @@ export class Thread implements EngineThread, AsyncDisposable {
     return this.close();
   }
 
-  async *#run(input: Input, turnOptions: TurnOptions): AsyncGenerator<ThreadEvent, void, undefined> {
-    const { signal, cyberAccessProgram } = turnOptions;
+  async *#run(input: Input, given: TurnOptions): AsyncGenerator<ThreadEvent, void, undefined> {
     if (this.#closed) throw new CodexError("closed", "The thread was closed");
+    const turnOptions = readTurnOptions(given);
+    const { signal, cyberAccessProgram, outputSchema } = turnOptions;
     if (signal?.aborted === true) throw new AbortError(signal);
-    checkThreadOptions(this.#options);
-    checkTurnOptions(turnOptions);
-    const outputSchema = checkOutputSchema(turnOptions.outputSchema);
+    const threadOptions = readThreadOptions(this.#options);
     const mcpServers = turnOptions.mcpServers ?? this.#mcpServers;
-    const options = { ...this.#options, ...(mcpServers === undefined ? {} : { mcpServers }) };
+    const options = { ...threadOptions, ...(mcpServers === undefined ? {} : { mcpServers }) };
     const turn: Omit<TurnStartParams, "threadId" | "input"> = {
       ...(outputSchema === undefined ? {} : { outputSchema }),
       ...(cyberAccessProgram === undefined ? {} : { cyberAccessProgram: CYBER_ACCESS[cyberAccessProgram] }),

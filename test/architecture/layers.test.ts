@@ -44,7 +44,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   thread: { mayImport: ["base", "servers"], packages: [] },
   agent: { mayImport: ["base", "servers", "mcp", "tools", "thread"], packages: ["openai"] },
   codex: {
-    mayImport: ["base", "process", "jsonrpc", "toml", "config", "servers", "mcp", "gateway", "thread"],
+    mayImport: ["base", "process", "jsonrpc", "config", "servers", "mcp", "gateway", "thread"],
     packages: [],
   },
   runner: { mayImport: ["base", "jsonrpc", "servers", "mcp", "thread", "agent", "codex"], packages: [] },

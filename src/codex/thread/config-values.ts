@@ -1,7 +1,6 @@
 /** Codex configuration as hosts write it: nested objects, dotted keys, and `key=value` strings, made one object. */
 import { isObject, type JsonObject, type JsonValue } from "../../base/json.ts";
-import { toPlain } from "../../toml/node.ts";
-import { parseTomlValue } from "../../toml/parse.ts";
+import { plainOverrideValue } from "../../config/layers/overrides.ts";
 import { CodexError } from "../errors.ts";
 import type { CodexOptions } from "../options.ts";
 
@@ -51,8 +50,5 @@ function applyOverride(config: JsonObject, override: string): void {
       `configOverrides: ${JSON.stringify(override)} is not "key=value"`,
     );
   }
-  const text = override.slice(equals + 1).trim();
-  const value = parseTomlValue({ name: "configOverrides", text });
-  // As Codex does: what is no TOML value is a string.
-  assign(config, override.slice(0, equals).trim(), value === undefined ? text : toPlain(value));
+  assign(config, override.slice(0, equals).trim(), plainOverrideValue(override.slice(equals + 1)));
 }

@@ -8,7 +8,7 @@ import { CodexError } from "../errors.ts";
 import { processFeatures } from "../app-server/features.ts";
 import type { ThreadOptions } from "../../thread/options.ts";
 import type { CodexOptions } from "../options.ts";
-import { buildInput, buildThreadSpec, checkOutputSchema, type ThreadSpec } from "./spec.ts";
+import { buildInput, buildThreadSpec, type ThreadSpec } from "./spec.ts";
 
 function build(
   codex: CodexOptions = {},
@@ -504,23 +504,6 @@ suite("buildInput", () => {
   test("adds no text where there is none", () => {
     assert.deepEqual(buildInput([]), []);
     assert.equal(buildInput([{ type: "local_image", path: "a" }]).length, 1);
-  });
-});
-
-suite("checkOutputSchema", () => {
-  test("takes an object as it is, and nothing for nothing", () => {
-    const schema = { type: "object" };
-    assert.equal(checkOutputSchema(schema), schema);
-    assert.equal(checkOutputSchema(undefined), undefined);
-  });
-
-  test("refuses what is no plain object, as the SDK does", () => {
-    for (const schema of [null, [], "x", 1, true]) {
-      assert.throws(() => checkOutputSchema(schema), {
-        code: "invalid_options",
-        message: "outputSchema must be a plain JSON object",
-      });
-    }
   });
 });
 

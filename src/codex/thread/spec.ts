@@ -111,15 +111,6 @@ export function buildInput(input: Input): WireInput[] {
   return wire;
 }
 
-/** @throws {CodexError} `invalid_options` as the SDK does: a schema must be an object */
-export function checkOutputSchema(schema: unknown): JsonValue | undefined {
-  if (schema === undefined) return undefined;
-  if (typeof schema !== "object" || schema === null || Array.isArray(schema)) {
-    throw new CodexError("invalid_options", "outputSchema must be a plain JSON object");
-  }
-  return schema as JsonObject;
-}
-
 function checkDirectory(directory: string): string {
   const path = resolve(directory);
   if (look(path)?.isDirectory() !== true) {

@@ -12,7 +12,9 @@ import {
   fromPlain,
   PlainValueError,
   type Place,
+  type PlainValue,
   type Source,
+  toPlain,
   type TomlNode,
   type TomlTable,
 } from "../../toml/node.ts";
@@ -72,10 +74,17 @@ function parseOverride(text: string): ParsedOverride {
   if (key === "") return { problem: wrongOverride("Empty key in override", text) };
   const source: Source = { name: `-c ${key}`, text: text.slice(equals + 1).trim(), kind: "override" };
   const place: Place = { source, start: 0, end: source.text.length };
-  const value = parseTomlValue(source) ?? {
-    kind: "string",
-    value: source.text.replace(/^["']+|["']+$/g, ""),
-    place,
-  };
-  return { key, value, place };
+  return { key, value: overrideValue(source, place), place };
+}
+
+/** The value behind `key=` as plain data. */
+export function plainOverrideValue(text: string): PlainValue {
+  const source: Source = { name: "-c", text: text.trim(), kind: "override" };
+  return toPlain(overrideValue(source, { source, start: 0, end: source.text.length }));
+}
+
+/** TOML, or else text, without the quotes at its ends. */
+function overrideValue(source: Source, place: Place): TomlNode {
+  const text = source.text.replace(/^["']+|["']+$/g, "");
+  return parseTomlValue(source) ?? { kind: "string", value: text, place };
 }
