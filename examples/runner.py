@@ -156,7 +156,7 @@ def main():
             if os.environ.get("OPENAI_API_KEY"):
                 prompt = "Call the tool whoami of the MCP server identity once, then say what it answered."
             else:
-                model = start([NODE, str(ROOT / "src" / "testing" / "model-process.ts")])
+                model = start([NODE, str(ROOT / "src" / "testing" / "model" / "model-process.ts")])
                 command += ["--base-url", json.loads(model.stdout.readline())["baseUrl"]]
                 environment["OPENAI_API_KEY"] = "a-key-for-the-scripted-model"
                 # The scripted model plays the prompt.

@@ -3,328 +3,253 @@
  *
  *   npm test                  everything
  *   npm test -- unit types    only these
+ *   npm test -- executor      a folder: its unit tests and what is in test/executor
+ *   npm test -- exhaustive    every case of the tests that look at a sample of them otherwise
  *   npm test -- --list        what there is
+ *   npm test -- --slow        also which files took longest
  *
- * Checks that only need a processor share the two we assume; those that start real processes and depend on
- * time run alone, at the end.
+ * A check is one command, or the test files of a folder, each of them a process of its own. SWITCHYARD_SEED repeats the
+ * samples of an earlier run.
  *
  * Invariants
  *   G1. The exit code is 0 only if every check passed, and the last line is `N passed, N failed` (tests).
- *   G2. A test run that ends without a summary counts as one failed test, so no crash reads as "0 failed".
- *   G3. A check that overruns, or an interrupted gate, ends the check's whole process group.
- *   G4. Everything we start carries SWITCHYARD_CHECK=<run id> and a TMPDIR of its own. What is still alive,
+ *   G2. A test file that ends without a summary counts as one failed test, so no crash reads as "0 failed".
+ *   G3. A job that overruns, or an interrupted gate, ends the job's whole process group, and the rest goes on.
+ *   G4. Everything we start carries SWITCHYARD_CHECK=<run id>, and a TMPDIR and a HOME of its own. What is still alive,
  *       or still on disk, after the last check is named, fails the run, and is removed.
  */
-import { type ChildProcess, spawn } from "node:child_process";
-import { randomUUID } from "node:crypto";
-import { globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { basename, delimiter, join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
+import { randomInt } from "node:crypto";
+import { existsSync, globSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Job, type Result, runJob } from "./gate/job.ts";
+import { runAll } from "./gate/pool.ts";
+import { Run } from "./gate/run.ts";
 
 interface Check {
   readonly name: string;
   readonly about: string;
-  readonly timeoutMs: number;
-  /** Runs with nothing beside it, because it measures or waits on real processes. */
-  readonly alone?: true;
-  /** Files for the test runner; with none there is nothing to run. Without it, a plain command. */
-  readonly testFiles?: () => readonly string[];
-  readonly command: readonly [file: string, ...args: string[]];
+  /** Not part of `npm test` without names. */
+  readonly onlyByName?: true;
+  /** Starts the `switchyard` command, so that `build` comes first. */
+  readonly needsBuild?: true;
+  /** Has a cache in the account's home. */
+  readonly keepsHome?: true;
+  readonly variables?: Readonly<Record<string, string>>;
+  /** @param alone whether the unit tests are not run besides */
+  readonly jobs: (alone: boolean) => readonly Job[];
 }
-
-interface Tally {
-  readonly passed: number;
-  readonly failed: number;
-}
-
-interface Outcome {
-  readonly ok: boolean;
-  readonly seconds: number;
-  /** Appended to the line: why it failed, or how many tests ran. */
-  readonly note: string;
-  readonly output: string;
-  readonly tally?: Tally;
-}
-
-type End =
-  | { readonly kind: "exited"; readonly code: number | null; readonly signal: NodeJS.Signals | null }
-  | { readonly kind: "timed out" }
-  | { readonly kind: "stopped" }
-  | { readonly kind: "not started"; readonly error: Error };
 
 const root = join(import.meta.dirname, "..");
 const binaries = join(root, "node_modules", ".bin");
-const tool = (name: string): string => join(binaries, name);
+const seconds = 1_000;
 
-const testRunner = ["--test", "--test-reporter=spec", "--test-reporter-destination=stdout"] as const;
-const architectureTests = "test/architecture/*.test.ts";
-const needsCodex = "src/**/*.codex.test.ts";
+/** They start first, so that the last to end is not a long one. */
+const longest = [
+  "unit",
+  "package",
+  "test/executor/faults.test.ts",
+  "test/config/faults.test.ts",
+  "test/codex/ten-rules.test.ts",
+  "test/codex/sdk-parity.test.ts",
+  "test/codex/faults.test.ts",
+  "test/cli/mcp.test.ts",
+  "test/mcp/",
+  "test/config/environments.test.ts",
+  "test/runner/",
+];
+
+function command(name: string, timeoutMs: number, file: string, ...args: string[]): readonly Job[] {
+  return [{ name, timeoutMs, command: [file, ...args], countsTests: false }];
+}
+
+const testRunner = [
+  "--test",
+  "--test-reporter=spec",
+  "--test-reporter-destination=stdout",
+  "--test-isolation=none",
+] as const;
+
+function testJob(name: string, files: readonly string[], timeoutMs: number, testTimeoutMs: number): Job {
+  const args = [...testRunner, `--test-timeout=${testTimeoutMs}`, ...files];
+  return { name, timeoutMs, command: [process.execPath, ...args], countsTests: true };
+}
+
+/** What belongs to a folder's unit tests. */
+const unitTests = (folder: string): string[] => find(`src/${folder}/*.test.ts`, ["src/**/*.codex.test.ts"]);
+
+function find(pattern: string, exclude: string[] = []): string[] {
+  return globSync(pattern, { cwd: root, exclude }).toSorted();
+}
+
+/** All in one process, so that what a test leaves behind disturbs the next. */
+function unitJob(name: string, files: readonly string[]): readonly Job[] {
+  return files.length === 0 ? [] : [testJob(name, files, 300 * seconds, 60 * seconds)];
+}
+
+/** A folder of src/, of test/, or of both. */
+function folderCheck(folder: string): Check {
+  const files = [...find(`test/${folder}/**/*.test.ts`), ...find(`src/${folder}/**/*.codex.test.ts`)];
+  return {
+    name: folder,
+    about: aboutFolder(folder, files.length > 0),
+    ...(files.length === 0 ? { onlyByName: true } : {}),
+    needsBuild: true,
+    jobs: (alone) => [
+      ...files.map((file) => testJob(file, [file], 300 * seconds, 180 * seconds)),
+      ...(alone ? unitJob(`unit tests of ${folder}`, unitTests(`${folder}/**`)) : []),
+    ],
+  };
+}
+
+function aboutFolder(folder: string, spansLayers: boolean): string {
+  const unit = existsSync(join(root, "src", folder)) ? [`the unit tests of src/${folder}/`] : [];
+  const spanning = spansLayers ? [`test/${folder}/ and what needs the real Codex`] : [];
+  return [...spanning, ...unit].join("; by name also ");
+}
+
+function folders(path: string): string[] {
+  const entries = readdirSync(join(root, path), { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+}
+
+/** Folders of test/ that hold no tests of a layer. */
+const noFolderCheck = ["package", "fixtures", "support"];
 
 const checks: readonly Check[] = [
   {
+    name: "build",
+    about: "dist/ from src/",
+    jobs: () => command("build", 120 * seconds, process.execPath, "tools/build.ts"),
+  },
+  {
     name: "types",
     about: "tsc on every TypeScript file",
-    timeoutMs: 120_000,
-    command: [tool("tsc"), "-p", "tsconfig.json"],
+    jobs: () => command("types", 120 * seconds, join(binaries, "tsc"), "-p", "tsconfig.json"),
   },
   {
     name: "lint",
     about: "oxlint with type-aware rules: floating promises, import cycles, unsafe any",
-    timeoutMs: 120_000,
-    command: [tool("oxlint"), "--type-aware", "--deny-warnings"],
+    jobs: () => command("lint", 120 * seconds, join(binaries, "oxlint"), "--type-aware", "--deny-warnings"),
   },
   {
     name: "format",
     about: "biome: `npm run format` would change nothing",
-    timeoutMs: 60_000,
-    command: [tool("biome"), "ci", "--colors=off"],
-  },
-  {
-    name: "layers",
-    about: "architecture: what each folder of src/ may import and do",
-    timeoutMs: 60_000,
-    testFiles: () => globSync(architectureTests, { cwd: root }),
-    command: [process.execPath, ...testRunner, "--test-isolation=none"],
-  },
-  {
-    name: "build",
-    about: "dist/ from src/",
-    timeoutMs: 120_000,
-    command: [process.execPath, "tools/build.ts"],
+    keepsHome: true,
+    jobs: () => command("format", 60 * seconds, join(binaries, "biome"), "ci", "--colors=off"),
   },
   {
     name: "unit",
     about: "src/**/*.test.ts in one process, so that what a test leaves behind disturbs the next",
-    timeoutMs: 120_000,
-    testFiles: () => globSync("src/**/*.test.ts", { cwd: root, exclude: [needsCodex] }),
-    command: [process.execPath, ...testRunner, "--test-isolation=none", "--test-timeout=20000"],
+    jobs: () => unitJob("unit", unitTests("**")),
   },
   {
     name: "package",
     about: "the packed tarball, installed without Codex, on Node 22 and Node 24",
-    timeoutMs: 300_000,
-    command: [process.execPath, "test/package/package-smoke.ts"],
+    keepsHome: true,
+    jobs: () => command("package", 300 * seconds, process.execPath, "test/package/package-smoke.ts"),
   },
+  ...[...new Set([...folders("test"), ...folders("src")])]
+    .filter((name) => !noFolderCheck.includes(name))
+    .map(folderCheck),
   {
-    name: "integration",
-    about: "test/**/*.test.ts and src/**/*.codex.test.ts against the real Codex binary",
-    timeoutMs: 900_000,
-    alone: true,
-    testFiles: () => globSync(["test/**/*.test.ts", needsCodex], { cwd: root, exclude: [architectureTests] }),
-    command: [process.execPath, ...testRunner, "--test-concurrency=2", "--test-timeout=180000"],
+    name: "exhaustive",
+    about: "the test files that look at a sample (test/support/sample.ts), with every case",
+    onlyByName: true,
+    needsBuild: true,
+    variables: { SWITCHYARD_EXHAUSTIVE: "1" },
+    jobs: () =>
+      find("{src,test}/**/*.test.ts")
+        .filter((file) => readFileSync(join(root, file), "utf8").includes('support/sample.ts"'))
+        .map((file) => testJob(file, [file], 3_600 * seconds, 3_600 * seconds)),
   },
 ];
 
-const processorsAssumed = 2;
-const stopGraceMs = 3_000;
-const outputGraceMs = 1_000;
-const leakGraceMs = 2_000;
-
-/** One run of the gate: its tag, its temporary folder, and the signal that ends everything it started. */
-class Run {
-  readonly id: string = randomUUID();
-  readonly #temporary: string = mkdtempSync(join(tmpdir(), "switchyard-"));
-  readonly #stop = new AbortController();
-
-  get stopped(): boolean {
-    return this.#stop.signal.aborted;
-  }
-
-  stop(): void {
-    this.#stop.abort();
-  }
-
-  async check(check: Check): Promise<Outcome> {
-    const startedMs = performance.now();
-    const files = check.testFiles?.().toSorted();
-    if (files?.length === 0) {
-      return { ok: true, seconds: 0, note: "0 tests", output: "", tally: { passed: 0, failed: 0 } };
-    }
-    const [file, ...args] = check.command;
-    const child = spawn(file, [...args, ...(files ?? [])], {
-      cwd: root,
-      // A group of its own: G3 ends it as a whole, and a Ctrl-C at the terminal reaches only the gate.
-      detached: true,
-      env: this.#environment(check),
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    const chunks: Buffer[] = [];
-    child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
-    child.stderr.on("data", (chunk: Buffer) => chunks.push(chunk));
-    const end = await waitForEnd(child, check.timeoutMs, this.#stop.signal);
-    const output = Buffer.concat(chunks).toString("utf8");
-    const seconds = (performance.now() - startedMs) / 1000;
-    return { seconds, output, ...judge(end, check, files === undefined ? undefined : readTally(output)) };
-  }
-
-  /** Looks for what the checks left behind, names it and removes it (G4). */
-  async findLeaks(): Promise<Outcome> {
-    const startedMs = performance.now();
-    // A process that was told to end may still be on its way out.
-    const deadlineMs = startedMs + (this.stopped ? 0 : leakGraceMs);
-    let processes = this.#leftProcesses();
-    while (processes.length > 0 && performance.now() < deadlineMs) {
-      await sleep(50);
-      processes = this.#leftProcesses();
-    }
-    const lines = processes.map((left) => `process ${left.pid}, started by ${left.check}: ${left.command}\n`);
-    // Killing one may reveal what it was about to start, hence the rounds.
-    for (let round = 0; round < 8 && processes.length > 0; round++) {
-      for (const { pid } of processes) killQuietly(pid);
-      await sleep(20);
-      processes = this.#leftProcesses();
-    }
-    for (const check of readdirSync(this.#temporary)) {
-      for (const name of readdirSync(join(this.#temporary, check))) {
-        lines.push(`temporary file or folder, made by ${check}: ${name}\n`);
-      }
-    }
-    rmSync(this.#temporary, { recursive: true, force: true });
-    const seconds = (performance.now() - startedMs) / 1000;
-    if (lines.length === 0) return { ok: true, seconds, note: "", output: "" };
-    return { ok: false, seconds, note: `${lines.length} left behind`, output: lines.join("") };
-  }
-
-  #environment(check: Check): NodeJS.ProcessEnv {
-    const temporary = join(this.#temporary, check.name);
-    mkdirSync(temporary, { recursive: true });
-    const environment: NodeJS.ProcessEnv = {
-      ...process.env,
-      PATH: `${binaries}${delimiter}${process.env["PATH"] ?? ""}`,
-      SWITCHYARD_CHECK: this.id,
-      TMPDIR: temporary,
-      NO_COLOR: "1",
-      // npm and others would keep it in TMPDIR, where it reads as something a check forgot.
-      NODE_DISABLE_COMPILE_CACHE: "1",
-    };
-    delete environment["FORCE_COLOR"];
-    // Set when the gate itself was started by a test; it makes `node --test` skip every file.
-    delete environment["NODE_TEST_CONTEXT"];
-    return environment;
-  }
-
-  /** Living processes that carry our tag. Elsewhere than on Linux there is no /proc to ask. */
-  #leftProcesses(): { readonly pid: number; readonly check: string; readonly command: string }[] {
-    if (process.platform !== "linux") return [];
-    const found = [];
-    for (const entry of readdirSync("/proc")) {
-      if (!/^\d+$/.test(entry)) continue;
-      const environment = readProcFile(entry, "environ");
-      if (!environment.includes(`SWITCHYARD_CHECK=${this.id}`)) continue;
-      const temporary = environment.find((line) => line.startsWith(`TMPDIR=${this.#temporary}`));
-      const check = temporary === undefined ? "an unknown check" : basename(temporary);
-      found.push({ pid: Number(entry), check, command: readProcFile(entry, "cmdline").join(" ").trim() });
-    }
-    return found;
-  }
+function rank({ name }: Job): number {
+  const found = longest.findIndex((prefix) => name.startsWith(prefix));
+  return found === -1 ? longest.length : found;
 }
 
-function readProcFile(pid: string, name: string): string[] {
-  try {
-    return readFileSync(`/proc/${pid}/${name}`, "utf8").split("\0");
-  } catch {
-    // Ended since the listing, or another user's.
-    return [];
-  }
+interface Outcome {
+  readonly ok: boolean;
+  readonly results: readonly Result[];
 }
 
-/** Waits for the child; ends its group when it overruns or when the gate is stopped (G3). */
-async function waitForEnd(child: ChildProcess, timeoutMs: number, stop: AbortSignal): Promise<End> {
-  const exited = new Promise<End>((resolve) => {
-    child.once("error", (error) => resolve({ kind: "not started", error }));
-    child.once("exit", (code, signal) => resolve({ kind: "exited", code, signal }));
-  });
-  const closed = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  const over = new AbortController();
-  const overrun = AbortSignal.any([stop, AbortSignal.timeout(timeoutMs)]);
-  const stopped = new Promise<End>((resolve) => {
-    const settle = (): void => resolve({ kind: stop.aborted ? "stopped" : "timed out" });
-    if (overrun.aborted) settle();
-    else overrun.addEventListener("abort", settle, { once: true, signal: over.signal });
-  });
-  try {
-    const end = await Promise.race([exited, stopped]);
-    if (end.kind === "timed out" || end.kind === "stopped") {
-      signalGroup(child, "SIGTERM");
-      await Promise.race([closed, sleep(stopGraceMs, undefined, { signal: over.signal })]);
-      signalGroup(child, "SIGKILL");
-    }
-    // A leaked grandchild may hold the pipe open for ever; the leak check will name it.
-    await Promise.race([closed, sleep(outputGraceMs, undefined, { signal: over.signal })]);
-    return end;
-  } finally {
-    over.abort();
-    child.stdout?.destroy();
-    child.stderr?.destroy();
-  }
-}
-
-function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
-  if (child.pid === undefined) return;
-  killQuietly(-child.pid, signal);
-}
-
-function killQuietly(pid: number, signal: NodeJS.Signals = "SIGKILL"): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    // Gone already, which is what we want; a zombie group answers EPERM on some systems.
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code !== "ESRCH" && code !== "EPERM") throw error;
-  }
-}
-
-function judge(end: End, check: Check, tally: Tally | undefined): Pick<Outcome, "ok" | "note" | "tally"> {
-  const isTest = check.testFiles !== undefined;
-  const passed = tally?.passed ?? 0;
-  let failed = tally?.failed ?? 0;
-  const ok = end.kind === "exited" && end.code === 0 && failed === 0 && (!isTest || tally !== undefined);
-  if (isTest && !ok && failed === 0) failed = 1;
-  const count = passed + failed;
-  const notes = isTest ? [`${count} test${count === 1 ? "" : "s"}`] : [];
-  if (failed > 0) notes.push(`${failed} failed`);
-  if (end.kind === "not started") notes.push(`cannot start: ${end.error.message}`);
-  else if (end.kind === "timed out") notes.push(`timed out after ${check.timeoutMs / 1000} s`);
-  else if (end.kind === "stopped") notes.push("stopped");
-  else if (end.signal !== null) notes.push(`killed by ${end.signal}`);
-  else if (isTest && tally === undefined) notes.push("ended without a summary");
-  return { ok, note: notes.join(", "), ...(isTest ? { tally: { passed, failed } } : {}) };
-}
-
-/** The counts the spec reporter ends with: the last ones, since a test may print the same words. */
-function readTally(output: string): Tally | undefined {
-  const counts = new Map<string, number>();
-  for (const match of output.matchAll(/^ℹ (pass|fail|cancelled) (\d+)$/gm)) {
-    counts.set(match[1] ?? "", Number(match[2]));
-  }
-  const passed = counts.get("pass");
-  const failed = counts.get("fail");
-  if (passed === undefined || failed === undefined) return undefined;
-  return { passed, failed: failed + (counts.get("cancelled") ?? 0) };
-}
-
-function printOutcome(name: string, { ok, seconds, note, output }: Outcome): void {
-  const line = `${ok ? "ok  " : "FAIL"}  ${name.padEnd(14)}${seconds.toFixed(1).padStart(6)} s`;
-  console.log(note === "" ? line : `${line}   ${note}`);
-  if (!ok && output !== "") console.log(`\n${output.trimEnd()}\n`);
-}
-
-async function runChecks(run: Run, chosen: readonly Check[]): Promise<Outcome[]> {
+/** Runs the checks; prints each when the last of its jobs has ended. */
+async function runChecks(
+  run: Run,
+  chosen: readonly Check[],
+  alone: boolean,
+  measure: boolean,
+): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
-  const runAndPrint = async (check: Check): Promise<void> => {
-    if (run.stopped) return;
-    const outcome = await run.check(check);
-    outcomes.push(outcome);
-    printOutcome(check.name, outcome);
+  const open = chosen.map((check) => {
+    const jobs = check.jobs(alone);
+    return { check, jobs, left: jobs.length, results: [] as Result[], startedMs: Number.POSITIVE_INFINITY };
+  });
+  type Open = (typeof open)[number];
+  const runOne = async ({ of, job }: { readonly of: Open; readonly job: Job }): Promise<void> => {
+    if (run.signal.aborted) return;
+    of.startedMs = Math.min(of.startedMs, performance.now());
+    const env = { ...run.environment(job.name, of.check.keepsHome === true), ...of.check.variables };
+    of.results.push(await runJob(job, { cwd: root, env, stop: run.signal, measure }));
+    if (--of.left > 0) return;
+    const ok = of.results.every((result) => result.ok);
+    outcomes.push({ ok, results: of.results });
+    printCheck(of.check.name, (performance.now() - of.startedMs) / 1_000, of.results);
   };
-  const shared = chosen.filter((check) => check.alone !== true);
-  const takeUntilEmpty = async (): Promise<void> => {
-    for (let check = shared.shift(); check !== undefined; check = shared.shift()) await runAndPrint(check);
-  };
-  await Promise.all(Array.from({ length: processorsAssumed }, takeUntilEmpty));
-  for (const check of chosen) if (check.alone === true) await runAndPrint(check);
+  const [first, ...rest] = open;
+  const isBuild = first?.check.name === "build";
+  // What the tests start is built before any of them.
+  if (first !== undefined && isBuild) for (const job of first.jobs) await runOne({ of: first, job });
+  if (isBuild && outcomes[0]?.ok === true) run.builtCommand = join(root, "dist", "cli", "main.js");
+  const jobs = (isBuild ? rest : open).flatMap((of) => of.jobs.map((job) => ({ of, job })));
+  await runAll(
+    jobs.toSorted((one, other) => rank(one.job) - rank(other.job)),
+    runOne,
+  );
   return outcomes;
+}
+
+function printLine(ok: boolean, name: string, took: number, note: string): void {
+  console.log(
+    `${ok ? "ok  " : "FAIL"}  ${name.padEnd(14)}${took.toFixed(1).padStart(6)} s   ${note}`.trimEnd(),
+  );
+}
+
+function printCheck(name: string, took: number, results: readonly Result[]): void {
+  const failed = results.reduce((sum, result) => sum + result.failed, 0);
+  const count = failed + results.reduce((sum, result) => sum + result.passed, 0);
+  const notes = results.some(({ job }) => job.countsTests) ? [`${count} test${count === 1 ? "" : "s"}`] : [];
+  if (failed > 0) notes.push(`${failed} failed`);
+  const red = results.filter((result) => !result.ok);
+  printLine(red.length === 0, name, took, notes.join(", "));
+  for (const { job, note, output } of red)
+    console.log(`\n${job.name}${note === "" ? "" : `: ${note}`}\n${output.trimEnd()}\n`);
+}
+
+function printSlow(results: readonly Result[]): void {
+  console.log("\n     wall       CPU");
+  const cpuOf = (result: Result): number => result.cpuSeconds ?? 0;
+  for (const result of results.toSorted((one, other) => cpuOf(other) - cpuOf(one)).slice(0, 30)) {
+    const cpu = result.cpuSeconds === undefined ? "?" : result.cpuSeconds.toFixed(1);
+    console.log(`${result.seconds.toFixed(1).padStart(7)} s ${cpu.padStart(7)} s   ${result.job.name}`);
+  }
+  const all = results.reduce((sum, result) => sum + cpuOf(result), 0);
+  console.log(`          ${all.toFixed(1).padStart(7)} s   all ${results.length}`);
+}
+
+/** The checks of these names, in the order of the table, with the build that one of them needs; or what is not a name. */
+function choose(names: readonly string[]): readonly Check[] | string {
+  const unknown = names.filter((name) => !checks.some((check) => check.name === name));
+  if (unknown.length > 0) {
+    const known = checks.map((check) => check.name).join(", ");
+    return `No check is called "${unknown.join('", "')}". There are: ${known}.`;
+  }
+  const chosen = checks.filter(({ name, onlyByName }) =>
+    names.length === 0 ? onlyByName !== true : names.includes(name),
+  );
+  const needsBuild = chosen.some((check) => check.needsBuild === true);
+  return checks.filter((check) => chosen.includes(check) || (needsBuild && check.name === "build"));
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -332,31 +257,38 @@ async function main(args: readonly string[]): Promise<number> {
     for (const { name, about } of checks) console.log(`${name.padEnd(14)}${about}`);
     return 0;
   }
-  const unknown = args.filter((arg) => !checks.some((check) => check.name === arg));
-  if (unknown.length > 0) {
-    const names = checks.map((check) => check.name).join(", ");
-    console.error(`No check is called "${unknown.join('", "')}". There are: ${names}.`);
+  const measure = args.includes("--slow");
+  const names = args.filter((arg) => arg !== "--slow");
+  const chosen = choose(names);
+  if (typeof chosen === "string") {
+    console.error(chosen);
     return 2;
   }
-  const chosen = args.length === 0 ? checks : checks.filter((check) => args.includes(check.name));
 
-  const run = new Run();
-  const stop = (): void => run.stop();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, stop);
+  const seed = process.env["SWITCHYARD_SEED"] ?? String(randomInt(1_000_000));
+  const run = new Run({ binaries, variables: { SWITCHYARD_SEED: seed } });
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => run.stop());
   const startedMs = performance.now();
-  const outcomes = await runChecks(run, chosen);
-  const leaks = await run.findLeaks();
-  if (!run.stopped) printOutcome("nothing left", leaks);
-  outcomes.push(leaks);
+  const outcomes = await runChecks(run, chosen, names.length > 0 && !names.includes("unit"), measure);
+  const lookedMs = performance.now();
+  const left = await run.removeLeft();
+  const { aborted } = run.signal;
+  if (!aborted || left.length > 0) {
+    const note = left.length === 0 ? "" : `${left.length} left behind`;
+    printLine(left.length === 0, "nothing left", (performance.now() - lookedMs) / 1_000, note);
+    if (left.length > 0) console.log(`\n${left.join("\n")}\n`);
+  }
 
-  const passed = outcomes.reduce((sum, outcome) => sum + (outcome.tally?.passed ?? 0), 0);
-  const failed = outcomes.reduce((sum, outcome) => sum + (outcome.tally?.failed ?? 0), 0);
-  const broken = outcomes.filter((outcome) => !outcome.ok).length;
-  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
-  const verdict = broken === 0 ? "all checks passed" : `${broken} of ${outcomes.length} checks failed`;
-  console.log(`\n${run.stopped ? "interrupted" : verdict}, ${seconds} s`);
+  const results = outcomes.flatMap((outcome) => outcome.results);
+  if (measure) printSlow(results);
+  const broken = outcomes.filter((outcome) => !outcome.ok).length + (left.length === 0 ? 0 : 1);
+  const verdict = broken === 0 ? "all checks passed" : `${broken} of ${outcomes.length + 1} checks failed`;
+  const took = ((performance.now() - startedMs) / 1_000).toFixed(1);
+  console.log(`\n${aborted ? "interrupted" : verdict}, ${took} s (samples: SWITCHYARD_SEED=${seed})`);
+  const passed = results.reduce((sum, result) => sum + result.passed, 0);
+  const failed = results.reduce((sum, result) => sum + result.failed, 0);
   console.log(`${passed} passed, ${failed} failed`);
-  if (run.stopped) return 130;
+  if (aborted) return 130;
   return broken === 0 ? 0 : 1;
 }
 

@@ -69,7 +69,7 @@ export class RunnerProcess implements AsyncDisposable {
     const temporary = join(root, "tmp");
     mkdirSync(temporary);
     const args = [MAIN, "runner", "--base-url", model.baseUrl, ...(options.args ?? [])];
-    const own = { OPENAI_API_KEY: API_KEY, SWITCHYARD_HOME: this.home, TMPDIR: temporary };
+    const own = { OPENAI_API_KEY: API_KEY, SWITCHYARD_HOME: this.home, TMPDIR: temporary, HOME: temporary };
     const env = { ...process.env, ...own, ...options.env };
     this.child = spawn(process.execPath, args, { cwd: this.cwd, env, stdio: ["pipe", "pipe", "pipe"] });
     this.child.stdin.on("error", () => {});
