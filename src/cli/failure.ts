@@ -1,8 +1,8 @@
-/** What a failure is to whoever typed the command: words on stderr, an exit code, and with `--json` an object. */
-import { maskText } from "../config/show/mask.ts";
+/** A failure in words on stderr, as an exit code, and with `--json` as an object on stdout. */
 import { ConfigError, type ConfigProblem } from "../config/problem.ts";
+import { maskText } from "../config/show/mask.ts";
 import { formatProblem, problemToJson } from "../config/show/show-problem.ts";
-import { UsageError } from "./flags.ts";
+import { UsageError } from "./args/parse.ts";
 import { count, printJson, shortPaths, tell } from "./output.ts";
 
 interface FailureOptions {
@@ -11,34 +11,46 @@ interface FailureOptions {
   readonly hint?: string | undefined;
 }
 
-/** @returns the exit code: 2 for a command line that makes no sense, else 1 */
+/**
+ * @returns the exit code: 2 when the command line is wrong, else 1
+ * @throws what is a bug of ours, for Node to print with its stack
+ */
 export function reportFailure(error: unknown, { json, showSecrets, hint }: FailureOptions): number {
-  if (!(error instanceof ConfigError) && !(error instanceof UsageError)) throw error;
+  if (!(error instanceof Error) || isBug(error)) throw error;
   const problems = error instanceof ConfigError ? error.problems : [];
-  const code = error instanceof ConfigError ? error.code : "usage";
-  const message = showSecrets ? error.message : maskText(error.message);
+  // What a usage error repeats is never a value; its words may look like one.
+  const message = showSecrets || !(error instanceof ConfigError) ? error.message : maskText(error.message);
   const located = problems.filter(({ place }) => place !== undefined);
   // The message of an invalid configuration is its first problem, which is shown in full.
-  const isTold =
+  const isShown =
     message.startsWith("Invalid configuration: ") &&
     located.length === problems.length &&
     problems.length > 0;
-  tell(
-    `switchyard: ${isTold ? `the configuration is invalid (${count(problems.length, "error")})` : shortPaths(message)}`,
-  );
-  tellBounded(isTold ? problems : located, (problem) => formatProblem(problem, { showSecrets }));
+  const what = isShown ? `The configuration is invalid (${count(problems.length, "error")})` : message;
+  tell(`switchyard: ${shortPaths(what)}`);
+  printProblems(isShown ? problems : located, (problem) => formatProblem(problem, { showSecrets }));
   if (hint !== undefined) tell(hint);
   if (json) {
     const shown = problems.map((problem) => problemToJson(problem, { showSecrets }));
-    printJson({ ok: false, error: { code, message, problems: shown } });
+    printJson({ ok: false, error: { code: codeOf(error), message, problems: shown } });
   }
-  return code === "usage" ? 2 : 1;
+  // A library's word for options that make no sense: here they came from the command line.
+  return ["usage", "invalid_options"].includes(codeOf(error)) ? 2 : 1;
+}
+
+function isBug(error: Error): boolean {
+  return error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
+}
+
+function codeOf(error: Error): string {
+  if (error instanceof UsageError) return "usage";
+  return "code" in error && typeof error.code === "string" ? error.code : "failed";
 }
 
 /** More than these nobody reads; `--json` has all. */
 const PROBLEMS_MAX = 50;
 
-export function tellBounded(
+export function printProblems(
   problems: readonly ConfigProblem[],
   format: (problem: ConfigProblem) => string,
 ): void {

@@ -21,7 +21,7 @@ export async function readInput(file: string, signal: AbortSignal): Promise<stri
   throw new ConfigError("unreadable", `Cannot read ${file}: it is no UTF-8 (${decoded.wrong})`);
 }
 
-async function readStdin(signal: AbortSignal): Promise<Uint8Array> {
+export async function readStdin(signal: AbortSignal): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   try {
     for await (const chunk of addAbortSignal(signal, process.stdin)) chunks.push(chunk as Uint8Array);

@@ -1,32 +1,28 @@
 #!/usr/bin/env node
-/**
- * `switchyard`: argv to one call into a layer to an exit code.
- *
- * 0: done. 1: the operation failed. 2: the command line makes no sense. 130 and the like: ended by a signal.
- */
+/** `switchyard`, the command: what has to happen before anything else is loaded. */
 import module from "node:module";
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 if (major < 22 || (major === 22 && minor < 12)) {
-  process.stderr.write(`switchyard: needs Node 22.12 or newer; this is Node ${process.versions.node}\n`);
+  process.stderr.write(`switchyard: Node 22.12 or newer is needed; this is Node ${process.versions.node}\n`);
   process.exit(2);
 }
-hasten();
-// Only now: an older Node would stumble over what is loaded here, without saying why.
-const { runProgram } = await import("./program.ts");
-await runProgram();
+speedUpLoading();
+// Only now: an older Node would fail on what is loaded here, without saying why.
+const { runCommandLine } = await import("./command-line.ts");
+process.exitCode = await runCommandLine(process.argv.slice(2));
 
 /**
- * Makes the loading of our own modules cheaper, by a fifth of `switchyard mcp list` (measured): Node keeps what it
- * compiled, and does not search for the file behind an import that already names one. Only in the built package:
- * there every import names its file, and nobody edits it.
+ * Only in the built package: there every import names its file, and nobody edits it. Measured with Node 24 on
+ * `switchyard mcp list`, in CPU time: 46 ms, 61 ms without the second part.
  */
-function hasten(): void {
+function speedUpLoading(): void {
   const { url } = import.meta;
   if (!url.endsWith(".js")) return;
   const { HOME: home, XDG_CACHE_HOME: cache } = process.env;
-  // Not in the folder for temporary files: what another user puts there must not be run.
+  // Node keeps what it compiled. Not in the folder for temporary files: code that another user put there would run.
   if (cache || home) module.enableCompileCache?.(`${cache || `${home}/.cache`}/switchyard`);
+  // Node does not search for the file behind an import that already names one.
   const folder = new URL("../", url).href;
   module.registerHooks?.({
     resolve: (specifier, context, next) => {

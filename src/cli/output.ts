@@ -27,6 +27,13 @@ export function print(text: string): void {
   }
 }
 
+/** @returns the exit code */
+export async function printVersion(): Promise<number> {
+  const { packageVersion } = await import("../base/package-version.ts");
+  print(`${packageVersion()}\n`);
+  return 0;
+}
+
 export function printJson(value: unknown): void {
   print(`${JSON.stringify(value, undefined, 2)}\n`);
 }

@@ -1,6 +1,5 @@
 /** The executors that the servers of one turn name, for a Codex that does not read the user's `environments.toml`. */
 import { basename, resolve } from "node:path";
-import { InvalidArgumentError } from "commander";
 import type { CodexEnvironment } from "../codex/index.ts";
 import type { McpServers } from "../servers/written.ts";
 import { toEnvironmentDefinition } from "../config/environments/definition.ts";
@@ -8,15 +7,16 @@ import { LOCAL_ENVIRONMENT_ID } from "../config/environments/environment.ts";
 import { findEnvironment } from "../config/environments/find-environment.ts";
 import { loadEnvironments } from "../config/environments/load-environments.ts";
 import { ConfigError } from "../config/problem.ts";
+import { UsageError } from "./args/parse.ts";
 
-export interface EnvironmentFlags {
+interface EnvironmentFlags {
   /** The directory to work in, which decides about what is configured. @default the current one */
   readonly cd?: string;
   /** Codex runs in the user's own home, and reads the file there. @default false */
   readonly userHome?: boolean;
 }
 
-/** @throws {InvalidArgumentError} naming a server whose environment cannot be used, and why */
+/** @throws {UsageError} naming a server whose environment cannot be used, and why */
 export function environmentsOf(
   servers: McpServers,
   { cd, userHome }: EnvironmentFlags,
@@ -31,7 +31,7 @@ export function environmentsOf(
     const loaded = loadEnvironments({ env, ...(cd === undefined ? {} : { cwd: resolve(cd) }) });
     return [...wanted].flatMap(([id, server]) => {
       const refuse = (why: string): never => {
-        throw new InvalidArgumentError(`MCP server ${JSON.stringify(server)} cannot run: ${why}`);
+        throw new UsageError(`MCP server ${JSON.stringify(server)} cannot run: ${why}`);
       };
       const found = findEnvironment(loaded, id);
       if (!found.ok) return refuse(`${found.message}. ${found.hint}`);
@@ -44,7 +44,7 @@ export function environmentsOf(
       );
     });
   } catch (error) {
-    if (error instanceof ConfigError) throw new InvalidArgumentError(error.message);
+    if (error instanceof ConfigError) throw new UsageError(error.message);
     throw error;
   }
 }

@@ -1,115 +1,140 @@
 /**
- * `switchyard runner`: many Codex runs behind one pipe (docs/runner-protocol.md).
+ * `switchyard runner`: many runs behind one pipe (docs/runner-protocol.md).
  *
- * stdout belongs to the protocol, stderr is NDJSON too; so whatever goes wrong from here on is said as a line.
+ * stdout belongs to the protocol, stderr is NDJSON too; so whatever goes wrong from here on is reported as a line.
  *
  * Exit codes
  *   0    stdin ended and every accepted run got its end
  *   1    the runner cannot work at all; the `fatal` line says why
- *   2    the command line makes no sense
+ *   2    the command line is wrong
  *   129, 130, 143   SIGHUP, SIGINT, SIGTERM: every run was cancelled and got its end, no process is left
  *   141  the host closed stdout
  */
-import { constants } from "node:os";
 import { join, resolve } from "node:path";
-import { type Command, InvalidArgumentError } from "commander";
 import { messageOf } from "../base/errors.ts";
 import { Redactor } from "../base/redact.ts";
 import {
   checkCodexVersion,
-  Codex,
   type CodexOptions,
   findCodex,
   hasUserLogin,
   switchyardHome,
 } from "../codex/index.ts";
-import { type DiagLevel, DiagnosticWriter, serveNdjson, type ServeOutcome } from "../runner/index.ts";
+import { type DiagLevel, DiagnosticWriter, serveNdjson } from "../runner/index.ts";
+import { type Args, UsageError } from "./args/parse.ts";
+import type { Command } from "./command.ts";
+import { openEngine } from "./engine.ts";
+import type { Stop } from "./signals.ts";
 
-interface RunnerFlags {
-  readonly maxConcurrent?: number;
-  readonly maxQueued?: number;
-  readonly baseUrl?: string;
-  readonly home: string;
-  readonly caFile?: string;
-  readonly diagLevel: DiagLevel;
-}
-
-const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 const SIGPIPE_EXIT_CODE = 141;
 
-export function defineRunner(command: Command): void {
-  command
-    .showHelpAfterError("(switchyard runner --help lists the options)")
-    .description(
-      "Reads runs from stdin and writes their events to stdout, one JSON object per line, until stdin ends.\n" +
-        "The key is taken from OPENAI_API_KEY, otherwise the user's Codex login is used.\n" +
-        "The protocol is described in docs/runner-protocol.md.",
-    )
-    .option("--max-concurrent <n>", "runs at once; the rest wait in order (default: by memory)", count)
-    .option("--max-queued <n>", "waiting runs at which stdin is no longer read (default: 1000)", count)
-    .option("--base-url <url>", "a Responses API endpoint, spoken to over HTTP", httpUrl)
-    .option(
-      "--home <home>",
-      'where Codex keeps its threads: "switchyard", "user", or a folder (with a slash in it)',
-      homeOf,
-      "switchyard",
-    )
-    .option("--ca-file <file>", "the root certificates to trust; a small file makes threads cheaper")
-    .option("--diag-level <level>", "least level of diagnostics: debug, info, warn or error", level, "info")
-    .action(async (flags: RunnerFlags) => {
-      // Nothing may outlive the last message, e.g. a host that holds on to stdin.
-      process.exit(await serve(flags));
-    });
+export const runner: Command = {
+  overridable: true,
+  description:
+    "Reads runs from stdin and writes their events to stdout, one JSON object per line, until stdin ends.\n" +
+    "The key is taken from OPENAI_API_KEY; without it, your Codex login is used.\n" +
+    "docs/runner-protocol.md describes the protocol.",
+  flags: [
+    {
+      name: "max-concurrent",
+      value: "N",
+      about: "runs at once; the others wait in order (default: by memory)",
+    },
+    {
+      name: "max-queued",
+      value: "N",
+      about: "number of waiting runs at which stdin is no longer read (default: 1000)",
+    },
+    { name: "base-url", value: "URL", about: "a Responses API endpoint, used over HTTP" },
+    {
+      name: "home",
+      value: "HOME",
+      default: "switchyard",
+      about: "where Codex keeps its threads: switchyard, user, or a folder (written with a slash)",
+    },
+    {
+      name: "ca-file",
+      value: "FILE",
+      about: "the root certificates to trust; a small file makes threads cheaper",
+    },
+    {
+      name: "diag-level",
+      value: "LEVEL",
+      choices: ["debug", "info", "warn", "error"],
+      default: "info",
+      about: "the lowest level of diagnostics that is printed",
+    },
+  ],
+  run: async (args, stop) => {
+    const options = optionsOf(args);
+    // Nothing may outlive the last message, e.g. a host that holds on to stdin.
+    process.exit(await serve(options, stop));
+  },
+};
+
+interface RunnerOptions {
+  readonly codex: CodexOptions;
+  readonly diagLevel: DiagLevel;
+  readonly maxConcurrent: number | undefined;
+  readonly waitingMax: number | undefined;
 }
 
-async function serve(flags: RunnerFlags): Promise<number> {
-  const apiKey = process.env.OPENAI_API_KEY || undefined;
+/** @throws {UsageError} */
+function optionsOf(args: Args): RunnerOptions {
+  const apiKey = process.env["OPENAI_API_KEY"] || undefined;
+  const baseUrl = args.one("base-url");
+  if (baseUrl !== undefined && !/^https?:$/.test(URL.parse(baseUrl)?.protocol ?? "")) {
+    throw new UsageError("--base-url takes an http or https URL");
+  }
+  const home = args.one("home") as string;
+  const isNamed = home === "switchyard" || home === "user";
+  // A misspelt "user" must not become a folder of that name.
+  if (!isNamed && !/[\\/]/.test(home)) {
+    throw new UsageError('--home takes "switchyard", "user", or a folder such as ./home');
+  }
+  const caFile = args.one("ca-file");
+  return {
+    codex: {
+      home: isNamed ? home : { path: resolve(home) },
+      ...(baseUrl === undefined ? {} : { baseUrl }),
+      ...(apiKey === undefined ? {} : { apiKey }),
+      ...(caFile === undefined ? {} : { caFile }),
+    },
+    diagLevel: args.one("diag-level") as DiagLevel,
+    maxConcurrent: args.wholeNumber("max-concurrent", 1),
+    waitingMax: args.wholeNumber("max-queued", 1),
+  };
+}
+
+/** @returns the exit code */
+async function serve(options: RunnerOptions, stop: Stop): Promise<number> {
+  const { codex, diagLevel, maxConcurrent, waitingMax } = options;
+  const { apiKey, baseUrl, home } = codex;
   const redactor = new Redactor();
   if (apiKey !== undefined) redactor.add(apiKey);
-  const diagnostics = new DiagnosticWriter(process.stderr, flags.diagLevel, redactor);
-  sayEverythingAsLines(diagnostics);
-  const stop = new AbortController();
-  let exitCode = 0;
-  for (const signal of SIGNALS) {
-    process.on(signal, () => {
-      exitCode = 128 + constants.signals[signal];
-      // The second time somebody means it. Codex ends with its input.
-      if (stop.signal.aborted) process.exit(exitCode);
-      stop.abort();
-    });
-  }
+  const diagnostics = new DiagnosticWriter(process.stderr, diagLevel, redactor);
+  reportAsLines(diagnostics);
   try {
     await checkCodexVersion(findCodex(undefined, process.env));
-    if (
-      apiKey === undefined &&
-      flags.baseUrl === undefined &&
-      flags.home !== "user" &&
-      !hasUserLogin(process.env)
-    ) {
+    if (apiKey === undefined && baseUrl === undefined && home !== "user" && !hasUserLogin(process.env)) {
       const message =
-        "There is no key: OPENAI_API_KEY is not set, and there is no Codex login. Runs need an api_key";
+        "OPENAI_API_KEY is not set and there is no Codex login: every run needs its own api_key";
       diagnostics.log("warn", message);
     }
-    const codex: CodexOptions = {
-      home: flags.home === "switchyard" || flags.home === "user" ? flags.home : { path: resolve(flags.home) },
-      ...(flags.baseUrl === undefined ? {} : { baseUrl: flags.baseUrl }),
-      ...(apiKey === undefined ? {} : { apiKey }),
-      ...(flags.caFile === undefined ? {} : { caFile: flags.caFile }),
-    };
-    const outcome: ServeOutcome = await serveNdjson({
+    const outcome = await serveNdjson({
       input: process.stdin,
       output: process.stdout,
       diagnostics: process.stderr,
       signal: stop.signal,
-      diagLevel: flags.diagLevel,
-      createEngine: ({ home, ...settings }) =>
-        new Codex({ ...codex, ...settings, ...(home === undefined ? {} : { home: { path: home } }) }),
+      diagLevel,
+      createEngine: ({ home: path, ...settings }) =>
+        openEngine({ ...codex, ...settings, ...(path === undefined ? {} : { home: { path } }) }),
       homesRoot: join(switchyardHome(process.env), "isolated"),
       ...(apiKey === undefined ? {} : { secrets: [apiKey] }),
-      ...(flags.maxConcurrent === undefined ? {} : { maxConcurrent: flags.maxConcurrent }),
-      ...(flags.maxQueued === undefined ? {} : { waitingMax: flags.maxQueued }),
+      ...(maxConcurrent === undefined ? {} : { maxConcurrent }),
+      ...(waitingMax === undefined ? {} : { waitingMax }),
     });
-    return outcome === "output_closed" ? SIGPIPE_EXIT_CODE : exitCode;
+    return outcome === "output_closed" ? SIGPIPE_EXIT_CODE : stop.exitCode;
   } catch (error) {
     diagnostics.fatal(messageOf(error));
     return 1;
@@ -117,38 +142,11 @@ async function serve(flags: RunnerFlags): Promise<number> {
 }
 
 /** Node's own words on stderr would not be lines of ours. */
-function sayEverythingAsLines(diagnostics: DiagnosticWriter): void {
+function reportAsLines(diagnostics: DiagnosticWriter): void {
   process.removeAllListeners("warning");
   process.on("warning", (warning) => diagnostics.log("warn", `${warning.name}: ${warning.message}`));
   process.on("uncaughtException", (error) => {
     diagnostics.fatal(`A bug in switchyard: ${error.stack ?? error.message}`);
     process.exit(1);
   });
-}
-
-function count(text: string): number {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || value < 1 || !Number.isSafeInteger(value)) {
-    throw new InvalidArgumentError("It must be a whole number, 1 or more.");
-  }
-  return value;
-}
-
-function httpUrl(text: string): string {
-  const { protocol } = URL.parse(text) ?? {};
-  if (protocol !== "http:" && protocol !== "https:") {
-    throw new InvalidArgumentError("It must be an http or https URL.");
-  }
-  return text;
-}
-
-function homeOf(text: string): string {
-  // A misspelt "user" must not become a folder of that name.
-  if (text === "switchyard" || text === "user" || /[\\/]/.test(text)) return text;
-  throw new InvalidArgumentError('It must be "switchyard", "user", or a folder such as ./home.');
-}
-
-function level(text: string): DiagLevel {
-  if (text === "debug" || text === "info" || text === "warn" || text === "error") return text;
-  throw new InvalidArgumentError("It must be debug, info, warn or error.");
 }

@@ -1,6 +1,5 @@
 /** `--configured`, `--servers`, `--server` and the header flags: the MCP servers of one turn, from the command line. */
 import { resolve } from "node:path";
-import { InvalidArgumentError } from "commander";
 import { parseArgsStringToArgv } from "string-argv";
 import type { McpServerInput, McpServers } from "../servers/written.ts";
 import { effectiveMcpServers } from "../config/effective/effective.ts";
@@ -10,6 +9,7 @@ import { formatProblem } from "../config/show/show-problem.ts";
 import { readMcpServers } from "../config/server/read-servers.ts";
 import { toPlain } from "../toml/node.ts";
 import { parseToml } from "../toml/parse.ts";
+import { UsageError } from "./args/parse.ts";
 
 export interface ServerFlags {
   readonly server?: readonly string[];
@@ -26,7 +26,7 @@ export interface ServerFlags {
 /**
  * A server of a `--server` flag replaces one of the same name in the file, and that one a configured one.
  *
- * @throws {InvalidArgumentError} naming the flag and what it should look like
+ * @throws {UsageError} naming the flag and what it should look like
  */
 export function parseServerFlags(
   flags: ServerFlags,
@@ -44,12 +44,12 @@ export function parseServerFlags(
       "=",
       "name=https://host/mcp or name=command with arguments",
     );
-    if (named.has(name)) throw new InvalidArgumentError(`--server: "${name}" is given twice`);
+    if (named.has(name)) throw new UsageError(`--server: "${name}" is given twice`);
     named.add(name);
     if (/^https?:\/\//.test(rest)) servers[name] = { url: rest };
     else {
       const [command, ...args] = parseArgsStringToArgv(rest);
-      if (command === undefined) throw new InvalidArgumentError(`--server ${flag}: the command is empty`);
+      if (command === undefined) throw new UsageError(`--server ${flag}: the command is empty`);
       servers[name] = { command, args };
     }
   }
@@ -70,21 +70,21 @@ function addHeader(
   const colon = target.lastIndexOf(":");
   const name = target.slice(0, colon);
   const header = target.slice(colon + 1);
-  if (colon < 1 || header === "") throw new InvalidArgumentError(`${option}: expected ${form}`);
+  if (colon < 1 || header === "") throw new UsageError(`${option}: expected ${form}`);
   const server = servers[name];
   if (server === undefined) {
     const known = Object.keys(servers).join(", ") || "none";
-    throw new InvalidArgumentError(`${option}: there is no server "${name}"; known: ${known}`);
+    throw new UsageError(`${option}: there is no server "${name}"; known: ${known}`);
   }
   if (!("url" in server))
-    throw new InvalidArgumentError(`${option}: server "${name}" is a command and takes no headers`);
+    throw new UsageError(`${option}: server "${name}" is a command and takes no headers`);
   servers[name] = { ...server, [field]: { ...server[field], [header]: value } };
 }
 
 function split(option: string, flag: string, at: string, form: string): { name: string; rest: string } {
   const index = flag.indexOf(at);
   // The flag itself is not repeated: a header's value may be a secret.
-  if (index < 1) throw new InvalidArgumentError(`${option}: expected ${form}`);
+  if (index < 1) throw new UsageError(`${option}: expected ${form}`);
   return { name: flag.slice(0, index), rest: flag.slice(index + 1) };
 }
 
@@ -102,7 +102,7 @@ function configuredServers(
       status === "unstartable" ? [`MCP server ${JSON.stringify(name)} cannot start: ${reason}`] : [],
     ),
   ];
-  if (refused.length > 0) throw new InvalidArgumentError(`--configured: ${refused.join("\n")}`);
+  if (refused.length > 0) throw new UsageError(`--configured: ${refused.join("\n")}`);
   return Object.fromEntries(
     servers.flatMap(({ name, status, config }) => {
       if (status !== "enabled" || config === undefined) return [];
@@ -115,15 +115,15 @@ function configuredServers(
 
 function readServersFile(path: string): Record<string, McpServerInput> {
   const source = readConfigFile(path);
-  if (source === undefined) throw new InvalidArgumentError(`--servers: there is no file "${path}"`);
+  if (source === undefined) throw new UsageError(`--servers: there is no file "${path}"`);
   const parsed = parseToml(source);
-  if (!parsed.ok) throw new InvalidArgumentError(`--servers ${formatProblem(parsed.problem)}`);
+  if (!parsed.ok) throw new UsageError(`--servers ${formatProblem(parsed.problem)}`);
   const table = parsed.document.root.entries.get("mcp_servers")?.value;
   if (table?.kind !== "table") {
-    throw new InvalidArgumentError(`--servers ${path}: there is no [mcp_servers.<name>] table in it`);
+    throw new UsageError(`--servers ${path}: there is no [mcp_servers.<name>] table in it`);
   }
   const { errors } = readMcpServers(table);
   if (errors.length > 0)
-    throw new InvalidArgumentError(`--servers ${errors.map((problem) => formatProblem(problem)).join("\n")}`);
+    throw new UsageError(`--servers ${errors.map((problem) => formatProblem(problem)).join("\n")}`);
   return { ...(toPlain(table) as Record<string, unknown> as Record<string, McpServerInput>) };
 }

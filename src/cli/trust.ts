@@ -7,31 +7,29 @@ import { isProjectFile, loadConfigLayers } from "../config/layers/layers.ts";
 import { ConfigError, type ConfigProblem } from "../config/problem.ts";
 import { projectKey } from "../config/layers/project-trust.ts";
 import { formatProblem } from "../config/show/show-problem.ts";
-import type { Args, CommandSpec } from "./flags.ts";
-import { runCommand } from "./mcp.ts";
-import { JSON_FLAG, OWN_FILE, SECRETS_FLAG } from "./mcp/target.ts";
+import type { Args } from "./args/parse.ts";
+import { JSON_FLAG, SECRETS_FLAG } from "./args/spec.ts";
+import type { Command } from "./command.ts";
+import { OWN_FILE } from "./mcp/target.ts";
 import { print, printJson, say, shortPath, shortPaths, tell } from "./output.ts";
+import type { Stop } from "./signals.ts";
 
-const spec: CommandSpec = {
-  name: "trust",
-  operands: "[DIR]",
-  about: "let the configuration files of a project count; DIR is the working directory by default",
-  count: [0, 1],
+export const trust: Command = {
+  operands: [
+    { name: "DIR", optional: true, about: "the project's folder; the working directory by default" },
+  ],
   flags: [
-    { name: "untrust", about: "say that they do not count" },
-    { name: "forget", about: "say nothing about the folder" },
-    { name: "codex", about: "say it in Codex's own config.toml, so that it holds for Codex too" },
+    { name: "untrust", about: "record that the files do not count" },
+    { name: "forget", about: "remove what is recorded about the folder" },
+    { name: "codex", about: "write to Codex's own config.toml, so that it holds for Codex too" },
     { name: "dry-run", about: "write nothing, show what would change" },
     JSON_FLAG,
     SECRETS_FLAG,
   ],
+  run: setTrust,
 };
 
-export async function trust(argv: readonly string[]): Promise<number> {
-  return await runCommand({ spec, run }, argv);
-}
-
-async function run(args: Args, signal: AbortSignal): Promise<number> {
+async function setTrust(args: Args, { signal }: Stop): Promise<number> {
   args.atMostOne("untrust", "forget");
   const cwd = resolve(args.operands[0] ?? ".");
   if (statSync(cwd, { throwIfNoEntry: false })?.isDirectory() !== true) {

@@ -48,7 +48,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
     packages: [],
   },
   runner: { mayImport: ["base", "jsonrpc", "servers", "mcp", "thread", "agent", "codex"], packages: [] },
-  cli: { mayImport: "any", packages: ["commander", "string-argv"] },
+  cli: { mayImport: "any", packages: ["string-argv"] },
   testing: { mayImport: ["base", "process", "jsonrpc"], packages: ["@modelcontextprotocol/*"] },
   // src/index.ts, the package's main export.
   index: { mayImport: ["codex"], packages: [] },
@@ -316,7 +316,7 @@ suite("the layer rules can fail", () => {
     ["src/testing/a.ts", 'import { S } from "@modelcontextprotocol/server/deep"; Date.now();'],
     [
       "src/cli/a.ts",
-      'const demo = await import("../testing/index.ts"); import { Command } from "commander";',
+      'const demo = await import("../testing/index.ts"); import { parse } from "string-argv";',
     ],
     ["src/index.ts", 'export { Codex } from "./codex/index.ts"; export type { T } from "./codex/t.ts";'],
   ];
@@ -340,7 +340,7 @@ suite("the layer rules can fail", () => {
     ["L1", "src/index.ts", 'export { Runner } from "./runner/index.ts";'],
     ["L1, L2", "src/base/a.test.ts", 'import { p } from "../jsonrpc/index.ts";'],
     ["L3", "src/jsonrpc/a.ts", 'import { z } from "zod";'],
-    ["L3", "src/runner/a.ts", 'import { Command } from "commander";'],
+    ["L3", "src/runner/a.ts", 'import { parse } from "string-argv";'],
     ["L3", "src/codex/a.ts", 'import { S } from "@modelcontextprotocol/server";'],
     ["L3", "src/codex/a.ts", 'import fc from "fast-check";'],
     ["L3", "src/codex/a.ts", 'import { readFileSync } from "fs";'],

@@ -116,7 +116,7 @@ test("environments says how it is used", { timeout }, () =>
     assert.equal(help.code, 0);
     assert.match(help.stdout, /list +list the environments/);
     const wrong = await run(home, ["environments", "show"]);
-    assert.match(wrong.stderr, /no command "environments show" \(there is list or check\)/);
+    assert.match(wrong.stderr, /There is no command "environments show"\. There are: list, check\n/);
     assert.equal((await run(home, ["environments", "check", "--timeout", "soon"])).code, 2);
   }),
 );

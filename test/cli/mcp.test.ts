@@ -193,7 +193,7 @@ const cases: readonly Case[] = [
     args: ["mcp", "list", "--json"],
     code: 1,
     stdout: /"ok": false[^]*"code": "invalid_config"[^]*"line": 1/,
-    stderr: /^switchyard: the configuration is invalid \(1 error\)\n~\/.switchyard\/switchyard.toml:1:/,
+    stderr: /^switchyard: The configuration is invalid \(1 error\)\n~\/.switchyard\/switchyard.toml:1:/,
   },
   {
     what: "list says why a server will not run",
@@ -764,9 +764,9 @@ const cases: readonly Case[] = [
     what: "an unknown command",
     args: ["mcp", "lst"],
     code: 2,
-    stderr: /no command "mcp lst" \(did you mean list\?\)/,
+    stderr: /There is no command "mcp lst"\. Did you mean "mcp list"\?/,
   },
-  { what: "a word of other tools", args: ["mcp", "ls"], code: 2, stderr: /did you mean list\?/ },
+  { what: "a word of other tools", args: ["mcp", "ls"], code: 2, stderr: /Did you mean "mcp list"\?/ },
   {
     what: "help of a command, behind the word",
     args: ["mcp", "help", "list"],
@@ -784,7 +784,7 @@ const cases: readonly Case[] = [
     files: { [OURS]: DOCS },
     args: ["mcp", "set", "docs", "tool_timeout_sec", "-5"],
     code: 2,
-    stderr: /a value only behind "--": switchyard mcp set -- NAME KEY VALUE/,
+    stderr: /must come after "--": switchyard mcp set \[options\] -- NAME KEY VALUE/,
   },
   {
     what: "set of a number that is out of range",
@@ -880,14 +880,14 @@ const cases: readonly Case[] = [
     files: { [CODEXS]: "[mcp_servers.x\n" },
     args: ["mcp", "disable", "docs"],
     code: 1,
-    stderr: /^switchyard: the configuration is invalid \(1 error\)\n~\/.codex\/config.toml:1:/,
+    stderr: /^switchyard: The configuration is invalid \(1 error\)\n~\/.codex\/config.toml:1:/,
   },
   { what: "no command", args: ["mcp"], code: 2, stderr: /Commands:[^]*list/ },
   {
     what: "an unknown option",
     args: ["mcp", "list", "--jsn"],
     code: 2,
-    stderr: /unknown option --jsn[^]*switchyard mcp list --help/,
+    stderr: /Unknown option --jsn[^]*See: switchyard mcp list --help/,
   },
   { what: "a usage error with --json", args: ["mcp", "get", "--json"], code: 2, stdout: /"code": "usage"/ },
   {

@@ -85,7 +85,7 @@ test(
         first.stderr,
         /MCP server "broken" did not start and is missing in this turn: the process ended/,
       );
-      const id = /go on with: switchyard run "…" --resume (\S+) --base-url \S+ \(and the same --server/.exec(
+      const id = /To continue: switchyard run "…" --resume (\S+) --base-url \S+ \(and the same --server/.exec(
         first.stderr,
       )?.[1] as string;
       const second = await start(home, [
@@ -152,15 +152,15 @@ test("switchyard run without a key or a login says what to do and points at the 
 );
 
 const usage: readonly (readonly [what: string, args: readonly string[], message: RegExp])[] = [
-  ["no prompt", ["run"], /missing required argument 'prompt'/],
-  ["an unknown command", ["bogus"], /unknown command 'bogus'/],
-  ["an unknown option", ["run", "hi", "--bogus"], /unknown option '--bogus'/],
+  ["no prompt", ["run"], /Missing argument PROMPT\. Usage: switchyard run \[options\] PROMPT/],
+  ["an unknown command", ["bogus"], /There is no command "bogus"\. There are: run, /],
+  ["an unknown option", ["run", "hi", "--bogus"], /Unknown option --bogus/],
   [
     "a header for an unknown server",
     ["run", "hi", "--base-url", "http://127.0.0.1:9", "--header", "a:b=c"],
     /no server "a"/,
   ],
-  ["an empty prompt", ["run", "  ", "--base-url", "http://127.0.0.1:9"], /the prompt is empty/],
+  ["an empty prompt", ["run", "  ", "--base-url", "http://127.0.0.1:9"], /The prompt is empty/],
   [
     "a server given twice",
     ["run", "hi", "--base-url", "http://127.0.0.1:9", "--server", "a=true", "--server", "a=false"],
@@ -229,7 +229,7 @@ test("switchyard demo: every claim is true", { timeout }, () =>
     const { code, stdout, stderr } = await start(home, ["demo"]).finished;
     assert.equal(code, 0, stdout + stderr);
     assert.match(stdout, /processes left: 0/);
-    assert.match(stdout, /all of it is true \(9 threads/);
+    assert.match(stdout, /All 9 claims hold \(/);
   }),
 );
 

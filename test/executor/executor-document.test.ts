@@ -4,9 +4,8 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Command } from "commander";
 import { WebSocket } from "ws";
-import { defineExecutor } from "../../src/cli/executor.ts";
+import { executor } from "../../src/cli/executor/executor.ts";
 import { DEFAULT_LIMITS } from "../../src/executor/index.ts";
 import { startServer } from "./support/subjects.ts";
 
@@ -61,12 +60,10 @@ function plain(line: string): string {
 }
 
 test("docs/executor.md has every option of the command, with its default", () => {
-  const command = new Command("executor");
-  defineExecutor(command);
+  const known = (executor.flags ?? []).map(({ name }) => `--${name}`);
   const table = document.slice(document.indexOf("| option |"), document.indexOf("A token is compared"));
-  for (const { long } of command.options) assert.ok(table.includes(`${long}`), `${long} is not in the table`);
+  for (const flag of known) assert.ok(table.includes(flag), `${flag} is not in the table`);
   const named = [...table.matchAll(/--[a-z][a-z0-9-]+/g)].map(([name]) => name);
-  const known = command.options.map(({ long }) => long);
   for (const name of named) assert.ok(known.includes(name), `${name} is no option`);
   const { processesMax, connectionsMax, sessionsMax, retainedBytesMax, messageBytesMax, handshakeMs } =
     DEFAULT_LIMITS;

@@ -5,12 +5,13 @@ import { join } from "node:path";
 import { suite, test } from "node:test";
 import { OAUTH, SERVER } from "../../config/schema/server-keys.ts";
 import { parseMcpServers } from "../../config/server/read-servers.ts";
-import { type CommandSpec, parseArgs } from "../flags.ts";
+import { parseArgs } from "../args/parse.ts";
+import type { NamedSpec } from "../args/spec.ts";
 import { ADD_FLAGS, ADDED_KEYS, serverOf } from "./add-flags.ts";
-import { EDIT_FLAGS } from "./apply.ts";
+import { EDIT_FLAGS } from "./edit-context.ts";
 import { READ_FLAGS } from "./target.ts";
 
-const spec: CommandSpec = { name: "add", operands: "", about: "", count: [0, 0], flags: ADD_FLAGS };
+const spec: NamedSpec = { name: "add", about: "", flags: ADD_FLAGS };
 const serverFrom = async (...argv: string[]): Promise<object> =>
   await serverOf(parseArgs(spec, argv), true, new AbortController().signal);
 

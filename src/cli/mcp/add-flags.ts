@@ -1,7 +1,8 @@
 /** The flags of `switchyard mcp add`: one for every key of a server, made from the table of keys. */
 import { type Field, type FieldValue, SERVER, OAUTH } from "../../config/schema/server-keys.ts";
 import type { McpServerEnvVar, WrittenMcpServer } from "../../config/server/types.ts";
-import { type Args, type Flag, UsageError } from "../flags.ts";
+import { type Args, UsageError } from "../args/parse.ts";
+import type { Flag } from "../args/spec.ts";
 import { isStdin, readInput } from "../input.ts";
 import { parseEnvFile } from "./env-file.ts";
 import { headerProblem, valueOfKey } from "./value.ts";

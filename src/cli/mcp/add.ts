@@ -2,17 +2,17 @@
 import { createHash } from "node:crypto";
 import { originText } from "../../config/layers/origins.ts";
 import { ConfigError } from "../../config/problem.ts";
-import { type Args, type CommandSpec, UsageError } from "../flags.ts";
+import { type Args, UsageError } from "../args/parse.ts";
+import type { Command } from "../command.ts";
+import type { Stop } from "../signals.ts";
 import { ADD_FLAGS, type Draft, flagsOf, serverOf } from "./add-flags.ts";
-import { carryOut, EDIT_FLAGS, elsewhere, openScene } from "./apply.ts";
-import type { McpCommand } from "./command.ts";
+import { applyAndReport } from "./apply-edit.ts";
+import { EDIT_FLAGS, elsewhere, openEditContext } from "./edit-context.ts";
 import { WRITE_FLAGS } from "./target.ts";
 
-const spec: CommandSpec = {
-  name: "mcp add",
-  operands: "NAME (--url URL | [--] COMMAND ARGS…)",
-  about: "add a server; flags go before the command",
-  count: [1, Number.POSITIVE_INFINITY],
+export const add: Command = {
+  operands: [{ name: "NAME" }, { name: "COMMAND", optional: true, many: true }],
+  usage: "NAME (--url URL | [--] COMMAND ARGS…)",
   verbatimFrom: 2,
   flags: [...ADD_FLAGS, { name: "replace", about: "a server of that name is written anew" }, ...EDIT_FLAGS],
   notes:
@@ -20,18 +20,17 @@ const spec: CommandSpec = {
     "  switchyard mcp add files -- npx -y @modelcontextprotocol/server-filesystem .\n" +
     "  switchyard mcp add --env-var GITHUB_TOKEN github -- github-mcp-server stdio\n" +
     "  switchyard mcp add docs --url https://example.com/mcp --header-env Authorization=DOCS_AUTH",
+  run: addServer,
 };
 
-export const add: McpCommand = { spec, run };
-
-async function run(args: Args, signal: AbortSignal): Promise<number> {
+async function addServer(args: Args, { signal }: Stop): Promise<number> {
   const [name = "", ...words] = args.operands;
   checkTransport(args, words);
-  const scene = openScene(args);
+  const context = openEditContext(args);
   const server: Draft = {
     ...(words[0] === undefined ? {} : { command: words[0] }),
     ...(words.length > 1 ? { args: words.slice(1) } : {}),
-    ...(await serverOf(args, scene.target.own, signal)),
+    ...(await serverOf(args, context.target.own, signal)),
   };
   const notes = strayFlags(words);
   const { url, oauth } = server;
@@ -42,22 +41,22 @@ async function run(args: Args, signal: AbortSignal): Promise<number> {
   }
   const replace = args.has("replace");
   if (!replace) {
-    const other = elsewhere(scene, name).at(-1);
-    const at = scene.names.has(name)
-      ? scene.target.file
+    const other = elsewhere(context, name).at(-1);
+    const at = context.names.has(name)
+      ? context.target.file
       : other === undefined
         ? undefined
         : originText(other);
     if (at !== undefined) {
-      const how = scene.names.has(name)
+      const how = context.names.has(name)
         ? "--replace writes it anew, switchyard mcp set changes one key"
         : "the two would be merged key by key. switchyard mcp set changes one key, --replace adds it all the same";
       throw new ConfigError("invalid_edit", `MCP server ${JSON.stringify(name)} is already in ${at}; ${how}`);
     }
   }
-  const isNew = !scene.names.has(name);
-  return await carryOut(
-    scene,
+  const isNew = !context.names.has(name);
+  return await applyAndReport(
+    context,
     {
       edits: [{ kind: isNew ? "add" : "replace", name, server }],
       done: `${isNew ? "Added" : "Replaced"} MCP server ${JSON.stringify(name)} ${isNew ? "to" : "in"}`,

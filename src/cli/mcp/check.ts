@@ -9,27 +9,25 @@ import { ConfigError, type ConfigProblem } from "../../config/problem.ts";
 import { type ConfigProblemJson, invalidConfig, problemToJson } from "../../config/show/show-problem.ts";
 import { parseToml } from "../../toml/parse.ts";
 import type { McpServerConfig } from "../../config/server/types.ts";
-import { type Args, type CommandSpec, UsageError } from "../flags.ts";
+import { type Args, UsageError } from "../args/parse.ts";
+import { JSON_FLAG, SECRETS_FLAG } from "../args/spec.ts";
+import type { Command } from "../command.ts";
 import { isPipe, isStdin, readInput } from "../input.ts";
+import type { Stop } from "../signals.ts";
 import { count, printJson, say, shortPath, tell } from "../output.ts";
-import type { McpCommand } from "./command.ts";
 import { environmentWarnings } from "./environment-warnings.ts";
-import { tellProblems } from "./list.ts";
+import { printFindings } from "./findings.ts";
 import { maskServer } from "../../config/show/mask.ts";
-import { JSON_FLAG, OWN_FILE, READ_FLAGS, readLayers, SECRETS_FLAG } from "./target.ts";
+import { OWN_FILE, READ_FLAGS, readLayers } from "./target.ts";
 
-const spec: CommandSpec = {
-  name: "mcp check",
-  operands: "[FILE]",
-  about: "say everything that is wrong with a file, or with all layers together",
-  count: [0, 1],
+export const check: Command = {
+  operands: [{ name: "FILE", optional: true }],
   flags: [{ name: "strict", about: "unknown keys are errors" }, ...READ_FLAGS, JSON_FLAG, SECRETS_FLAG],
   notes:
     `FILE is checked alone; - is stdin. A file called ${OWN_FILE} may have our own keys.\n` +
-    "With FILE, --json has the values of its servers and Codex's messages as they are, secrets too.",
+    "With FILE, --json has the values of its servers and Codex's messages as they are, secrets included.",
+  run: checkConfiguration,
 };
-
-export const check: McpCommand = { spec, run };
 
 /** What `--json` prints, always in this shape. */
 interface CheckResult {
@@ -45,7 +43,7 @@ interface Findings {
   readonly warnings: readonly ConfigProblem[];
 }
 
-async function run(args: Args, signal: AbortSignal): Promise<number> {
+async function checkConfiguration(args: Args, { signal }: Stop): Promise<number> {
   const [operand] = args.operands;
   if (operand !== undefined && args.has("file")) throw new UsageError("FILE is given twice");
   const file = operand ?? args.one("file");
@@ -133,8 +131,8 @@ function sayFindings(
   file: string | undefined,
   showSecrets: boolean,
 ): void {
-  tellProblems("warning", warnings, showSecrets);
-  tellProblems("error", errors, showSecrets);
+  printFindings("warning", warnings, showSecrets);
+  printFindings("error", errors, showSecrets);
   if (errors.length > 0) {
     tell(
       `${count(errors.length, "error")}${warnings.length > 0 ? `, ${count(warnings.length, "warning")}` : ""}`,

@@ -3,7 +3,7 @@ import { checkServerEnvironments } from "../../config/environments/find-environm
 import { loadEnvironments } from "../../config/environments/load-environments.ts";
 import type { ConfigLayers } from "../../config/layers/layers.ts";
 import { ConfigError, type ConfigProblem } from "../../config/problem.ts";
-import type { Args } from "../flags.ts";
+import type { Args } from "../args/parse.ts";
 
 /** Of one file alone nobody can say it: environments are defined in others. */
 export function environmentWarnings(args: Args, layers: ConfigLayers): readonly ConfigProblem[] {

@@ -13,27 +13,24 @@ import { ConfigError } from "../../config/problem.ts";
 import { formatDotted, formatKeys, formatValue } from "../../toml/format.ts";
 import { fromPlain, nodeAt, type TomlNode } from "../../toml/node.ts";
 import type { McpServerConfig } from "../../config/server/types.ts";
-import type { Args, CommandSpec } from "../flags.ts";
+import type { Args } from "../args/parse.ts";
+import { JSON_FLAG, SECRETS_FLAG } from "../args/spec.ts";
+import type { Command } from "../command.ts";
 import { printJson, say, shortPaths } from "../output.ts";
 import { padText, textWidth } from "../text-width.ts";
-import type { McpCommand } from "./command.ts";
-import { shownName, tellProblems } from "./list.ts";
+import { printFindings, shownName } from "./findings.ts";
 import { maskLines, maskServer } from "../../config/show/mask.ts";
 import { missingServer } from "../../base/suggest.ts";
 import { serverView } from "./server-view.ts";
-import { JSON_FLAG, OWN_FILE, READ_FLAGS, readLayers, SECRETS_FLAG } from "./target.ts";
+import { OWN_FILE, READ_FLAGS, readLayers } from "./target.ts";
 
-const spec: CommandSpec = {
-  name: "mcp get",
-  operands: "NAME",
-  about: "show all of one server, every key with its origin",
-  count: [1, 1],
+export const get: Command = {
+  operands: [{ name: "NAME" }],
   flags: [...READ_FLAGS, JSON_FLAG, SECRETS_FLAG],
+  run: showServer,
 };
 
-export const get: McpCommand = { spec, run };
-
-function run(args: Args): number {
+function showServer(args: Args): number {
   const [name = ""] = args.operands;
   const layers = readLayers(args);
   const { servers } = effectiveMcpServers(layers);
@@ -54,8 +51,8 @@ function run(args: Args): number {
     sayServer(server, layers, args);
     if (server.errors.length + server.warnings.length > 0) say("");
   }
-  tellProblems("warning", server.warnings, showSecrets);
-  tellProblems("error", server.errors, showSecrets);
+  printFindings("warning", server.warnings, showSecrets);
+  printFindings("error", server.errors, showSecrets);
   // What Codex refuses as a whole runs no server at all.
   const others = configuredMcpServers(layers).errors.length - server.errors.length;
   if (server.status !== "invalid" && others > 0) {

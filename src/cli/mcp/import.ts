@@ -8,18 +8,17 @@ import { originText } from "../../config/layers/origins.ts";
 import { ConfigError } from "../../config/problem.ts";
 import { parseToml } from "../../toml/parse.ts";
 import type { WrittenMcpServer } from "../../config/server/types.ts";
-import { type Args, type CommandSpec, UsageError } from "../flags.ts";
+import { type Args, UsageError } from "../args/parse.ts";
+import type { Command } from "../command.ts";
 import { readInput } from "../input.ts";
+import type { Stop } from "../signals.ts";
 import { count, printJson, say, shortPath, userHome } from "../output.ts";
-import { carryOut, EDIT_FLAGS, elsewhere, openScene, type Scene } from "./apply.ts";
-import type { McpCommand } from "./command.ts";
+import { applyAndReport } from "./apply-edit.ts";
+import { EDIT_FLAGS, type EditContext, elsewhere, openEditContext } from "./edit-context.ts";
 import { missingServer } from "../../base/suggest.ts";
 
-const spec: CommandSpec = {
-  name: "mcp import",
-  operands: "[FILE…]",
-  about: "take over the servers of other products' files",
-  count: [0, Number.POSITIVE_INFINITY],
+export const importCommand: Command = {
+  operands: [{ name: "FILE", optional: true, many: true }],
   flags: [
     { name: "format", value: "FORMAT", about: "whose file it is, where that is not clear" },
     { name: "name", value: "NAME", many: true, about: "only this server" },
@@ -27,10 +26,9 @@ const spec: CommandSpec = {
     { name: "skip-existing", about: "servers of the same name are left as they are" },
     ...EDIT_FLAGS,
   ],
-  notes: "Without FILE it says which files there are.",
+  notes: "Without FILE, it lists the files that it finds.",
+  run: importFiles,
 };
-
-export const importCommand: McpCommand = { spec, run };
 
 /** Where products keep their servers: below the project's folder, and below the user's home. */
 const WELL_KNOWN = {
@@ -55,23 +53,23 @@ interface Found {
   readonly file: string;
 }
 
-async function run(args: Args, signal: AbortSignal): Promise<number> {
+async function importFiles(args: Args, { signal }: Stop): Promise<number> {
   args.atMostOne("replace", "skip-existing");
   if (args.operands.length === 0) return sayWellKnown(args);
   const { servers, notes } = await readFiles(args, signal);
-  const scene = openScene(args);
-  const skipped = refuseExisting(scene, [...servers.keys()]);
+  const context = openEditContext(args);
+  const skipped = refuseExisting(context, [...servers.keys()]);
   const taken = [...servers].filter(([name]) => !skipped.includes(name));
   const edits = taken.map(([name, { server }]): ConfigEdit => {
-    return { kind: scene.names.has(name) ? "replace" : "add", name, server };
+    return { kind: context.names.has(name) ? "replace" : "add", name, server };
   });
   const names = taken.map(([name]) => name);
   const said = notes.flatMap(({ server, text }) =>
     server !== undefined && skipped.includes(server) ? [] : [text],
   );
   const list = names.map((name) => JSON.stringify(name)).join(", ");
-  return await carryOut(
-    scene,
+  return await applyAndReport(
+    context,
     {
       edits,
       names,
@@ -147,13 +145,13 @@ function hasReference(value: unknown): boolean {
 }
 
 /** @returns the names to leave out */
-function refuseExisting(scene: Scene, names: readonly string[]): readonly string[] {
-  const existing = names.filter((name) => scene.names.has(name) || elsewhere(scene, name).length > 0);
-  if (existing.length === 0 || scene.args.has("replace")) return [];
-  if (scene.args.has("skip-existing")) return existing;
+function refuseExisting(context: EditContext, names: readonly string[]): readonly string[] {
+  const existing = names.filter((name) => context.names.has(name) || elsewhere(context, name).length > 0);
+  if (existing.length === 0 || context.args.has("replace")) return [];
+  if (context.args.has("skip-existing")) return existing;
   const where = existing.map((name) => {
-    const at = scene.names.has(name) ? undefined : elsewhere(scene, name).at(-1);
-    return `${JSON.stringify(name)} (${at === undefined ? scene.target.file : originText(at)})`;
+    const at = context.names.has(name) ? undefined : elsewhere(context, name).at(-1);
+    return `${JSON.stringify(name)} (${at === undefined ? context.target.file : originText(at)})`;
   });
   throw new ConfigError(
     "invalid_edit",

@@ -7,29 +7,20 @@ import {
 import type { ConfigLayers } from "../../config/layers/layers.ts";
 import { shellWord } from "../../base/shell-word.ts";
 import { originText } from "../../config/layers/origins.ts";
-import type { ConfigProblem } from "../../config/problem.ts";
-import { formatProblem } from "../../config/show/show-problem.ts";
 import type { McpServerConfig } from "../../config/server/types.ts";
-import { tellBounded } from "../failure.ts";
-import type { Args, CommandSpec } from "../flags.ts";
+import type { Args } from "../args/parse.ts";
+import { JSON_FLAG, SECRETS_FLAG } from "../args/spec.ts";
+import type { Command } from "../command.ts";
 import { count, printable, printJson, say, shortPaths, tell } from "../output.ts";
-import type { McpCommand } from "./command.ts";
 import { environmentWarnings } from "./environment-warnings.ts";
+import { printFindings, shownName } from "./findings.ts";
 import { maskServer } from "../../config/show/mask.ts";
 import { serverView } from "./server-view.ts";
-import { JSON_FLAG, READ_FLAGS, readLayers, SECRETS_FLAG } from "./target.ts";
+import { READ_FLAGS, readLayers } from "./target.ts";
 
-const spec: CommandSpec = {
-  name: "mcp list",
-  operands: "",
-  about: "list the servers of all layers, with their origin and what will not run",
-  count: [0, 0],
-  flags: [...READ_FLAGS, JSON_FLAG, SECRETS_FLAG],
-};
+export const list: Command = { flags: [...READ_FLAGS, JSON_FLAG, SECRETS_FLAG], run: listServers };
 
-export const list: McpCommand = { spec, run };
-
-async function run(args: Args): Promise<number> {
+async function listServers(args: Args): Promise<number> {
   const layers = readLayers(args);
   const { servers } = effectiveMcpServers(layers);
   const { errors, warnings: written } = configuredMcpServers(layers);
@@ -52,8 +43,8 @@ async function run(args: Args): Promise<number> {
   }
   const isSaid = !args.has("json") && (servers.length > 0 || errors.length === 0);
   if (isSaid && errors.length + warnings.length > 0) say("");
-  tellProblems("warning", warnings, showSecrets);
-  tellProblems("error", errors, showSecrets);
+  printFindings("warning", warnings, showSecrets);
+  printFindings("error", errors, showSecrets);
   return errors.length === 0 ? 0 : 1;
 }
 
@@ -79,11 +70,6 @@ function row(server: EffectiveMcpServer, showSecrets: boolean): string[] {
     status,
     origin,
   ];
-}
-
-/** A name, in quotes where one could not see where it ends. */
-export function shownName(name: string): string {
-  return /^[\w:@/.-]+$/.test(name) ? name : JSON.stringify(name);
 }
 
 /** The URL, or the words of the command so that they could be pasted. */
@@ -130,12 +116,4 @@ function sayEmpty(args: Args): void {
   say(`  switchyard mcp add${target} NAME -- COMMAND ARGS…`);
   say(`  switchyard mcp add${target} NAME --url https://example.com/mcp`);
   say(`  switchyard mcp import${target}`);
-}
-
-export function tellProblems(
-  what: "warning" | "error",
-  problems: readonly ConfigProblem[],
-  showSecrets: boolean,
-): void {
-  tellBounded(problems, (problem) => `${what}: ${formatProblem(problem, { showSecrets })}\n`);
 }

@@ -4,22 +4,17 @@ import { resolve } from "node:path";
 import { messageOf } from "../../base/errors.ts";
 import { configJsonSchema } from "../../config/schema/json-schema.ts";
 import { ConfigError } from "../../config/problem.ts";
-import { type Args, type CommandSpec, UsageError } from "../flags.ts";
+import { type Args, UsageError } from "../args/parse.ts";
+import type { Command } from "../command.ts";
 import { print, say, shortPath } from "../output.ts";
-import type { McpCommand } from "./command.ts";
 
-const spec: CommandSpec = {
-  name: "mcp schema",
-  operands: "",
-  about: "print the JSON Schema of a configuration file, for editors",
-  count: [0, 0],
+export const schema: Command = {
   flags: [{ name: "file", value: "FILE.json", about: "write it to this file instead" }],
   notes: "An editor takes it from the first line of a file:  #:schema ./switchyard.schema.json",
+  run: printSchema,
 };
 
-export const schema: McpCommand = { spec, run };
-
-function run(args: Args): number {
+function printSchema(args: Args): number {
   const text = `${JSON.stringify(configJsonSchema(), undefined, 2)}\n`;
   const file = args.one("file");
   if (file === undefined) {

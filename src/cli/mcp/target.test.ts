@@ -3,12 +3,11 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite, test } from "node:test";
-import { type CommandSpec, parseArgs } from "../flags.ts";
+import { parseArgs } from "../args/parse.ts";
+import type { Flag, NamedSpec } from "../args/spec.ts";
 import { READ_FLAGS, readLayers, WRITE_FLAGS, writeTarget } from "./target.ts";
 
-const spec = (flags: CommandSpec["flags"]): CommandSpec => {
-  return { name: "x", operands: "", about: "", count: [0, 0], flags };
-};
+const spec = (flags: readonly Flag[]): NamedSpec => ({ name: "x", about: "", flags });
 const target = (...argv: string[]): ReturnType<typeof writeTarget> =>
   writeTarget(parseArgs(spec(WRITE_FLAGS), argv));
 

@@ -16,7 +16,8 @@ import { findProject, projectKey } from "../../config/layers/project-trust.ts";
 import type { Source, TomlTable } from "../../toml/node.ts";
 import { parseToml } from "../../toml/parse.ts";
 import { EMPTY_TABLE } from "../../toml/tree.ts";
-import { type Args, type Flag, UsageError } from "../flags.ts";
+import { type Args, UsageError } from "../args/parse.ts";
+import type { Flag } from "../args/spec.ts";
 import { shortPath } from "../output.ts";
 
 /** A home that has no files. */
@@ -50,9 +51,6 @@ export const WRITE_FLAGS: readonly Flag[] = [
   { name: "project", about: "the project's file instead of the user's" },
   CD,
 ];
-
-export const JSON_FLAG: Flag = { name: "json", about: "say it as JSON" };
-export const SECRETS_FLAG: Flag = { name: "show-secrets", about: "mask nothing" };
 
 export interface Target {
   readonly file: string;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { UsageError } from "../flags.ts";
+import { UsageError } from "../args/parse.ts";
 import { keyPath, valueOfKey } from "./value.ts";
 
 suite("keys as they are typed", () => {

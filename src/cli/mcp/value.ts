@@ -5,7 +5,7 @@ import { nearest } from "../../base/suggest.ts";
 import { formatKeys } from "../../toml/format.ts";
 import { type TomlEntry, type TomlNode, toPlain } from "../../toml/node.ts";
 import { parseToml, parseTomlValue } from "../../toml/parse.ts";
-import { UsageError } from "../flags.ts";
+import { UsageError } from "../args/parse.ts";
 
 /** What a key takes, in words. */
 export function kindText(value: FieldValue): string {

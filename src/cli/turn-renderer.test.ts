@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Clock } from "../base/clock.ts";
 import type { ThreadEvent, ThreadItem } from "../thread/events.ts";
-import { TurnRenderer } from "./render.ts";
+import { TurnRenderer } from "./turn-renderer.ts";
 import { table } from "./table.ts";
 
 function renderer(

@@ -1,0 +1,103 @@
+/** All commands of `switchyard`. */
+import type { CommandGroup } from "./command.ts";
+
+export const COMMANDS: CommandGroup = {
+  about: "gives every coding-agent thread its own MCP servers",
+  commands: {
+    run: {
+      about: "run one turn of a Codex thread with its own MCP servers",
+      load: async () => (await import("./run.ts")).run,
+    },
+    runner: {
+      about: "run many Codex threads behind one pipe: runs in, events out, as JSON lines",
+      load: async () => (await import("./runner.ts")).runner,
+    },
+    executor: {
+      about: "let Codex and other Switchyards start processes on this machine",
+      load: async () => (await import("./executor/executor.ts")).executor,
+    },
+    environments: {
+      about: "list the places where MCP servers can run (environment_id), and check whether they work",
+      commands: {
+        list: {
+          about: "list the environments, where they are defined, and what cannot be used",
+          load: async () => (await import("./environments/list.ts")).list,
+        },
+        check: {
+          about: "connect to the environments, and report for each what is there or why it does not work",
+          load: async () => (await import("./environments/check.ts")).check,
+        },
+      },
+    },
+    mcp: {
+      about: "list, check and edit MCP servers, Switchyard's own and Codex's",
+      commands: {
+        list: {
+          about: "list the servers of all layers, with their origin and what will not run",
+          load: async () => (await import("./mcp/list.ts")).list,
+        },
+        get: {
+          about: "show one server, every key with its origin",
+          load: async () => (await import("./mcp/get.ts")).get,
+        },
+        add: {
+          about: "add a server; flags go before the command",
+          load: async () => (await import("./mcp/add.ts")).add,
+        },
+        remove: {
+          about: "remove a server from a file",
+          load: async () => (await import("./mcp/edit.ts")).remove,
+        },
+        set: { about: "set one key of a server", load: async () => (await import("./mcp/edit.ts")).set },
+        unset: {
+          about: "remove one key of a server",
+          load: async () => (await import("./mcp/edit.ts")).unset,
+        },
+        enable: {
+          about: "switch a server on",
+          load: async () => (await import("./mcp/edit.ts")).enable,
+        },
+        disable: {
+          about: "switch a server off, and keep its configuration",
+          load: async () => (await import("./mcp/edit.ts")).disable,
+        },
+        rename: {
+          about: "give a server another name",
+          load: async () => (await import("./mcp/edit.ts")).rename,
+        },
+        import: {
+          about: "take over the servers of other products' files",
+          load: async () => (await import("./mcp/import.ts")).importCommand,
+        },
+        check: {
+          about: "report everything that is wrong with a file, or with all layers together",
+          load: async () => (await import("./mcp/check.ts")).check,
+        },
+        schema: {
+          about: "print the JSON Schema of a configuration file, for editors",
+          load: async () => (await import("./mcp/schema.ts")).schema,
+        },
+      },
+      synonyms: {
+        ls: "list",
+        show: "get",
+        info: "get",
+        rm: "remove",
+        delete: "remove",
+        uninstall: "remove",
+        install: "add",
+        create: "add",
+        mv: "rename",
+        validate: "check",
+      },
+    },
+    trust: {
+      about: "let the configuration files of a project count",
+      load: async () => (await import("./trust.ts")).trust,
+    },
+    demo: {
+      about: "show many threads at once, each with its own MCP servers; needs no key and no internet",
+      load: async () => (await import("./demo/demo.ts")).demo,
+    },
+  },
+};

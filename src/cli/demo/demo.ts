@@ -1,0 +1,127 @@
+/**
+ * `switchyard demo`: what Switchyard does, on any machine, without a key and without the internet.
+ *
+ * The model is scripted. Everything else is real: Codex, the MCP servers over HTTP and stdio (one of them published on
+ * npm by somebody else), the processes and the sockets. Every claim is checked; one that does not hold fails the demo.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { systemClock } from "../../base/clock.ts";
+import { descendants, RecordingMcpServer, ScriptedModel, waitUntilGone } from "../../testing/index.ts";
+import type { ThreadEvent } from "../../thread/events.ts";
+import type { Command } from "../command.ts";
+import { openEngine } from "../engine.ts";
+import { count, tell } from "../output.ts";
+import { table } from "../table.ts";
+import { TurnRenderer } from "../turn-renderer.ts";
+import { foreignRequests, meetTool, type PlayTurn, type Seen, stories, type Story } from "./stories.ts";
+
+export const demo: Command = {
+  run: async (_args, { signal }) => {
+    const home = mkdtempSync(join(tmpdir(), "switchyard-demo-"));
+    try {
+      return await play(home, signal);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      tell("interrupted");
+      return 130;
+    } finally {
+      rmSync(home, { recursive: true, force: true });
+    }
+  },
+};
+
+/** What the threads left behind. */
+interface Played {
+  readonly rows: readonly (readonly string[])[];
+  readonly failures: readonly string[];
+  /** Codex and the servers, while they ran. */
+  readonly processes: readonly number[];
+}
+
+/** @returns the exit code */
+async function play(home: string, interrupted: AbortSignal): Promise<number> {
+  const startedAt = systemClock.now();
+  const { rows, failures, processes } = await playThreads(home, interrupted);
+  const left = await waitUntilGone(processes, { timeoutMs: 10_000 });
+  say(`\n${table(["thread", "server", "identity it saw", "calls", "overlap", "time", "shows"], rows)}`);
+  say(`\nprocesses left: ${left.length}`);
+  const failed = [...failures, ...(left.length > 0 ? [`Processes are left: ${left.join(", ")}`] : [])];
+  for (const failure of failed) say(`FALSE  ${failure}`);
+  const seconds = ((systemClock.now() - startedAt) / 1000).toFixed(1);
+  say(
+    failed.length === 0
+      ? `All ${rows.length} claims hold (${seconds} s)`
+      : `${count(failed.length, "claim")} false (${seconds} s)`,
+  );
+  return failed.length === 0 ? 0 : 1;
+}
+
+async function playThreads(home: string, interrupted: AbortSignal): Promise<Played> {
+  await using model = await ScriptedModel.start();
+  await using http = await RecordingMcpServer.start({
+    identityHeaders: ["x-user"],
+    extraTools: [meetTool()],
+  });
+  const engine = openEngine({ baseUrl: model.baseUrl, apiKey: "sk-demo-not-a-key", home: { path: home } });
+  const close = (): void => void engine.close();
+  interrupted.addEventListener("abort", close, { once: true });
+  try {
+    const all = stories({ engine, http, cwd: home, interrupted });
+    say(`${all.length} threads, one Codex process, a scripted model; everything else is real\n`);
+    const played = await Promise.all(
+      all.map(async (story) => {
+        const from = systemClock.now();
+        const thread = engine.startThread({ mcpServers: story.servers, workingDirectory: home });
+        const seen = await story.play(thread, turnOf(story));
+        return { story, seen, ms: Math.round(systemClock.now() - from) };
+      }),
+    );
+    interrupted.throwIfAborted();
+    const processes = descendants(process.pid);
+    say(
+      `\n${processes.length} processes while it ran: one Codex, and the stdio servers of the threads that are loaded`,
+    );
+    const failures = played.flatMap(({ story, seen: { failure } }) =>
+      failure === undefined ? [] : [`${story.name}: ${failure}`],
+    );
+    return {
+      rows: played.map(({ story, seen, ms }) => rowOf(story, seen, ms)),
+      failures: [...failures, ...foreignRequests(http)],
+      processes,
+    };
+  } finally {
+    await engine.close();
+  }
+}
+
+function rowOf(
+  { name, server, shows }: Story,
+  { identity = "-", calls, overlap = "-" }: Seen,
+  ms: number,
+): string[] {
+  return [name, server, identity, String(calls), overlap, `${ms} ms`, shows];
+}
+
+function turnOf({ name }: Story): PlayTurn {
+  const label = name.padEnd(6);
+  return async (thread, prompt, signal) => {
+    const renderer = new TurnRenderer({ clock: systemClock, colour: false, width: 110 });
+    const events: ThreadEvent[] = [];
+    const { events: stream } = await thread.runStreamed(prompt, signal === undefined ? {} : { signal });
+    signal?.addEventListener("abort", () => say(`${label} interrupting`), { once: true });
+    for await (const event of stream) {
+      events.push(event);
+      // The notice that Codex brings its own bubblewrap is about the machine, not about the demo.
+      if (event.type === "item.completed" && event.item.type === "error" && event.item.code === undefined)
+        continue;
+      for (const { text } of renderer.render(event)) say(`${label} ${text}`);
+    }
+    return events;
+  };
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}

@@ -1,0 +1,17 @@
+/** The engine of the commands: the only place here that makes it a Codex. */
+import { Codex, type CodexOptions, hasUserLogin, userCodexHome } from "../codex/index.ts";
+import type { Engine } from "../thread/engine.ts";
+
+export function openEngine(options: CodexOptions): Engine {
+  return new Codex(options);
+}
+
+/** Why no model can be asked without a key of the caller's own, and what to do; `undefined` when one can. */
+export function missingLogin(env: Readonly<Record<string, string | undefined>>): string | undefined {
+  if (hasUserLogin(env)) return undefined;
+  return (
+    `No model can be asked: OPENAI_API_KEY is not set, and there is no Codex login in ${userCodexHome(env)}.\n` +
+    'Set OPENAI_API_KEY, or log in once with "npx codex login".\n' +
+    'To see Switchyard work without either: "switchyard demo".'
+  );
+}

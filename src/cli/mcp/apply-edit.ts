@@ -1,0 +1,117 @@
+/**
+ * One edit of one file: checked against all layers, written, reported.
+ *
+ * Invariants
+ *   A1. Nothing is written that would make a server invalid, alone or merged with what other files say of it.
+ *   A2. The output names the file that was written, and says if the edit has no effect.
+ */
+import type { EditResult } from "../../config/edit/config-editor.ts";
+import type { ConfigEdit } from "../../config/edit/edits.ts";
+import { configuredMcpServers } from "../../config/effective/effective.ts";
+import type { ConfigLayer } from "../../config/layers/layers.ts";
+import { ConfigError, type ConfigProblem } from "../../config/problem.ts";
+import { maskProblem } from "../../config/show/mask.ts";
+import { dottedPath } from "../../config/show/show-problem.ts";
+import { print, printJson, say, shortPath, shortPaths, tell } from "../output.ts";
+import { type EditContext, type EditRequest, layerName, originsIn, positionOf } from "./edit-context.ts";
+import { isOfServers, notesOn } from "./edit-notes.ts";
+import { diffOf, shortDiff } from "./masked-diff.ts";
+import { parseFile, type Target } from "./target.ts";
+
+/** @returns the exit code */
+export async function applyAndReport(
+  context: EditContext,
+  request: EditRequest,
+  signal: AbortSignal,
+): Promise<number> {
+  const { args, target } = context;
+  const { edits, names } = request;
+  const { ConfigEditor } = await import("../../config/edit/config-editor.ts");
+  const editor = new ConfigEditor(target.file, {
+    own: target.own,
+    partial: names.some((name) => originsIn(context.beneath, name).length > 0),
+  });
+  for (const edit of edits) editor.edit(edit);
+  let result: EditResult;
+  try {
+    result = await editor.apply({ dryRun: true, signal });
+    checkMerged(context, result.after, edits);
+  } catch (error) {
+    throw afterEditError(error, target);
+  }
+  const dryRun = args.has("dry-run");
+  if (!dryRun && result.changed) result = await editor.apply({ signal });
+  const notes = [
+    ...(request.notes ?? []),
+    ...(dryRun || !result.changed ? [] : notesOn(context, request, result.after)),
+  ];
+  const showSecrets = args.has("show-secrets");
+  if (args.has("json")) {
+    printJson({
+      ok: true,
+      file: target.file,
+      changed: result.changed,
+      dry_run: dryRun,
+      diff: diffOf(result, showSecrets),
+      notes,
+    });
+    return 0;
+  }
+  if (dryRun) {
+    print(shortDiff(result, showSecrets));
+    tell(
+      result.changed
+        ? "nothing was written (--dry-run)"
+        : `nothing would change in ${shortPath(target.file)}`,
+    );
+  } else {
+    say(
+      result.changed
+        ? `${request.done} ${shortPath(target.file)}`
+        : `Nothing to change in ${shortPath(target.file)}`,
+    );
+  }
+  for (const note of notes) tell(shortPaths(`note: ${note}`));
+  return 0;
+}
+
+/** Also those that are taken away: another file may say something on top of them. */
+function touched(edits: readonly ConfigEdit[]): string[] {
+  return edits.flatMap((edit) => {
+    if (!("name" in edit)) return [];
+    return edit.kind === "rename" ? [edit.name, edit.to] : [edit.name];
+  });
+}
+
+/** A problem of a text that was never written says so. */
+function afterEditError(error: unknown, { file }: Target): unknown {
+  if (!(error instanceof ConfigError) || error.code !== "invalid_edit") return error;
+  const problems = error.problems.map((problem): ConfigProblem => {
+    if (problem.place?.source.name !== file) return problem;
+    const hint = problem.hint === undefined ? "" : `${problem.hint}\n  `;
+    return { ...problem, hint: `${hint}This is how the line would be; nothing was written` };
+  });
+  return new ConfigError(error.code, error.message, { cause: error.cause, problems });
+}
+
+/** A1, for what several files say together. */
+function checkMerged(context: EditContext, after: string, edits: readonly ConfigEdit[]): void {
+  const { layers, target } = context;
+  if (layers === undefined || layers instanceof ConfigError) return;
+  const names = touched(edits);
+  const there = layers.layers.find(({ source }) => source.name === target.file);
+  if (there?.inactive !== undefined) return;
+  const source = { name: target.file, text: after };
+  const layer: ConfigLayer = { name: layerName(target), own: target.own, source, root: parseFile(source) };
+  const changed = layers.layers.toSpliced(positionOf(target, layers), there === undefined ? 0 : 1, layer);
+  const identity = ({ message, path }: ConfigProblem): string => JSON.stringify([path, message]);
+  const before = new Set(configuredMcpServers(layers).errors.map(identity));
+  const errors = configuredMcpServers({ ...layers, layers: changed }).errors.filter(
+    (error) => isOfServers(error, names) && !before.has(identity(error)),
+  );
+  const [first] = errors;
+  if (first === undefined) return;
+  const where = `${target.file}, together with what other files say of it`;
+  const message = `The edit would break ${dottedPath(first.path ?? [])} in ${where}: ${maskProblem(first).message}`;
+  throw new ConfigError("invalid_edit", message, { problems: errors });
+}

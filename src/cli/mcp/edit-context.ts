@@ -1,0 +1,172 @@
+/**
+ * A file to edit, and what is known of the servers in it and around it.
+ *
+ * Invariants
+ *   A3. A file may change a server that another file defines only where everybody who reads the first reads the
+ *       second: elsewhere the change would be half a server.
+ */
+import { dirname, join } from "node:path";
+import { shellWord } from "../../base/shell-word.ts";
+import { missingServer } from "../../base/suggest.ts";
+import {
+  type ConfigLayer,
+  type ConfigLayers,
+  isOwnFile,
+  readConfigFile,
+} from "../../config/layers/layers.ts";
+import type { ConfigEdit } from "../../config/edit/edits.ts";
+import { type Origin, originsOf, originText } from "../../config/layers/origins.ts";
+import { ConfigError } from "../../config/problem.ts";
+import { nodeAt, type TomlNode } from "../../toml/node.ts";
+import type { Args } from "../args/parse.ts";
+import { type Flag, JSON_FLAG, SECRETS_FLAG } from "../args/spec.ts";
+import { flagsFor, parseFile, type Target, tryLayers, WRITE_FLAGS, writeTarget } from "./target.ts";
+
+export const EDIT_FLAGS: readonly Flag[] = [
+  ...WRITE_FLAGS,
+  { name: "dry-run", about: "write nothing, show what would change" },
+  JSON_FLAG,
+  SECRETS_FLAG,
+];
+
+/** A file to edit, and what is known of the servers in it and around it. */
+export interface EditContext {
+  readonly args: Args;
+  readonly target: Target;
+  /** Names of the servers in the file. */
+  readonly names: ReadonlySet<string>;
+  /** What the file says of a server. */
+  readonly server: (name: string) => TomlNode | undefined;
+  /** All layers, or why they cannot be read; absent where the file is meant alone. */
+  readonly layers: ConfigLayers | ConfigError | undefined;
+  /** The active ones besides the file. */
+  readonly others: readonly ConfigLayer[];
+  /** Those of them that count wherever the file does: what it says can build on them (A3). */
+  readonly beneath: readonly ConfigLayer[];
+}
+
+/** What to do with the file. */
+export interface EditRequest {
+  readonly edits: readonly ConfigEdit[];
+  /** What was done: `Added MCP server "docs" to`. The name of the file is added. */
+  readonly done: string;
+  /** The servers that are meant to be there afterwards. */
+  readonly names: readonly string[];
+  /** The keys that were set, by which a higher layer may hide the edit. */
+  readonly key?: readonly string[];
+  /** What the user should know besides. */
+  readonly notes?: readonly string[];
+}
+
+/** @throws {ConfigError} when the file is not valid TOML */
+export function openEditContext(args: Args): EditContext {
+  const target = writeTarget(args);
+  const source = readConfigFile(target.file);
+  const servers = source === undefined ? undefined : nodeAt(parseFile(source), ["mcp_servers"]);
+  const layers = target.alone ? undefined : tryLayers(args);
+  const known = layers === undefined || layers instanceof ConfigError ? undefined : layers;
+  const others = (known?.layers ?? []).filter(
+    ({ inactive, source: { name } }) => inactive === undefined && name !== target.file,
+  );
+  const at = known === undefined ? 0 : positionOf(target, known);
+  const below = new Set(known?.layers.filter(({ name }, index) => index < at || name === "managed"));
+  return {
+    args,
+    target,
+    names: new Set(servers?.kind === "table" ? servers.entries.keys() : []),
+    server: (name) => (servers === undefined ? undefined : nodeAt(servers, [name])),
+    layers,
+    others,
+    // Codex reads none of ours.
+    beneath: others.filter((layer) => below.has(layer) && (target.own || !isOwnFile(layer))),
+  };
+}
+
+/** Where else a server is written, the highest layer last. */
+export function elsewhere({ others }: EditContext, name: string): readonly Origin[] {
+  return originsIn(others, name);
+}
+
+export function originsIn(layers: readonly ConfigLayer[], name: string): readonly Origin[] {
+  return layers.flatMap((layer) => {
+    const [origin] = originsOf(["mcp_servers", name], [layer]).values();
+    return origin === undefined ? [] : [origin];
+  });
+}
+
+/**
+ * Where a server is defined that the file only changes.
+ *
+ * @throws {ConfigError} when it is nowhere, or only where not everybody looks who reads the file (A3)
+ */
+export function definedBeneath(context: EditContext, name: string): Origin {
+  const at = originsIn(context.beneath, name).at(-1);
+  if (at !== undefined) return at;
+  const above = elsewhere(context, name).at(-1);
+  if (above?.file === undefined) throw notInFile(context, name);
+  const { file, own } = context.target;
+  const isOurs = above.layer === "switchyard" || above.layer === "project_switchyard";
+  const why = own || !isOurs ? `which counts on top of ${file}` : "which Codex does not read";
+  const what = `MCP server ${JSON.stringify(name)} is defined in ${originText(above)}, ${why}`;
+  throw new ConfigError("invalid_edit", `${what}: ${runItWith(flagsFor(above.file, context.args))}`);
+}
+
+function runItWith(flags: string): string {
+  return flags === "" ? "run it without --codex, --project and --file" : `run it with${flags}`;
+}
+
+/** The error for a server that the file does not have: where it is, or what may have been meant. */
+export function notInFile(context: EditContext, name: string): ConfigError {
+  // A name that is not found in half of the files may well be in the other.
+  if (context.layers instanceof ConfigError) return context.layers;
+  const at = elsewhere(context, name).at(-1);
+  const { file } = context.target;
+  if (at !== undefined) {
+    const how = at.file === undefined ? "" : `; ${runItWith(flagsFor(at.file, context.args))}`;
+    return new ConfigError(
+      "invalid_edit",
+      `MCP server ${JSON.stringify(name)} is not in ${file} but in ${originText(at)}${how}`,
+    );
+  }
+  const names = [...context.names, ...context.others.flatMap(namesIn)];
+  return new ConfigError("invalid_edit", missingServer(name, [...new Set(names)]));
+}
+
+function namesIn({ root }: ConfigLayer): string[] {
+  const servers = nodeAt(root, ["mcp_servers"]);
+  return servers?.kind === "table" ? [...servers.entries.keys()] : [];
+}
+
+/** What other files still say of a server that goes, and how to take it away. */
+export function leftovers(context: EditContext, name: string): string[] {
+  return elsewhere(context, name).map((origin) => {
+    const flags = origin.file === undefined ? "" : flagsFor(origin.file, context.args);
+    const what = `${originText(origin)} still speaks of ${JSON.stringify(name)}`;
+    return `${what}: switchyard mcp remove ${shellWord(name)}${flags}`;
+  });
+}
+
+/** What is above a layer. */
+const ABOVE: Readonly<Record<ReturnType<typeof layerName>, readonly string[]>> = {
+  user: ["profile", "switchyard", "project", "project_switchyard", "overrides"],
+  switchyard: ["project", "project_switchyard", "overrides"],
+  project: ["project", "project_switchyard", "overrides"],
+  project_switchyard: ["project", "project_switchyard", "overrides"],
+};
+
+export function layerName({
+  own,
+  project,
+}: Target): "user" | "switchyard" | "project" | "project_switchyard" {
+  if (project) return own ? "project_switchyard" : "project";
+  return own ? "switchyard" : "user";
+}
+
+export function positionOf(target: Target, { layers }: ConfigLayers): number {
+  const there = layers.findIndex(({ source }) => source.name === target.file);
+  if (there !== -1) return there;
+  const beside = join(dirname(target.file), ".codex", "config.toml");
+  const above = ABOVE[layerName(target)];
+  const at = layers.findIndex(({ name, source }) => above.includes(name) && source.name !== beside);
+  return at === -1 ? layers.length : at;
+}

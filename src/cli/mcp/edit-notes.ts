@@ -1,0 +1,81 @@
+/** What a user should know about an edit that was made. */
+import { shellWord } from "../../base/shell-word.ts";
+import { checkConfig } from "../../config/effective/check-root.ts";
+import { configuredMcpServers, effectiveMcpServers } from "../../config/effective/effective.ts";
+import { originText } from "../../config/layers/origins.ts";
+import { ConfigError, type ConfigProblem } from "../../config/problem.ts";
+import { nodeAt } from "../../toml/node.ts";
+import { count } from "../output.ts";
+import type { EditContext, EditRequest } from "./edit-context.ts";
+import { parseFile, type Target, tryLayers } from "./target.ts";
+
+/** What the user should know about an edit that was made (A2). */
+export function notesOn(
+  { args, target }: EditContext,
+  { names, key = [] }: EditRequest,
+  after: string,
+): string[] {
+  if (target.alone) {
+    const { errors } = checkConfig(parseFile({ name: target.file, text: after }), { own: target.own });
+    // What is missing in one file may be in another.
+    return otherErrors(
+      target,
+      names,
+      errors.filter(({ message }) => message !== "invalid transport"),
+    );
+  }
+  const layers = tryLayers(args);
+  if (layers instanceof ConfigError) {
+    return ["the configuration as a whole has errors: switchyard mcp check shows them"];
+  }
+  const inactive = layers.layers.find(({ source }) => source.name === target.file)?.inactive;
+  if (inactive !== undefined) return [`it has no effect yet: ${inactive.reason}. ${inactive.hint}`];
+  const own = layers.layers.find(({ source }) => source.name === target.file)?.root;
+  const { servers } = effectiveMcpServers(layers);
+  const others = otherErrors(target, names, configuredMcpServers(layers).errors);
+  const ownNotes = names.flatMap((name) => {
+    const server = servers.find((each) => each.name === name);
+    const said = own === undefined ? undefined : nodeAt(own, ["mcp_servers", name, ...key]);
+    const foreign = [...(server?.origins ?? [])].find(
+      ([path, { file }]) => isBelow(path, key.join(".")) && file !== target.file,
+    )?.[1];
+    const notes: string[] = [];
+    if (foreign !== undefined && said !== undefined) {
+      const at = originText(foreign);
+      notes.push(
+        key.length > 0 && said.kind !== "table"
+          ? `it has no effect: ${at} is above and wins`
+          : `${JSON.stringify(name)} is also in ${at}; the two count together, key by key`,
+      );
+    }
+    // Who has just switched it off, or found it so, need not be told.
+    const byHand = server?.config?.disabled_reason?.type === "by_hand";
+    if ((server?.status === "disabled" && !byHand) || server?.status === "unstartable") {
+      notes.push(`${JSON.stringify(name)} will not run: ${server.reason ?? "no reason is known"}`);
+    }
+    return notes;
+  });
+  return [...ownNotes, ...others];
+}
+
+/** The edit is good, and may be in vain: one invalid server, and Codex refuses the whole file. */
+function otherErrors(
+  { file, own }: Target,
+  names: readonly string[],
+  errors: readonly ConfigProblem[],
+): string[] {
+  const others = errors.filter((error) => error.place?.source.name === file && !isOfServers(error, names));
+  if (others.length === 0) return [];
+  const worth = own ? "" : ", for which Codex refuses all of it";
+  return [
+    `${file} has ${count(others.length, "other error")}${worth}: switchyard mcp check ${shellWord(file)}`,
+  ];
+}
+
+export function isOfServers({ path = [] }: ConfigProblem, names: readonly string[]): boolean {
+  return path[0] === "mcp_servers" && path[1] !== undefined && names.includes(path[1]);
+}
+
+function isBelow(path: string, key: string): boolean {
+  return key === "" || path === key || path.startsWith(`${key}.`);
+}
