@@ -377,7 +377,7 @@ export interface ReadOptions {
     readonly own?: boolean;
 }
 
-export type ReadResult = (Read & {
+export type ReadServersResult = (Read & {
     readonly ok: true;
     readonly errors: readonly [];
 })
@@ -468,13 +468,13 @@ export interface WrittenMcpServer {
     readonly scope?: McpServerScope;
 }
 
-export declare function checkConfig(root: TomlTable, options?: ReadOptions): ReadResult;
+export declare function checkConfig(root: TomlTable, options?: ReadOptions): ReadServersResult;
 
 export declare function checkServerEnvironments({ layers }: ConfigLayers, environments: LoadedEnvironments): ConfigProblem[];
 
 export declare function configJsonSchema(): JsonSchema;
 
-export declare function configuredMcpServers(layers: ConfigLayers, { strict }?: Pick<ReadOptions, "strict">): ConfiguredMcpServers;
+export declare function configuredMcpServers(layers: ConfigLayers, options?: Pick<ReadOptions, "strict">): ConfiguredMcpServers;
 
 export declare function disabledReasonText(reason: McpServerDisabledReason | undefined): string | undefined;
 
@@ -509,7 +509,7 @@ export declare function maskEnvironment(config: EnvironmentConfig): EnvironmentC
 
 export declare function nodeAt(root: TomlNode, path: readonly string[]): TomlNode | undefined;
 
-export declare function parseMcpServers(input: unknown, options?: ReadOptions): ReadResult;
+export declare function parseMcpServers(input: unknown, options?: ReadOptions): ReadServersResult;
 
 export declare function parseToml(source: Source): ParseTomlResult;
 
@@ -517,7 +517,7 @@ export declare function problemToJson(problem: ConfigProblem, options?: ShowProb
 
 export declare function projectKey(folder: string): string;
 
-export declare function readMcpServers(node: TomlNode | undefined, options?: ReadOptions): ReadResult;
+export declare function readMcpServers(node: TomlNode | undefined, options?: ReadOptions): ReadServersResult;
 
 export declare function serverNameProblem(name: string): string | undefined;
 

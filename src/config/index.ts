@@ -7,16 +7,14 @@ export {
   type EditResult,
 } from "./edit/config-editor.ts";
 export type { ConfigEdit, McpServerTables } from "./edit/edits.ts";
+export { configuredMcpServers, type ConfiguredMcpServers, type Origins } from "./effective/configured.ts";
 export {
-  configuredMcpServers,
-  type ConfiguredMcpServers,
   disabledReasonText,
   effectiveMcpServers,
   type EffectiveMcpServer,
   type EffectiveMcpServers,
-  loadGlobalMcpServers,
-  type Origins,
 } from "./effective/effective.ts";
+export { loadGlobalMcpServers } from "./effective/global-servers.ts";
 export { type EnvironmentDefinition, toEnvironmentDefinition } from "./environments/definition.ts";
 export {
   type BearerTokenReference,
@@ -53,7 +51,12 @@ export type { Origin } from "./layers/origins.ts";
 export { ConfigError, type ConfigErrorCode, type ConfigProblem } from "./problem.ts";
 export { type ConfigProblemJson, formatProblem, problemToJson } from "./show/show-problem.ts";
 export { projectKey } from "./layers/project-trust.ts";
-export { parseMcpServers, readMcpServers, type ReadOptions, type ReadResult } from "./server/read-servers.ts";
+export {
+  parseMcpServers,
+  readMcpServers,
+  type ReadOptions,
+  type ReadServersResult,
+} from "./server/read-servers.ts";
 export type { Place, PlainValue, Source, TomlEntry, TomlNode, TomlTable } from "../toml/node.ts";
 export { fromPlain, lineAndColumn, nodeAt, toPlain } from "../toml/node.ts";
 export { parseToml, type ParseTomlResult } from "../toml/parse.ts";

@@ -1,5 +1,5 @@
 /** What is wrong with a configuration, where, and what to do about it. */
-import { lineAndColumn, type Place } from "../toml/node.ts";
+import { lineAndColumn, type Place, type TomlNode } from "../toml/node.ts";
 
 /** The words of a problem, for whoever may see the configuration and for whoever may not. */
 export interface ProblemText {
@@ -76,6 +76,27 @@ export function problem(
     ...(place === undefined ? {} : { place }),
     ...(hint === undefined ? {} : { hint }),
   };
+}
+
+/** What one reading finds. */
+export class ProblemCollector {
+  readonly errors: ConfigProblem[] = [];
+  /** Keys that Codex ignores: errors in strict mode, else warnings. */
+  readonly unknown: ConfigProblem[] = [];
+  /** Errors that Codex finds when everything else is in order, unknown keys included. */
+  readonly late: ConfigProblem[] = [];
+  /** What Codex leaves out without a word: warnings in every mode. */
+  readonly ignored: ConfigProblem[] = [];
+  /** Whether keys of ours are known. */
+  readonly own: boolean;
+
+  constructor(own: boolean) {
+    this.own = own;
+  }
+
+  error(text: string | ProblemText, path: readonly string[], { place }: TomlNode, hint?: string): undefined {
+    this.errors.push(problem(text, path, place, hint));
+  }
 }
 
 /** The keys of what is wrong, as exactly as it is known. */

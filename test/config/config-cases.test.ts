@@ -8,6 +8,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { checkConfig } from "../../src/config/effective/check-root.ts";
+import { CODEX_ROOT_KEYS, CODEX_ROOT_NAMES } from "../../src/config/schema/root-keys.ts";
 import { toNormalForm, toWritten } from "../../src/config/server/normal-form.ts";
 import { parseMcpServers } from "../../src/config/server/read-servers.ts";
 import { lineAndColumn } from "../../src/toml/node.ts";
@@ -28,8 +29,18 @@ const CASES = readFileSync(join(import.meta.dirname, "../fixtures/config-cases.j
   .filter((line) => line !== "")
   .map((line) => JSON.parse(line) as Case);
 
-test("the recording of configurations is there", () => {
+/** Codex's error is about a key beside the servers that is not checked here: `mcp check --ask-codex` shows it. */
+function isLeftToCodex({ error }: Pick<Case, "error">): boolean {
+  const [, key = ""] = /\nin `(\w+)/.exec(error ?? "") ?? [];
+  return CODEX_ROOT_NAMES.has(key) && !CODEX_ROOT_KEYS.has(key);
+}
+
+test("the recording of configurations is there, and all but one of the errors in it are ours to find", () => {
   assert.equal(CASES.length, 247);
+  assert.deepEqual(
+    CASES.filter(isLeftToCodex).map(({ name }) => name),
+    ["other_section_bad_type"],
+  );
 });
 
 for (const { name, toml, ...recorded } of CASES) {
@@ -41,6 +52,7 @@ for (const { name, toml, ...recorded } of CASES) {
       return;
     }
     const result = checkConfig(parsed.document.root);
+    if (isLeftToCodex(recorded)) return assert.deepEqual(result.errors, []);
     if (recorded.config_read === null) {
       const [first] = result.errors;
       const path = first?.path === undefined ? "" : `\nin \`${first.path.join(".")}\``;

@@ -9,11 +9,8 @@ import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { suite, test } from "node:test";
-import {
-  configuredMcpServers,
-  type EffectiveMcpServer,
-  effectiveMcpServers,
-} from "../../src/config/effective/effective.ts";
+import { type EffectiveMcpServer, effectiveMcpServers } from "../../src/config/effective/effective.ts";
+import { configuredMcpServers } from "../../src/config/effective/configured.ts";
 import { loadConfigLayers } from "../../src/config/layers/layers.ts";
 import { ConfigError, type ConfigProblem } from "../../src/config/problem.ts";
 import { listed, type ListedServer, shownByCodex } from "./support/listed-servers.ts";

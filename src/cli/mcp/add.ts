@@ -1,6 +1,6 @@
 /** `switchyard mcp add`: a server from flags. */
 import { createHash } from "node:crypto";
-import { originText } from "../../config/layers/origins.ts";
+import { formatOrigin } from "../../config/layers/origins.ts";
 import { ConfigError } from "../../config/problem.ts";
 import { type Args, UsageError } from "../args/parse.ts";
 import type { Command } from "../command.ts";
@@ -46,7 +46,7 @@ async function addServer(args: Args, { signal }: Stop): Promise<number> {
       ? context.target.file
       : other === undefined
         ? undefined
-        : originText(other);
+        : formatOrigin(other);
     if (at !== undefined) {
       const how = context.names.has(name)
         ? "--replace writes it anew, switchyard mcp set changes one key"

@@ -7,7 +7,7 @@
  */
 import type { EditResult } from "../../config/edit/config-editor.ts";
 import type { ConfigEdit } from "../../config/edit/edits.ts";
-import { configuredMcpServers } from "../../config/effective/effective.ts";
+import { configuredMcpServers } from "../../config/effective/configured.ts";
 import type { ConfigLayer } from "../../config/layers/layers.ts";
 import { ConfigError, type ConfigProblem } from "../../config/problem.ts";
 import { maskProblem } from "../../config/show/mask.ts";

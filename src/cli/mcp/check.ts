@@ -2,7 +2,7 @@
 import { basename, resolve } from "node:path";
 import { shellWord } from "../../base/shell-word.ts";
 import { checkConfig } from "../../config/effective/check-root.ts";
-import { configuredMcpServers } from "../../config/effective/effective.ts";
+import { configuredMcpServers } from "../../config/effective/configured.ts";
 import { type ConfigLayers, readConfigFile } from "../../config/layers/layers.ts";
 import { toNormalForm } from "../../config/server/normal-form.ts";
 import { ConfigError, type ConfigProblem } from "../../config/problem.ts";

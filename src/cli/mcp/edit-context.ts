@@ -15,7 +15,7 @@ import {
   readConfigFile,
 } from "../../config/layers/layers.ts";
 import type { ConfigEdit } from "../../config/edit/edits.ts";
-import { type Origin, originsOf, originText } from "../../config/layers/origins.ts";
+import { type Origin, originsOf, formatOrigin } from "../../config/layers/origins.ts";
 import { ConfigError } from "../../config/problem.ts";
 import { nodeAt, type TomlNode } from "../../toml/node.ts";
 import type { Args } from "../args/parse.ts";
@@ -107,7 +107,7 @@ export function definedBeneath(context: EditContext, name: string): Origin {
   const { file, own } = context.target;
   const isOurs = above.layer === "switchyard" || above.layer === "project_switchyard";
   const why = own || !isOurs ? `which counts on top of ${file}` : "which Codex does not read";
-  const what = `MCP server ${JSON.stringify(name)} is defined in ${originText(above)}, ${why}`;
+  const what = `MCP server ${JSON.stringify(name)} is defined in ${formatOrigin(above)}, ${why}`;
   throw new ConfigError("invalid_edit", `${what}: ${runItWith(flagsFor(above.file, context.args))}`);
 }
 
@@ -125,7 +125,7 @@ export function notInFile(context: EditContext, name: string): ConfigError {
     const how = at.file === undefined ? "" : `; ${runItWith(flagsFor(at.file, context.args))}`;
     return new ConfigError(
       "invalid_edit",
-      `MCP server ${JSON.stringify(name)} is not in ${file} but in ${originText(at)}${how}`,
+      `MCP server ${JSON.stringify(name)} is not in ${file} but in ${formatOrigin(at)}${how}`,
     );
   }
   const names = [...context.names, ...context.others.flatMap(namesIn)];
@@ -141,7 +141,7 @@ function namesIn({ root }: ConfigLayer): string[] {
 export function leftovers(context: EditContext, name: string): string[] {
   return elsewhere(context, name).map((origin) => {
     const flags = origin.file === undefined ? "" : flagsFor(origin.file, context.args);
-    const what = `${originText(origin)} still speaks of ${JSON.stringify(name)}`;
+    const what = `${formatOrigin(origin)} still speaks of ${JSON.stringify(name)}`;
     return `${what}: switchyard mcp remove ${shellWord(name)}${flags}`;
   });
 }

@@ -1,8 +1,10 @@
 /** What a user should know about an edit that was made. */
 import { shellWord } from "../../base/shell-word.ts";
 import { checkConfig } from "../../config/effective/check-root.ts";
-import { configuredMcpServers, effectiveMcpServers } from "../../config/effective/effective.ts";
-import { originText } from "../../config/layers/origins.ts";
+import { assess } from "../../config/effective/assess.ts";
+import { configuredServers } from "../../config/effective/configured.ts";
+import { effectiveServers } from "../../config/effective/effective.ts";
+import { formatOrigin } from "../../config/layers/origins.ts";
 import { ConfigError, type ConfigProblem } from "../../config/problem.ts";
 import { nodeAt } from "../../toml/node.ts";
 import { count } from "../output.ts";
@@ -31,8 +33,9 @@ export function notesOn(
   const inactive = layers.layers.find(({ source }) => source.name === target.file)?.inactive;
   if (inactive !== undefined) return [`it has no effect yet: ${inactive.reason}. ${inactive.hint}`];
   const own = layers.layers.find(({ source }) => source.name === target.file)?.root;
-  const { servers } = effectiveMcpServers(layers);
-  const others = otherErrors(target, names, configuredMcpServers(layers).errors);
+  const assessment = assess(layers);
+  const { servers } = effectiveServers(assessment);
+  const others = otherErrors(target, names, configuredServers(assessment).errors);
   const ownNotes = names.flatMap((name) => {
     const server = servers.find((each) => each.name === name);
     const said = own === undefined ? undefined : nodeAt(own, ["mcp_servers", name, ...key]);
@@ -41,7 +44,7 @@ export function notesOn(
     )?.[1];
     const notes: string[] = [];
     if (foreign !== undefined && said !== undefined) {
-      const at = originText(foreign);
+      const at = formatOrigin(foreign);
       notes.push(
         key.length > 0 && said.kind !== "table"
           ? `it has no effect: ${at} is above and wins`

@@ -2,7 +2,7 @@
 import { shellWord } from "../../base/shell-word.ts";
 import { OAUTH, SERVER, TOOL } from "../../config/schema/server-keys.ts";
 import { ConfigError } from "../../config/problem.ts";
-import { originText } from "../../config/layers/origins.ts";
+import { formatOrigin } from "../../config/layers/origins.ts";
 import { formatKeys } from "../../toml/format.ts";
 import { nodeAt } from "../../toml/node.ts";
 import { nearest } from "../../base/suggest.ts";
@@ -55,7 +55,7 @@ export const rename: Command = command("NAME TO", (context, [name = "", to = ""]
   if (!context.names.has(name)) throw notInFile(context, name);
   const taken = elsewhere(context, to).at(-1);
   if (taken !== undefined) {
-    throw new ConfigError("invalid_edit", `MCP server ${quoted(to)} is already in ${originText(taken)}`);
+    throw new ConfigError("invalid_edit", `MCP server ${quoted(to)} is already in ${formatOrigin(taken)}`);
   }
   const done = `Renamed MCP server ${quoted(name)} to ${quoted(to)} in`;
   return { edits: [{ kind: "rename", name, to }], done, names: [to], notes: leftovers(context, name) };
@@ -128,7 +128,7 @@ export const unset: Command = command("NAME KEY", (context, [name = "", key = ""
 function whereDefined(context: EditContext, name: string): string[] {
   if (context.names.has(name)) return [];
   const at = definedBeneath(context, name);
-  return [`${quoted(name)} is defined in ${originText(at)}; this counts on top of it`];
+  return [`${quoted(name)} is defined in ${formatOrigin(at)}; this counts on top of it`];
 }
 
 /** What is not there need not be taken away, unless it is no key at all. @throws {ConfigError} */

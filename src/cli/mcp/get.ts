@@ -1,14 +1,12 @@
 /** `switchyard mcp get NAME`: all of one server, every key with the line it is written in. */
 import { basename } from "node:path";
-import {
-  configuredMcpServers,
-  type EffectiveMcpServer,
-  effectiveMcpServers,
-} from "../../config/effective/effective.ts";
+import { assess } from "../../config/effective/assess.ts";
+import { configuredServers } from "../../config/effective/configured.ts";
+import { type EffectiveMcpServer, effectiveServers } from "../../config/effective/effective.ts";
 import { SERVER } from "../../config/schema/server-keys.ts";
 import { type ConfigLayer, type ConfigLayers, mergeLayers } from "../../config/layers/layers.ts";
 import { toWritten } from "../../config/server/normal-form.ts";
-import { type Origin, originText } from "../../config/layers/origins.ts";
+import { type Origin, formatOrigin } from "../../config/layers/origins.ts";
 import { ConfigError } from "../../config/problem.ts";
 import { formatDotted, formatKeys, formatValue } from "../../toml/format.ts";
 import { fromPlain, nodeAt, type TomlNode } from "../../toml/node.ts";
@@ -33,7 +31,8 @@ export const get: Command = {
 function showServer(args: Args): number {
   const [name = ""] = args.operands;
   const layers = readLayers(args);
-  const { servers } = effectiveMcpServers(layers);
+  const assessment = assess(layers);
+  const { servers } = effectiveServers(assessment);
   const server = servers.find((each) => each.name === name);
   if (server === undefined) {
     throw new ConfigError(
@@ -54,7 +53,7 @@ function showServer(args: Args): number {
   printFindings("warning", server.warnings, showSecrets);
   printFindings("error", server.errors, showSecrets);
   // What Codex refuses as a whole runs no server at all.
-  const others = configuredMcpServers(layers).errors.length - server.errors.length;
+  const others = configuredServers(assessment).errors.length - server.errors.length;
   if (server.status !== "invalid" && others > 0) {
     say("\nThe configuration has errors elsewhere: switchyard mcp list shows them");
   }
@@ -103,7 +102,7 @@ function writtenRows(
   return flat([], node).map(([key], at): Row => {
     const value = lines[at]?.slice(`${formatKeys([...path, ...key])} = `.length) ?? "";
     const origin = origins.get(key.join("."));
-    return [formatKeys(key), value, origin === undefined ? "" : originText(origin)];
+    return [formatKeys(key), value, origin === undefined ? "" : formatOrigin(origin)];
   });
 }
 
@@ -123,7 +122,7 @@ function rowsOf(config: McpServerConfig, origins: ReadonlyMap<string, Origin>, o
   });
   const rows = written.map(([path, value]): Row => {
     const origin = originOf(path, origins);
-    return [formatKeys(path), formatValue(value), origin === undefined ? "default" : originText(origin)];
+    return [formatKeys(path), formatValue(value), origin === undefined ? "default" : formatOrigin(origin)];
   });
   const known = new Set(written.map(([[key]]) => key));
   const defaults = SERVER.fields.flatMap((field): Row[] => {
@@ -133,7 +132,7 @@ function rowsOf(config: McpServerConfig, origins: ReadonlyMap<string, Origin>, o
     if (!applies || field.default === undefined || known.has(field.name)) return [];
     const origin = origins.get(field.name);
     const value = formatValue(fromPlain(field.default));
-    return [[field.name, value, origin === undefined ? "default" : originText(origin)]];
+    return [[field.name, value, origin === undefined ? "default" : formatOrigin(origin)]];
   });
   return [...rows, ...defaults];
 }

@@ -4,7 +4,7 @@ import { join, resolve } from "node:path";
 import { shellWord } from "../../base/shell-word.ts";
 import type { ConfigEdit } from "../../config/edit/edits.ts";
 import type { ImportFormat } from "../../config/import/import-servers.ts";
-import { originText } from "../../config/layers/origins.ts";
+import { formatOrigin } from "../../config/layers/origins.ts";
 import { ConfigError } from "../../config/problem.ts";
 import { parseToml } from "../../toml/parse.ts";
 import type { WrittenMcpServer } from "../../config/server/types.ts";
@@ -151,7 +151,7 @@ function refuseExisting(context: EditContext, names: readonly string[]): readonl
   if (context.args.has("skip-existing")) return existing;
   const where = existing.map((name) => {
     const at = context.names.has(name) ? undefined : elsewhere(context, name).at(-1);
-    return `${JSON.stringify(name)} (${at === undefined ? context.target.file : originText(at)})`;
+    return `${JSON.stringify(name)} (${at === undefined ? context.target.file : formatOrigin(at)})`;
   });
   throw new ConfigError(
     "invalid_edit",

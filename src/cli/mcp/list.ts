@@ -1,12 +1,10 @@
 /** `switchyard mcp list`: every server anybody asked for, what will become of it, and where it is written. */
-import {
-  configuredMcpServers,
-  type EffectiveMcpServer,
-  effectiveMcpServers,
-} from "../../config/effective/effective.ts";
+import { assess } from "../../config/effective/assess.ts";
+import { configuredServers } from "../../config/effective/configured.ts";
+import { type EffectiveMcpServer, effectiveServers } from "../../config/effective/effective.ts";
 import type { ConfigLayers } from "../../config/layers/layers.ts";
 import { shellWord } from "../../base/shell-word.ts";
-import { originText } from "../../config/layers/origins.ts";
+import { formatOrigin } from "../../config/layers/origins.ts";
 import type { McpServerConfig } from "../../config/server/types.ts";
 import type { Args } from "../args/parse.ts";
 import { JSON_FLAG, SECRETS_FLAG } from "../args/spec.ts";
@@ -22,8 +20,9 @@ export const list: Command = { flags: [...READ_FLAGS, JSON_FLAG, SECRETS_FLAG], 
 
 async function listServers(args: Args): Promise<number> {
   const layers = readLayers(args);
-  const { servers } = effectiveMcpServers(layers);
-  const { errors, warnings: written } = configuredMcpServers(layers);
+  const assessment = assess(layers);
+  const { servers } = effectiveServers(assessment);
+  const { errors, warnings: written } = configuredServers(assessment);
   const warnings = [...written, ...environmentWarnings(args, layers)];
   const showSecrets = args.has("show-secrets");
   if (args.has("json")) {
@@ -59,7 +58,7 @@ const USUAL: ReadonlyMap<number, string> = new Map([
 function row(server: EffectiveMcpServer, showSecrets: boolean): string[] {
   const { name, status, config, definedIn } = server;
   const shown = config === undefined || showSecrets ? config : maskServer(config);
-  const origin = definedIn === undefined ? "-" : originText(definedIn);
+  const origin = definedIn === undefined ? "-" : formatOrigin(definedIn);
   if (shown === undefined) return [shownName(name), "-", "-", "-", "-", status, origin];
   return [
     shownName(name),

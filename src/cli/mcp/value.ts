@@ -32,9 +32,6 @@ export function kindText(value: FieldValue): string {
       return "table";
     case "structs":
       return "table of tables";
-    case "table":
-    case "untagged":
-      return value.type;
   }
 }
 
@@ -113,11 +110,8 @@ export function valueOfKey(
     case "string_map":
     case "struct":
     case "structs":
-    case "table":
       if (node?.kind === "table") return toPlain(node);
       throw refuse(`a table, such as '{ KEY = "value" }'; one entry of it is ${key}.KEY`);
-    case "untagged":
-      return node === undefined ? text : toPlain(node);
   }
 }
 

@@ -58,7 +58,7 @@ export interface EditResult {
   diff(): string;
 }
 
-interface Findings {
+interface Found {
   readonly errors: readonly ConfigProblem[];
   readonly warnings: readonly ConfigProblem[];
 }
@@ -207,7 +207,7 @@ export class ConfigEditor {
     });
   }
 
-  #read(root: TomlTable, names: ReadonlySet<string>): Findings {
+  #read(root: TomlTable, names: ReadonlySet<string>): Found {
     const { own = false, partial = false } = this.#options;
     const servers = nodeAt(root, ["mcp_servers"]);
     if (servers?.kind !== "table") return { errors: [], warnings: [] };

@@ -4,7 +4,7 @@ import { formatKeys } from "../../toml/format.ts";
 import { fromPlain, nodeAt, type TomlNode, type TomlTable, toPlain } from "../../toml/node.ts";
 import { isDeepStrictEqual } from "node:util";
 import { ConfigError } from "../problem.ts";
-import { readMcpServers, type ReadResult } from "../server/read-servers.ts";
+import { readMcpServers, type ReadServersResult } from "../server/read-servers.ts";
 import { messageOf } from "../../base/errors.ts";
 import { missingServer } from "../../base/suggest.ts";
 import type { AppToolApproval, WrittenMcpServer } from "../server/types.ts";
@@ -154,7 +154,7 @@ function isSameServer(old: TomlNode | undefined, wanted: TomlNode): boolean {
   if (old === undefined) return false;
   const [before, after] = [old, wanted].map((value) =>
     readMcpServers({ kind: "table", entries: new Map([["it", { value }]]) }, { own: true }),
-  ) as [ReadResult, ReadResult];
+  ) as [ReadServersResult, ReadServersResult];
   if (!before.ok || !after.ok || after.warnings.length > 0) return false;
   return isDeepStrictEqual(before.servers, after.servers);
 }

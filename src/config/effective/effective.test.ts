@@ -3,13 +3,9 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, suite, test } from "node:test";
-import {
-  configuredMcpServers,
-  disabledReasonText,
-  effectiveMcpServers,
-  type EffectiveMcpServer,
-  loadGlobalMcpServers,
-} from "./effective.ts";
+import { disabledReasonText, effectiveMcpServers, type EffectiveMcpServer } from "./effective.ts";
+import { configuredMcpServers } from "./configured.ts";
+import { loadGlobalMcpServers } from "./global-servers.ts";
 import { type ConfigLayers, loadConfigLayers, type LoadLayersOptions } from "../layers/layers.ts";
 import { ConfigError, type ConfigProblem } from "../problem.ts";
 import { formatProblem, problemText } from "../show/show-problem.ts";
@@ -219,10 +215,10 @@ suite("effectiveMcpServers", () => {
     assert.deepEqual(told(), [
       `${join(dir, "p/.codex/config.toml")}:1:15: invalid type: integer \`1\`, expected a map (in mcp_servers)`,
     ]);
-    write("p/.codex/config.toml", "model = 1\nprojects = 1\n[features]\nx = 1\n[mcp_servers.a]\nargs = 1\n");
+    write("p/.codex/config.toml", "mcp_oauth_callback_url = 1\nprojects = 1\n[mcp_servers.a]\nargs = 1\n");
     assert.deepEqual(
       effectiveMcpServers(load()).errors.map(({ path }) => path?.join(".")),
-      ["projects", "model", "features"],
+      ["projects", "mcp_oauth_callback_url"],
     );
     write("switchyard/switchyard.toml", "modle = 1\n");
     assert.deepEqual(
@@ -283,23 +279,19 @@ suite("configuredMcpServers", () => {
 
   test("tells every error, the first as Codex does: by the order of the lowest layer", () => {
     write("etc/config.toml", '[mcp_servers.z]\ncommand = "x"\n[mcp_servers.y]\ncommand = 1\n');
-    write("codex/config.toml", "model = 1\n[mcp_servers.z]\ncommand = 2\n");
+    write("codex/config.toml", "mcp_oauth_callback_url = 1\n[mcp_servers.z]\ncommand = 2\n");
     const { errors, ok } = configuredMcpServers(load());
     assert.deepEqual(
       errors.map(({ path }) => path?.join(".")),
-      ["mcp_servers.z.command", "mcp_servers.y.command", "model"],
+      ["mcp_servers.z.command", "mcp_servers.y.command", "mcp_oauth_callback_url"],
     );
     assert.equal(ok, false);
   });
 
-  test("a wrong trust level is an error, and the old way to choose a profile", () => {
+  test("a wrong trust level is an error", () => {
     write("switchyard/switchyard.toml", '[projects.x]\ntrust_level = "maybe"\n');
-    write("codex/config.toml", 'profile = "p"\n');
     const messages = configuredMcpServers(load()).errors.map(({ message }) => message);
-    assert.deepEqual(messages, [
-      "unknown variant `maybe`, expected `trusted` or `untrusted`",
-      'legacy `profile = "p"` config is no longer supported; use `--profile p` with `p.config.toml` instead',
-    ]);
+    assert.deepEqual(messages, ["unknown variant `maybe`, expected `trusted` or `untrusted`"]);
   });
 
   test("a hybrid of stdio and HTTP from two layers names both places", () => {

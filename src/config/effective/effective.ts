@@ -1,57 +1,30 @@
 /**
- * The MCP servers of a configuration: what is written in all layers together, and what of it will run.
+ * Every server that any layer asks for, with what becomes of it and why.
  *
  * Codex refuses a whole configuration for one invalid server, and says nothing about what an untrusted project asked
- * for. `configuredMcpServers` answers as Codex does, with all errors; `effectiveMcpServers` lists every server
- * anybody asked for, each with its fate and the reason.
+ * for; here each server has a status of its own.
  *
  * Invariants
  *   S1. "enabled" means: valid, switched on, allowed by the requirements, asked for by a layer that counts, and
  *       nothing that is written keeps it from starting.
  *   S2. Every key of a server can be traced to the layer and line it is written in.
- *   S3. What a layer that does not count asks for is told, with the way to make it count: as a server of its own, or
- *       as a warning of the one it would change.
+ *   S3. What an inactive layer asks for is reported, with the way to make it count: as a server of its own, or as a
+ *       warning of the server it would change.
  */
-import { join } from "node:path";
 import { compareBytes } from "../../base/byte-order.ts";
-import { checkConfig, readingOrder } from "./check-root.ts";
-import { inlineToken } from "../server/check-server.ts";
-import { checkEnterpriseAuth } from "./enterprise-auth.ts";
-import { checkHybrid } from "./hybrids.ts";
-import {
-  type ConfigLayer,
-  type ConfigLayers,
-  isOwnFile,
-  mergeLayers,
-  readConfigFile,
-} from "../layers/layers.ts";
-import { withoutLeftovers } from "./leftovers.ts";
-import { maskProblem } from "../show/mask.ts";
+import { assess, type Assessment, checkHybrids, serverEntries } from "./assess.ts";
+import { inCodexsOrder, type Origins } from "./configured.ts";
+import { type ConfigLayer, type ConfigLayers, mergeLayers } from "../layers/layers.ts";
 import { mergeTables } from "../layers/merge.ts";
-import { startProblem } from "../server/start-problem.ts";
-import { type Origin, originsOf, originText } from "../layers/origins.ts";
-import { strayKeyProblems } from "../layers/own-keys.ts";
+import { formatOrigin, type Origin, originsOf } from "../layers/origins.ts";
+import { maskProblem } from "../show/mask.ts";
 import type { ConfigProblem } from "../problem.ts";
-import { type ReadOptions, readMcpServers } from "../server/read-servers.ts";
 import { isAllowed } from "../requirements/requirements.ts";
-import { invalidConfig } from "../show/show-problem.ts";
-import { nodeAt, type TomlEntry, type TomlTable } from "../../toml/node.ts";
-import { parseToml } from "../../toml/parse.ts";
-import { EMPTY_TABLE, sameMeaning, withValue } from "../../toml/tree.ts";
+import { readMcpServers, type ReadServersResult } from "../server/read-servers.ts";
+import { startProblem } from "../server/start-problem.ts";
 import type { McpServerConfig, McpServerDisabledReason } from "../server/types.ts";
-
-export type Origins = ReadonlyMap<string, Origin>;
-
-export interface ConfiguredMcpServers {
-  readonly ok: boolean;
-  /** The valid ones, in the order in which they are first named. */
-  readonly servers: ReadonlyMap<string, McpServerConfig>;
-  /** The first one is Codex's. */
-  readonly errors: readonly ConfigProblem[];
-  readonly warnings: readonly ConfigProblem[];
-  /** Of a server, also of an invalid one: by the path of the key inside of it (`env.TOKEN`). */
-  readonly originsOf: (name: string) => Origins;
-}
+import type { TomlEntry, TomlTable } from "../../toml/node.ts";
+import { EMPTY_TABLE, sameMeaning, withValue } from "../../toml/tree.ts";
 
 export interface EffectiveMcpServers {
   /** Sorted by name. */
@@ -79,7 +52,7 @@ export interface EffectiveMcpServer {
   readonly errors: readonly ConfigProblem[];
   readonly warnings: readonly ConfigProblem[];
   readonly origins: Origins;
-  /** Where its transport is written, or, without one, anything of it. */
+  /** Where its transport is written, or, without one, its first key. */
   readonly definedIn: Origin | undefined;
 }
 
@@ -89,184 +62,89 @@ export function disabledReasonText(reason: McpServerDisabledReason | undefined):
 }
 
 /**
- * What is written, merged and validated, with Codex's verdict over the whole.
- *
- * Left out are the requirements, which have no say in it, and the layers that do not count. A server may be enabled
- * here and not run: `effectiveMcpServers` knows. Plugins bring servers of their own, which no layer names.
- */
-export function configuredMcpServers(
-  layers: ConfigLayers,
-  { strict = false }: Pick<ReadOptions, "strict"> = {},
-): ConfiguredMcpServers {
-  const active = activeLayers(layers);
-  const merged = mergeLayers(active);
-  const { servers: table, leftovers } = withoutLeftovers(merged, active);
-  const read = readMcpServers(table, { strict, own: true });
-  const root = checkRoot(active, strict);
-  const enterprise = checkEnterpriseAuth(layers, read.servers);
-  const stray = [...strayKeyProblems(active).values()].flat();
-  const hybrids = serverEntries(merged).flatMap(([name, { value }]) => checkHybrid(name, value, active));
-  const errors = [
-    ...inOrder(merged, [...read.errors, ...root.errors]),
-    ...(strict ? stray : []),
-    ...enterprise.refused.values(),
-    ...enterprise.problems,
-  ];
-  return {
-    ok: errors.length === 0,
-    servers: read.servers,
-    errors,
-    warnings: [
-      ...read.warnings,
-      ...root.warnings,
-      ...(strict ? [] : stray),
-      ...hybrids,
-      ...leftovers.values(),
-    ],
-    originsOf: (name) => originsOf(["mcp_servers", name], active),
-  };
-}
-
-/** What stands beside the servers: Codex's files and ours may say different things there. */
-function checkRoot(
-  layers: readonly ConfigLayer[],
-  strict: boolean,
-): { readonly errors: readonly ConfigProblem[]; readonly warnings: readonly ConfigProblem[] } {
-  const [ours, codexs] = [true, false].map((own) => {
-    const roots = layers.filter((layer) => isOwnFile(layer) === own);
-    // Ours as they are written, because what does not count there is just what is to be told.
-    const { entries } = own
-      ? roots.reduce((merged, { root }) => mergeTables(merged, root), EMPTY_TABLE)
-      : mergeLayers(roots);
-    const rest = new Map([...entries].filter(([key]) => key !== "mcp_servers"));
-    return checkConfig({ kind: "table", entries: rest }, { strict, own });
-  });
-  return {
-    errors: [...(codexs?.errors ?? []), ...(ours?.errors ?? [])],
-    warnings: [...(codexs?.warnings ?? []), ...(ours?.warnings ?? [])],
-  };
-}
-
-/** By the root key they are about, as Codex meets them; those about the whole come last. */
-function inOrder({ entries }: TomlTable, problems: readonly ConfigProblem[]): ConfigProblem[] {
-  const keys = readingOrder(entries.keys());
-  const rank = ({ path }: ConfigProblem): number => {
-    const at = path?.[0] === undefined ? -1 : keys.indexOf(path[0]);
-    return at === -1 ? keys.length : at;
-  };
-  return [...problems].sort((a, b) => rank(a) - rank(b));
-}
-
-/**
- * Every server that any layer asks for, with what will become of it.
+ * Every server that any layer asks for.
  *
  * Left out are the servers of plugins, which no layer names. Whether a program or a machine is there, and whether a
- * variable is set, only the start will tell.
+ * variable is set, only the start shows.
  */
 export function effectiveMcpServers(layers: ConfigLayers): EffectiveMcpServers {
-  const active = activeLayers(layers);
+  return effectiveServers(assess(layers));
+}
+
+/** The same view of what was assessed before. */
+export function effectiveServers(assessment: Assessment): EffectiveMcpServers {
+  const { layers, active, merged, read, root, stray, enterprise } = assessment;
   const inactive = layers.layers.filter((layer) => layer.inactive !== undefined);
-  const merged = mergeLayers(active);
-  const stray = strayKeyProblems(active);
-  const { leftovers } = withoutLeftovers(merged, active);
-  const wishes = inactive.map((layer) => ({ layer, servers: new Map(serverEntries(mergeLayers([layer]))) }));
-  const written = serverEntries(merged).map(([name, entry]): WrittenServer => {
-    const server = readServer(name, entry, active);
-    const more = [...(stray.get(name) ?? []), ...vainWishes(name, entry, wishes)];
-    return { ...server, warnings: [...server.warnings, ...more] };
+  const entries = serverEntries(merged);
+  const ignored = inactive.map((layer) => ({ layer, servers: serverEntries(mergeLayers([layer])) }));
+  const servers = describeServers(merged, read, assessment.hybrids, active).map((server) => {
+    const { name } = server;
+    const warnings = [
+      ...server.warnings,
+      ...(stray.get(name) ?? []),
+      ...ignored.flatMap(({ layer, servers }) =>
+        ignoredChange(name, entries.get(name), servers.get(name), layer),
+      ),
+    ];
+    return { ...server, warnings, ...statusOf(server, assessment) };
   });
-  const valid = written.flatMap(({ name, config }) =>
-    config === undefined ? [] : [[name, config] as const],
-  );
-  const enterprise = checkEnterpriseAuth(layers, new Map(valid));
-  const servers = written.map((server): EffectiveMcpServer => {
-    const refused = enterprise.refused.get(server.name);
-    const errors = refused === undefined ? server.errors : [...server.errors, refused];
-    const { config } = server;
-    const leftover = leftovers.get(server.name);
-    if (leftover !== undefined) {
-      return { ...server, errors: [], status: "inactive", reason: `${leftover.message}. ${leftover.hint}` };
-    }
-    if (config === undefined || errors.length > 0) {
-      const reason = errors[0] === undefined ? "it is invalid" : maskProblem(errors[0]).message;
-      return { ...server, errors, status: "invalid", reason };
-    }
-    return { ...server, ...fate(server, config, layers, enterprise.withheld.get(server.name)) };
-  });
-  const names = new Set(servers.map(({ name }) => name));
-  const table = merged.entries.get("mcp_servers")?.value;
-  const noTable = table === undefined || table.kind === "table" ? [] : readMcpServers(table).errors;
-  const root = checkRoot(active, false);
+  const ofNone = read.errors.filter(({ path }) => path?.length === 1);
   return {
-    servers: [...servers, ...inactiveServers(layers, inactive, names)].sort((a, b) =>
+    servers: [...servers, ...inactiveServers(layers, inactive, new Set(entries.keys()))].sort((a, b) =>
       compareBytes(a.name, b.name),
     ),
-    errors: [...inOrder(merged, [...noTable, ...root.errors]), ...enterprise.problems],
+    errors: [...inCodexsOrder(merged, [...ofNone, ...root.errors]), ...enterprise.problems],
     warnings: root.warnings,
   };
 }
 
-/**
- * The servers of `<home>/config.toml` and nothing else, sorted by name; a missing file has none.
- *
- * @throws {ConfigError} `invalid_config` with every problem, or `unreadable`
- */
-export async function loadGlobalMcpServers(codexHome: string): Promise<ReadonlyMap<string, McpServerConfig>> {
-  const source = readConfigFile(join(codexHome, "config.toml"));
-  if (source === undefined) return new Map();
-  const parsed = parseToml(source);
-  if (!parsed.ok) throw invalidConfig([parsed.problem]);
-  const { root } = parsed.document;
-  const read = readMcpServers(root.entries.get("mcp_servers")?.value);
-  // This loader of Codex's looks for inline tokens before anything else (measured).
-  const tokens = serverEntries(root).flatMap(([name, { value }]): ConfigProblem[] => {
-    const entry = value.kind === "table" ? value.entries.get("bearer_token") : undefined;
-    return entry === undefined ? [] : [inlineToken(["mcp_servers", name], entry)];
+/** A server as it is written: its status is not known yet. */
+type DescribedServer = Omit<EffectiveMcpServer, "status">;
+
+/** @param read the servers of the root */
+function describeServers(
+  root: TomlTable,
+  read: ReadServersResult,
+  hybrids: Assessment["hybrids"],
+  layers: readonly ConfigLayer[],
+): DescribedServer[] {
+  const [errors, warnings] = [read.errors, read.warnings].map((problems: readonly ConfigProblem[]) =>
+    Map.groupBy(problems, ({ path }) => path?.[1]),
+  );
+  return [...serverEntries(root).keys()].map((name) => {
+    const config = read.servers.get(name);
+    const hybrid = hybrids.get(name);
+    const origins = originsOf(["mcp_servers", name], layers);
+    return {
+      name,
+      ...(config === undefined ? {} : { config }),
+      errors: errors?.get(name) ?? [],
+      warnings: [...(warnings?.get(name) ?? []), ...(hybrid === undefined ? [] : [hybrid])],
+      origins,
+      definedIn: origins.get("command") ?? origins.get("url") ?? origins.values().next().value,
+    };
   });
-  const told = new Set(tokens.map(({ message }) => message));
-  const problems = [...tokens, ...read.errors.filter(({ message }) => !told.has(message))];
-  if (problems.length > 0) throw invalidConfig(problems);
-  return new Map([...read.servers].sort(([a], [b]) => compareBytes(a, b)));
 }
 
-function activeLayers({ layers }: ConfigLayers): ConfigLayer[] {
-  return layers.filter(({ inactive }) => inactive === undefined);
-}
+type Status = Pick<EffectiveMcpServer, "status" | "config" | "reason" | "errors">;
 
-function serverEntries(root: TomlTable): [string, TomlEntry][] {
-  const servers = root.entries.get("mcp_servers")?.value;
-  return servers?.kind === "table" ? [...servers.entries] : [];
-}
-
-type WrittenServer = Omit<EffectiveMcpServer, "status">;
-
-function readServer(name: string, entry: TomlEntry, layers: readonly ConfigLayer[]): WrittenServer {
-  const only: TomlTable = { kind: "table", entries: new Map([[name, entry]]) };
-  const { servers, errors, warnings } = readMcpServers(only, { own: true });
-  const config = servers.get(name);
-  const origins = originsOf(["mcp_servers", name], layers);
-  return {
-    name,
-    ...(config === undefined ? {} : { config }),
-    errors,
-    warnings: [...warnings, ...checkHybrid(name, entry.value, layers)],
-    origins,
-    definedIn: origins.get("command") ?? origins.get("url") ?? origins.values().next().value,
+/** What becomes of a server of the layers that count (S1). */
+function statusOf({ name, config, origins, ...server }: DescribedServer, assessment: Assessment): Status {
+  const { leftovers, enterprise, layers } = assessment;
+  const leftover = leftovers.get(name);
+  if (leftover !== undefined) {
+    return { status: "inactive", reason: `${leftover.message}. ${leftover.hint}`, errors: [] };
+  }
+  const refused = enterprise.refused.get(name);
+  const errors = refused === undefined ? server.errors : [...server.errors, refused];
+  if (config === undefined || errors.length > 0) {
+    const reason = errors[0] === undefined ? "it is invalid" : maskProblem(errors[0]).message;
+    return { status: "invalid", reason, errors };
+  }
+  const disabled = (disabled_reason: McpServerDisabledReason, reason: string): Status => {
+    return { status: "disabled", config: { ...config, enabled: false, disabled_reason }, reason, errors };
   };
-}
-
-type Fate = Pick<EffectiveMcpServer, "status" | "config" | "reason">;
-
-/** What becomes of a valid server. */
-function fate(
-  { name, origins }: WrittenServer,
-  config: McpServerConfig,
-  { requirements }: ConfigLayers,
-  withheld: string | undefined,
-): Fate {
-  const disabled = (disabled_reason: McpServerDisabledReason, reason: string): Fate => {
-    return { status: "disabled", config: { ...config, enabled: false, disabled_reason }, reason };
-  };
+  const { requirements } = layers;
   if (requirements !== undefined && !isAllowed(requirements, name, config)) {
     const { file } = requirements;
     return disabled(
@@ -278,49 +156,51 @@ function fate(
   }
   if (!config.enabled) {
     const at = origins.get("enabled");
-    return disabled({ type: "by_hand" }, `enabled = false${at === undefined ? "" : ` in ${originText(at)}`}`);
+    return disabled(
+      { type: "by_hand" },
+      `enabled = false${at === undefined ? "" : ` in ${formatOrigin(at)}`}`,
+    );
   }
+  const withheld = enterprise.withheld.get(name);
   if (withheld !== undefined) return disabled({ type: "unknown" }, withheld);
   const unstartable = startProblem(name, config);
   return unstartable === undefined
-    ? { status: "enabled", config }
-    : { status: "unstartable", config, reason: unstartable };
+    ? { status: "enabled", errors }
+    : { status: "unstartable", reason: unstartable, errors };
 }
 
-/** What layers that do not count ask for beyond what the others do. */
+/** The servers that only inactive layers ask for (S3). @param known the others */
 function inactiveServers(
   { layers }: ConfigLayers,
   inactive: readonly ConfigLayer[],
   known: ReadonlySet<string>,
 ): EffectiveMcpServer[] {
-  if (inactive.length === 0) return [];
-  return serverEntries(mergeLayers(layers)).flatMap(([name, entry]) => {
-    if (known.has(name)) return [];
-    const asking = inactive.findLast(({ root }) => nodeAt(root, ["mcp_servers", name]) !== undefined);
-    if (asking?.inactive === undefined) return [];
-    const { reason, hint } = asking.inactive;
-    return [{ ...readServer(name, entry, layers), status: "inactive", reason: `${reason}. ${hint}` }];
+  const asking = new Map(
+    inactive.flatMap((layer) => [...serverEntries(layer.root).keys()].map((name) => [name, layer.inactive])),
+  );
+  const root = mergeLayers(layers);
+  const entries = new Map([...serverEntries(root)].filter(([name]) => asking.has(name) && !known.has(name)));
+  if (entries.size === 0) return [];
+  const servers: TomlTable = { kind: "table", entries };
+  const only: TomlTable = { kind: "table", entries: new Map([["mcp_servers", { value: servers }]]) };
+  const read = readMcpServers(servers, { own: true });
+  return describeServers(only, read, checkHybrids(only, layers), layers).map((server) => {
+    const why = asking.get(server.name);
+    return { ...server, status: "inactive", reason: `${why?.reason}. ${why?.hint}` };
   });
 }
 
-/** What layers that do not count would have changed about a server of others (S3). */
-function vainWishes(
+/** What an inactive layer would have changed about a server of others (S3). */
+function ignoredChange(
   name: string,
-  { value }: TomlEntry,
-  wishes: readonly { readonly layer: ConfigLayer; readonly servers: ReadonlyMap<string, TomlEntry> }[],
+  counts: TomlEntry | undefined,
+  asked: TomlEntry | undefined,
+  { inactive }: ConfigLayer,
 ): ConfigProblem[] {
-  return wishes.flatMap(({ layer: { inactive }, servers }): ConfigProblem[] => {
-    const entry = servers.get(name);
-    if (entry === undefined || inactive === undefined) return [];
-    const now = withValue(EMPTY_TABLE, [name], value);
-    if (sameMeaning(mergeTables(now, withValue(EMPTY_TABLE, [name], entry.value)), now)) return [];
-    return [
-      {
-        message: `what this file asks of MCP server \`${name}\` does not count`,
-        path: ["mcp_servers", name],
-        place: entry.keyPlace,
-        hint: `${inactive.reason}. ${inactive.hint}`,
-      },
-    ];
-  });
+  if (counts === undefined || asked === undefined || inactive === undefined) return [];
+  const now = withValue(EMPTY_TABLE, [name], counts.value);
+  if (sameMeaning(mergeTables(now, withValue(EMPTY_TABLE, [name], asked.value)), now)) return [];
+  const message = `what this file asks of MCP server \`${name}\` does not count`;
+  const hint = `${inactive.reason}. ${inactive.hint}`;
+  return [{ message, path: ["mcp_servers", name], place: asked.keyPlace, hint }];
 }

@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, suite, test } from "node:test";
-import { configuredMcpServers, disabledReasonText, effectiveMcpServers } from "./effective.ts";
+import { configuredMcpServers } from "./configured.ts";
+import { disabledReasonText, effectiveMcpServers } from "./effective.ts";
 import { loadConfigLayers } from "../layers/layers.ts";
 
 let dir: string;

@@ -4,7 +4,7 @@
  */
 import { SERVER } from "../schema/server-keys.ts";
 import type { ConfigLayer } from "../layers/layers.ts";
-import { originsOf, originText } from "../layers/origins.ts";
+import { originsOf, formatOrigin } from "../layers/origins.ts";
 import type { ConfigProblem } from "../problem.ts";
 import { nodeAt, type TomlNode } from "../../toml/node.ts";
 
@@ -17,27 +17,29 @@ function keysOf(transport: "stdio" | "streamable_http", choosing: string): reado
 }
 
 /** @param server merged from the layers */
-export function checkHybrid(name: string, server: TomlNode, layers: readonly ConfigLayer[]): ConfigProblem[] {
-  if (server.kind !== "table") return [];
+export function checkHybrid(
+  name: string,
+  server: TomlNode,
+  layers: readonly ConfigLayer[],
+): ConfigProblem | undefined {
+  if (server.kind !== "table") return undefined;
   const path = ["mcp_servers", name];
   const writerOf = (key: string): ConfigLayer | undefined =>
     layers.findLast(({ root }) => nodeAt(root, [...path, key]) !== undefined);
   const said = (key: string): string => {
     const [origin] = originsOf([...path, key], layers).values();
-    return `\`${key}\` (${origin && originText(origin)})`;
+    return `\`${key}\` (${origin && formatOrigin(origin)})`;
   };
   for (const stdio of STDIO_KEYS.filter((key) => server.entries.has(key))) {
     const http = HTTP_KEYS.find((key) => server.entries.has(key) && writerOf(key) !== writerOf(stdio));
     if (http === undefined) continue;
     const both = `${said(stdio)} and ${said(http)}`;
-    return [
-      {
-        message: `MCP server \`${name}\` is half stdio, half streamable HTTP: two layers make it from ${both}`,
-        path,
-        place: server.entries.get(http)?.keyPlace,
-        hint: "If they mean different servers, give one of them another name",
-      },
-    ];
+    return {
+      message: `MCP server \`${name}\` is half stdio, half streamable HTTP: two layers make it from ${both}`,
+      path,
+      place: server.entries.get(http)?.keyPlace,
+      hint: "If they mean different servers, give one of them another name",
+    };
   }
-  return [];
+  return undefined;
 }

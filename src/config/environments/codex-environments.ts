@@ -12,8 +12,8 @@
 import { join } from "node:path";
 import { fieldNamed } from "../schema/server-keys.ts";
 import { readConfigFile } from "../layers/layers.ts";
-import { type ConfigProblem, problem } from "../problem.ts";
-import { Findings, readStruct, readValue } from "../schema/read-value.ts";
+import { type ConfigProblem, problem, ProblemCollector } from "../problem.ts";
+import { readStruct, readValue } from "../schema/read-value.ts";
 import { invalidType, unknownField } from "../schema/serde-text.ts";
 import { invalidConfig } from "../show/show-problem.ts";
 import { fromPlain, type TomlEntry, type TomlNode, type TomlTable } from "../../toml/node.ts";
@@ -63,7 +63,7 @@ function ofVariable(value: string | undefined): CodexEnvironments {
 }
 
 function ofFile(root: TomlTable): CodexEnvironments {
-  const findings = new Findings(false);
+  const findings = new ProblemCollector(false);
   const read: Entry[] = [];
   let [preset, includesLocal]: readonly unknown[] = [LOCAL_ENVIRONMENT_ID, true];
   for (const [key, { value, keyPlace }] of root.entries) {
@@ -114,7 +114,7 @@ interface Entry {
   readonly ofWhole: readonly ConfigProblem[];
 }
 
-function readEntries(node: TomlNode, findings: Findings): Entry[] {
+function readEntries(node: TomlNode, findings: ProblemCollector): Entry[] {
   const path = ["environments"];
   if (node.kind !== "array") {
     const hint = "Write [[environments]] for each; [environments.<id>] is for switchyard.toml";

@@ -24,8 +24,8 @@ import {
 import { maskProblem } from "../show/mask.ts";
 import { mergeTables } from "../layers/merge.ts";
 import { originsOf } from "../layers/origins.ts";
-import { type ConfigProblem, problem, where } from "../problem.ts";
-import { Findings, readStruct } from "../schema/read-value.ts";
+import { type ConfigProblem, problem, ProblemCollector, where } from "../problem.ts";
+import { readStruct } from "../schema/read-value.ts";
 import { invalidType } from "../schema/serde-text.ts";
 import { lineAndColumn, nodeAt, type TomlEntry, type TomlNode } from "../../toml/node.ts";
 import { EMPTY_TABLE, withoutValue } from "../../toml/tree.ts";
@@ -176,7 +176,7 @@ function written(id: string, layers: readonly ConfigLayer[], codex: CodexEnviron
   const ofCodex = codex.errorsOf.get(id) ?? [];
   // What is broken below is mended there; what the layers would mean together nobody knows before.
   if (ofCodex.length > 0) return { ...common, errors: ofCodex, status: "invalid", reason: reasonOf(ofCodex) };
-  const findings = new Findings(true);
+  const findings = new ProblemCollector(true);
   const ofId = environmentIdProblem(id);
   if (ofId !== undefined) findings.errors.push(problem(ofId, path, keyPlace));
   const reading = readStruct(ENVIRONMENT, merged.value, path, findings);

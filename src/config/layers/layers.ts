@@ -28,9 +28,9 @@ import { existingCodexHome, switchyardHome } from "./homes.ts";
 import { mergeTables } from "./merge.ts";
 import { parseOverrides } from "./overrides.ts";
 import { withoutStrayKeys } from "./own-keys.ts";
-import { ConfigError, type ConfigProblem, where } from "../problem.ts";
+import { ConfigError, type ConfigProblem, ProblemCollector, where } from "../problem.ts";
 import { findProject, type Project, projectKey, trustOf } from "./project-trust.ts";
-import { Findings, readValue } from "../schema/read-value.ts";
+import { readValue } from "../schema/read-value.ts";
 import { CODEX_ROOT_KEYS, OWN_ROOT_KEYS } from "../schema/root-keys.ts";
 import { readRequirements, type Requirements } from "../requirements/requirements.ts";
 import { invalidConfig, problemText } from "../show/show-problem.ts";
@@ -265,7 +265,7 @@ function loadRequirements(file: string, problems: ConfigProblem[]): Requirements
 }
 
 function checkProjectSettings({ entries }: TomlTable): readonly ConfigProblem[] {
-  const findings = new Findings(false);
+  const findings = new ProblemCollector(false);
   for (const key of ["project_root_markers", "projects"]) {
     const [value, entry] = [CODEX_ROOT_KEYS.get(key), entries.get(key)];
     if (value !== undefined && entry !== undefined) readValue(value, entry.value, [key], findings);

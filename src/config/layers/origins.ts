@@ -12,7 +12,7 @@ export interface Origin {
 }
 
 /** For people: `file:line`, or what else it is. */
-export function originText({ layer, file, line }: Origin): string {
+export function formatOrigin({ layer, file, line }: Origin): string {
   if (file === undefined) return "the configuration of the thread";
   return layer === "overrides" ? file : `${file}:${line}`;
 }

@@ -1,7 +1,7 @@
 /** Our own keys of a server, where they do not count: Codex ignores them in its files, so we do too, and say so. */
 import { SERVER } from "../schema/server-keys.ts";
 import { type ConfigProblem, problem } from "../problem.ts";
-import { unknownKey } from "../schema/read-value.ts";
+import { unknownKey } from "../schema/serde-text.ts";
 import type { TomlEntry, TomlTable } from "../../toml/node.ts";
 import { withoutValue } from "../../toml/tree.ts";
 

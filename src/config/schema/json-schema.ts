@@ -150,10 +150,6 @@ function valueSchema(value: FieldValue): JsonSchema {
       return structSchema(value.struct);
     case "structs":
       return { type: "object", additionalProperties: structSchema(value.struct) };
-    case "table":
-      return { type: "object" };
-    case "untagged":
-      return { anyOf: value.of.map(valueSchema) };
   }
 }
 

@@ -1,37 +1,19 @@
 /**
- * What else a configuration file says at its root, as data: Codex 0.169's keys, and those of `switchyard.toml`.
+ * What stands beside the servers at the root of a configuration file, as data: Codex 0.169's keys, and those of
+ * `switchyard.toml`.
  *
- * Each was given to the real binary with a value of every type, and its error read. What the tables hold inside is in
- * `root-tables.ts`, as far as it is known.
+ * Only what servers depend on has its type here. Of all other keys Codex is the judge: `switchyard mcp check
+ * --ask-codex` asks it.
  */
 import { ENVIRONMENT } from "./environment-keys.ts";
 import type { FieldValue, Struct } from "./server-keys.ts";
-import {
-  BOOLEAN,
-  I64,
-  integer,
-  MAP,
-  oneOf,
-  PATH,
-  ROOT_TABLES,
-  STRING,
-  STRINGS,
-  struct,
-  U64,
-  USIZE,
-} from "./root-tables.ts";
-
-/** A table that is not looked into, and that Codex reads from no array. */
-function table(name: string): FieldValue {
-  return { type: "table", expects: `struct ${name}` };
-}
 
 const PROJECT: Struct = {
   name: "ProjectConfig",
   fields: [
     {
       name: "trust_level",
-      value: oneOf("trusted", "untrusted"),
+      value: { type: "enum", variants: ["trusted", "untrusted"] },
       transport: "both",
       needed: "by_position",
       about: "Whether the project's own files count.",
@@ -44,12 +26,23 @@ const IDENTITY_PROVIDER: Struct = {
   name: "McpServerIdpOAuthConfig",
   closed: true,
   fields: [
-    { name: "issuer", value: STRING, transport: "both", needed: "always", about: "The issuer." },
-    { name: "client_id", value: STRING, transport: "both", needed: "always", about: "The id of the client." },
-    { name: "client_secret", value: STRING, transport: "both", about: "The secret of the client." },
+    { name: "issuer", value: { type: "string" }, transport: "both", needed: "always", about: "The issuer." },
+    {
+      name: "client_id",
+      value: { type: "string" },
+      transport: "both",
+      needed: "always",
+      about: "The id of the client.",
+    },
+    {
+      name: "client_secret",
+      value: { type: "string" },
+      transport: "both",
+      about: "The secret of the client.",
+    },
     {
       name: "token_endpoint_auth_method",
-      value: oneOf("client_secret_basic", "client_secret_post"),
+      value: { type: "enum", variants: ["client_secret_basic", "client_secret_post"] },
       transport: "both",
       about: "How the client proves itself.",
     },
@@ -70,78 +63,47 @@ const ENTERPRISE_AUTH: Struct = {
   ],
 };
 
-/** Codex's keys without `mcp_servers`. */
+/** Those of Codex's keys whose values are checked; `mcp_servers` is read apart. */
 export const CODEX_ROOT_KEYS: ReadonlyMap<string, FieldValue> = new Map<string, FieldValue>([
-  // MCP
   ["mcp_enterprise_managed_auth", { type: "struct", struct: ENTERPRISE_AUTH }],
-  ["mcp_oauth_callback_port", integer("u16", 0n, 65_535n)],
-  ["mcp_oauth_callback_url", STRING],
-  ["mcp_oauth_credentials_store", oneOf("auto", "file", "keyring")],
-  ["mcp_optional_startup_grace_ms", U64],
+  ["mcp_oauth_callback_port", { type: "integer", expects: "u16", min: 0n, max: 65_535n }],
+  ["mcp_oauth_callback_url", { type: "string" }],
+  ["mcp_oauth_credentials_store", { type: "enum", variants: ["auto", "file", "keyring"] }],
+  ["mcp_optional_startup_grace_ms", { type: "integer", expects: "u64", min: 0n }],
+  ["project_root_markers", { type: "strings" }],
   ["projects", PROJECTS],
-  ...Object.entries(ROOT_TABLES),
-  // everything else
-  ["agents", table("AgentsToml")],
-  ["allow_login_shell", BOOLEAN],
-  ["allow_symlinked_codex_home", BOOLEAN],
-  ["apps", table("AppsConfigToml")],
-  ["apps_mcp_product_sku", STRING],
-  ["auto_review", struct("AutoReviewToml")],
-  ["background_terminal_max_timeout", U64],
-  ["browser_use", struct("BrowserUseConfigToml")],
-  ["check_for_update_on_startup", BOOLEAN],
-  ["cli_auth_credentials_store", oneOf("file", "keyring", "auto", "ephemeral")],
-  ["cloud", struct("CloudToml")],
-  ["compact_prompt", STRING],
-  ["computer_use", struct("ComputerUseConfigToml")],
-  ["default_permissions", STRING],
-  ["desktop", MAP],
-  ["developer_instructions", STRING],
-  ["disable_paste_burst", BOOLEAN],
-  ["experimental_realtime_start_instructions", STRING],
-  ["experimental_realtime_webrtc_call_base_url", STRING],
-  ["experimental_realtime_ws_backend_prompt", STRING],
-  ["experimental_realtime_ws_base_url", STRING],
-  ["experimental_realtime_ws_model", STRING],
-  ["experimental_realtime_ws_startup_context", STRING],
-  [
-    "experimental_thread_store",
-    { type: "table", expects: "internally tagged enum ThreadStoreToml", byPosition: true },
-  ],
-  ["experimental_thread_store_endpoint", STRING],
-  ["file_opener", oneOf("vscode", "vscode-insiders", "windsurf", "cursor", "none")],
-  ["forced_login_method", oneOf("chatgpt", "api")],
-  ["goals", struct("GoalsToml")],
-  ["hide_agent_reasoning", BOOLEAN],
-  ["hooks", table("HooksToml")],
-  ["instructions", STRING],
-  ["log_dir", PATH],
-  ["memories", struct("MemoriesToml")],
-  ["model_auto_compact_token_limit", I64],
-  ["model_auto_compact_token_limit_scope", oneOf("total", "body_after_prefix")],
-  ["model_context_window", I64],
-  ["model_post_turn_compact_threshold_percent", integer("u8", 0n, 255n)],
-  ["notice", struct("Notice")],
-  ["notify", STRINGS],
-  ["openai_base_url", STRING],
-  ["orchestrator", struct("OrchestratorToml")],
-  ["otel", struct("OtelConfigToml")],
-  ["permissions", table("PermissionsToml")],
-  ["profile", STRING],
-  ["project_doc_fallback_filenames", STRINGS],
-  ["project_doc_max_bytes", USIZE],
-  ["project_root_markers", STRINGS],
-  ["responses_api_metadata", { type: "string_map" }],
-  ["review_model", STRING],
-  ["show_raw_agent_reasoning", BOOLEAN],
-  ["skills", struct("SkillsConfig")],
-  ["sqlite_home", PATH],
-  ["suppress_unstable_features_warning", BOOLEAN],
-  ["thread_unload_delay_secs", U64],
-  ["tool_output_token_limit", USIZE],
-  ["tool_suggest", struct("ToolSuggestConfig")],
-  ["tui", table("Tui")],
 ]);
+
+/** All keys that Codex has at the root, besides `mcp_servers`: in strict mode any other is an error. */
+export const CODEX_ROOT_NAMES: ReadonlySet<string> = new Set(
+  (
+    "agents allow_login_shell allow_symlinked_codex_home analytics approval_policy approvals_reviewer " +
+    "apps apps_mcp_product_sku audio auto_review background_terminal_max_timeout browser_use " +
+    "chatgpt_base_url check_for_update_on_startup cli_auth_credentials_store cloud compact_prompt " +
+    "computer_use default_permissions desktop developer_instructions disable_paste_burst " +
+    "experimental_compact_prompt_file experimental_realtime_start_instructions " +
+    "experimental_realtime_webrtc_call_base_url experimental_realtime_ws_backend_prompt " +
+    "experimental_realtime_ws_base_url experimental_realtime_ws_model " +
+    "experimental_realtime_ws_startup_context experimental_thread_store " +
+    "experimental_thread_store_endpoint experimental_use_unified_exec_tool features feedback " +
+    "file_opener forced_chatgpt_workspace_id forced_login_method ghost_snapshot goals " +
+    "hide_agent_reasoning history hooks include_apps_instructions " +
+    "include_collaboration_mode_instructions include_environment_context " +
+    "include_environment_context_time include_permissions_instructions instructions " +
+    "js_repl_node_module_dirs js_repl_node_path log_dir marketplaces mcp_enterprise_managed_auth " +
+    "mcp_oauth_callback_port mcp_oauth_callback_url mcp_oauth_credentials_store " +
+    "mcp_optional_startup_grace_ms memories model model_auto_compact_token_limit " +
+    "model_auto_compact_token_limit_scope model_catalog_json model_context_window " +
+    "model_instructions_file model_post_turn_compact_threshold_percent model_provider model_providers " +
+    "model_reasoning_effort model_reasoning_summary model_verbosity notice notify openai_base_url " +
+    "orchestrator oss_provider otel permissions personality plan_mode_reasoning_effort plugins " +
+    "profile profiles project_doc_fallback_filenames project_doc_max_bytes project_root_markers " +
+    "projects realtime responses_api_metadata review_model sandbox_mode sandbox_workspace_write " +
+    "service_tier shell_environment_policy show_raw_agent_reasoning skills sqlite_home " +
+    "suppress_unstable_features_warning thread_unload_delay_secs tool_output_token_limit tool_suggest " +
+    "tools tui web_search windows"
+  ).split(" "),
+);
 
 /** The keys of `switchyard.toml` without `mcp_servers`. What an environment may say as a whole, its loader knows. */
 export const OWN_ROOT_KEYS: ReadonlyMap<string, FieldValue> = new Map<string, FieldValue>([

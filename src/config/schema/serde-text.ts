@@ -43,6 +43,12 @@ export function unknownField(name: string, known: readonly string[]): ProblemTex
   return { message: `unknown field \`${name}\`, expected ${oneOf(known)}`, what };
 }
 
+/** What Codex says of a key that it does not know, where it says anything. */
+export function unknownKey(path: readonly string[]): ProblemText {
+  const what = "unknown configuration field";
+  return { message: `${what} \`${path.join(".")}\``, what };
+}
+
 /** A text that shows a value between two pieces that do not. */
 export function withValue(before: string, quoted: string | undefined, after: string): ProblemText {
   if (quoted === undefined) return { message: before + after };

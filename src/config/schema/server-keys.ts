@@ -10,39 +10,20 @@
 
 /** What a key takes. `expects` is serde's word for it in Codex's errors. */
 export type FieldValue =
-  /** @default expects "a string". `empty` is what Codex says where nothing is between the quotes. */
-  | { readonly type: "string"; readonly expects?: string; readonly empty?: string }
-  | { readonly type: "strings"; readonly expects?: string }
+  /** @default expects "a string" */
+  | { readonly type: "string"; readonly expects?: string }
+  | { readonly type: "strings" }
   | { readonly type: "string_map" }
   | { readonly type: "boolean" }
   /** A number of seconds; `convert` turns it into whole nanoseconds where it is read. */
   | { readonly type: "seconds"; readonly convert: boolean }
   | { readonly type: "integer"; readonly expects: string; readonly min: bigint; readonly max?: bigint }
-  /** One of the `variants`; the one that is `newtype` is a table with that key, and a struct in it, instead. */
-  | {
-      readonly type: "enum";
-      readonly variants: readonly string[];
-      readonly newtype?: { readonly variant: string; readonly struct: Struct };
-    }
+  | { readonly type: "enum"; readonly variants: readonly string[] }
   | { readonly type: "enums"; readonly variants: readonly string[] }
   | { readonly type: "env_vars" }
   | { readonly type: "struct"; readonly struct: Struct }
   /** A table of structs, each under a name of the user's. */
-  | { readonly type: "structs"; readonly struct: Struct }
-  /**
-   * A table of which we know some `keys`, and what all others are where there is a `rest`. Codex reads an array by
-   * position where `byPosition` says so; we let it pass. It buffers the rest where the table is `flat` (see `Findings`).
-   */
-  | {
-      readonly type: "table";
-      readonly expects: string;
-      readonly byPosition?: true;
-      readonly keys?: Readonly<Record<string, FieldValue>>;
-      readonly rest?: FieldValue;
-      readonly flat?: true;
-    }
-  /** Whatever fits one of these; `name` is Codex's. */
-  | { readonly type: "untagged"; readonly name: string; readonly of: readonly FieldValue[] };
+  | { readonly type: "structs"; readonly struct: Struct };
 
 export interface Field {
   readonly name: string;

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { type ConfigProblem, keysOf, valueFreeText } from "../problem.ts";
-import { parseMcpServers, type ReadOptions, type ReadResult, readMcpServers } from "./read-servers.ts";
+import { parseMcpServers, type ReadOptions, type ReadServersResult, readMcpServers } from "./read-servers.ts";
 import { nodeAt } from "../../toml/node.ts";
 import { parseToml } from "../../toml/parse.ts";
 
-function read(toml: string, options?: ReadOptions): ReadResult {
+function read(toml: string, options?: ReadOptions): ReadServersResult {
   const parsed = parseToml({ name: "config.toml", text: toml });
   assert.ok(parsed.ok);
   return readMcpServers(nodeAt(parsed.document.root, ["mcp_servers"]), options);
@@ -50,7 +50,7 @@ function marked(problems: readonly ConfigProblem[]): string[] {
   );
 }
 
-function hints(result: ReadResult): (string | undefined)[] {
+function hints(result: ReadServersResult): (string | undefined)[] {
   return [...result.errors, ...result.warnings].map(({ hint }) => hint);
 }
 

@@ -11,8 +11,8 @@
  */
 import { checkServer, ignoredHeaders } from "./check-server.ts";
 import { SERVER } from "../schema/server-keys.ts";
-import { type ConfigProblem, problem, type ProblemText } from "../problem.ts";
-import { Findings, readStruct, type StructReading } from "../schema/read-value.ts";
+import { type ConfigProblem, problem, ProblemCollector, type ProblemText } from "../problem.ts";
+import { readStruct, type StructReading } from "../schema/read-value.ts";
 import { secondsFromMilliseconds, secondsFromNumber } from "../schema/seconds.ts";
 import { invalidType } from "../schema/serde-text.ts";
 import { fromPlain, PlainValueError, type TomlNode } from "../../toml/node.ts";
@@ -37,21 +37,21 @@ interface Read {
   readonly warnings: readonly ConfigProblem[];
 }
 
-export type ReadResult =
+export type ReadServersResult =
   | (Read & { readonly ok: true; readonly errors: readonly [] })
   /** The first error is the one Codex reports. */
   | (Read & { readonly ok: false; readonly errors: readonly [ConfigProblem, ...ConfigProblem[]] });
 
 /** @param node the value of `mcp_servers`; `undefined` where there is none */
-export function readMcpServers(node: TomlNode | undefined, options: ReadOptions = {}): ReadResult {
-  const findings = new Findings(options.own === true);
+export function readMcpServers(node: TomlNode | undefined, options: ReadOptions = {}): ReadServersResult {
+  const findings = new ProblemCollector(options.own === true);
   const servers = node === undefined ? new Map<string, McpServerConfig>() : readServers(node, findings);
   return readResult(servers, findings, options);
 }
 
 /** The same for a program's object: server name to table. */
-export function parseMcpServers(input: unknown, options: ReadOptions = {}): ReadResult {
-  const refused = (text: ProblemText, path: readonly string[]): ReadResult => {
+export function parseMcpServers(input: unknown, options: ReadOptions = {}): ReadServersResult {
+  const refused = (text: ProblemText, path: readonly string[]): ReadServersResult => {
     const errors = [problem(text, path, undefined)] as const;
     return { ok: false, servers: new Map(), errors, warnings: [] };
   };
@@ -71,9 +71,9 @@ export function parseMcpServers(input: unknown, options: ReadOptions = {}): Read
 /** Turns what was found into a result: unknown keys count as the options say (R3). */
 export function readResult(
   servers: ReadonlyMap<string, McpServerConfig>,
-  findings: Findings,
+  findings: ProblemCollector,
   { strict = false }: ReadOptions,
-): ReadResult {
+): ReadServersResult {
   const warnings = [...(strict ? [] : findings.unknown), ...findings.ignored];
   const unknown = strict ? findings.unknown : [];
   const [first, ...others] = [...findings.errors, ...unknown, ...findings.late];
@@ -82,7 +82,7 @@ export function readResult(
 }
 
 /** The valid servers of a `mcp_servers` table. */
-export function readServers(node: TomlNode, findings: Findings): Map<string, McpServerConfig> {
+export function readServers(node: TomlNode, findings: ProblemCollector): Map<string, McpServerConfig> {
   const servers = new Map<string, McpServerConfig>();
   if (node.kind !== "table") {
     findings.error(
