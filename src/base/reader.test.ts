@@ -10,6 +10,7 @@ import {
   map,
   nonEmpty,
   nullable,
+  nullish,
   number,
   object,
   oneOf,
@@ -109,9 +110,11 @@ test("oneOf and variant name what there is", () => {
   assert.deepEqual(issueOf(shape, {}), ["missing_field", "kind", "is missing"]);
 });
 
-test("nullable reads null as undefined", () => {
-  assert.equal(nullable(string)(null), undefined);
-  assert.equal(nullable(string)("a"), "a");
+test("null can stand for an absent field", () => {
+  const reader = object<{ name?: string }>({ name: nullish(string) });
+  for (const input of [{}, { name: undefined }, { name: null }]) assert.deepEqual(reader(input), {});
+  assert.deepEqual(reader({ name: "a" }), { name: "a" });
+  assert.deepEqual(list(nullable(string))(["a", null]), ["a", undefined]);
 });
 
 test("refine places its issue, or the issue it is given", () => {

@@ -42,9 +42,9 @@ export class Issue {
 
 export type Reader<T> = (input: unknown) => T | Issue;
 
-/** A field that may be absent. It is left out then, unless there is a default. */
+/** A field that may be absent, or read as `undefined`. It is left out then, unless there is a default. */
 export interface Optional<T> {
-  readonly reader: Reader<T>;
+  readonly reader: Reader<T | undefined>;
 }
 export interface Defaulted<T> extends Optional<T> {
   readonly value: T;
@@ -59,6 +59,11 @@ export type Fields<T> = {
 
 export function optional<T>(reader: Reader<T>): Optional<T> {
   return { reader };
+}
+
+/** The same for a field that may also be `null`. */
+export function nullish<T>(reader: Reader<T>): Optional<T> {
+  return { reader: nullable(reader) };
 }
 
 export function withDefault<T>(reader: Reader<T>, value: T): Defaulted<T> {
@@ -173,21 +178,21 @@ export function object<T extends object>(
         return new Issue("unknown_field", `is unknown; known are ${names.join(", ")}`, [name], near);
       }
     }
-    const found: [string, unknown][] = [];
+    const found: Record<string, unknown> = {};
     for (const [name, field] of declared) {
       const given = Object.hasOwn(input, name) ? input[name] : undefined;
       if (given !== undefined) {
         const value = (typeof field === "function" ? field : field.reader)(given);
         if (value instanceof Issue) return value.within(name);
-        found.push([name, value]);
+        if (value !== undefined) found[name] = value;
       } else if (typeof field === "function") {
         return new Issue("missing_field", "is missing", [name]);
       } else if ("value" in field) {
-        found.push([name, field.value]);
+        found[name] = field.value;
       }
     }
     // `Fields<T>` has every field of `T`, and each has just been read.
-    return Object.fromEntries(found) as T;
+    return found as T;
   };
 }
 
