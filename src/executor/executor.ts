@@ -47,6 +47,11 @@ export interface ProcessSpec {
   readonly arg0?: string;
 }
 
+/** Our executors split output into chunks of at most this many bytes. */
+export const CHUNK_BYTES_MAX: number = 64 * 1024;
+/** They retain at least this much of a process's output, in bytes. */
+export const RETAINED_BYTES_MIN: number = 1024 * 1024;
+
 export type OutputStream = "stdout" | "stderr" | "pty";
 
 export type ProcessEvent =

@@ -1,46 +1,45 @@
 /**
- * The same situations met with our server and with the real `codex exec-server`: they say the same, but for what
- * `LIVE_DEVIATIONS` lists.
+ * The same scenarios, run with our server and with the real `codex exec-server`: both answer the same, except for what
+ * `DEVIATIONS` lists.
  */
 import assert from "node:assert/strict";
 import { after, before, suite, test } from "node:test";
-import { systemClock } from "../../src/base/clock.ts";
 import { descendants, waitUntilGone } from "../../src/testing/index.ts";
-import { LIVE_DEVIATIONS } from "./replay/deviations.ts";
-import { differencesOf, judge, tell } from "./replay/differences.ts";
-import { type Fact, factsOf } from "./replay/facts.ts";
-import { serve, serveOriginal } from "./replay/servers.ts";
-import { SITUATIONS } from "./replay/situations.ts";
-import { Talk, type Situation } from "./replay/talk.ts";
-import { Tape } from "./replay/tape.ts";
-import { makeWorld, type World } from "./replay/world.ts";
+import { DEVIATIONS } from "./scenarios/deviations.ts";
+import { describe, differencesOf, sortDifferences } from "./scenarios/differences.ts";
+import { type Fact, factsOf } from "./scenarios/facts.ts";
+import { serve, serveOriginal } from "./scenarios/servers.ts";
+import { SCENARIOS } from "./scenarios/scenarios.ts";
+import { TestClient, type Scenario } from "./scenarios/test-client.ts";
+import { Transcript } from "./scenarios/transcript.ts";
+import { makeWorkspace, type Workspace } from "./scenarios/workspace.ts";
 
 interface Side {
-  readonly world: World;
+  readonly workspace: Workspace;
   readonly url: string;
 }
 
-async function meet(situation: Situation, { world, url }: Side): Promise<ReadonlyMap<string, Fact>> {
-  using tape = new Tape();
-  tape.case = situation.name;
-  const talk = new Talk(tape, world, url);
-  if (situation.bare !== true) await talk.connect("c1");
-  await situation.meet(talk);
-  // What happens from here on, happens because we leave.
-  return factsOf([...tape.rows], world);
+async function run(scenario: Scenario, { workspace, url }: Side): Promise<ReadonlyMap<string, Fact>> {
+  using transcript = new Transcript();
+  transcript.scenario = scenario.name;
+  const client = new TestClient(transcript, workspace, url);
+  if (scenario.bare !== true) await client.connect("c1");
+  await scenario.run(client);
+  // What follows happens because we leave.
+  return factsOf([...transcript.rows], workspace);
 }
 
-suite("Our server and codex exec-server say the same", { timeout: 120_000 }, () => {
+suite("our server and codex exec-server answer the same", { timeout: 120_000 }, () => {
   const living = new Set(descendants(process.pid));
   const stack = new AsyncDisposableStack();
-  const met = new Set<string>();
+  const seen = new Set<string>();
   let theirs: Side;
   let ours: Side;
 
   before(async () => {
-    const [their, our] = [stack.use(await makeWorld()), stack.use(await makeWorld())];
-    theirs = { world: their, url: stack.use(await serveOriginal(their)).url };
-    ours = { world: our, url: stack.use(await serve(our, systemClock)).url };
+    const [their, our] = [stack.use(await makeWorkspace()), stack.use(await makeWorkspace())];
+    theirs = { workspace: their, url: stack.use(await serveOriginal(their)).url };
+    ours = { workspace: our, url: stack.use(await serve(our)).url };
   });
 
   after(async () => {
@@ -49,23 +48,23 @@ suite("Our server and codex exec-server say the same", { timeout: 120_000 }, () 
     assert.deepEqual(await waitUntilGone(started), [], "processes left behind");
   });
 
-  for (const situation of SITUATIONS) {
-    test(situation.name, async () => {
-      const expected = await meet(situation, theirs);
-      const observed = await meet(situation, ours);
+  for (const scenario of SCENARIOS) {
+    test(scenario.name, async () => {
+      const expected = await run(scenario, theirs);
+      const observed = await run(scenario, ours);
       assert.ok(expected.size > 0);
-      const comparison = judge(differencesOf(expected, observed, { whole: true }), LIVE_DEVIATIONS);
-      for (const name of comparison.met) met.add(name);
-      assert.equal(comparison.unmeant.map(tell).join("\n"), "");
+      const { unexpected, occurred } = sortDifferences(differencesOf(expected, observed), DEVIATIONS);
+      for (const name of occurred) seen.add(name);
+      assert.equal(unexpected.map(describe).join("\n"), "");
     });
   }
 
-  test("and what is listed as a deviation is one", () => {
-    const idle = LIVE_DEVIATIONS.filter(({ name, isRace }) => isRace !== true && !met.has(name));
+  test("every listed deviation still occurs", () => {
+    const unseen = DEVIATIONS.filter(({ name, isRace }) => isRace !== true && !seen.has(name));
     assert.deepEqual(
-      idle.map(({ name }) => name),
+      unseen.map(({ name }) => name),
       [],
-      "not met any more: take it from the list",
+      "these do not occur any more: remove them from the list",
     );
   });
 });

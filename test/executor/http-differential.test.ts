@@ -10,7 +10,7 @@ import { once } from "node:events";
 import { after, before, suite, test } from "node:test";
 import { systemClock } from "../../src/base/clock.ts";
 import { HttpMethods } from "../../src/executor/server/http/methods.ts";
-import { type Answer, OwnSide, type Side, startRealSide } from "./support/exec-server-peer.ts";
+import { type Answer, comparable, OwnSide, type Side, startRealSide } from "./support/exec-server-peer.ts";
 import { type RawHttpServer, startRawHttpServer } from "./support/raw-http-server.ts";
 
 type Params = Readonly<Record<string, unknown>>;
@@ -27,6 +27,9 @@ const headers = (
     ...(valueEnvVar === undefined ? {} : { valueEnvVar }),
   })),
 });
+/** Long enough for the head of a response on a busy machine. */
+const TIMEOUT_MS = 1_500;
+
 const redirect = (status: number, to: string): string =>
   `$O/redirect?status=${status}&to=${encodeURIComponent(to).replaceAll("%24", "$")}`;
 
@@ -139,9 +142,9 @@ suite("HttpMethods answers as codex exec-server does", () => {
     ...["cut", "cut-chunk", "bad-chunk", "garbage", "reset", "nothing"].map((path) => ({
       url: `$O/${path}`,
     })),
-    { url: "$O/stall", timeoutMs: 100 },
-    { url: "$O/never", timeoutMs: 100 },
-    { url: "https://$H/", timeoutMs: 100 },
+    { url: "$O/stall", timeoutMs: TIMEOUT_MS },
+    { url: "$O/never", timeoutMs: TIMEOUT_MS },
+    { url: "https://$H/", timeoutMs: TIMEOUT_MS },
     { url: "https://127.0.0.1:1/" },
     { url: "$O/echo", timeoutMs: 60_000 },
     { url: "$O/echo", timeoutMs: 2 ** 53 },
@@ -202,8 +205,8 @@ suite("HttpMethods answers as codex exec-server does", () => {
         ["/cut", {}],
         ["/bad-chunk", {}],
         ["/upgrade", {}],
-        ["/stall", { timeoutMs: 100 }],
-        ["/never", { timeoutMs: 100 }],
+        ["/stall", { timeoutMs: TIMEOUT_MS }],
+        ["/never", { timeoutMs: TIMEOUT_MS }],
         ["/close", {}],
         [redirect(302, "/echo").slice(2), {}],
       ] as const
@@ -276,7 +279,7 @@ async function answerOf(side: Side, params: Params): Promise<unknown> {
 }
 
 function normalize(answer: Answer): unknown {
-  if ("error" in answer) return answer;
+  if ("error" in answer) return comparable(answer);
   const result = answer.result as {
     status: number;
     headers: { name: string; value: string }[];

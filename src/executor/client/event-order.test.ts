@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import fc from "fast-check";
-import type { ProcessEvent } from "../executor.ts";
-import type { ReadAnswer } from "./answers.ts";
+import type { ProcessEvent, ReadResult } from "../executor.ts";
 import { EventOrder } from "./event-order.ts";
 
 /** All that happens to a process, in order: output, then its exit, perhaps more output, then its end. */
@@ -29,7 +28,7 @@ function readAt(
   count: number,
   afterSeq: number,
   retained = Number.POSITIVE_INFINITY,
-): ReadAnswer {
+): ReadResult {
   const past = events.slice(0, count);
   const outputs = past.flatMap((event) => (event.type === "output" ? [event] : []));
   const exit = past.find((event) => event.type === "exited");

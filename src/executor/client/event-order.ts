@@ -6,8 +6,7 @@
  *   O2. What a read of retained output tells counts like an event: its chunks, and of the end that there was one. That
  *       has numbers too, though the answer does not say which: they are the ones that are missing.
  */
-import type { ProcessEvent } from "../executor.ts";
-import type { ReadAnswer } from "./answers.ts";
+import type { ProcessEvent, ReadResult } from "../executor.ts";
 
 export class EventOrder {
   readonly #deliver: (event: ProcessEvent) => void;
@@ -53,7 +52,7 @@ export class EventOrder {
   }
 
   /** Takes what was read behind `nextSeq`. @returns the first number that is lost, if one is */
-  fill({ chunks, nextSeq, exited, exitCode, closed }: ReadAnswer): number | undefined {
+  fill({ chunks, nextSeq, exited, exitCode, closed }: ReadResult): number | undefined {
     for (const chunk of chunks) this.take(chunk);
     if (closed) this.take({ type: "closed", seq: nextSeq - 1 });
     const missing: number[] = [];

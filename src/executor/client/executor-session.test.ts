@@ -193,8 +193,8 @@ suite("ExecutorSession", () => {
 
   for (const [what, greeting, message] of [
     ["an error", () => ({ error: { code: -32602, message: "no" } }), /does not shake hands: no/],
-    ["no session", () => ({ result: {} }), /has no sessionId/],
-    ["nothing at all", () => ({ result: null }), /has no sessionId/],
+    ["no session", () => ({ result: {} }), /sessionId is missing/],
+    ["nothing at all", () => ({ result: null }), /must be an object, but is null/],
   ] as const) {
     test(`is not made with an executor that answers a greeting with ${what}, and drops the link`, async () => {
       const opener = new MemoryOpener();

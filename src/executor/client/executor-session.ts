@@ -18,13 +18,16 @@ import { abortable } from "../../base/abort.ts";
 import { Backoff } from "../../base/backoff.ts";
 import { type Clock, sleep, type Timer } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
+import { isObject } from "../../base/json.ts";
 import type { Log } from "../../base/log.ts";
 import { Semaphore } from "../../base/semaphore.ts";
 import { Peer, PeerError, RpcError } from "../../jsonrpc/index.ts";
 import { ExecutorError } from "../errors.ts";
 import type { Link } from "../wire/link.ts";
-import { FRAME_BYTES_MAX, RpcCode, type WireEnvironmentInfo } from "../wire/protocol.ts";
+import { FRAME_BYTES_MAX, RpcCode } from "../wire/protocol.ts";
+import { IMPLEMENTATION, initializeResult, type WireEnvironmentInfo } from "../wire/session-messages.ts";
 import type { LinkOpener, OpenOutcome } from "./open-link.ts";
+import { readResult } from "./rpc-errors.ts";
 import { type CarrierOptions, type ProcessCarrier, RemoteProcess } from "./remote-process.ts";
 
 export interface ExecutorSessionOptions {
@@ -306,15 +309,14 @@ export class ExecutorSession implements ProcessCarrier {
   }
 
   #greeted(answer: unknown): void {
-    const { sessionId, environmentInfo } = (answer ?? {}) as Readonly<Record<string, unknown>>;
-    if (typeof sessionId !== "string") throw new Error("its answer to initialize has no sessionId");
+    const { sessionId, environmentInfo } = readResult("initialize", initializeResult, answer);
     if (this.#sessionId !== undefined && sessionId !== this.#sessionId) {
       throw new RpcError({ code: RpcCode.invalidRequest, message: "it opened another session instead" });
     }
     this.#sessionId = sessionId;
-    if (typeof environmentInfo !== "object" || environmentInfo === null) return;
-    this.#info = environmentInfo as WireEnvironmentInfo;
-    this.#isForeign = this.#info.implementation !== CLIENT_NAME;
+    if (environmentInfo === undefined) return;
+    this.#info = environmentInfo;
+    this.#isForeign = environmentInfo.implementation !== IMPLEMENTATION;
   }
 
   #refused(cause: unknown): OpenOutcome {
@@ -342,10 +344,8 @@ export class ExecutorSession implements ProcessCarrier {
   }
 
   #onNotification(method: string, params: unknown): void {
-    if (typeof params !== "object" || params === null) return;
-    const known = params as Readonly<Record<string, unknown>>;
-    const { processId } = known;
-    if (typeof processId === "string") this.#processes.get(processId)?.accept(method, known);
+    const processId = isObject(params) ? params["processId"] : undefined;
+    if (typeof processId === "string") this.#processes.get(processId)?.accept(method, params);
   }
 
   #onLinkEnd(peer: Peer, reason: string): void {

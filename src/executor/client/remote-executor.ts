@@ -15,12 +15,14 @@ import { type Log, silentLog } from "../../base/log.ts";
 import { RpcError } from "../../jsonrpc/index.ts";
 import { ExecutorError } from "../errors.ts";
 import type { EnvironmentInfo, Executor, ExecutorProcess, ProcessSpec, WaitOptions } from "../executor.ts";
-import { fromFileUri, toFileUri } from "../wire/file-uri.ts";
-import { RpcCode, type WireEnvironmentInfo } from "../wire/protocol.ts";
+import { fromFileUri } from "../wire/file-uri.ts";
+import { toStartParams } from "../wire/process-messages.ts";
+import { RpcCode } from "../wire/protocol.ts";
+import { environmentInfo, type WireEnvironmentInfo } from "../wire/session-messages.ts";
 import { ExecutorSession } from "./executor-session.ts";
 import type { LinkOpener } from "./open-link.ts";
 import type { RemoteProcess } from "./remote-process.ts";
-import { toExecutorError } from "./rpc-errors.ts";
+import { readResult, toExecutorError } from "./rpc-errors.ts";
 
 export interface RemoteExecutorOptions {
   /** How it is called in messages: the id of its environment. */
@@ -121,7 +123,7 @@ export class RemoteExecutor implements Executor {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const { startTimeoutMs: timeoutMs = 30_000 } = this.#options;
-    const params = startParams(process.id, spec);
+    const params = toStartParams(process.id, spec);
     const bytes = JSON.stringify(params).length;
     // With concurrent requests codex exec-server lets the end of a process overtake its start, and finds nothing to end.
     const onLateResult = (): void => terminate(session, process);
@@ -216,7 +218,8 @@ export class RemoteExecutor implements Executor {
     signal: AbortSignal | undefined,
   ): Promise<WireEnvironmentInfo | undefined> {
     try {
-      return (await session.request("environment/info", {}, { signal, resend: true })) as WireEnvironmentInfo;
+      const result = await session.request("environment/info", {}, { signal, resend: true });
+      return readResult("environment/info", environmentInfo, result);
     } catch (error) {
       if (error instanceof RpcError && error.code === RpcCode.methodNotFound) return undefined;
       throw toExecutorError(error, `Executor "${this.#options.name}"`, "executor_lost");
@@ -231,22 +234,6 @@ function terminate(session: ExecutorSession, { id }: RemoteProcess): void {
 
 function disposed(name: string): ExecutorError {
   return new ExecutorError("disposed", `Executor "${name}" was disposed`);
-}
-
-function startParams(processId: string, spec: ProcessSpec): unknown {
-  return {
-    processId,
-    argv: spec.argv,
-    cwd: toFileUri(spec.cwd),
-    ...(spec.envPolicy === undefined ? {} : { envPolicy: spec.envPolicy }),
-    env: spec.env,
-    tty: spec.tty === true,
-    pipeStdin: spec.pipeStdin === true,
-    arg0: spec.arg0 ?? null,
-    sandbox: null,
-    enforceManagedNetwork: false,
-    managedNetwork: null,
-  };
 }
 
 /** Everything in it is the other side's word, and may be missing. */

@@ -20,13 +20,20 @@
 import { abortable, within } from "../../base/abort.ts";
 import { Channel } from "../../base/channel.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
+import { Issue } from "../../base/reader.ts";
 import { RpcError } from "../../jsonrpc/index.ts";
 import { ExecutorError } from "../errors.ts";
 import type { ExecutorProcess, ProcessEvent, ReadOptions, ReadResult, WaitOptions } from "../executor.ts";
-import { RpcCode } from "../wire/protocol.ts";
-import { readEvent, readReadAnswer, readRunning, readWriteStatus } from "./answers.ts";
+import {
+  readEvent,
+  readResult as retainedOutput,
+  terminateResult,
+  toReadParams,
+  writeResult,
+} from "../wire/process-messages.ts";
+import { CHUNK_BYTES_ACCEPTED, RpcCode } from "../wire/protocol.ts";
 import { EventOrder } from "./event-order.ts";
-import { toExecutorError } from "./rpc-errors.ts";
+import { readResult, toExecutorError } from "./rpc-errors.ts";
 import { StdinWriter } from "./stdin-writer.ts";
 
 /** What a reader may leave unread before the link is stopped, in bytes; and what may wait for a missing event. */
@@ -127,16 +134,15 @@ export class RemoteProcess implements ExecutorProcess {
     await abortable(this.#stdin.write(bytes), signal);
   }
 
-  async read({ afterSeq = 0, maxBytes, waitMs = 0, signal }: ReadOptions = {}): Promise<ReadResult> {
+  async read(options: ReadOptions = {}): Promise<ReadResult> {
     this.#session.throwIfLost();
-    const params = { processId: this.id, afterSeq, maxBytes: maxBytes ?? null, waitMs };
     try {
-      const answer = await this.#session.request("process/read", params, {
-        signal,
+      const result = await this.#session.request("process/read", toReadParams(this.id, options), {
+        signal: options.signal,
         resend: true,
-        extraMs: waitMs,
+        extraMs: options.waitMs ?? 0,
       });
-      return readReadAnswer(answer);
+      return readResult("process/read", retainedOutput, result);
     } catch (error) {
       const isUnknown = error instanceof RpcError && error.code === RpcCode.invalidRequest;
       throw toExecutorError(error, `Process ${this.id}`, isUnknown ? "unknown_process" : "executor_lost");
@@ -166,7 +172,7 @@ export class RemoteProcess implements ExecutorProcess {
         // The way out of a connection that answers nothing: a new one, on which this write is not sent again (R4).
         this.#session.relink("a write holds up the connection");
       }
-      return readRunning(await terminated);
+      return readResult("process/terminate", terminateResult, await terminated).running;
     } catch (error) {
       throw toExecutorError(error, `Cannot end process ${this.id}`, "unknown_process");
     }
@@ -204,11 +210,12 @@ export class RemoteProcess implements ExecutorProcess {
   }
 
   /** Takes a notification of the executor. What cannot be one is ignored, as Codex does. */
-  accept(method: string, params: Readonly<Record<string, unknown>>): void {
+  accept(method: string, params: unknown): void {
     if (this.#failure !== undefined) return;
+    const event = readEvent(method, params);
+    if (event === undefined || event instanceof Issue) return;
     try {
-      const event = readEvent(method, params);
-      if (event !== undefined) this.#take(event);
+      this.#take(event);
     } catch (error) {
       this.#giveUp(error);
     }
@@ -252,6 +259,10 @@ export class RemoteProcess implements ExecutorProcess {
   }
 
   #take(event: ProcessEvent): void {
+    if (event.type === "output" && event.chunk.length > CHUNK_BYTES_ACCEPTED) {
+      const message = `The executor sent an event of more than ${CHUNK_BYTES_ACCEPTED} bytes`;
+      throw new ExecutorError("protocol_error", message);
+    }
     this.#order.take(event);
     const { waiting, waitingBytes, nextSeq } = this.#order;
     if (waiting === 0) {
@@ -302,7 +313,7 @@ export class RemoteProcess implements ExecutorProcess {
         timeoutMs: Number.POSITIVE_INFINITY,
         bytes: chunk.length,
       });
-      switch (readWriteStatus(answer)) {
+      switch (readResult("process/write", writeResult, answer).status) {
         case "accepted":
           return;
         case "unknownProcess":

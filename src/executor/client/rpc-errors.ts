@@ -1,7 +1,17 @@
-/** What an executor's answers mean to whoever asked. */
+/** What an executor's answers mean: results as they are, errors as errors of ours. */
+import { Issue, type Reader, showPath } from "../../base/reader.ts";
+import { isObject } from "../../base/json.ts";
 import { PeerError, RpcError } from "../../jsonrpc/index.ts";
 import { ExecutorError, type ExecutorErrorCode } from "../errors.ts";
 import { RpcCode } from "../wire/protocol.ts";
+
+/** Results come from another machine. @throws {ExecutorError} `protocol_error` */
+export function readResult<T>(method: string, reader: Reader<T>, result: unknown): T {
+  const read = reader(result);
+  if (!(read instanceof Issue)) return read;
+  const what = `${showPath(read.path)} ${read.what}`.trim();
+  throw new ExecutorError("protocol_error", `The executor's answer to "${method}" is not valid: ${what}`);
+}
 
 /** @param failed the code for what the executor tried and could not do */
 export function toExecutorError(error: unknown, what: string, failed: ExecutorErrorCode): unknown {
@@ -15,8 +25,8 @@ export function toExecutorError(error: unknown, what: string, failed: ExecutorEr
 
 function codeOf({ code, data }: RpcError, failed: ExecutorErrorCode): ExecutorErrorCode {
   // Ours says more than the number.
-  const told = (data as { readonly code?: unknown } | null | undefined)?.code;
-  if (told === "refused" || told === "unsupported") return told;
+  const own = isObject(data) ? data["code"] : undefined;
+  if (own === "refused" || own === "unsupported") return own;
   switch (code) {
     case RpcCode.methodNotFound:
       return "unsupported";

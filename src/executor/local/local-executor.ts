@@ -19,9 +19,14 @@ import { createTag, TAG_VARIABLE, memberTag, sweepTags } from "../../process/pro
 import { Reaper } from "../../process/reaper.ts";
 import { Sweeper } from "../../process/sweeper.ts";
 import { ExecutorError } from "../errors.ts";
-import type { EnvironmentInfo, Executor, ProcessSpec, WaitOptions } from "../executor.ts";
+import {
+  type EnvironmentInfo,
+  type Executor,
+  type ProcessSpec,
+  RETAINED_BYTES_MIN,
+  type WaitOptions,
+} from "../executor.ts";
 import { systemErrorText } from "./system-error.ts";
-import { RETAINED_BYTES_MIN } from "../wire/protocol.ts";
 import { childEnvironment } from "./env-policy.ts";
 import { checkArguments, findProgram } from "./find-program.ts";
 import { checkSize } from "./start-size.ts";

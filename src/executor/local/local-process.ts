@@ -13,15 +13,15 @@ import type { Clock } from "../../base/clock.ts";
 import { endProcess, type Graces } from "../../process/end.ts";
 import { signalGroup } from "../../process/process-tree.ts";
 import { ExecutorError } from "../errors.ts";
-import type {
-  ExecutorProcess,
-  OutputStream,
-  ProcessEvent,
-  ReadOptions,
-  ReadResult,
-  WaitOptions,
+import {
+  CHUNK_BYTES_MAX,
+  type ExecutorProcess,
+  type OutputStream,
+  type ProcessEvent,
+  type ReadOptions,
+  type ReadResult,
+  type WaitOptions,
 } from "../executor.ts";
-import { CHUNK_BYTES_MAX } from "../wire/protocol.ts";
 import { type OutputBudget, ProcessLog } from "./process-log.ts";
 import type { ProcessSource, SourceEvents } from "./process-source.ts";
 

@@ -4,9 +4,6 @@
  */
 import { constants } from "node:os";
 import { getSystemErrorMap } from "node:util";
-import { messageOf } from "../../base/errors.ts";
-import { RpcError } from "../../jsonrpc/index.ts";
-import { RpcCode } from "../wire/protocol.ts";
 
 /** musl's texts. What is not here has libuv's. */
 const TEXTS: Readonly<Record<string, string>> = {
@@ -53,21 +50,4 @@ export function systemErrorText(error: unknown): string | undefined {
 export function systemError(code: keyof typeof constants.errno): NodeJS.ErrnoException {
   const errno = -constants.errno[code];
   return Object.assign(new Error(`${code}: ${TEXTS[code] ?? "system error"}`), { code, errno });
-}
-
-/** The numbers of Rust's kinds of errors; all others are -32603. */
-const CODES: Readonly<Record<string, number>> = {
-  ENOENT: RpcCode.notFound,
-  EACCES: RpcCode.invalidRequest,
-  EPERM: RpcCode.invalidRequest,
-  EINVAL: RpcCode.invalidRequest,
-};
-
-/** What the file system methods answer where the operating system said no. */
-export function toRpcError(error: unknown): RpcError {
-  if (error instanceof RpcError) return error;
-  const text = systemErrorText(error);
-  const message = text ?? messageOf(error);
-  const code = text === undefined ? undefined : CODES[(error as NodeJS.ErrnoException).code ?? ""];
-  return new RpcError({ code: code ?? RpcCode.failed, message }, { cause: error });
 }

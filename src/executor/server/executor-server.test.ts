@@ -1,9 +1,12 @@
 /** Connections and sessions over a link in memory, with the time in the test's hands. Whole conversations are in test/executor. */
 import assert from "node:assert/strict";
+import { createInterface } from "node:readline";
+import { PassThrough } from "node:stream";
 import { suite, test } from "node:test";
 import { ManualClock } from "../../testing/index.ts";
 import type { Link, LinkEvents } from "../wire/link.ts";
 import { AuditLog } from "./access/audit.ts";
+import { serveStdio } from "./listen.ts";
 import { ExecutorServer, type ExecutorServerOptions } from "./executor-server.ts";
 
 /** Both ends of a link: what the server sends is kept, what it shall receive is pushed. */
@@ -202,6 +205,43 @@ suite("ExecutorServer", () => {
     assert.deepEqual((await link.answer(2))["result"], { status: "ready" });
   });
 
+  withServer(
+    "rejects what it does not implement, and what its owner has switched off",
+    async (server) => {
+      const link = connect(server);
+      await greet(link);
+      // Methods of the original that it does not advertise, so that Codex does not call them.
+      for (const method of [
+        "fs/watchMissing",
+        "environmentConfig/read",
+        "capabilities/discoverV2",
+        "http/request",
+      ]) {
+        link.push({ id: method, method, params: {} });
+        assert.equal(((await link.answer(method))["error"] as { code: number }).code, -32601, method);
+      }
+      assert.match(messageOf(await link.answer("http/request")), /is switched off on this executor/);
+    },
+    { http: false },
+  );
+
+  for (const field of ["sandbox", "managedNetwork", "networkProxy"]) {
+    withServer(
+      `rejects a process that is to run with ${field}, and does not run it without`,
+      async (server) => {
+        const link = connect(server);
+        await greet(link);
+        const { params, ...request } = start("one", "true") as { readonly params: object };
+        link.push({ ...request, params: { ...params, [field]: {} } });
+        assert.match(
+          messageOf(await link.answer("one")),
+          new RegExp(`^${field} is not supported by this executor`),
+        );
+        assert.equal(server.processes, 0);
+      },
+    );
+  }
+
   withServer("does not read from a client that takes no answers, until it does (C4)", async (server) => {
     const link = connect(server);
     await greet(link);
@@ -289,6 +329,22 @@ suite("ExecutorServer", () => {
     await clock.advance(1_000);
     link.push({ id: 4, method: "process/read", params: { processId: "one" } });
     assert.match(messageOf(await link.answer(4)), /unknown process id one/);
+  });
+
+  test("serves a client over pipes, and gives it up when they end", async () => {
+    await using server = new ExecutorServer();
+    const [input, output] = [new PassThrough(), new PassThrough()];
+    const lines = createInterface({ input: output })[Symbol.asyncIterator]();
+    const answer = async (): Promise<unknown> => JSON.parse((await lines.next()).value as string) as unknown;
+    const served = serveStdio(server, input, output);
+    input.write('{"id":1,"method":"initialize","params":{"clientName":"test"}}\n');
+    assert.equal(((await answer()) as { id: number }).id, 1);
+    input.write('{"method":"initialized"}\nnot JSON\n{"id":2,"method":"environment/status"}\n');
+    assert.equal(((await answer()) as { id: number }).id, -1);
+    assert.deepEqual(await answer(), { id: 2, result: { status: "ready" } });
+    input.end();
+    await served;
+    assert.equal(server.connections, 0);
   });
 
   test("writes to the audit who came, what was started, refused and ended, and who ended it", async () => {

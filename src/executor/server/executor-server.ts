@@ -17,16 +17,16 @@ import { type Log, silentLog } from "../../base/log.ts";
 import { sweepOrphans } from "../../process/process-tree.ts";
 import { Reaper } from "../../process/reaper.ts";
 import { Sweeper } from "../../process/sweeper.ts";
-import { RpcError } from "../../jsonrpc/index.ts";
 import { ExecutorError } from "../errors.ts";
 import { LocalExecutor, type LocalExecutorOptions } from "../local/local-executor.ts";
 import type { Graces } from "../../process/end.ts";
 import { OutputBudget } from "../local/process-log.ts";
 import { toFileUri } from "../wire/file-uri.ts";
 import type { Link, LinkEvents } from "../wire/link.ts";
-import { RETENTION_MS, RpcCode, type WireEnvironmentInfo } from "../wire/protocol.ts";
+import { RETENTION_MS, rpcError } from "../wire/protocol.ts";
+import { IMPLEMENTATION, type WireEnvironmentInfo } from "../wire/session-messages.ts";
 import type { AuditLog } from "./access/audit.ts";
-import { Connection } from "./served-link.ts";
+import { ServedLink } from "./served-link.ts";
 import { FsMethods } from "./fs/methods.ts";
 import { HttpMethods } from "./http/methods.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
@@ -55,9 +55,6 @@ export interface ExecutorServerOptions {
   readonly http?: boolean;
 }
 
-/** How our client knows that the delayed-ACK remedy is not needed. */
-export const IMPLEMENTATION = "switchyard";
-
 export class ExecutorServer implements AsyncDisposable {
   readonly limits: Limits;
   readonly #options: ExecutorServerOptions;
@@ -69,7 +66,7 @@ export class ExecutorServer implements AsyncDisposable {
   readonly #sweeper: Sweeper;
   readonly #budget: OutputBudget;
   readonly #env: Readonly<Record<string, string | undefined>>;
-  readonly #connections = new Set<Connection>();
+  readonly #links = new Set<ServedLink>();
   /** In the order they were made. */
   readonly #sessions = new Map<string, Session>();
   readonly #ending = new Set<Promise<void>>();
@@ -97,7 +94,7 @@ export class ExecutorServer implements AsyncDisposable {
   }
 
   get connections(): number {
-    return this.#connections.size;
+    return this.#links.size;
   }
 
   get sessions(): number {
@@ -112,7 +109,7 @@ export class ExecutorServer implements AsyncDisposable {
   /** Why no further connection is taken, if so. */
   get fullBecause(): string | undefined {
     if (this.#disposing !== undefined) return "this executor is ending";
-    if (this.#connections.size < this.limits.connectionsMax) return undefined;
+    if (this.#links.size < this.limits.connectionsMax) return undefined;
     return `this executor has ${this.limits.connectionsMax} connections, and takes no more`;
   }
 
@@ -122,7 +119,7 @@ export class ExecutorServer implements AsyncDisposable {
   }
 
   /** Serves a client over a link, until the link ends. */
-  serve(open: (events: LinkEvents) => Link): Connection {
+  serve(open: (events: LinkEvents) => Link): ServedLink {
     const { fs, http } = this.#options;
     const families = [
       ...(fs === false
@@ -136,7 +133,7 @@ export class ExecutorServer implements AsyncDisposable {
           ]),
       ...(http === false ? [] : [new HttpMethods({ clock: this.#clock, env: this.#env })]),
     ];
-    const connection = new Connection(
+    const connection = new ServedLink(
       {
         clock: this.#clock,
         log: this.#log,
@@ -147,13 +144,13 @@ export class ExecutorServer implements AsyncDisposable {
         families,
         switchedOff: [...(fs === false ? ["fs/"] : []), ...(http === false ? ["http/"] : [])],
         onEnd: (ended, reason, session) => {
-          this.#connections.delete(ended);
+          this.#links.delete(ended);
           this.#audit?.disconnected({ peer: ended.link.peer, session: session?.id, reason });
         },
       },
       open,
     );
-    this.#connections.add(connection);
+    this.#links.add(connection);
     this.#audit?.connected({ peer: connection.link.peer });
     return connection;
   }
@@ -170,7 +167,7 @@ export class ExecutorServer implements AsyncDisposable {
   }
 
   async #dispose(): Promise<void> {
-    for (const connection of this.#connections) connection.drop("this executor is ending");
+    for (const connection of this.#links) connection.drop("this executor is ending");
     for (const session of this.#sessions.values()) void session.end();
     await Promise.all(this.#ending);
     this.#reaper[Symbol.dispose]();
@@ -181,7 +178,7 @@ export class ExecutorServer implements AsyncDisposable {
       const session = this.#sessions.get(resumeId);
       if (session === undefined) throw rpcError("invalidRequest", `unknown session id ${resumeId}`);
       if (session.isHeld) {
-        this.#connectionOf(session)?.challenge();
+        this.#linkOf(session)?.checkAlive();
         throw rpcError("sessionAttached", `session ${resumeId} is already attached to another connection`);
       }
       return session;
@@ -223,7 +220,7 @@ export class ExecutorServer implements AsyncDisposable {
   }
 
   #watcherOf(session: Session): ProcessWatcher {
-    const peer = (): string | undefined => this.#connectionOf(session)?.link.peer;
+    const peer = (): string | undefined => this.#linkOf(session)?.link.peer;
     return {
       admit: () => {
         if (this.#processes >= this.limits.processesMax) {
@@ -242,8 +239,8 @@ export class ExecutorServer implements AsyncDisposable {
     };
   }
 
-  #connectionOf(session: Session): Connection | undefined {
-    return [...this.#connections].find((connection) => connection.session === session);
+  #linkOf(session: Session): ServedLink | undefined {
+    return [...this.#links].find((connection) => connection.session === session);
   }
 
   /** What is retained of closed processes goes first, the oldest session's in front. */
@@ -284,8 +281,4 @@ export class ExecutorServer implements AsyncDisposable {
       },
     };
   }
-}
-
-function rpcError(code: keyof typeof RpcCode, message: string): RpcError {
-  return new RpcError({ code: RpcCode[code], message });
 }

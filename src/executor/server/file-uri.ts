@@ -1,64 +1,36 @@
 /**
- * Paths of this machine as the `file://` URIs of the wire, and back, refused in the words of `codex exec-server` 0.169.
+ * `file://` URIs of the wire as paths of this machine.
  *
- *   text ──parse──> a file URI (of any machine) ──> a path of this one
- *
- * The two steps fail differently on the wire, and a parameter takes the first one while it is read. Paths are POSIX:
- * a host or a drive letter is another machine's path, also where a folder happens to be called `C:`.
+ * Paths are POSIX: a host or a drive letter is another machine's path, also where a folder happens to be called `C:`.
  *
  * Invariants
- *   U1. A path that comes out is absolute, normal (no `.`, `..`, doubled or trailing slash) and without NUL. So links
- *       are not looked at before `..` is taken away, as in the original.
+ *   U1. A path that comes out is absolute, normal (no `.`, `..`, doubled or trailing slash) and without NUL. So `..` is
+ *       removed before links are followed, as in `codex exec-server`.
  *   U2. What `toFileUri` writes is read back as the same path, if it was normal, but for a drive letter.
  */
 import { posix } from "node:path";
-import { RpcError } from "../../jsonrpc/index.ts";
-import { RpcCode } from "../wire/protocol.ts";
-import { systemError, toRpcError } from "../local/system-error.ts";
-import { invalidParams, type Reader, string } from "../wire/schema.ts";
-import { urlFault } from "../wire/url-fault.ts";
+import { systemError } from "../local/system-error.ts";
+import { rpcError } from "../wire/protocol.ts";
+import { toRpcError } from "./system-rpc-error.ts";
 
-/** A parameter that is a `file:` URI, not necessarily of this machine. */
-export const fileUri: Reader<URL> = { read: (value) => parseFileUri(string.read(value)) };
-
-/** @throws {RpcError} -32602 for no file URI, -32600 for one of another machine */
-export function readFileUri(text: string): string {
-  return pathOf(parseFileUri(text));
-}
-
-/** The same for the `cwd` of a process, where both are a fault of the parameters. @throws {RpcError} -32602 */
-export function readCwdUri(text: string): string {
-  const uri = parseFileUri(text);
+/** The `cwd` of a process. @throws {RpcError} -32602 for a path of another machine */
+export function cwdOf(uri: URL): string {
   const path = toPath(uri);
   if (path !== undefined) return path;
-  throw invalidParams(`cwd URI \`${uri.href}\` is not valid on this exec-server host: ${foreign(uri)}`);
+  throw rpcError("invalidParams", `cwd is not valid on this exec-server host: ${foreign(uri)}`);
 }
 
 /** Linux: PATH_MAX. */
 const PATH_BYTES_MAX = 4096;
 
-/** @param uri one that `fileUri` has read. @throws {RpcError} -32600 when it is none of this machine */
+/** @throws {RpcError} -32600 for a path of another machine */
 export function pathOf(uri: URL): string {
   const path = toPath(uri);
-  // To resolve a longer one takes longer than anybody should wait, and the system would refuse it anyway.
+  // Resolving a longer one takes too long, and the system would reject it anyway.
   if (path !== undefined && Buffer.byteLength(path) > PATH_BYTES_MAX)
     throw toRpcError(systemError("ENAMETOOLONG"));
   if (path !== undefined) return path;
-  throw new RpcError({ code: RpcCode.invalidRequest, message: foreign(uri) });
-}
-
-function parseFileUri(text: string): URL {
-  const uri = URL.parse(text);
-  if (uri === null) throw invalidParams(`invalid URI: ${urlFault(text)}`);
-  if (uri.protocol !== "file:") {
-    throw invalidParams(`unsupported path URI scheme \`${uri.protocol.slice(0, -1)}\``);
-  }
-  // An empty query or fragment is one too, which `search` and `hash` do not tell.
-  const [beforeHash = "", ...fragment] = uri.href.split("#");
-  if (beforeHash.includes("?")) throw invalidParams("query parameters are not allowed in path URIs");
-  if (fragment.length > 0) throw invalidParams("fragments are not allowed in path URIs");
-  if (uri.pathname.includes("%00")) throw invalidParams(foreign(uri));
-  return uri;
+  throw rpcError("invalidRequest", foreign(uri));
 }
 
 function toPath(uri: URL): string | undefined {
@@ -69,7 +41,7 @@ function toPath(uri: URL): string | undefined {
   return path.endsWith("/") && path !== "/" ? path.slice(0, -1) : path;
 }
 
-/** A `%` without two hexadecimal digits is itself. `undefined` where the bytes are no UTF-8: Node has no such names. */
+/** A `%` without two hexadecimal digits is itself. `undefined` where the bytes are not UTF-8: Node does not have such names. */
 function decodePercent(text: string): string | undefined {
   if (!text.includes("%")) return text;
   try {

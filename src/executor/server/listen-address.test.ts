@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import fc from "fast-check";
 import { ExecutorError } from "../errors.ts";
+import { isLoopback } from "../wire/loopback.ts";
 import {
   checkExposure,
   checkRequest,
-  isLoopback,
   type ListenAddress,
   parseListenAddress,
   type RequestHead,

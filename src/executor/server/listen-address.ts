@@ -9,8 +9,9 @@
  *   N2. A page in a browser reaches it in no way: what has an `Origin` is refused, and so is a request without
  *       authentication that was meant for a name which is not this machine's (DNS rebinding).
  */
-import { BlockList, isIP } from "node:net";
+import { isIP } from "node:net";
 import { ExecutorError } from "../errors.ts";
+import { isLoopback } from "../wire/loopback.ts";
 
 export type ListenAddress =
   | { readonly kind: "stdio" }
@@ -66,16 +67,6 @@ function readHost(host: string, text: string): string {
 
 function cannotListen(text: string, remedy: string): ExecutorError {
   return new ExecutorError("invalid_request", `Cannot listen on "${text}": ${remedy}`);
-}
-
-const loopback = new BlockList();
-loopback.addSubnet("127.0.0.0", 8, "ipv4");
-loopback.addAddress("::1", "ipv6");
-
-/** Whether an address is reached from this machine only. @param host an IP address, without brackets */
-export function isLoopback(host: string): boolean {
-  const family = isIP(host);
-  return family !== 0 && loopback.check(host, family === 4 ? "ipv4" : "ipv6");
 }
 
 export interface Authentication {

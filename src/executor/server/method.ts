@@ -1,5 +1,6 @@
 /** What a connection hands to whoever answers one of its requests. */
-import { type Reader, readParams } from "../wire/schema.ts";
+import type { Reader } from "../../base/reader.ts";
+import { readParams } from "../wire/params.ts";
 
 export interface MethodContext {
   /** Aborts when the connection is gone: nobody is there to hear the answer. */

@@ -1,46 +1,39 @@
 /**
- * One connection of a client, from its first message to its end: handshake, requests, answers.
+ * One link of a client, from its first message to its end: handshake, requests, answers.
  *
  *   link ──text──> strict reading ──> state: new ──initialize──> greeted ──initialized──> ready
  *                                       └─> Peer ──> method ──> answer ──> link
  *
- * The session it is attached to outlives it; whose processes there are is the session's business.
+ * The session it is attached to outlives it, and has the processes.
  *
  * Invariants
- *   C1. Every request is answered once, while the connection lives. Requests are begun in the order they came, and
+ *   C1. Every request is answered once, while the link lives. Requests are begun in the order they came, and
  *       are answered when they are done: a slow one holds up nobody.
  *   C2. What the protocol does not know as a message is answered with the id -1, and changes nothing. What a client
- *       must not send (a stray answer, an unknown notification, a request without an id) ends the connection, as in
- *       `codex exec-server`: whoever sends it has lost count.
- *   C3. What belongs to the connection (file handles, HTTP streams) ends with it.
+ *       must not send (a stray answer, an unknown notification, a request without an id) ends the link, as in
+ *       `codex exec-server`: such a client has lost count.
+ *   C3. What belongs to the link (file handles, HTTP streams) ends with it.
  *   C4. What it has not taken of answers is bounded: it is not read from until it takes them.
  */
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
-import { type Message, Peer, type RequestId, RpcError } from "../../jsonrpc/index.ts";
+import { messageOf } from "../../base/errors.ts";
+import { Issue, showPath } from "../../base/reader.ts";
+import { Peer, type RequestId } from "../../jsonrpc/index.ts";
+import { readMessage } from "../wire/envelope.ts";
 import type { Link, LinkEvents } from "../wire/link.ts";
-import { PING_INTERVAL_MS, RpcCode, UNREADABLE_ID, type WireEnvironmentInfo } from "../wire/protocol.ts";
+import { PING_INTERVAL_MS, RpcCode, rpcError, UNREADABLE_ID } from "../wire/protocol.ts";
 import {
-  anything,
-  invalidParams,
-  optional,
-  type Reader,
-  readParams,
-  string,
-  struct,
-  unit,
-  withDefault,
-} from "../wire/schema.ts";
+  initializeParams,
+  type InitializeResult,
+  type WireEnvironmentInfo,
+} from "../wire/session-messages.ts";
+import { noParams, readParams } from "../wire/params.ts";
 import { method, type Method, type MethodContext, type MethodFamily } from "./method.ts";
 import type { Session } from "./session.ts";
 import { PROCESS_PARAMS } from "./session-processes.ts";
 
-const initializeParams = struct("InitializeParams", {
-  clientName: string,
-  resumeSessionId: withDefault(optional(string), undefined),
-});
-
-export interface ConnectionOptions {
+export interface ServedLinkOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly handshakeMs: number;
@@ -53,7 +46,7 @@ export interface ConnectionOptions {
   /** What methods begin with that the owner of this executor does not offer. */
   readonly switchedOff: readonly string[];
   /** @param session the one that it had */
-  readonly onEnd: (connection: Connection, reason: string, session: Session | undefined) => void;
+  readonly onEnd: (link: ServedLink, reason: string, session: Session | undefined) => void;
 }
 
 type State =
@@ -61,8 +54,8 @@ type State =
   | { readonly kind: "greeted" | "ready"; readonly session: Session }
   | { readonly kind: "ended" };
 
-/** How long a connection is given to show that it lives, when its client seems to have come back. */
-const CHALLENGE_MS = 3_000;
+/** How long a link has to show that it lives, when its client seems to have come back. */
+const ALIVE_CHECK_MS = 3_000;
 
 /** What must get through when everything else waits. */
 const URGENT: ReadonlySet<string> = new Set(["process/terminate", "process/signal", "environment/status"]);
@@ -76,9 +69,9 @@ const FAMILY_NAMES: readonly (readonly [prefix: string, name: string])[] = [
   ["environment/status", "environment status"],
 ];
 
-export class Connection {
+export class ServedLink {
   readonly link: Link;
-  readonly #options: ConnectionOptions;
+  readonly #options: ServedLinkOptions;
   readonly #peer: Peer;
   readonly #own: ReadonlyMap<string, Method>;
   readonly #contexts = new Map<string, MethodContext>();
@@ -90,10 +83,10 @@ export class Connection {
   #signs = 0;
   #signsAtPing = -1;
   #answering = 0;
-  #challenge: Timer | undefined;
-  #isDeaf = false;
+  #aliveCheck: Timer | undefined;
+  #isPaused = false;
 
-  constructor(options: ConnectionOptions, open: (events: LinkEvents) => Link) {
+  constructor(options: ServedLinkOptions, open: (events: LinkEvents) => Link) {
     this.#options = options;
     this.#own = new Map(options.families.flatMap(({ methods }) => Object.entries(methods)));
     this.link = open({
@@ -133,38 +126,36 @@ export class Connection {
     try {
       value = JSON.parse(text);
     } catch (error) {
-      return this.#refuse((error as Error).message);
+      return this.#reject(messageOf(error));
     }
     const message = readMessage(value);
-    if (typeof message === "string") return this.#refuse(message);
+    if (message instanceof Issue) return this.#reject(`${showPath(message.path)} ${message.what}`.trim());
     if (message.kind === "result" || message.kind === "error")
       return this.drop("an answer that nobody waits for");
     this.#peer.accept(message, text);
   }
 
-  /** A client that asks and does not take the answers is not listened to until it does (C4). */
+  /** While a client does not take the answers, its requests are not read (C4). */
   #send(text: string, canWait = false): void {
     if (canWait) this.link.sendSoon(text);
     else this.link.send(text);
-    if (!this.link.isFull || this.#isDeaf) return;
-    this.#isDeaf = true;
+    if (!this.link.isFull || this.#isPaused) return;
+    this.#isPaused = true;
     this.link.pause();
-    void this.#listenAgain();
+    void this.#resumeWhenTaken();
   }
 
-  async #listenAgain(): Promise<void> {
+  async #resumeWhenTaken(): Promise<void> {
     await this.link.room();
-    this.#isDeaf = false;
+    this.#isPaused = false;
     this.link.resume();
   }
 
-  #refuse(why: string): void {
-    const { kind, peer } = this.link;
-    const where =
-      kind === "stdio"
-        ? "JSON-RPC message from exec-server stdio"
-        : `websocket JSON-RPC message from exec-server websocket ${peer}`;
-    const error = { code: RpcCode.invalidRequest, message: `failed to parse ${where}: ${why}` };
+  #reject(why: string): void {
+    const error = {
+      code: RpcCode.invalidRequest,
+      message: `this is not a message of the executor protocol: ${why}`,
+    };
     this.#send(JSON.stringify({ error, id: UNREADABLE_ID }));
   }
 
@@ -181,7 +172,7 @@ export class Connection {
   async #onRequest(name: string, params: unknown, _id: RequestId, signal: AbortSignal): Promise<unknown> {
     if (this.#answering >= this.#options.requestsMax && !URGENT.has(name)) {
       const message = `more than ${this.#options.requestsMax} requests of this connection wait for an answer`;
-      throw new RpcError({ code: RpcCode.failed, message });
+      throw rpcError("failed", message);
     }
     this.#answering++;
     try {
@@ -196,11 +187,11 @@ export class Connection {
       case "initialize":
         return this.#initialize(params);
       case "environment/info":
-        readParams(unit, params);
+        readParams(noParams, params);
         this.#contextOf(name, signal).checkReady();
         return this.#options.info();
       case "environment/status":
-        readParams(unit, params);
+        readParams(noParams, params);
         this.#contextOf(name, signal).checkReady();
         return { status: "ready" };
     }
@@ -211,7 +202,7 @@ export class Connection {
       const message = isOff
         ? `${name} is switched off on this executor`
         : `exec-server stub does not implement \`${name}\` yet`;
-      throw new RpcError({ code: RpcCode.methodNotFound, message });
+      throw rpcError("methodNotFound", message);
     }
     return answer(params, this.#contextOf(name, signal));
   }
@@ -222,9 +213,10 @@ export class Connection {
     return params === undefined ? undefined : method(params, () => undefined);
   }
 
-  async #initialize(params: unknown): Promise<unknown> {
+  async #initialize(params: unknown): Promise<InitializeResult> {
     const { resumeSessionId } = readParams(initializeParams, params);
-    if (this.#state.kind !== "new") throw invalidRequest("initialize may only be sent once per connection");
+    if (this.#state.kind !== "new")
+      throw rpcError("invalidRequest", "initialize may only be sent once per connection");
     const session = this.#options.openSession(resumeSessionId);
     session.hold();
     this.#state = { kind: "greeted", session };
@@ -246,7 +238,7 @@ export class Connection {
       checkReady: () => {
         if (this.#state.kind === "ready") return;
         const missing = this.#state.kind === "greeted" ? "send initialized" : "call initialize";
-        throw invalidRequest(`client must ${missing} before using ${family} methods`);
+        throw rpcError("invalidRequest", `client must ${missing} before using ${family} methods`);
       },
     };
     this.#contexts.set(family, context);
@@ -254,17 +246,17 @@ export class Connection {
   }
 
   /**
-   * Has it show that it lives, or ends it: its client came back over another connection. Without this a client whose
-   * machine lost its network would be kept out until the next ping, and give up before.
+   * Asks it for a sign of life, and ends it without one: its client came back over another link. Otherwise a client
+   * whose machine lost its network would be rejected until the next ping, and give up before.
    */
-  challenge(): void {
-    if (this.#challenge !== undefined) return;
+  checkAlive(): void {
+    if (this.#aliveCheck !== undefined) return;
     const before = this.#signs;
     this.link.ping();
-    this.#challenge = this.#options.clock.schedule(
-      CHALLENGE_MS,
+    this.#aliveCheck = this.#options.clock.schedule(
+      ALIVE_CHECK_MS,
       () => {
-        this.#challenge = undefined;
+        this.#aliveCheck = undefined;
         if (this.#signs === before) this.drop("no sign of life, and its client came back");
       },
       { background: true },
@@ -276,8 +268,8 @@ export class Connection {
     this.#keepAlive = this.#options.clock.schedule(
       PING_INTERVAL_MS,
       () => {
-        // One that is not listened to cannot be heard.
-        if (this.#signs === this.#signsAtPing && !this.#isDeaf) return this.drop("no sign of life");
+        // What is not read cannot show that it lives.
+        if (this.#signs === this.#signsAtPing && !this.#isPaused) return this.drop("no sign of life");
         this.#signsAtPing = this.#signs;
         this.link.ping();
         this.#watch();
@@ -290,7 +282,7 @@ export class Connection {
     if (this.#state.kind === "ended") return;
     this.#handshake?.clear();
     this.#keepAlive?.clear();
-    this.#challenge?.clear();
+    this.#aliveCheck?.clear();
     const { session } = this;
     session?.release();
     this.#state = { kind: "ended" };
@@ -303,57 +295,5 @@ export class Connection {
       });
     }
     this.#options.onEnd(this, reason, session);
-  }
-}
-
-function invalidRequest(message: string): RpcError {
-  return new RpcError({ code: RpcCode.invalidRequest, message });
-}
-
-/**
- * An id comes back as it was sent. A number above 2^53 would not: JavaScript has no such integers, so it is none here.
- */
-const requestId: Reader<RequestId> = {
-  read: (value) => {
-    if (typeof value === "string" || (typeof value === "number" && Number.isSafeInteger(value))) return value;
-    throw invalidParams("data did not match any variant of untagged enum RequestId");
-  },
-};
-
-const integer: Reader<number> = {
-  read: (value) => {
-    if (typeof value === "number" && Number.isInteger(value)) return value;
-    throw invalidParams("invalid type, expected i64");
-  },
-};
-
-const traceContext = struct("W3cTraceContext", {
-  traceparent: optional(string),
-  tracestate: optional(string),
-});
-const call = { method: string, params: withDefault(anything, undefined), trace: optional(traceContext) };
-const request = struct("JSONRPCRequest", { id: requestId, ...call });
-const notification = struct("JSONRPCNotification", call);
-const result = struct("JSONRPCResponse", { id: requestId, result: anything });
-const failure = struct("JSONRPCError", {
-  error: struct("JSONRPCErrorError", { code: integer, message: string, data: optional(anything) }),
-  id: requestId,
-});
-
-/** @returns the message, or why it is none, in the words of `codex exec-server` */
-function readMessage(value: unknown): Message | string {
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    return "expected a JSON-RPC object";
-  try {
-    if ("method" in value) {
-      return "id" in value
-        ? { kind: "request", ...request.read(value) }
-        : { kind: "notification", ...notification.read(value) };
-    }
-    return "result" in value
-      ? { kind: "result", ...result.read(value) }
-      : { kind: "error", ...failure.read(value) };
-  } catch (error) {
-    return (error as RpcError).message;
   }
 }

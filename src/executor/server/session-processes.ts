@@ -14,80 +14,33 @@
  */
 import type { Clock, Timer } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
+import type { Reader } from "../../base/reader.ts";
 import { Semaphore } from "../../base/semaphore.ts";
 import { RpcError } from "../../jsonrpc/index.ts";
 import { ExecutorError } from "../errors.ts";
-import type { ProcessEvent, ReadResult } from "../executor.ts";
 import type { LocalExecutor } from "../local/local-executor.ts";
 import type { LocalProcess } from "../local/local-process.ts";
+import { systemErrorText } from "../local/system-error.ts";
 import type { Link } from "../wire/link.ts";
 import {
-  RpcCode,
-  type WireChunk,
-  type WireReadResult,
-  WRITE_IDS_MAX,
-  type WriteStatus,
-} from "../wire/protocol.ts";
-import {
-  anything,
-  array,
-  boolean,
-  bytes,
-  invalidParams,
-  oneOf,
-  optional,
-  type Reader,
-  string,
-  stringMap,
-  struct,
-  u64,
-  withDefault,
-} from "../wire/schema.ts";
-import { fileUri, readCwdUri } from "./file-uri.ts";
+  eventNotification,
+  fromReadResult,
+  type ReadParams,
+  readParams,
+  signalParams,
+  type StartParams,
+  startParams,
+  type TerminateResult,
+  terminateParams,
+  type WriteParams,
+  writeParams,
+  type WriteResult,
+} from "../wire/process-messages.ts";
+import { RpcCode, rpcError, WRITE_IDS_MAX } from "../wire/protocol.ts";
+import { cwdOf } from "./file-uri.ts";
 import { method, type Method, type MethodContext } from "./method.ts";
-import { systemErrorText } from "../local/system-error.ts";
 
-const envPolicy = struct("ExecEnvPolicy", {
-  inherit: oneOf("core", "all", "none"),
-  ignoreDefaultExcludes: boolean,
-  exclude: array(string),
-  set: stringMap,
-  includeOnly: array(string),
-});
-
-/** For whom a process runs; nothing is made of it here. */
-const metadata = struct("ExecMetadata", { threadId: optional(string), toolCallId: optional(string) });
-
-const startParams = struct("WireExecParams", {
-  processId: string,
-  metadata: optional(metadata),
-  argv: array(string),
-  // Of another machine it is still a URI, and is refused later.
-  cwd: { read: (value) => fileUri.read(value).href },
-  envPolicy: optional(envPolicy),
-  shellSnapshot: optional(anything),
-  env: stringMap,
-  tty: boolean,
-  pipeStdin: withDefault(boolean, false),
-  arg0: optional(string),
-  sandbox: optional(anything),
-  enforceManagedNetwork: withDefault(boolean, false),
-  managedNetwork: optional(anything),
-  networkProxy: optional(anything),
-});
-type StartParams = ReturnType<typeof startParams.read>;
-
-const readParams = struct("ReadParams", {
-  processId: string,
-  afterSeq: optional(u64),
-  maxBytes: optional(u64),
-  waitMs: optional(u64),
-});
-const writeParams = struct("WriteParams", { processId: string, chunk: bytes, writeId: string });
-const signalParams = struct("SignalParams", { processId: string, signal: oneOf("interrupt") });
-const terminateParams = struct("TerminateParams", { processId: string });
-
-/** What the methods about processes take, by name: who has no session yet is told of wrong parameters, too. */
+/** What the methods about processes take, by name: a client without a session is told of wrong parameters too. */
 export const PROCESS_PARAMS: ReadonlyMap<string, Reader<unknown>> = new Map<string, Reader<unknown>>([
   ["process/start", startParams],
   ["process/read", readParams],
@@ -96,7 +49,7 @@ export const PROCESS_PARAMS: ReadonlyMap<string, Reader<unknown>> = new Map<stri
   ["process/terminate", terminateParams],
 ]);
 
-type WriteAnswer = Promise<{ readonly status: WriteStatus }>;
+type WriteAnswer = Promise<WriteResult>;
 
 interface Entry {
   readonly id: string;
@@ -207,14 +160,15 @@ export class SessionProcesses {
 
   async #start(params: StartParams): Promise<unknown> {
     const { processId, argv, env, tty } = params;
-    const cwd = readCwdUri(params.cwd);
+    const cwd = cwdOf(params.cwd);
     checkLength("processId", processId);
     const [program, ...args] = argv;
-    if (program === undefined) throw invalidParams("argv must not be empty");
+    if (program === undefined) throw rpcError("invalidParams", "argv must not be empty");
     const start = { processId, argv, cwd, tty, env: { ...params.envPolicy?.set, ...env } };
     try {
       this.#checkEnforceable(params);
-      if (this.#entries.has(processId)) throw invalidRequest(`process ${processId} already exists`);
+      if (this.#entries.has(processId))
+        throw rpcError("invalidRequest", `process ${processId} already exists`);
     } catch (error) {
       this.#options.watcher.onRefused(start, error as Error);
       throw error;
@@ -260,10 +214,10 @@ export class SessionProcesses {
     return { processId, sandboxType: "none" };
   }
 
-  async #read(params: ReturnType<typeof readParams.read>, context: MethodContext): Promise<WireReadResult> {
+  async #read(params: ReadParams, context: MethodContext): Promise<unknown> {
     const { signal } = context;
     const process = await this.#started(params.processId);
-    if (process === undefined) throw invalidRequest(`unknown process id ${params.processId}`);
+    if (process === undefined) throw rpcError("invalidRequest", `unknown process id ${params.processId}`);
     // Made one after the other, and only for a client that takes them: each may be a megabyte and more.
     const result = await process.read({
       signal,
@@ -274,19 +228,15 @@ export class SessionProcesses {
     const release = await this.#answers.acquire(context.signal);
     try {
       await context.room();
-      return toWire(result);
+      return fromReadResult(result);
     } finally {
       // Not before this one is on its way.
       setImmediate(release);
     }
   }
 
-  #write({
-    processId,
-    chunk,
-    writeId,
-  }: ReturnType<typeof writeParams.read>): WriteAnswer | { readonly status: WriteStatus } {
-    if (writeId === "") throw invalidParams("writeId must not be empty");
+  #write({ processId, chunk, writeId }: WriteParams): WriteAnswer | WriteResult {
+    if (writeId === "") throw rpcError("invalidParams", "writeId must not be empty");
     checkLength("writeId", writeId);
     const entry = this.#entries.get(processId);
     if (entry === undefined) return { status: "unknownProcess" };
@@ -309,7 +259,7 @@ export class SessionProcesses {
     } catch (error) {
       if (!(error instanceof ExecutorError)) throw error;
       const message = error.code === "stdin_closed" ? "failed to write to process stdin" : error.message;
-      throw new RpcError({ code: RpcCode.failed, message }, { cause: error });
+      throw rpcError("failed", message, error);
     }
   }
 
@@ -319,7 +269,7 @@ export class SessionProcesses {
     return {};
   }
 
-  async #terminate(processId: string): Promise<unknown> {
+  async #terminate(processId: string): Promise<TerminateResult> {
     const entry = this.#entries.get(processId);
     const process = entry?.process ?? (await entry?.started);
     if (entry === undefined || process === undefined) return { running: false };
@@ -342,7 +292,8 @@ export class SessionProcesses {
     if (params.enforceManagedNetwork) wanted.push("managedNetwork");
     const [first] = wanted;
     if (first !== undefined) {
-      throw invalidParams(
+      throw rpcError(
+        "invalidParams",
         `${first} is not supported by this executor: it starts processes without a sandbox` +
           (first === "sandbox" ? " (switchyard executor --ignore-sandbox runs them all the same)" : ""),
       );
@@ -356,7 +307,7 @@ export class SessionProcesses {
         const event = log.take();
         if (event === undefined) await log.changed();
         else {
-          link.send(notificationOf(entry.idJson, event));
+          link.send(eventNotification(entry.idJson, event));
           if (link.isFull) await link.room();
         }
       }
@@ -388,11 +339,8 @@ export class SessionProcesses {
 const ID_CHARS_MAX = 1024;
 
 function checkLength(name: string, id: string): void {
-  if (id.length > ID_CHARS_MAX) throw invalidParams(`${name} has more than ${ID_CHARS_MAX} characters`);
-}
-
-function invalidRequest(message: string): RpcError {
-  return new RpcError({ code: RpcCode.invalidRequest, message });
+  if (id.length > ID_CHARS_MAX)
+    throw rpcError("invalidParams", `${name} has more than ${ID_CHARS_MAX} characters`);
 }
 
 function startError(error: unknown): RpcError {
@@ -406,33 +354,4 @@ function startError(error: unknown): RpcError {
   const isTold = error instanceof ExecutorError && (error.code === "refused" || error.code === "unsupported");
   const data = isTold ? { data: { code: error.code } } : {};
   return new RpcError({ code: RpcCode.failed, message, ...data }, { cause: error });
-}
-
-/** By hand: base64 needs no escapes, and this is what most of an executor's time goes into. */
-function notificationOf(idJson: string, event: ProcessEvent): string {
-  const head = `"params":{"processId":${idJson},"seq":${event.seq}`;
-  switch (event.type) {
-    case "output":
-      return `{"method":"process/output",${head},"stream":"${event.stream}","chunk":"${base64(event.chunk)}"}}`;
-    case "exited":
-      return `{"method":"process/exited",${head},"exitCode":${event.exitCode},"sandboxDenied":false}}`;
-    case "closed":
-      return `{"method":"process/closed",${head}}}`;
-  }
-}
-
-function toWire(result: ReadResult): WireReadResult {
-  return {
-    chunks: result.chunks.map(({ seq, stream, chunk }): WireChunk => ({ seq, stream, chunk: base64(chunk) })),
-    nextSeq: result.nextSeq,
-    exited: result.exited,
-    exitCode: result.exitCode ?? null,
-    closed: result.closed,
-    failure: null,
-    sandboxDenied: false,
-  };
-}
-
-function base64(chunk: Uint8Array): string {
-  return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString("base64");
 }

@@ -1,4 +1,18 @@
 /** Paths as `file://` URIs and back, of whatever machine they are. */
+import { Issue, type Reader, string } from "../../base/reader.ts";
+
+/** A parameter that is a `file:` URI. Whether it is a path of this machine, `server/file-uri.ts` says. */
+export const fileUri: Reader<URL> = (input) => {
+  const text = string(input);
+  if (text instanceof Issue) return text;
+  const uri = URL.parse(text);
+  if (uri?.protocol !== "file:") return new Issue("invalid_value", "must be a file: URI");
+  // An empty query or fragment is one too, which `search` and `hash` do not show.
+  if (/[?#]/.test(uri.href))
+    return new Issue("invalid_value", "must be a file: URI without query and fragment");
+  if (uri.pathname.includes("%00")) return new Issue("invalid_value", "must not contain the character NUL");
+  return uri;
+};
 
 /** @param path absolute: `/srv/x`, or `C:\\x` of a machine with Windows */
 export function toFileUri(path: string): string {

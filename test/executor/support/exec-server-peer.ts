@@ -1,5 +1,5 @@
 /**
- * Two that can be asked the same: the real `codex exec-server`, and our families of methods without a connection.
+ * Two that can be asked the same: the real `codex exec-server`, and our families of methods without a link.
  *
  * An answer is the result, or the error as it is on the wire.
  */
@@ -20,6 +20,14 @@ export interface RpcFailure {
 
 export type Answer = { readonly result: unknown } | { readonly error: RpcFailure };
 
+/** An answer without the words that are each side's own: those about wrong parameters. */
+export function comparable(answer: Answer): Answer {
+  if (!("error" in answer)) return answer;
+  const { code, message } = answer.error;
+  const words = code === -32602 ? "" : message.replace(/(valid base64 dataBase64): .*/, "$1");
+  return { error: { code, message: words } };
+}
+
 export interface Notification {
   readonly method: string;
   readonly params: Readonly<Record<string, unknown>>;
@@ -27,7 +35,7 @@ export interface Notification {
 
 export interface Side extends AsyncDisposable {
   ask(method: string, params: unknown): Promise<Answer>;
-  /** What was told so far, in order. */
+  /** The notifications so far, in order. */
   readonly notifications: readonly Notification[];
 }
 
@@ -95,7 +103,7 @@ class RealSide implements Side {
   }
 }
 
-/** What a connection would hand to a family, with a client that takes everything at once. */
+/** What a link would hand to a family of methods, with a client that takes everything at once. */
 export class OwnSide implements Side {
   readonly notifications: Notification[] = [];
   readonly #family: MethodFamily;
@@ -122,7 +130,7 @@ export class OwnSide implements Side {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#gone.abort(new Error("The connection is gone"));
+    this.#gone.abort(new Error("The link has ended"));
     await this.#family[Symbol.asyncDispose]();
   }
 }

@@ -6,10 +6,11 @@
  */
 import { lstat, mkdir, opendir, readlink, rm, rmdir, stat, symlink, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { codeOf } from "../../../base/errors.ts";
 import { systemError } from "../../local/system-error.ts";
-import { codeOf, type Fence, lstatIfAny } from "./fence.ts";
+import { rpcError } from "../../wire/protocol.ts";
+import { type Fence, lstatIfAny } from "./fence.ts";
 import { copyContent } from "./files.ts";
-import { invalidRequest } from "./context.ts";
 
 /** Creates a folder with those above it that are missing. One that is there already is fine. */
 export async function createFolders(real: string): Promise<void> {
@@ -51,7 +52,7 @@ export interface RemoveOptions {
 
 /** A link is removed, not what it leads to. */
 export async function remove(real: string, { recursive, force }: RemoveOptions): Promise<void> {
-  if (real === "/") throw invalidRequest("the root of the file system is not removed");
+  if (real === "/") throw rpcError("invalidRequest", "the root of the file system is not removed");
   const found = await lstatIfAny(real);
   if (found === undefined) {
     if (force) return;
@@ -78,12 +79,13 @@ export async function copy(
   const from = await fence.entry(source, "read");
   const found = await lstat(from);
   if (found.isDirectory()) {
-    if (!recursive) throw invalidRequest("fs/copy requires recursive: true when sourcePath is a directory");
+    if (!recursive)
+      throw rpcError("invalidRequest", "fs/copy requires recursive: true when sourcePath is a directory");
     return copyFolder(from, destination, fence, signal);
   }
   if (found.isSymbolicLink()) return copyLink(from, destination, fence);
   if (found.isFile()) return copyRegular(from, destination, fence, signal);
-  throw invalidRequest("fs/copy only supports regular files, directories, and symlinks");
+  throw rpcError("invalidRequest", "fs/copy only supports regular files, directories, and symlinks");
 }
 
 async function copyFolder(
@@ -97,7 +99,7 @@ async function copyFolder(
   for (const { from, to } of folders) {
     const real = await fence.target(to, "write");
     if (real === root || real.startsWith(join(root, "/"))) {
-      throw invalidRequest("fs/copy cannot copy a directory to itself or one of its descendants");
+      throw rpcError("invalidRequest", "fs/copy cannot copy a directory to itself or one of its descendants");
     }
     // Not the target of a link to what is not there: as the original, which only creates what has no name yet.
     await createFolders(await fence.entry(to, "write"));

@@ -1,31 +1,25 @@
-/** What the methods `fs/*` of one connection share: the fence, the question of the sandbox, and the turns. */
+/** What the methods `fs/*` of one link share: the fence, the check of a wanted sandbox, and the turns. */
 import { Semaphore } from "../../../base/semaphore.ts";
-import { RpcError } from "../../../jsonrpc/index.ts";
-import { toRpcError } from "../../local/system-error.ts";
-import { RpcCode } from "../../wire/protocol.ts";
-import { anything, boolean, invalidParams, optional, type Reader, withDefault } from "../../wire/schema.ts";
-import { Fence, type FenceOptions } from "./fence.ts";
+import { isObject } from "../../../base/json.ts";
+import { rpcError } from "../../wire/protocol.ts";
 import type { MethodContext } from "../method.ts";
+import { toRpcError } from "../system-rpc-error.ts";
+import { Fence, type FenceOptions } from "./fence.ts";
 
-export interface FsWorkplaceOptions extends FenceOptions {
+export interface FsContextOptions extends FenceOptions {
   /** Work for clients that want a sandbox, without one. @default false */
   readonly ignoreSandbox?: boolean;
 }
 
-/** The parameter by which a client says what a request may touch. */
-export const sandbox: Reader<unknown> = optional(anything);
-/** Whether links are followed; `false` refuses a path that leads through one. Absent is `true`. */
-export const followSymlinks: Reader<boolean | undefined> = withDefault(optional(boolean), undefined);
-
-/** So many requests of one connection are at the file system at once; the others of this process want their turn too. */
+/** So many requests of one link are at the file system at once; the others of this process want their turn too. */
 const AT_WORK_MAX = 8;
 
-export class FsWorkplace {
+export class FsContext {
   readonly fence: Fence;
   readonly #ignoreSandbox: boolean;
   readonly #turns = new Semaphore(AT_WORK_MAX);
 
-  constructor(options: FsWorkplaceOptions) {
+  constructor(options: FsContextOptions) {
     this.fence = new Fence(options);
     this.#ignoreSandbox = options.ignoreSandbox === true;
   }
@@ -37,7 +31,8 @@ export class FsWorkplace {
    */
   checkSandbox(wanted: unknown): void {
     if (this.#ignoreSandbox || wanted === undefined || isFullAccess(wanted)) return;
-    throw invalidParams(
+    throw rpcError(
+      "invalidParams",
       "sandbox is not supported by this executor: it works with files without one " +
         "(switchyard executor --ignore-sandbox does it all the same)",
     );
@@ -71,11 +66,5 @@ function isFullAccess(wanted: unknown): boolean {
 }
 
 function memberOf(value: unknown, name: string): unknown {
-  return typeof value === "object" && value !== null
-    ? (value as Readonly<Record<string, unknown>>)[name]
-    : undefined;
-}
-
-export function invalidRequest(message: string): RpcError {
-  return new RpcError({ code: RpcCode.invalidRequest, message });
+  return isObject(value) ? value[name] : undefined;
 }

@@ -12,9 +12,9 @@
  */
 import { lstat, readlink, realpath } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { RpcError } from "../../../jsonrpc/index.ts";
+import { codeOf } from "../../../base/errors.ts";
 import { systemError } from "../../local/system-error.ts";
-import { RpcCode } from "../../wire/protocol.ts";
+import { rpcError } from "../../wire/protocol.ts";
 
 export interface FenceOptions {
   /** Whether what is at the path may be read. What lies in a folder that may be read may be read too. */
@@ -62,8 +62,7 @@ export class Fence {
   #admit(real: string, asked: string, access: Access): string {
     const { mayRead, mayWrite } = this.#options;
     if (access === "read" ? mayRead(real) : mayWrite(real)) return real;
-    const message = `path \`${asked}\` is outside of what this executor lets its clients ${access}`;
-    throw new RpcError({ code: RpcCode.failed, message });
+    throw rpcError("failed", `path \`${asked}\` is outside of what this executor lets its clients ${access}`);
   }
 }
 
@@ -111,8 +110,4 @@ async function readLink(path: string): Promise<string | undefined> {
     // No link, or not to be read; the work itself will say why.
     return undefined;
   }
-}
-
-export function codeOf(error: unknown): string | undefined {
-  return (error as NodeJS.ErrnoException).code;
 }

@@ -1,9 +1,9 @@
 /** Regular files: opened so that nothing else is waited for, and read and written whole. */
 import { constants } from "node:fs";
 import { type FileHandle, lstat, open } from "node:fs/promises";
-import { RpcError } from "../../../jsonrpc/index.ts";
+import type { RpcError } from "../../../jsonrpc/index.ts";
 import { systemError } from "../../local/system-error.ts";
-import { MESSAGE_BYTES_MAX, RpcCode } from "../../wire/protocol.ts";
+import { MESSAGE_BYTES_MAX, rpcError } from "../../wire/protocol.ts";
 
 const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = constants;
 
@@ -104,7 +104,7 @@ export async function readWhole(file: FileHandle): Promise<Buffer> {
     if (part.length < PART_BYTES) return Buffer.concat(parts);
   }
   const message = `file is too large to be read at once: limit is ${FILE_BYTES_MAX} bytes; use fs/open and fs/readBlock`;
-  throw new RpcError({ code: RpcCode.invalidRequest, message });
+  throw rpcError("invalidRequest", message);
 }
 
 /** As much as there is, up to `length`. */
@@ -146,5 +146,5 @@ async function onlyRegular(file: FileHandle, asked: string): Promise<FileHandle>
 }
 
 export function notAFile(asked: string): RpcError {
-  return new RpcError({ code: RpcCode.invalidRequest, message: `path \`${asked}\` is not a file` });
+  return rpcError("invalidRequest", `path \`${asked}\` is not a file`);
 }

@@ -1,35 +1,34 @@
 /** The methods about open files: `fs/open`, `fs/readBlock`, `fs/writeBlock`, `fs/close`. */
 import type { FileHandle } from "node:fs/promises";
 import { systemError } from "../../local/system-error.ts";
-import { bytes, oneOf, type Reader, string, struct, u64, usize, withDefault } from "../../wire/schema.ts";
-import { fileUri, pathOf } from "../file-uri.ts";
+import {
+  closeParams,
+  type OpenParams,
+  openParams,
+  type OpenResult,
+  type ReadBlockParams,
+  readBlockParams,
+  type ReadBlockResult,
+  type WriteBlockParams,
+  writeBlockParams,
+} from "../../wire/fs-messages.ts";
+import { rpcError } from "../../wire/protocol.ts";
+import { pathOf } from "../file-uri.ts";
+import { type Method, method, type MethodContext, type MethodFamily } from "../method.ts";
+import type { FsContext } from "./context.ts";
 import { openForReading, openForReplacing, readAt, writeAt } from "./files.ts";
 import { FileHandles } from "./handles.ts";
-import { type FsWorkplace, invalidRequest, sandbox } from "./context.ts";
-import { type Method, method, type MethodContext, type MethodFamily } from "../method.ts";
 
 /** Of one `fs/readBlock` or `fs/writeBlock`. */
 const BLOCK_BYTES_MAX: number = 1024 * 1024;
 
-const openParams = struct("WireFsOpenParams", {
-  handleId: string,
-  path: fileUri,
-  mode: withDefault(oneOf("read", "replace"), "read"),
-  sandbox,
-});
-const readBlockParams = struct("FsReadBlockParams", { handleId: string, offset: u64, len: usize });
-const writeBlockParams = struct("FsWriteBlockParams", { handleId: string, offset: u64, chunk: bytes });
-const closeParams = struct("FsCloseParams", { handleId: string });
-
-type Params<R> = R extends Reader<infer P> ? P : never;
-
 export class FsHandleMethods implements MethodFamily {
   readonly methods: Readonly<Record<string, Method>>;
-  readonly #place: FsWorkplace;
+  readonly #fs: FsContext;
   readonly #handles = new FileHandles();
 
-  constructor(place: FsWorkplace) {
-    this.#place = place;
+  constructor(fs: FsContext) {
+    this.#fs = fs;
     this.methods = {
       "fs/open": method(openParams, (params, context) => this.#open(params, context)),
       "fs/readBlock": method(readBlockParams, (params, context) => this.#readBlock(params, context)),
@@ -45,27 +44,27 @@ export class FsHandleMethods implements MethodFamily {
     await this.#handles[Symbol.asyncDispose]();
   }
 
-  async #open(params: Params<typeof openParams>, context: MethodContext): Promise<unknown> {
+  async #open(params: OpenParams, context: MethodContext): Promise<OpenResult> {
     const { handleId, mode } = params;
-    this.#place.checkSandbox(params.sandbox);
+    this.#fs.checkSandbox(params.sandbox);
     const path = pathOf(params.path);
-    const { fence } = this.#place;
+    const { fence } = this.#fs;
     const open = async (): Promise<FileHandle> =>
       mode === "read"
         ? openForReading(await fence.target(path, "read"), path)
         : openForReplacing(await fence.target(path, "write"), path);
-    await this.#handles.open(handleId, () => this.#place.work(context, open));
+    await this.#handles.open(handleId, () => this.#fs.work(context, open));
     return { handleId };
   }
 
-  async #readBlock(params: Params<typeof readBlockParams>, context: MethodContext): Promise<unknown> {
+  async #readBlock(params: ReadBlockParams, context: MethodContext): Promise<ReadBlockResult> {
     const { handleId, offset, len } = params;
     checkLength("read", len);
     let isReadable = true;
     try {
       const chunk = await this.#handles.use(handleId, (file) => {
         isReadable = false;
-        return this.#place.work(context, async () => {
+        return this.#fs.work(context, async () => {
           if (offset >= 2 ** 63) throw systemError("EINVAL");
           const read = await readAt(file, offset, len);
           isReadable = true;
@@ -79,14 +78,14 @@ export class FsHandleMethods implements MethodFamily {
     }
   }
 
-  async #writeBlock(params: Params<typeof writeBlockParams>, context: MethodContext): Promise<unknown> {
+  async #writeBlock(params: WriteBlockParams, context: MethodContext): Promise<unknown> {
     const { handleId, offset, chunk } = params;
     checkLength("write", chunk.length);
     if (offset + chunk.length >= 2 ** 63) {
-      throw invalidRequest("file write range exceeds the signed 64-bit file offset limit");
+      throw rpcError("invalidRequest", "file write range exceeds the signed 64-bit file offset limit");
     }
     const write = (file: FileHandle): Promise<void> =>
-      this.#place.work(context, () => writeAt(file, offset, chunk));
+      this.#fs.work(context, () => writeAt(file, offset, chunk));
     await this.#handles.use(handleId, write);
     return {};
   }
@@ -94,5 +93,5 @@ export class FsHandleMethods implements MethodFamily {
 
 function checkLength(what: "read" | "write", length: number): void {
   if (length >= 1 && length <= BLOCK_BYTES_MAX) return;
-  throw invalidRequest(`file ${what} block length must be between 1 and ${BLOCK_BYTES_MAX}`);
+  throw rpcError("invalidRequest", `file ${what} block length must be between 1 and ${BLOCK_BYTES_MAX}`);
 }

@@ -9,9 +9,8 @@
  */
 import type { FileHandle } from "node:fs/promises";
 import { Semaphore } from "../../../base/semaphore.ts";
-import { RpcError } from "../../../jsonrpc/index.ts";
-import { RpcCode } from "../../wire/protocol.ts";
-import { invalidRequest } from "./context.ts";
+import type { RpcError } from "../../../jsonrpc/index.ts";
+import { rpcError } from "../../wire/protocol.ts";
 
 export const FILES_MAX = 128;
 const ID_BYTES_MAX = 32;
@@ -28,9 +27,9 @@ export class FileHandles implements AsyncDisposable {
   /** @throws {RpcError} when the id is taken, or there are too many */
   async open(id: string, open: () => Promise<FileHandle>): Promise<void> {
     checkId(id);
-    if (this.#files.has(id)) throw invalidRequest(`file handle \`${id}\` already exists`);
+    if (this.#files.has(id)) throw rpcError("invalidRequest", `file handle \`${id}\` already exists`);
     if (this.#files.size >= FILES_MAX) {
-      throw invalidRequest(`at most ${FILES_MAX} file handles may be open per connection`);
+      throw rpcError("invalidRequest", `at most ${FILES_MAX} file handles may be open per connection`);
     }
     const opening = open();
     const entry: OpenFile = { file: opening.catch(() => undefined), turn: new Semaphore(1) };
@@ -76,9 +75,9 @@ export class FileHandles implements AsyncDisposable {
 
 function checkId(id: string): void {
   if (Buffer.byteLength(id) <= ID_BYTES_MAX) return;
-  throw invalidRequest(`file handle ID must not exceed ${ID_BYTES_MAX} bytes`);
+  throw rpcError("invalidRequest", `file handle ID must not exceed ${ID_BYTES_MAX} bytes`);
 }
 
 function unknownHandle(id: string): RpcError {
-  return new RpcError({ code: RpcCode.notFound, message: `unknown file handle \`${id}\`` });
+  return rpcError("notFound", `unknown file handle \`${id}\``);
 }

@@ -2,8 +2,7 @@
 import type { Dirent } from "node:fs";
 import { opendir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { RpcError } from "../../../jsonrpc/index.ts";
-import { RpcCode } from "../../wire/protocol.ts";
+import { rpcError } from "../../wire/protocol.ts";
 import type { Fence } from "./fence.ts";
 
 export interface Listed {
@@ -30,7 +29,7 @@ export async function listFolder(real: string, fence: Fence): Promise<readonly L
     bytes += Buffer.byteLength(entry.name) + ENTRY_BYTES;
     if (bytes > LISTING_BYTES_MAX) {
       const message = `there is more in \`${real}\` than fits into a message of ${LISTING_BYTES_MAX} bytes`;
-      throw new RpcError({ code: RpcCode.failed, message });
+      throw rpcError("failed", message);
     }
     entries.push(entry);
   }

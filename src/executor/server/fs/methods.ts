@@ -1,10 +1,10 @@
 /**
- * The methods `fs/*` of one connection: files and folders of this machine, within a fence.
+ * The methods `fs/*` of one link: files and folders of this machine, within a fence.
  *
  *   params ──> paths of this machine ──fence──> paths to work on ──> answer, or the system's error in Rust's words
  *
- * Where a path leads is `fs-fence.ts`'s business; what is done there that of `fs-files.ts`, `fs-changes.ts` and
- * `fs-walk.ts`; files that are held open that of `fs-handle-methods.ts`.
+ * `fence.ts` says where a path leads; `files.ts`, `changes.ts` and `walk.ts` do the work there; `handle-methods.ts` has
+ * the files that are held open.
  *
  * Invariants
  *   M1. Nothing is done outside of the fence.
@@ -16,78 +16,60 @@
  */
 import { lstat, mkdir, realpath, stat } from "node:fs/promises";
 import { Semaphore } from "../../../base/semaphore.ts";
+import type { Reader } from "../../../base/reader.ts";
 import type { RpcError } from "../../../jsonrpc/index.ts";
 import { systemError } from "../../local/system-error.ts";
-import { decodeBase64 } from "../../wire/base64.ts";
-import { boolean, optional, type Reader, string, struct, usize, withDefault } from "../../wire/schema.ts";
 import { toFileUri } from "../../wire/file-uri.ts";
-import { fileUri, pathOf } from "../file-uri.ts";
+import {
+  type CanonicalizeParams,
+  canonicalizeParams,
+  type CanonicalizeResult,
+  type CopyParams,
+  copyParams,
+  type CreateDirectoryParams,
+  createDirectoryParams,
+  type GetMetadataParams,
+  getMetadataParams,
+  type GetMetadataResult,
+  type ReadDirectoryParams,
+  readDirectoryParams,
+  type ReadDirectoryResult,
+  type ReadFileParams,
+  readFileParams,
+  type ReadFileResult,
+  type RemoveParams,
+  removeParams,
+  type WalkParams,
+  walkParams,
+  type WalkResult,
+  type WriteFileParams,
+  writeFileParams,
+} from "../../wire/fs-messages.ts";
+import { decodeBase64 } from "../../wire/params.ts";
+import { rpcError } from "../../wire/protocol.ts";
+import { pathOf } from "../file-uri.ts";
+import { type Method, method, type MethodContext, type MethodFamily } from "../method.ts";
 import { copy, createFolders, remove } from "./changes.ts";
+import { FsContext, type FsContextOptions } from "./context.ts";
 import { type Access, lstatIfAny } from "./fence.ts";
 import { openForReading, readWhole, writeWhole } from "./files.ts";
 import { FsHandleMethods } from "./handle-methods.ts";
 import { listFolder } from "./listing.ts";
 import { checkWalkOptions, walk } from "./walk.ts";
-import { followSymlinks, FsWorkplace, type FsWorkplaceOptions, invalidRequest, sandbox } from "./context.ts";
-import { type Method, method, type MethodContext, type MethodFamily } from "../method.ts";
 
 const WHOLE_FILES_MAX = 2;
 
-// As 0.169 calls them and orders their fields, which positional parameters go by.
-const getMetadataParams = struct("WireFsGetMetadataParams", { path: fileUri, followSymlinks, sandbox });
-const readFileParams = struct("WireFsReadFileParams", { path: fileUri, followSymlinks, sandbox });
-const writeFileParams = struct("WireFsWriteFileParams", {
-  path: fileUri,
-  dataBase64: string,
-  followSymlinks,
-  sandbox,
-});
-const createDirectoryParams = struct("WireFsCreateDirectoryParams", {
-  path: fileUri,
-  recursive: optional(boolean),
-  followSymlinks,
-  sandbox,
-});
-const readDirectoryParams = struct("WireFsReadDirectoryParams", { path: fileUri, sandbox });
-const canonicalizeParams = struct("WireFsCanonicalizeParams", { path: fileUri, sandbox });
-const walkParams = struct("WireFsWalkParams", {
-  path: fileUri,
-  options: struct("WalkOptions", {
-    maxDepth: usize,
-    maxDirectories: usize,
-    maxEntries: usize,
-    followDirectorySymlinks: boolean,
-    pruneHiddenDirectories: withDefault(boolean, false),
-  }),
-  sandbox,
-});
-const removeParams = struct("WireFsRemoveParams", {
-  path: fileUri,
-  recursive: optional(boolean),
-  force: optional(boolean),
-  followSymlinks,
-  sandbox,
-});
-const copyParams = struct("WireFsCopyParams", {
-  sourcePath: fileUri,
-  destinationPath: fileUri,
-  recursive: boolean,
-  sandbox,
-});
-
-type Params<R> = R extends Reader<infer P> ? P : never;
-
-export type FsMethodsOptions = FsWorkplaceOptions;
+export type FsMethodsOptions = FsContextOptions;
 
 export class FsMethods implements MethodFamily, AsyncDisposable {
   readonly methods: Readonly<Record<string, Method>>;
-  readonly #place: FsWorkplace;
+  readonly #fs: FsContext;
   readonly #handles: FsHandleMethods;
   readonly #wholeFiles = new Semaphore(WHOLE_FILES_MAX);
 
   constructor(options: FsMethodsOptions) {
-    this.#place = new FsWorkplace(options);
-    this.#handles = new FsHandleMethods(this.#place);
+    this.#fs = new FsContext(options);
+    this.#handles = new FsHandleMethods(this.#fs);
     this.methods = {
       ...this.#handles.methods,
       "fs/getMetadata": this.#method(getMetadataParams, (params) => this.#getMetadata(params)),
@@ -107,24 +89,24 @@ export class FsMethods implements MethodFamily, AsyncDisposable {
     await this.#handles[Symbol.asyncDispose]();
   }
 
-  #method<P extends { readonly sandbox: unknown }>(
+  #method<P extends { readonly sandbox?: unknown }>(
     reader: Reader<P>,
     run: (params: P, context: MethodContext) => Promise<unknown>,
   ): Method {
     return method(reader, (params, context) => {
-      this.#place.checkSandbox(params.sandbox);
-      return this.#place.work(context, () => run(params, context));
+      this.#fs.checkSandbox(params.sandbox);
+      return this.#fs.work(context, () => run(params, context));
     });
   }
 
   /** The path to work on. */
   #reach(uri: URL, access: Access, follow: boolean | undefined, what: "target" | "entry"): Promise<string> {
-    const { fence } = this.#place;
+    const { fence } = this.#fs;
     const path = pathOf(uri);
     return follow === false ? fence.plain(path, access) : fence[what](path, access);
   }
 
-  async #getMetadata(params: Params<typeof getMetadataParams>): Promise<unknown> {
+  async #getMetadata(params: GetMetadataParams): Promise<GetMetadataResult> {
     const real = await this.#reach(params.path, "read", params.followSymlinks, "target");
     const entry = await lstat(pathOf(params.path));
     const isSymlink = entry.isSymbolicLink();
@@ -140,12 +122,12 @@ export class FsMethods implements MethodFamily, AsyncDisposable {
     };
   }
 
-  async #readFile(params: Params<typeof readFileParams>, context: MethodContext): Promise<unknown> {
-    this.#place.checkSandbox(params.sandbox);
+  async #readFile(params: ReadFileParams, context: MethodContext): Promise<ReadFileResult> {
+    this.#fs.checkSandbox(params.sandbox);
     const done = await this.#wholeFiles.acquire(context.signal);
     try {
       await context.room();
-      return await this.#place.work(context, async () => {
+      return await this.#fs.work(context, async () => {
         const real = await this.#reach(params.path, "read", params.followSymlinks, "target");
         const file = await openForReading(real, pathOf(params.path));
         try {
@@ -159,16 +141,15 @@ export class FsMethods implements MethodFamily, AsyncDisposable {
     }
   }
 
-  async #writeFile(params: Params<typeof writeFileParams>): Promise<unknown> {
+  async #writeFile(params: WriteFileParams): Promise<unknown> {
     const content = decodeBase64(params.dataBase64);
-    if (typeof content === "string") {
-      throw invalidRequest(`fs/writeFile requires valid base64 dataBase64: ${content}`);
-    }
+    if (content === undefined)
+      throw rpcError("invalidRequest", "fs/writeFile requires valid base64 dataBase64");
     await writeWhole(await this.#reach(params.path, "write", params.followSymlinks, "target"), content);
     return {};
   }
 
-  async #createDirectory(params: Params<typeof createDirectoryParams>): Promise<unknown> {
+  async #createDirectory(params: CreateDirectoryParams): Promise<unknown> {
     const real = await this.#reach(params.path, "write", params.followSymlinks, "entry");
     if (params.followSymlinks === false && (await lstatIfAny(real))?.isDirectory() === false) {
       throw systemError("ENOTDIR");
@@ -178,9 +159,9 @@ export class FsMethods implements MethodFamily, AsyncDisposable {
     return {};
   }
 
-  async #readDirectory(params: Params<typeof readDirectoryParams>): Promise<unknown> {
-    const real = await this.#place.fence.target(pathOf(params.path), "read");
-    const listed = await listFolder(real, this.#place.fence);
+  async #readDirectory(params: ReadDirectoryParams): Promise<ReadDirectoryResult> {
+    const real = await this.#fs.fence.target(pathOf(params.path), "read");
+    const listed = await listFolder(real, this.#fs.fence);
     const entries = listed.map(({ name, kind }) => ({
       fileName: name,
       isDirectory: kind === "directory",
@@ -189,17 +170,17 @@ export class FsMethods implements MethodFamily, AsyncDisposable {
     return { entries };
   }
 
-  async #canonicalize(params: Params<typeof canonicalizeParams>): Promise<unknown> {
-    const real = await this.#place.fence.target(pathOf(params.path), "read");
+  async #canonicalize(params: CanonicalizeParams): Promise<CanonicalizeResult> {
+    const real = await this.#fs.fence.target(pathOf(params.path), "read");
     return { path: toFileUri(await realpath(real)) };
   }
 
-  async #walk({ path, options }: Params<typeof walkParams>, signal: AbortSignal): Promise<unknown> {
+  async #walk({ path, options }: WalkParams, signal: AbortSignal): Promise<WalkResult> {
     checkWalkOptions(options);
-    return walk(pathOf(path), options, this.#place.fence, signal);
+    return walk(pathOf(path), options, this.#fs.fence, signal);
   }
 
-  async #remove({ path, recursive, force, ...more }: Params<typeof removeParams>): Promise<unknown> {
+  async #remove({ path, recursive, force, ...more }: RemoveParams): Promise<unknown> {
     const real = await this.#reach(path, "write", more.followSymlinks, "entry");
     if (more.followSymlinks === false && (await lstatIfAny(real))?.isSymbolicLink() === true)
       throw leadsThroughLink();
@@ -207,14 +188,14 @@ export class FsMethods implements MethodFamily, AsyncDisposable {
     return {};
   }
 
-  async #copy(params: Params<typeof copyParams>, signal: AbortSignal): Promise<unknown> {
+  async #copy(params: CopyParams, signal: AbortSignal): Promise<unknown> {
     const { sourcePath, destinationPath, recursive } = params;
     const request = { source: pathOf(sourcePath), destination: pathOf(destinationPath), recursive };
-    await copy(request, this.#place.fence, signal);
+    await copy(request, this.#fs.fence, signal);
     return {};
   }
 }
 
 function leadsThroughLink(): RpcError {
-  return invalidRequest("path contains a symbolic link");
+  return rpcError("invalidRequest", "path contains a symbolic link");
 }

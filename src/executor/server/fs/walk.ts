@@ -8,29 +8,12 @@
  */
 import { lstat, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { toRpcError } from "../../local/system-error.ts";
 import { toFileUri } from "../../wire/file-uri.ts";
+import type { WalkOptions, WalkResult } from "../../wire/fs-messages.ts";
+import { rpcError } from "../../wire/protocol.ts";
+import { toRpcError } from "../system-rpc-error.ts";
 import type { Fence } from "./fence.ts";
 import { type Listed, listFolder } from "./listing.ts";
-import { invalidRequest } from "./context.ts";
-
-export interface WalkOptions {
-  /** How deep folders are entered; 0 is the folder itself. */
-  readonly maxDepth: number;
-  /** Folders entered, the first one included. */
-  readonly maxDirectories: number;
-  /** Entries looked at, whether they are told or not. */
-  readonly maxEntries: number;
-  readonly followDirectorySymlinks: boolean;
-  /** Tells of folders whose name begins with a dot, but does not enter them. */
-  readonly pruneHiddenDirectories: boolean;
-}
-
-export interface WalkResult {
-  readonly entries: readonly { readonly path: string; readonly kind: "file" | "directory" }[];
-  readonly errors: readonly { readonly path: string; readonly message: string }[];
-  readonly truncated: boolean;
-}
 
 const DEPTH_MAX = 64;
 const DIRECTORIES_MAX = 10_000;
@@ -50,10 +33,11 @@ interface Folder {
 /** @throws {RpcError} for options out of bounds */
 export function checkWalkOptions({ maxDepth, maxDirectories, maxEntries }: WalkOptions): void {
   if (maxDirectories === 0 || maxEntries === 0) {
-    throw invalidRequest("filesystem walk limits must be greater than zero");
+    throw rpcError("invalidRequest", "filesystem walk limits must be greater than zero");
   }
   if (maxDepth <= DEPTH_MAX && maxDirectories <= DIRECTORIES_MAX && maxEntries <= ENTRIES_MAX) return;
-  throw invalidRequest(
+  throw rpcError(
+    "invalidRequest",
     `filesystem walk limits exceed maximums: depth=${DEPTH_MAX}, directories=${DIRECTORIES_MAX}, entries=${ENTRIES_MAX}`,
   );
 }

@@ -1,7 +1,7 @@
 /**
- * The method `http/request` of one connection: HTTP from this machine, the body in the answer or in notifications.
+ * The method `http/request` of one link: HTTP from this machine, the body in the answer or in notifications.
  *
- *   params ──> exchange (`http-exchange.ts`) ──> head of the response ──┬── body, at most `BODY_BYTES_MAX` ──> answer
+ *   params ──> exchange (`exchange.ts`) ──> head of the response ──┬── body, at most `BODY_BYTES_MAX` ──> answer
  *                                                                       └── answer; then bodyDelta* ──> client
  *
  * Invariants
@@ -18,23 +18,17 @@ import { abortable } from "../../../base/abort.ts";
 import type { Clock } from "../../../base/clock.ts";
 import { headerNameProblem, headerValueProblem } from "../../../base/http-header.ts";
 import { RpcError } from "../../../jsonrpc/index.ts";
-import { CHUNK_BYTES_MAX, RpcCode } from "../../wire/protocol.ts";
+import { CHUNK_BYTES_MAX } from "../../executor.ts";
 import {
-  array,
-  boolean,
-  bytes,
-  invalidParams,
-  oneOf,
-  optional,
-  type Reader,
-  string,
-  struct,
-  u64,
-  withDefault,
-} from "../../wire/schema.ts";
-import { urlFault } from "../../wire/url-fault.ts";
-import { type Exchange, ExchangeError, HttpConnections, type OutgoingHeader } from "./exchange.ts";
+  type HttpHeader,
+  type HttpRequestParams,
+  httpRequestParams,
+  type HttpRequestResult,
+  type HttpResponseHead,
+} from "../../wire/http-messages.ts";
+import { rpcError } from "../../wire/protocol.ts";
 import { type Method, method, type MethodContext, type MethodFamily } from "../method.ts";
+import { type Exchange, ExchangeError, HttpConnections, type OutgoingHeader } from "./exchange.ts";
 
 export interface HttpMethodsOptions {
   readonly clock: Clock;
@@ -52,29 +46,6 @@ const HEADER_NAME_CHARS_MAX = 65_535;
 const READABLE_HEADER_VALUE = /^[\t\x20-\x7e]*$/;
 const BODY_BROKE = "error decoding response body";
 
-const header = struct("HttpHeader", {
-  name: string,
-  value: string,
-  valueEnvVar: withDefault(optional(string), undefined),
-});
-const requestParams = struct("HttpRequestParams", {
-  method: string,
-  url: string,
-  headers: withDefault(array(header), []),
-  bodyBase64: withDefault(optional(bytes), undefined),
-  timeoutMs: withDefault(optional(u64), undefined),
-  redirectPolicy: withDefault(oneOf("follow", "stop"), "follow"),
-  requestId: string,
-  streamResponse: withDefault(boolean, false),
-});
-
-type RequestParams = typeof requestParams extends Reader<infer P> ? P : never;
-
-interface ResponseHead {
-  readonly status: number;
-  readonly headers: readonly { readonly name: string; readonly value: string }[];
-}
-
 export class HttpMethods implements MethodFamily, AsyncDisposable {
   readonly methods: Readonly<Record<string, Method>>;
   readonly #clock: Clock;
@@ -91,7 +62,7 @@ export class HttpMethods implements MethodFamily, AsyncDisposable {
     this.#env = env;
     this.#connections = new HttpConnections(env);
     this.methods = {
-      "http/request": method(requestParams, (params, context) => this.#request(params, context)),
+      "http/request": method(httpRequestParams, (params, context) => this.#request(params, context)),
     };
   }
 
@@ -102,10 +73,13 @@ export class HttpMethods implements MethodFamily, AsyncDisposable {
     this.#connections[Symbol.dispose]();
   }
 
-  async #request(params: RequestParams, context: MethodContext): Promise<unknown> {
+  async #request(params: HttpRequestParams, context: MethodContext): Promise<HttpRequestResult> {
     const { requestId, streamResponse, timeoutMs } = params;
     if (streamResponse && this.#streamIds.has(requestId)) {
-      throw invalidParams(`http/request streamResponse requestId \`${requestId}\` is already active`);
+      throw rpcError(
+        "invalidParams",
+        `http/request streamResponse requestId \`${requestId}\` is already active`,
+      );
     }
     if (this.#running.size >= REQUESTS_MAX) {
       throw failed(`http/request failed: at most ${REQUESTS_MAX} requests may be active per connection`);
@@ -223,19 +197,22 @@ export class HttpMethods implements MethodFamily, AsyncDisposable {
 }
 
 /** @throws {RpcError} -32602, in the order the original looks */
-function readExchange(params: RequestParams, env: Readonly<Record<string, string | undefined>>): Exchange {
-  // A method is a token, too.
+function readExchange(
+  params: HttpRequestParams,
+  env: Readonly<Record<string, string | undefined>>,
+): Exchange {
+  // A method is a token too.
   if (headerNameProblem(params.method) !== undefined)
-    throw invalidParams("http/request method is invalid: invalid HTTP method");
+    throw rpcError("invalidParams", "http/request method is invalid: invalid HTTP method");
   // Not a request for what is there, but for the connection itself.
   if (params.method.toUpperCase() === "CONNECT") {
-    throw invalidParams("http/request method is invalid: CONNECT is not supported");
+    throw rpcError("invalidParams", "http/request method is invalid: CONNECT is not supported");
   }
   const url = URL.parse(params.url);
-  if (url === null) throw invalidParams(`http/request url is invalid: ${urlFault(params.url)}`);
+  if (url === null) throw rpcError("invalidParams", `http/request url is invalid: not a URL`);
   const scheme = url.protocol.slice(0, -1);
   if (scheme !== "http" && scheme !== "https") {
-    throw invalidParams(`http/request only supports http and https URLs, got ${scheme}`);
+    throw rpcError("invalidParams", `http/request only supports http and https URLs, got ${scheme}`);
   }
   return {
     method: params.method,
@@ -247,15 +224,18 @@ function readExchange(params: RequestParams, env: Readonly<Record<string, string
 }
 
 function readHeader(
-  { name, value, valueEnvVar }: RequestParams["headers"][number],
+  { name, value, valueEnvVar }: HttpHeader,
   env: Readonly<Record<string, string | undefined>>,
 ): OutgoingHeader {
   if (headerNameProblem(name) !== undefined || name.length > HEADER_NAME_CHARS_MAX) {
-    throw invalidParams("http/request header name is invalid: invalid HTTP header name");
+    throw rpcError("invalidParams", "http/request header name is invalid: invalid HTTP header name");
   }
   const full = value + (valueEnvVar === undefined ? "" : readVariable(name, valueEnvVar, env));
   if (headerValueProblem(full) !== undefined) {
-    throw invalidParams(`http/request header value is invalid for ${name}: failed to parse header value`);
+    throw rpcError(
+      "invalidParams",
+      `http/request header value is invalid for ${name}: failed to parse header value`,
+    );
   }
   return { name: name.toLowerCase(), value: full, isSecret: valueEnvVar !== undefined };
 }
@@ -269,11 +249,11 @@ function readVariable(
   if (value !== undefined && value !== "") return value;
   const what =
     value === undefined ? "executor environment variable" : "a non-empty executor environment variable";
-  throw invalidParams(`http/request header ${headerName} requires ${what} ${variable}`);
+  throw rpcError("invalidParams", `http/request header ${headerName} requires ${what} ${variable}`);
 }
 
 /** Names in lower case, repeated ones kept. A value that is not ASCII is left out, as in the original. */
-function readHead({ statusCode = 0, rawHeaders }: IncomingMessage): ResponseHead {
+function readHead({ statusCode = 0, rawHeaders }: IncomingMessage): HttpResponseHead {
   const headers: { name: string; value: string }[] = [];
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const [name = "", value = ""] = rawHeaders.slice(at, at + 2);
@@ -283,7 +263,7 @@ function readHead({ statusCode = 0, rawHeaders }: IncomingMessage): ResponseHead
 }
 
 function failed(message: string, cause?: unknown): RpcError {
-  return new RpcError({ code: RpcCode.failed, message }, { cause });
+  return rpcError("failed", message, cause);
 }
 
 function tooLarge(what: string): RpcError {

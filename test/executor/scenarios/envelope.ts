@@ -1,0 +1,220 @@
+/** Scenarios about messages as such: what is none, and what is one all the same. */
+import type { Scenario } from "./test-client.ts";
+
+export const ENVELOPES: readonly Scenario[] = [
+  {
+    name: "messages that are none",
+    run: async (client) => {
+      for (const text of [
+        "{not json",
+        "",
+        " ",
+        "42",
+        "null",
+        "true",
+        '"text"',
+        "[]",
+        "[{}]",
+        "{}",
+        "[1,2]",
+        "nul",
+        "{",
+        "[",
+        '{"id":"m"',
+        '{"id":"m",}',
+        "\u0000",
+        '{"id":1.5,"method":"environment/status"}',
+        '{"id":null,"method":"environment/status"}',
+        '{"id":true,"method":"environment/status"}',
+        '{"id":{},"method":"environment/status"}',
+        '{"id":[],"method":"environment/status"}',
+        '{"method":5}',
+        '{"id":"m","method":5}',
+        '{"id":"m","method":null}',
+        '{"method":null}',
+        '{"id":"m"}',
+        '{"result":1}',
+        '{"error":{}}',
+        '{"id":"m","error":5}',
+        '{"id":"m","error":{"code":1}}',
+        '{"id":null,"result":{}}',
+        '{"params":{}}',
+        '{"id":"m","method":"environment/status","trace":5}',
+        '{"id":"m","method":"environment/status","trace":"x"}',
+        '{"id":"m","method":"environment/status","trace":{"traceparent":5}}',
+        '{"id":-1.5,"method":"x"}',
+        '[{"id":"m","method":"environment/status"}]',
+        '{"id":"m","method":"environment/status"} x',
+      ]) {
+        client.sendRaw(text);
+        await client.call("environment/status");
+      }
+    },
+  },
+  {
+    name: "numbers that JavaScript reads as others",
+    run: async (client) => {
+      for (const text of [
+        '{"id":77.0,"method":"environment/status"}',
+        '{"id":7e2,"method":"environment/status"}',
+        '{"id":9007199254740993,"method":"environment/status"}',
+        '{"id":99999999999999999999,"method":"environment/status"}',
+        '{"id":"m","id":"n","method":"environment/status"}',
+      ]) {
+        client.sendRaw(text);
+        await client.call("environment/status");
+      }
+    },
+  },
+  {
+    name: "messages with more than is needed",
+    run: async (client) => {
+      for (const text of [
+        '{"jsonrpc":"2.0","id":"a","method":"environment/status"}',
+        '{"jsonrpc":"1.0","id":"b","method":"environment/status"}',
+        '{"jsonrpc":5,"id":"c","method":"environment/status"}',
+        '{"id":"","method":"environment/status"}',
+        '{"id":0,"method":"environment/status"}',
+        '{"id":-5,"method":"environment/status"}',
+        '{"id":"d","method":"environment/status","params":null}',
+        '{"id":"e","method":"environment/status","params":[]}',
+        '{"id":"f","method":"environment/status","params":5}',
+        '{"id":"f2","method":"environment/status","params":{"x":1}}',
+        '{"id":"f3","method":"environment/info","params":{"x":1}}',
+        '{"id":"f4","method":"environment/info","params":[1]}',
+        '{"id":"g","method":"environment/status","trace":null}',
+        '{"id":"h","method":"environment/status","trace":{}}',
+        '{"id":"i","method":"environment/status","trace":{"traceparent":"x","tracestate":null,"y":1}}',
+        '  {"id":"j","method":"environment/status"}\n',
+        '{"id":"k","method":"environment/status","result":{}}',
+        '{"id":"l","method":"environment/status","error":{"code":1,"message":"x"}}',
+        '{"id":"ä\\u0000","method":"environment/status"}',
+        '{"id":"m","method":""}',
+        '{"id":"n","method":"initialized"}',
+        '{"id":9007199254740991,"method":"environment/status"}',
+        '{"id":"o","method":"foo/`bar`"}',
+        '{"id":"p","method":"process/resize","params":{}}',
+        '{"id":"q","method":"process/closeStdin","params":{}}',
+        '{"id":"r","method":"process/list"}',
+        '{"id":"s","method":"session/close"}',
+        '{"id":"t","method":"ping"}',
+        '{"id":"u","method":"shutdown"}',
+        '{"id":"v","method":"constructor"}',
+        '{"id":"w","method":"toString","params":{}}',
+      ]) {
+        client.sendRaw(text);
+        const { id } = JSON.parse(text) as { readonly id: string };
+        await client.transcript.answer("c1", id);
+      }
+    },
+  },
+  {
+    name: "a binary frame",
+    run: async (client) => {
+      client.sendRaw('{"id":9,"method":"environment/status"}', { binary: true });
+      await client.answered(9);
+      client.sendRaw("{", { binary: true });
+      await client.call("environment/status");
+    },
+  },
+  {
+    name: "params of a wrong shape",
+    run: async (client) => {
+      for (const method of [
+        "process/start",
+        "process/read",
+        "process/write",
+        "process/signal",
+        "process/terminate",
+      ]) {
+        for (const params of [
+          undefined,
+          null,
+          {},
+          [],
+          5,
+          "x",
+          true,
+          [1],
+          ["x"],
+          ["x", "y"],
+          { processId: 5 },
+          { processId: null },
+          { processId: "x", extra: 1 },
+        ]) {
+          await client.call(method, params);
+        }
+      }
+    },
+  },
+  {
+    name: "params of process/start field by field",
+    run: async (client) => {
+      const good = client.startParams(["true"]);
+      const policy = { inherit: "none", ignoreDefaultExcludes: true, exclude: [], set: {}, includeOnly: [] };
+      const faults: readonly Record<string, unknown>[] = [
+        { processId: undefined },
+        { argv: undefined },
+        { cwd: undefined },
+        { env: undefined },
+        { tty: undefined },
+        { argv: "true" },
+        { argv: [5] },
+        { argv: [null] },
+        { argv: {} },
+        { argv: null },
+        { argv: [] },
+        { env: null },
+        { env: [] },
+        { env: { A: 5 } },
+        { env: { A: null } },
+        { env: "x" },
+        { tty: null },
+        { tty: 1 },
+        { tty: "true" },
+        { pipeStdin: null },
+        { pipeStdin: 1 },
+        { arg0: 5 },
+        { arg0: [] },
+        { envPolicy: 5 },
+        { envPolicy: [] },
+        { envPolicy: {} },
+        { envPolicy: "core" },
+        { envPolicy: { ...policy, inherit: "some" } },
+        { envPolicy: { ...policy, inherit: 5 } },
+        { envPolicy: { ...policy, inherit: null } },
+        { envPolicy: { ...policy, exclude: null } },
+        { envPolicy: { ...policy, exclude: [5] } },
+        { envPolicy: { ...policy, set: [] } },
+        { envPolicy: { ...policy, set: { A: 1 } } },
+        { envPolicy: { ...policy, includeOnly: {} } },
+        { envPolicy: { ...policy, ignoreDefaultExcludes: "no" } },
+        { envPolicy: { inherit: "core" } },
+        { envPolicy: { ...policy, set: undefined } },
+        { envPolicy: { ...policy, includeOnly: undefined } },
+        { envPolicy: { ...policy, exclude: undefined } },
+        { cwd: 5 },
+        { cwd: null },
+        { enforceManagedNetwork: null },
+        { enforceManagedNetwork: "x" },
+        { metadata: 5 },
+        { metadata: {} },
+        { sandbox: 5 },
+        { sandbox: {} },
+        { managedNetwork: 5 },
+        { networkProxy: 5 },
+        { credentialProviders: 5 },
+        { shellSnapshot: 5 },
+        { unknown: 1 },
+        { env: { "": "x" } },
+        { env: { "A=B": "x" } },
+      ];
+      let at = 0;
+      for (const fault of faults) {
+        const processId = `p${at++}`;
+        const { error } = await client.call("process/start", { ...good, processId, ...fault });
+        if (error === undefined) await client.closed(processId);
+      }
+    },
+  },
+];
