@@ -82,7 +82,7 @@ export declare class ExecutorServer implements AsyncDisposable {
     get processes(): number;
     get fullBecause(): string | undefined;
     noteRefusal(peer: string, reason: string): void;
-    serve(open: (events: LinkEvents) => Link): Connection;
+    serve(open: (events: LinkEvents) => Link): ServedLink;
     [Symbol.asyncDispose](): Promise<void>;
     killAll(): void;
 }
