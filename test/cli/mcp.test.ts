@@ -1205,6 +1205,82 @@ enabled = false
     }
   });
 
+  const leftToCodex: readonly (readonly [toml: string, message: string, path: string | null])[] = [
+    ["model = 1\n", "invalid type: integer `1`, expected a string", "model"],
+    ["[features]\nuse_xaa = 1\n", "invalid type: integer `1`, expected a boolean", "features"],
+    ["[plugins]\np = 1\n", "invalid type: integer `1`, expected struct PluginConfig", "plugins"],
+    [
+      'sandbox_mode = "no"\n',
+      "unknown variant `no`, expected one of `read-only`, `workspace-write`, `danger-full-access`",
+      "sandbox_mode",
+    ],
+    [
+      'profile = "p"\n',
+      'legacy `profile = "p"` config is no longer supported; use `--profile p` with `p.config.toml` instead',
+      null,
+    ],
+    ['model_provider = "none"\n', "Model provider `none` not found", null],
+    [
+      `[model_providers.p]\nhttp_headers = "Bearer ${SECRET}"\n`,
+      'invalid type: string "*****", expected a map',
+      "model_providers.p.http_headers",
+    ],
+  ];
+  for (const [toml, message, path] of leftToCodex) {
+    test(`check --ask-codex has Codex's error: ${JSON.stringify(toml)}`, { timeout }, async () => {
+      using place = new Place({ [CODEXS]: toml.startsWith("[") ? rich + toml : toml + rich });
+      assert.equal((await place.run(["mcp", "check"])).code, 0);
+      const { code, stdout } = await place.run(["mcp", "check", "--ask-codex", "--json"]);
+      assert.equal(code, 1);
+      const { errors } = JSON.parse(stdout) as {
+        errors: readonly { message: string; path: string | null }[];
+      };
+      assert.deepEqual(
+        errors.map((error) => [error.message, error.path]),
+        [[message, path]],
+      );
+      const ofFile = await place.run(["mcp", "check", "--ask-codex", join(place.home, CODEXS)]);
+      assert.equal(ofFile.code, 1);
+      assert.ok(ofFile.stderr.includes(`error: ${message}`), ofFile.stderr);
+      assert.ok(!(stdout + ofFile.stderr).includes(SECRET));
+    });
+  }
+
+  test("check --ask-codex repeats no error, says that Codex accepts, and that it is not there", {
+    timeout,
+  }, async () => {
+    using place = new Place({ [CODEXS]: rich });
+    const accepted = await place.run(["mcp", "check", "--ask-codex", "--codex"]);
+    assert.equal(accepted.code, 0, accepted.stderr);
+    assert.match(accepted.stdout, /^ok: all layers, 3 servers; Codex accepts it too$/m);
+    const overridden = await place.run(["mcp", "check", "--ask-codex", "-c", "model=1"]);
+    assert.match(overridden.stderr, /expected a string \(in model\)/);
+    const missing = await place.run(["mcp", "check", "--ask-codex"], "", {
+      SWITCHYARD_CODEX_PATH: "/nowhere",
+    });
+    assert.equal(missing.code, 1);
+    assert.match(missing.stderr, /^error: Codex cannot be asked: Cannot find Codex at "\/nowhere"/m);
+    for (const args of [["--profile", "p"], ["-"], ["switchyard.toml"]]) {
+      const { code, stderr } = await place.run(["mcp", "check", "--ask-codex", ...args]);
+      assert.equal(code, 2, stderr);
+    }
+    for (const text of ["[mcp_servers.a]\ncommand = 1\n", "[mcp_servers.a]\ncommand =\n"]) {
+      place.write(CODEXS, text);
+      const { code, stderr } = await place.run(
+        ["mcp", "check", "--ask-codex", join(place.home, CODEXS)],
+        "",
+        {
+          TMPDIR: place.home,
+        },
+      );
+      assert.deepEqual([code, stderr.match(/^1 error$/m)?.length], [1, 1], stderr);
+    }
+    const left = readdirSync(place.home, { recursive: true }).filter((name) =>
+      `${name}`.includes("ask-codex"),
+    );
+    assert.deepEqual(left, []);
+  });
+
   test("after every edit with --codex, config/read and check say the same", { timeout }, async () => {
     await using codex = await CodexConfig.start();
     using place = new Place({ [CODEXS]: rich });

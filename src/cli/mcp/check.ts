@@ -3,12 +3,14 @@ import { basename, resolve } from "node:path";
 import { shellWord } from "../../base/shell-word.ts";
 import { checkConfig } from "../../config/effective/check-root.ts";
 import { configuredMcpServers } from "../../config/effective/configured.ts";
+import { existingCodexHome } from "../../config/layers/homes.ts";
 import { type ConfigLayers, readConfigFile } from "../../config/layers/layers.ts";
 import { toNormalForm } from "../../config/server/normal-form.ts";
 import { ConfigError, type ConfigProblem } from "../../config/problem.ts";
 import { type ConfigProblemJson, invalidConfig, problemToJson } from "../../config/show/show-problem.ts";
 import { parseToml } from "../../toml/parse.ts";
 import type { McpServerConfig } from "../../config/server/types.ts";
+import { EngineError } from "../../thread/errors.ts";
 import { type Args, UsageError } from "../args/parse.ts";
 import { JSON_FLAG, SECRETS_FLAG } from "../args/spec.ts";
 import type { Command } from "../command.ts";
@@ -18,13 +20,20 @@ import { count, printJson, say, shortPath, tell } from "../output.ts";
 import { environmentWarnings } from "./environment-warnings.ts";
 import { printFindings } from "./findings.ts";
 import { maskServer } from "../../config/show/mask.ts";
-import { OWN_FILE, READ_FLAGS, readLayers } from "./target.ts";
+import { folderOf, OWN_FILE, READ_FLAGS, readLayers } from "./target.ts";
 
 export const check: Command = {
   operands: [{ name: "FILE", optional: true }],
-  flags: [{ name: "strict", about: "unknown keys are errors" }, ...READ_FLAGS, JSON_FLAG, SECRETS_FLAG],
+  flags: [
+    { name: "strict", about: "unknown keys are errors" },
+    { name: "ask-codex", about: "also have the installed Codex load it, with all its other settings" },
+    ...READ_FLAGS,
+    JSON_FLAG,
+    SECRETS_FLAG,
+  ],
   notes:
     `FILE is checked alone; - is stdin. A file called ${OWN_FILE} may have our own keys.\n` +
+    "Of Codex's settings only servers, and what they depend on, are checked; --ask-codex has Codex check the others.\n" +
     "With FILE, --json has the values of its servers and Codex's messages as they are, secrets included.",
   run: checkConfiguration,
 };
@@ -53,11 +62,21 @@ async function checkConfiguration(args: Args, { signal }: Stop): Promise<number>
     }
   }
   const strict = args.has("strict");
-  const findings = file === undefined ? checkLayers(args, strict) : await checkFile(file, strict, signal);
+  const askCodex = args.has("ask-codex");
+  if (askCodex && args.has("profile")) throw new UsageError("--ask-codex takes no --profile");
+  if (
+    askCodex &&
+    file !== undefined &&
+    (isStdin(file) || (await isPipe(file)) || basename(file) === OWN_FILE)
+  ) {
+    throw new UsageError("--ask-codex is about a file of Codex's");
+  }
+  const ours = file === undefined ? checkLayers(args, strict) : await checkFile(file, strict, signal);
+  const findings = askCodex ? await withCodexsVerdict(ours, args, file, signal) : ours;
   const showSecrets = args.has("show-secrets");
   // Of one file, the normal form is that of `config/read`, value for value: it can be compared, and handed on.
   if (args.has("json")) printJson(resultOf(findings, showSecrets, showSecrets || file !== undefined));
-  else sayFindings(findings, file, showSecrets);
+  else sayFindings(findings, file, askCodex, showSecrets);
   return findings.errors.length === 0 ? 0 : 1;
 }
 
@@ -69,6 +88,30 @@ function checkLayers(args: Args, strict: boolean): Findings {
     return { ...found, warnings };
   } catch (error) {
     return problemsOf(error);
+  }
+}
+
+/** The findings, and Codex's first error where it is another one. */
+async function withCodexsVerdict(
+  findings: Findings,
+  args: Args,
+  file: string | undefined,
+  signal: AbortSignal,
+): Promise<Findings> {
+  const { askCodex, askCodexAbout } = await import("./ask-codex.ts");
+  const { errors } = findings;
+  try {
+    const codexHome = existingCodexHome(process.env);
+    const said =
+      file === undefined
+        ? await askCodex({ codexHome, cwd: folderOf(args), overrides: args.all("config") }, signal)
+        : await askCodexAbout(resolve(file), signal);
+    // Of a text that is not valid TOML, Codex names the line in its words.
+    const isKnown = errors.some(({ message }) => said?.message.endsWith(message));
+    return said === undefined || isKnown ? findings : { ...findings, errors: [...errors, said] };
+  } catch (error) {
+    if (!(error instanceof ConfigError || error instanceof EngineError)) throw error;
+    return { ...findings, errors: [...errors, { message: `Codex cannot be asked: ${error.message}` }] };
   }
 }
 
@@ -129,6 +172,7 @@ function resultOf(
 function sayFindings(
   { servers, errors, warnings }: Findings,
   file: string | undefined,
+  askedCodex: boolean,
   showSecrets: boolean,
 ): void {
   printFindings("warning", warnings, showSecrets);
@@ -141,5 +185,6 @@ function sayFindings(
   }
   const where = file === undefined ? "all layers" : isStdin(file) ? "stdin" : shortPath(resolve(file));
   const noted = warnings.length > 0 ? `, ${count(warnings.length, "warning")}` : "";
-  say(`ok: ${where}, ${count(servers.size, "server")}${noted}`);
+  const codex = askedCodex ? "; Codex accepts it too" : "";
+  say(`ok: ${where}, ${count(servers.size, "server")}${noted}${codex}`);
 }

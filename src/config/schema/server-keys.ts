@@ -205,7 +205,7 @@ export const SERVER: Struct = {
       value: STRING,
       transport: "none",
       needed: "by_position",
-      about: "Always refused: a secret does not belong into a file. Use bearer_token_env_var.",
+      about: "Always rejected: secrets do not belong in a file. Use bearer_token_env_var.",
     },
     {
       name: "bearer_token_env_var",
@@ -378,5 +378,5 @@ export const MISTAKEN_KEYS: ReadonlyMap<string, string> = new Map([
   ["alwaysAllow", 'Set approval_mode = "approve" under tools.<tool>'],
   ["autoApprove", 'Set approval_mode = "approve" under tools.<tool>'],
   ["approval_mode", "The key is default_tools_approval_mode"],
-  ["scope", "It is a key of Switchyard's own; it belongs into switchyard.toml"],
+  ["scope", "It is a key of Switchyard's own; it belongs in switchyard.toml"],
 ]);

@@ -184,7 +184,7 @@ suite("readMcpServers", () => {
         ["xyzzy", undefined],
         ["oauth.clientId", "Did you mean client_id?"],
         ["tools.t.aproval_mode", "Did you mean approval_mode?"],
-        ["scope", "It is a key of Switchyard's own; it belongs into switchyard.toml"],
+        ["scope", "It is a key of Switchyard's own; it belongs in switchyard.toml"],
       ],
     );
   });

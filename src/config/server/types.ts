@@ -53,7 +53,7 @@ export interface WrittenMcpServer {
   readonly url?: string;
   /** The name of the variable that holds the bearer token. */
   readonly bearer_token_env_var?: string;
-  /** Always refused: a secret does not belong into a file. Use bearer_token_env_var. */
+  /** Always rejected: secrets do not belong in a file. Use bearer_token_env_var. */
   readonly bearer_token?: string;
   /** Headers of every request, as written. */
   readonly http_headers?: Readonly<Record<string, string>>;

@@ -252,7 +252,7 @@ export class ProcessTransport implements Transport, AsyncDisposable {
   /** Never rejects: an executor that is lost ends the process without us. */
   async #terminate(reading: Promise<void>): Promise<void> {
     await Promise.allSettled([this.#process.terminate()]);
-    // To the end of its output: what it says on its way out belongs into the log. But what holds the pipes of a server
+    // To the end of its output: what it says on its way out belongs in the log. But what holds the pipes of a server
     // that has exited may be out of the executor's reach.
     const exited = this.#exited.promise.then(() => within(this.#clock, EXIT_GRACE_MS, reading));
     await Promise.race([reading, exited]);
