@@ -249,7 +249,7 @@ export type StreamedTurn = {
 
 export declare class Thread implements EngineThread, AsyncDisposable {
     #private;
-    constructor(context: CodexContext, options: ThreadOptions, origin: Origin);
+    constructor(context: CodexContext, options: ThreadOptions, start: ThreadStart);
     get id(): string | null;
     runStreamed(input: Input, turnOptions?: TurnOptions): Promise<StreamedTurn>;
     run(input: Input, turnOptions?: TurnOptions): Promise<Turn>;

@@ -26,7 +26,8 @@ import type { CodexOptions } from "./options.ts";
 import { processEnvironment } from "./app-server/environment.ts";
 import type { TurnStartParams } from "./app-server/protocol.ts";
 import { buildInput, buildThreadSpec } from "./thread/spec.ts";
-import { type Origin, ThreadSession } from "./thread/session.ts";
+import type { ThreadStart } from "./thread/open-thread.ts";
+import { ThreadSession } from "./thread/session.ts";
 
 /** A completed turn. */
 export type Turn = {
@@ -55,7 +56,7 @@ interface CodexContext {
   readonly options: CodexOptions;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly redactor: Redactor;
-  createSession(origin: Origin): ThreadSession;
+  createSession(start: ThreadStart): ThreadSession;
   /** The one session of a thread with an id; `undefined` where the thread is not in use. */
   knownSession(threadId: string): ThreadSession | undefined;
 }
@@ -101,10 +102,10 @@ export class Codex implements Engine, AsyncDisposable {
       redactor,
     });
     const inherited = new InheritedServers(codexHome);
-    const createSession = (origin: Origin): ThreadSession => {
+    const createSession = (start: ThreadStart): ThreadSession => {
       const session = new ThreadSession(
         {
-          server: this.#appServer,
+          appServer: this.#appServer,
           inherited,
           clock,
           log,
@@ -119,7 +120,7 @@ export class Codex implements Engine, AsyncDisposable {
           onBusy: remember,
           onCold: forget,
         },
-        origin,
+        start,
       );
       remember(session);
       return session;
@@ -181,23 +182,23 @@ export class Codex implements Engine, AsyncDisposable {
 export class Thread implements EngineThread, AsyncDisposable {
   readonly #context: CodexContext;
   readonly #options: ThreadOptions;
-  readonly #origin: Origin;
+  readonly #start: ThreadStart;
   /** The session of a thread that had no id when it was made. One with an id is looked up by it. */
   #session: ThreadSession | undefined;
   #closed = false;
   #mcpServers: ThreadOptions["mcpServers"];
 
   /** @internal use `Codex.startThread` and its like */
-  constructor(context: CodexContext, options: ThreadOptions, origin: Origin) {
+  constructor(context: CodexContext, options: ThreadOptions, start: ThreadStart) {
     this.#context = context;
     this.#options = options;
-    this.#origin = origin;
+    this.#start = start;
     this.#mcpServers = options.mcpServers;
   }
 
   /** The thread's id; `null` before its first turn has started. */
   get id(): string | null {
-    if (this.#origin.kind === "existing") return this.#origin.threadId;
+    if (this.#start.kind === "existing") return this.#start.threadId;
     return this.#session?.threadId ?? null;
   }
 
@@ -283,7 +284,7 @@ export class Thread implements EngineThread, AsyncDisposable {
         this.#context.knownSession(id) ?? this.#context.createSession({ kind: "existing", threadId: id })
       );
     }
-    this.#session = this.#context.createSession(this.#origin);
+    this.#session = this.#context.createSession(this.#start);
     return this.#session;
   }
 }

@@ -64,7 +64,7 @@ const refused: readonly (readonly [
         `a schema that is ${JSON.stringify(outputSchema)}`,
         readTurnOptions,
         { outputSchema },
-        /^outputSchema must be a plain JSON object/,
+        /^outputSchema must be a plain JSON object$/,
       ] as const,
   ),
 ];

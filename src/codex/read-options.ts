@@ -137,7 +137,9 @@ const turnOptions: Reader<CheckedTurnOptions> = object(
   {
     cyberAccessProgram: optional(oneOf("standard", "daybreak_blue", "daybreak_red")),
     // In the words of the SDK.
-    outputSchema: optional(guard("a plain JSON object", (input): input is JsonObject => isObject(input))),
+    outputSchema: optional((input) =>
+      isObject(input) ? (input as JsonObject) : new Issue("invalid_value", "must be a plain JSON object"),
+    ),
     signal: objectOf<AbortSignal>(),
     mcpServers: objectOf<McpServers>(),
   },

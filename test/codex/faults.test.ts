@@ -20,7 +20,7 @@ const timeout = 60_000;
 const whoami = promptOf({ call: { server: "svc", tool: "whoami" } }, { say: "done" });
 const longCall = promptOf({ call: { server: "svc", tool: "sleep", arguments: { ms: 60_000 } } });
 
-test("Codex killed in the middle of turns: each fails once with the cause, and its thread goes on", {
+test("Codex killed in the middle of turns: each fails once with the cause, and its thread goes on (A2, N3, T3)", {
   timeout,
 }, async () => {
   await using engine = await startEngine();
@@ -50,7 +50,9 @@ test("Codex killed in the middle of turns: each fails once with the cause, and i
   assert.notEqual(engine.codex.pid, killed);
 });
 
-test("a Codex that dies at every start is started ever more slowly, and says so", { timeout }, async () => {
+test("a Codex that dies at every start is started ever more slowly, says so, and leaves no process (A1, R2)", {
+  timeout,
+}, async () => {
   await using engine = await startEngine();
   const path = join(engine.cwd, "codex-dies");
   writeFileSync(
@@ -96,7 +98,7 @@ test("an aborted turn cancels the MCP call on the wire and leaves the thread usa
   await assert.rejects(thread.run(whoami, { signal: abort.signal }), { name: "AbortError" });
 });
 
-test("a turn can be aborted at any moment of its life, and the thread takes the next one", {
+test("a turn can be aborted at any moment of its life, and the thread takes the next one (O3)", {
   timeout,
 }, async () => {
   await using engine = await startEngine();
@@ -138,7 +140,7 @@ test("a reader that leaves the loop interrupts its turn", { timeout }, async () 
   assert.equal((await thread.run(promptOf({ say: "next" }))).finalResponse, "next");
 });
 
-test("a failed optional server is an event; the next turn tries it again", { timeout }, async () => {
+test("a failed optional server is an event; the next turn tries it again (T2)", { timeout }, async () => {
   await using engine = await startEngine();
   await using http = await RecordingMcpServer.start({ behaviour: { refuse: 403 } });
   const thread = engine.codex.startThread({
@@ -247,7 +249,7 @@ test("a model that stays away longer than reconnectTimeoutMs fails the turn by t
   assert.equal(end.error.code, "model_unreachable");
 });
 
-test("a reader that stops gets everything in order when it comes back, and holds memory within bounds", {
+test("a reader that stops gets everything in order when it comes back, and holds memory within bounds (A4, N1)", {
   timeout,
 }, async () => {
   await using engine = await startEngine();
@@ -280,7 +282,7 @@ test("a reader that stops gets everything in order when it comes back, and holds
   assert.equal(seen.at(-1)?.value?.type, "turn.completed");
 });
 
-test("a reader that never comes back is told that its turn was interrupted; others go on", {
+test("a reader that never comes back gets everything kept, then the error; others go on (N1)", {
   timeout,
 }, async () => {
   await using engine = await startEngine();
@@ -303,7 +305,7 @@ test("a reader that never comes back is told that its turn was interrupted; othe
   assert.equal(end.error.code, "reader_stalled");
 });
 
-test("closing a thread ends its stdio servers, also stubborn ones and what they started", {
+test("closing a thread ends its stdio servers, also stubborn ones and what they started (O2)", {
   timeout,
 }, async () => {
   await using engine = await startEngine();
@@ -323,7 +325,7 @@ test("closing a thread ends its stdio servers, also stubborn ones and what they 
   assert.deepEqual(await waitUntilGone(below), []);
 });
 
-test("closing Codex ends even a process that left its group and ignores every polite signal", {
+test("closing Codex ends even a process that left its group and ignores every polite signal (A3)", {
   timeout,
 }, async () => {
   await using engine = await startEngine();
@@ -367,7 +369,7 @@ test("a host that is killed leaves nothing behind", { timeout }, async () => {
   await http.waitFor(() => http.calls[0]?.outcome === "cancelled");
 });
 
-test("an ephemeral thread whose process ended says that it is lost", { timeout }, async () => {
+test("an ephemeral thread whose process ended says that it is lost (O4)", { timeout }, async () => {
   await using engine = await startEngine();
   const thread = engine.codex.startThread({ workingDirectory: engine.cwd, ephemeral: true });
   await thread.run(promptOf({ say: "one" }));
@@ -431,7 +433,7 @@ test("an idle thread is unloaded with its servers, and comes back when it is use
   assert.equal(http.calls.length, 2);
 });
 
-test("closing does not wait for a reader that has stopped", { timeout }, async () => {
+test("closing does not wait for a reader that has stopped (N2)", { timeout }, async () => {
   await using engine = await startEngine();
   await using http = await RecordingMcpServer.start();
   const big = { call: { server: "svc", tool: "big", arguments: { bytes: 900_000 } } };

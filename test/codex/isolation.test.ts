@@ -160,7 +160,7 @@ test("references to the environment are filled in for one server; a missing vari
   });
 });
 
-test("no secret is in argv, in an environment, in a file, in the log or in an error", {
+test("no secret is in argv, in an environment, in a file, in the log or in an error (A5)", {
   timeout,
 }, async () => {
   await using engine = await startEngine();

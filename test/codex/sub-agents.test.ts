@@ -38,7 +38,7 @@ function family(request: ModelRequest): ModelReply {
 const serverProcesses = (pid: number): number[] =>
   descendants(pid).filter((below) => readFileSync(`/proc/${below}/cmdline`, "utf8").includes("stdio-server"));
 
-test("a sub-agent's question goes to the handler of its parent's thread, and its servers end with it", {
+test("a sub-agent's question goes to the handler of its parent's thread, and its servers end with it (R4)", {
   timeout: 60_000,
 }, async () => {
   await using model = await ScriptedModel.start({ script: family });

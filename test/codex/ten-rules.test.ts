@@ -30,7 +30,7 @@ test("rule 1: no login shell is started for a thread", { timeout }, async () => 
   assert.equal(existsSync(mark), false);
 });
 
-test("rule 2: a server that needs longer than Codex's second of grace has its tools in the first turn", {
+test("rule 2: a server that needs longer than Codex's second of grace has its tools in the first turn (T2)", {
   timeout,
 }, async () => {
   await using engine = await startEngine();
@@ -45,7 +45,7 @@ test("rule 2: a server that needs longer than Codex's second of grace has its to
   );
 });
 
-test("rule 3: a thread keeps its servers when it is resumed, by another process and by a fork", {
+test("rule 3: a thread keeps its servers when it is resumed, by another process and by a fork (O1)", {
   timeout,
 }, async () => {
   await using engine = await startEngine();
@@ -118,7 +118,7 @@ test("rule 4: a lost reply to thread/start fails the turn in time, and the next 
   assert.equal((await thread.run(promptOf({ say: "two" }))).finalResponse, "two");
 });
 
-test("rule 5: a second turn of a busy thread waits and is a turn of its own", { timeout }, async () => {
+test("rule 5: a second turn of a busy thread waits and is a turn of its own (T1)", { timeout }, async () => {
   await using engine = await startEngine();
   await using http = await RecordingMcpServer.start();
   const thread = engine.codex.startThread({
@@ -137,7 +137,7 @@ test("rule 5: a second turn of a busy thread waits and is a turn of its own", { 
   assert.deepEqual(prompts, [sleep, sleep, promptOf({ say: "second" })]);
 });
 
-test("rule 6: servers may differ between two turns of a thread, and the old ones are let go", {
+test("rule 6: servers may differ between two turns of a thread, and the old ones are let go (O1)", {
   timeout,
 }, async () => {
   await using engine = await startEngine();

@@ -102,7 +102,9 @@ test("an agent cannot reach another thread of the host, even if it knows its id"
   assert.equal((await other.run("still mine")).finalResponse, "nothing");
 });
 
-test("an abort is told at once, also while somebody else's reader holds the pipe", { timeout }, async () => {
+test("an abort is told at once, also while somebody else's reader holds the pipe (N2)", {
+  timeout,
+}, async () => {
   await using engine = await startEngine();
   await using http = await RecordingMcpServer.start();
   const options = { workingDirectory: engine.cwd, mcpServers: { svc: { url: http.url } } };
@@ -183,7 +185,9 @@ test("a key that a provider repeats in its error does not reach events or errors
   assert.equal(itemsOfType(events, "agent_message").length, 0);
 });
 
-test("a thread that Codex was made to unload is opened again for its next turn", { timeout }, async () => {
+test("a thread that Codex was made to unload is opened again for its next turn (T4)", {
+  timeout,
+}, async () => {
   let target = "";
   const script = (request: ModelRequest): ModelReply => {
     if (request.prompt !== "close it" || request.step > 0) return say(request.outputs[0]?.text ?? "nothing");

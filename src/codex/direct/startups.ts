@@ -1,6 +1,7 @@
 /** Which of a thread's servers are ready, and which are not and why, since the thread was opened. */
 import { within } from "../../base/abort.ts";
 import type { Clock } from "../../base/clock.ts";
+import { plainReason } from "./reasons.ts";
 
 export interface StartupFailure {
   /** The host's name of the server. */
@@ -104,16 +105,4 @@ export class ServerStartups {
   #check(): void {
     if ([...this.#startups.values()].every(({ kind }) => kind !== "starting")) this.#settled.resolve();
   }
-}
-
-/** What Codex 0.169 says about a server that failed, without its own module names and repetitions. */
-export function plainReason(error: string): string {
-  const text = error
-    .replace(/^MCP client for `[^`]*` failed to start: (MCP startup failed: )?/, "")
-    .replaceAll(/ ?\[[a-z_]+::[^\]]*\]/g, "");
-  const seconds = /timed out after (\d+) seconds/.exec(text)?.[1];
-  if (seconds !== undefined) return `timed out after ${seconds} s; startup_timeout_sec sets the limit`;
-  // The same end of a process, seen while writing to it or while reading from it.
-  const ended = /(Broken pipe|connection closed: initialize response)/.test(text);
-  return ended ? "the process ended before it answered the handshake" : text;
 }

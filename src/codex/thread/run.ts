@@ -6,7 +6,7 @@
  *   stop(reason) ───> whatever waits for the run
  *
  * It owns what belongs to one run: the events that wait for their reader, the state of the turn, the timers that
- * end it early. Opening the thread and asking Codex is the business of `thread-session.ts`.
+ * end it early. Opening the thread and asking Codex is the business of `session.ts`.
  *
  * Invariants
  *   N1. The reader gets everything in order, also when it falls behind: the pipe is stopped, nothing is dropped. If it
@@ -42,7 +42,7 @@ export interface RunRequest {
 }
 
 /** What stops and restarts the flow of events: the process that the thread is loaded in. */
-export interface Source {
+export interface PausableInput {
   /** Stops until the returned function is called. */
   pause(): () => void;
   readonly paused: boolean;
@@ -60,7 +60,7 @@ export interface ActiveRunOptions {
   readonly usage: Usage;
   /** The host's name of a server that Codex knows as `name`. */
   readonly serverName: (name: string) => string;
-  readonly source: () => Source | undefined;
+  readonly input: () => PausableInput | undefined;
 }
 
 export type TurnEnd = "completed" | "interrupted" | "failed";
@@ -77,9 +77,9 @@ export class ActiveRun {
   readonly #stopped = Promise.withResolvers<never>();
   readonly #turnStarted = Promise.withResolvers<void>();
   readonly #turnEnded = Promise.withResolvers<TurnEnd>();
-  #isStopped = false;
-  #inTurn = false;
-  #turnId: string | undefined;
+  #stopReason: Error | undefined;
+  /** The turn that was asked for, by its id once that is known. */
+  #turn: { id: string | undefined } | undefined;
   #announced: string | undefined;
   #reconnect: Timer | undefined;
   #stall: Timer | undefined;
@@ -120,29 +120,41 @@ export class ActiveRun {
 
   /** Whether the model was asked, or is about to be. */
   get inTurn(): boolean {
-    return this.#inTurn;
+    return this.#turn !== undefined;
   }
 
   get turnId(): string | undefined {
-    return this.#turnId;
+    return this.#turn?.id;
+  }
+
+  /** Why the run was stopped, if it was. */
+  get stopReason(): Error | undefined {
+    return this.#stopReason;
+  }
+
+  /** @throws the reason when the run was stopped */
+  throwIfStopped(): void {
+    if (this.#stopReason !== undefined) throw this.#stopReason;
   }
 
   /** Ends the run early, for the first reason that is given. */
   stop(reason: Error): void {
-    if (this.#isStopped) return;
-    this.#isStopped = true;
+    if (this.#stopReason !== undefined) return;
+    this.#stopReason = reason;
     this.#stall?.clear();
     this.#stopped.reject(reason);
+    // Fail the reader now; the end of the turn may be queued behind other threads' output.
+    if (isThrown(reason)) this.fail(reason);
   }
 
   /** From now on, the turn that starts is that of this run. */
   beginTurn(): void {
-    this.#inTurn = true;
+    this.#turn ??= { id: undefined };
   }
 
   /** What the reply to `turn/start` says. */
   turnIsNamed(turnId: string): void {
-    this.#turnId ??= turnId;
+    if (this.#turn !== undefined) this.#turn.id ??= turnId;
   }
 
   /** Tells the reader which thread it is. @returns whether that is news */
@@ -161,12 +173,12 @@ export class ActiveRun {
   /** Takes a notification of the thread. @param weight its size, in characters */
   take(notification: Notification, weight = 1): void {
     const { method, params } = notification;
-    if (method === "turn/started" && this.#inTurn) {
-      this.#turnId ??= params.turn.id;
-      if (this.#turnId === params.turn.id) this.#turnStarted.resolve();
+    if (method === "turn/started" && this.#turn !== undefined) {
+      this.#turn.id ??= params.turn.id;
+      if (this.#turn.id === params.turn.id) this.#turnStarted.resolve();
     }
     const turnId = turnIdOf(notification);
-    if (this.#turnId !== undefined && turnId !== undefined && turnId !== this.#turnId) return;
+    if (this.turnId !== undefined && turnId !== undefined && turnId !== this.turnId) return;
     this.#watchConnection(notification);
     for (const event of this.#mapper.map(notification)) this.#channel.push(this.#clean(event), weight);
     if (method === "turn/completed" && params.turn.status !== "inProgress") {
@@ -234,11 +246,11 @@ export class ActiveRun {
       this.#reconnect = undefined;
       return;
     }
-    const { clock, reconnectTimeoutMs: limitMs, source } = this.#options;
+    const { clock, reconnectTimeoutMs: limitMs, input } = this.#options;
     const { message } = params.error;
     const giveUp = (): void => {
       // While nothing is read, the news that it works again may be in the pipe.
-      if (source()?.paused === true) this.#reconnect = clock.schedule(limitMs, giveUp);
+      if (input()?.paused === true) this.#reconnect = clock.schedule(limitMs, giveUp);
       else {
         const text = `The model could not be reached for ${limitMs} ms: ${message}`;
         this.stop(new CodexError("model_unreachable", text));
@@ -249,9 +261,9 @@ export class ActiveRun {
 
   /** Stops the pipe until the reader has caught up, but not for ever (N1, N2). */
   #onReaderBehind(): void {
-    if (this.#isStopped) return;
-    const { clock, readerStallMs: limitMs, source } = this.#options;
-    const resume = source()?.pause() ?? (() => {});
+    if (this.#stopReason !== undefined) return;
+    const { clock, readerStallMs: limitMs, input } = this.#options;
+    const resume = input()?.pause() ?? (() => {});
     const timer = clock.schedule(limitMs, () =>
       this.stop(new CodexError("reader_stalled", `Nobody read the events of the turn for ${limitMs} ms`)),
     );

@@ -1,0 +1,72 @@
+/** Why a server that Codex runs itself is not there, in our words. The texts are those of Codex 0.169. */
+import { LOCAL_ENVIRONMENT_ID } from "../../config/environments/environment.ts";
+import { findEnvironment } from "../../config/environments/find-environment.ts";
+import { loadEnvironments } from "../../config/environments/load-environments.ts";
+import { ConfigError } from "../../config/problem.ts";
+import type { WireItem } from "../app-server/protocol.ts";
+
+/**
+ * Why a server's environment is not there: Codex leaves such a server out without a message.
+ *
+ * @param id the server's `environment_id`, if it has one
+ * @param codexHome where this Codex has its `environments.toml`
+ * @param added the ids of environments that were added to it
+ * @returns a sentence, or `undefined` when that environment is there
+ */
+export function missingEnvironment(
+  id: unknown,
+  codexHome: string,
+  added: readonly string[],
+): string | undefined {
+  if (typeof id !== "string" || id === LOCAL_ENVIRONMENT_ID || added.includes(id)) return undefined;
+  try {
+    // Codex knows nothing of our own files.
+    const loaded = loadEnvironments({ codexHome, switchyardHome: "/dev/null", cwd: codexHome, env: {} });
+    const found = findEnvironment(loaded, id);
+    if (found.ok) return undefined;
+    const more =
+      added.length === 0 ? "" : `, and of this Codex ${added.map((each) => `"${each}"`).join(", ")}`;
+    return `${found.message} (${found.hint} in environments.toml${more})`;
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+}
+
+/** What Codex says about a server that failed, without its own module names and repetitions. */
+export function plainReason(error: string): string {
+  const text = error
+    .replace(/^MCP client for `[^`]*` failed to start: (MCP startup failed: )?/, "")
+    .replaceAll(/ ?\[[a-z_]+::[^\]]*\]/g, "");
+  const seconds = /timed out after (\d+) seconds/.exec(text)?.[1];
+  if (seconds !== undefined) return `timed out after ${seconds} s; startup_timeout_sec sets the limit`;
+  // The same end of a process, seen while writing to it or while reading from it.
+  const ended = /(Broken pipe|connection closed: initialize response)/.test(text);
+  return ended ? "the process ended before it answered the handshake" : text;
+}
+
+/**
+ * The sentence about required servers, when Codex rejects an open because of them.
+ *
+ * @param names Codex's names of servers, to the host's
+ */
+export function requiredServersFailure(
+  message: string,
+  names: ReadonlyMap<string, string>,
+): string | undefined {
+  const required = /required MCP servers failed to initialize: (.*)$/s.exec(message)?.[1];
+  if (required === undefined) return undefined;
+  // "name: reason; name: reason"
+  const reasons = required.split(/; (?=[a-zA-Z0-9_:@/.-]+: )/).map((failure) => {
+    const at = failure.indexOf(": ");
+    const name = failure.slice(0, at);
+    return `"${names.get(name) ?? name}": ${plainReason(failure.slice(at + 2))}`;
+  });
+  return `A required MCP server did not start: ${reasons.join("; ")}`;
+}
+
+/** The server whose connection broke during a call. Codex never restarts a stdio server that died. */
+export function brokenServer(item: WireItem): string | undefined {
+  if (item.type !== "mcpToolCall") return undefined;
+  return item.error?.message.includes("Transport closed") === true ? item.server : undefined;
+}

@@ -1,0 +1,83 @@
+/**
+ * The MCP servers of one loaded thread, which Codex's own client runs: their names, and which of them are ready.
+ *
+ * It reads Codex's messages about servers and asks for what Codex does not report. What to do about a server that
+ * failed is decided by `thread/session.ts`.
+ */
+import type { Clock } from "../../base/clock.ts";
+import type { JsonObject } from "../../base/json.ts";
+import type { AppServerProcess } from "../app-server/process.ts";
+import type { Notifications, WireItem } from "../app-server/protocol.ts";
+import type { ResolvedServer } from "../mcp-servers.ts";
+import { brokenServer, missingEnvironment } from "./reasons.ts";
+import { ServerStartups, type StartupFailure } from "./startups.ts";
+import type { WireServers } from "./wire.ts";
+
+export class ThreadServers {
+  readonly #process: AppServerProcess;
+  readonly #wire: WireServers;
+  readonly #startups: ServerStartups;
+  /** The longest start-up time-out. */
+  readonly #timeoutMs: number;
+
+  constructor(
+    servers: readonly ResolvedServer[],
+    wire: WireServers,
+    process: AppServerProcess,
+    clock: Clock,
+  ) {
+    this.#process = process;
+    this.#wire = wire;
+    const enabled = servers.filter((server) => server.enabled);
+    const enabledNames = new Set(enabled.map((server) => server.name));
+    const names = [...wire.names].filter(([, name]) => enabledNames.has(name));
+    this.#startups = new ServerStartups(clock, new Map(names));
+    this.#timeoutMs = Math.max(0, ...enabled.map((server) => server.startupTimeoutMs));
+  }
+
+  /** The host's name of a server that Codex knows as `name`. */
+  hostName(name: string): string {
+    return this.#wire.names.get(name) ?? name;
+  }
+
+  get failures(): StartupFailure[] {
+    return this.#startups.failures;
+  }
+
+  onStatus(params: Notifications["mcpServer/startupStatus/updated"]): void {
+    this.#startups.update(params);
+  }
+
+  /** Learns from a completed item whether a server was lost; the next turn then opens the thread anew. */
+  onItem(item: WireItem): void {
+    const broken = brokenServer(item);
+    if (broken !== undefined) this.#startups.lost(broken, "its connection was closed");
+  }
+
+  /**
+   * Waits until every server is ready or has failed. @returns the failed ones
+   *
+   * @param stopped rejects when nobody waits any more
+   * @throws what `stopped` rejects with
+   */
+  settle(threadId: string, stopped: Promise<never>): Promise<StartupFailure[]> {
+    return this.#startups.settle(this.#timeoutMs, () => this.#probe(threadId), stopped);
+  }
+
+  /** Asks for the state of servers that Codex has not reported, e.g. because an administrator forbids them. */
+  async #probe(threadId: string): Promise<void> {
+    const { codexHome, environmentIds } = this.#process;
+    const { data } = await this.#process.request("mcpServerStatus/list", {
+      threadId,
+      detail: "toolsAndAuthOnly",
+    });
+    for (const { name, runtimeStatus, toolsError } of data) {
+      const { environment_id } = (this.#wire.config[name] ?? {}) as JsonObject;
+      const missing =
+        runtimeStatus === "disabled"
+          ? missingEnvironment(environment_id, codexHome, environmentIds)
+          : undefined;
+      this.#startups.probed(name, runtimeStatus, toolsError ?? missing ?? null);
+    }
+  }
+}

@@ -1,0 +1,254 @@
+/**
+ * A thread's place in a Codex process: whether it is loaded there, and with what.
+ *
+ *   cold ──open──> loaded ──unload | `thread/closed` | end of the process──> cold, or lost if it was ephemeral
+ *
+ * It owns that state, what is sent to open the thread, and its unloading. When to open and to unload is decided by
+ * `session.ts`; which messages reach the thread, by `app-server/supervisor.ts`.
+ *
+ * Invariants
+ *   O1. Every open (start, resume, fork) carries the whole configuration. With another configuration than the one it
+ *       was opened with, a thread is unloaded and resumed: Codex ignores overrides for a loaded thread.
+ *   O2. Unloading is over when Codex says `thread/closed`; then the thread's MCP servers are gone.
+ *   O3. A thread is on disk once its first turn has started. Before that, opening it again means starting it again.
+ *   O4. An ephemeral thread is loaded once. When it is not loaded any more, it is lost.
+ */
+import { createHash } from "node:crypto";
+import { within } from "../../base/abort.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { JsonObject } from "../../base/json.ts";
+import type { Log } from "../../base/log.ts";
+import { RpcError } from "../../jsonrpc/index.ts";
+import { TAG_VARIABLE } from "../../process/process-tree.ts";
+import type { AppServerProcess } from "../app-server/process.ts";
+import type { ThreadOpened } from "../app-server/protocol.ts";
+import type { CodexAppServer, ThreadSink } from "../app-server/supervisor.ts";
+import type { InheritedServers } from "../direct/inherited-servers.ts";
+import { requiredServersFailure } from "../direct/reasons.ts";
+import { ThreadServers } from "../direct/thread-servers.ts";
+import { toWireServers, type WireServers } from "../direct/wire.ts";
+import { CodexError } from "../errors.ts";
+import type { ThreadSpec } from "./spec.ts";
+
+/** How a thread comes to be. */
+export type ThreadStart =
+  | { readonly kind: "new" }
+  | { readonly kind: "existing"; readonly threadId: string }
+  | { readonly kind: "fork"; readonly threadId: string };
+
+export interface OpenThreadOptions {
+  readonly appServer: CodexAppServer;
+  readonly inherited: InheritedServers;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Receives the thread's messages while it is loaded. */
+  readonly sink: ThreadSink;
+  /** The thread has been opened under `threadId`; its messages come after this call. */
+  readonly onOpened: (threadId: string, before: string | null) => void;
+}
+
+/** A loaded thread. */
+export interface Loaded {
+  readonly kind: "loaded";
+  readonly threadId: string;
+  readonly process: AppServerProcess;
+  readonly servers: ThreadServers;
+  readonly ephemeral: boolean;
+  /** Equal for equal configurations. */
+  readonly key: string;
+  /** Settles with the reason when the thread is not loaded any more. */
+  readonly closed: PromiseWithResolvers<CodexError>;
+}
+
+type State = { readonly kind: "cold" } | Loaded | { readonly kind: "lost"; readonly error: CodexError };
+
+const OPEN_TIMEOUT_MS = 60_000;
+const UNLOAD_TIMEOUT_MS = 10_000;
+
+export class OpenThread {
+  readonly #options: OpenThreadOptions;
+  #start: ThreadStart;
+  #threadId: string | null;
+  #state: State = { kind: "cold" };
+
+  constructor(options: OpenThreadOptions, start: ThreadStart) {
+    this.#options = options;
+    this.#start = start;
+    this.#threadId = start.kind === "existing" ? start.threadId : null;
+  }
+
+  /** The thread's id, once it has one. */
+  get threadId(): string | null {
+    return this.#threadId;
+  }
+
+  /** The thread as it is loaded now, if it is. */
+  get loaded(): Loaded | undefined {
+    return this.#state.kind === "loaded" ? this.#state : undefined;
+  }
+
+  /** Whether its id is enough to open it again (O3). */
+  get isOnDisk(): boolean {
+    return this.#start.kind === "existing" && !this.isEphemeral;
+  }
+
+  /** Whether unloading it would lose it (O4). */
+  get isEphemeral(): boolean {
+    return this.#state.kind === "lost" || this.loaded?.ephemeral === true;
+  }
+
+  /**
+   * Opens the thread, unless it is open with just this configuration (O1).
+   *
+   * @throws {CodexError} Codex did not open it; `thread_not_found` when it is lost
+   * @throws the signal's reason when it aborts before Codex is asked
+   */
+  async open(spec: ThreadSpec, signal: AbortSignal): Promise<Loaded> {
+    const { appServer, inherited, clock } = this.#options;
+    if (this.#state.kind === "lost") throw this.#state.error;
+    const process = await appServer.process(signal);
+    const names = await inherited.names(process, signal);
+    const wire = toWireServers(spec.servers, names, TAG_VARIABLE, process.tag);
+    const { ephemeral, threadSource: _, ...resumable } = spec.start;
+    const key = fingerprint({ ...resumable, servers: wire.config });
+    const { loaded } = this;
+    if (loaded !== undefined) {
+      const isAsBefore = loaded.process === process && loaded.key === key;
+      // A server that failed stays failed as long as the thread is loaded; opening it anew tries again.
+      if (isAsBefore && (loaded.ephemeral || loaded.servers.failures.length === 0)) return loaded;
+      if (loaded.ephemeral) {
+        const message = "An ephemeral thread keeps the configuration it was started with";
+        throw new CodexError("invalid_options", message);
+      }
+      await this.unload();
+    }
+    const { id } = (await this.#send(process, spec, wire)).thread;
+    const opened: Loaded = {
+      kind: "loaded",
+      threadId: id,
+      process,
+      servers: new ThreadServers(spec.servers, wire, process, clock),
+      // A thread that is resumed is on disk, whatever is asked for now.
+      ephemeral: this.#start.kind !== "existing" && ephemeral === true,
+      key,
+      closed: Promise.withResolvers<CodexError>(),
+    };
+    this.#state = opened;
+    const before = this.#threadId;
+    this.#threadId = id;
+    this.#options.onOpened(id, before);
+    appServer.claim(id, this.#options.sink);
+    return opened;
+  }
+
+  /** Its first turn has started (O3). */
+  onTurnStarted(): void {
+    if (this.#threadId !== null) this.#start = { kind: "existing", threadId: this.#threadId };
+  }
+
+  /** It is not loaded any more. @param why the end of its process, or else Codex has closed it */
+  onUnloaded(why?: CodexError): void {
+    const { loaded } = this;
+    if (loaded !== undefined) this.#leave(loaded, why);
+  }
+
+  /** Unloads the thread (O2). A running turn ends with it. */
+  async unload(): Promise<void> {
+    const { loaded } = this;
+    if (loaded === undefined) return;
+    const { appServer, clock, log } = this.#options;
+    const { process, threadId } = loaded;
+    try {
+      const timeoutMs = UNLOAD_TIMEOUT_MS;
+      const { status } = await process.request("thread/unsubscribe", { threadId }, { timeoutMs });
+      if (
+        status === "unsubscribed" &&
+        (await within(clock, timeoutMs, loaded.closed.promise)) === "timeout"
+      ) {
+        log("warn", `Codex did not unload thread ${threadId} in ${timeoutMs} ms`);
+      }
+    } catch (error) {
+      // A process that has ended has taken the thread with it.
+      if (process.alive) log("warn", `Cannot unload thread ${threadId}: ${String(error)}`);
+    }
+    for (const child of appServer.release(threadId)) {
+      process.request("thread/unsubscribe", { threadId: child }).catch(() => {});
+    }
+    this.#leave(loaded);
+  }
+
+  #leave(loaded: Loaded, why = new CodexError("process_exited", "Codex closed the thread")): void {
+    loaded.closed.resolve(why);
+    if (this.#state !== loaded) return;
+    this.#state = loaded.ephemeral ? { kind: "lost", error: lostError(loaded, why) } : { kind: "cold" };
+  }
+
+  async #send(process: AppServerProcess, spec: ThreadSpec, wire: WireServers): Promise<ThreadOpened> {
+    const start = this.#start;
+    const { ephemeral, threadSource, ...common } = spec.start;
+    // A command that leaves its process group is found by the tag, as an MCP server is: see `process-tree.ts`.
+    const environment = (common.config?.shell_environment_policy ?? {}) as JsonObject;
+    const set = { ...(environment.set as JsonObject | undefined), [TAG_VARIABLE]: process.tag };
+    const shell_environment_policy = { ...environment, set };
+    const params = {
+      ...common,
+      config: { ...common.config, shell_environment_policy, mcp_servers: wire.config },
+    };
+    const own = {
+      ...(ephemeral === undefined ? {} : { ephemeral }),
+      ...(threadSource === undefined ? {} : { threadSource }),
+    };
+    const required = spec.servers.filter((server) => server.required && server.enabled);
+    const timeoutMs = OPEN_TIMEOUT_MS + Math.max(0, ...required.map((server) => server.startupTimeoutMs));
+    // A thread whose reply came too late has no owner: it must not stay loaded with its servers.
+    const onLateResult = (late: unknown): void => {
+      const { thread } = late as ThreadOpened;
+      if (thread.id === this.loaded?.threadId) return;
+      process.request("thread/unsubscribe", { threadId: thread.id }).catch(() => {});
+    };
+    const options = { timeoutMs, onLateResult };
+    try {
+      switch (start.kind) {
+        case "new":
+          return await process.request("thread/start", { ...params, ...own }, options);
+        case "fork": {
+          const fork = { ...params, ...own, threadId: start.threadId, excludeTurns: true as const };
+          return await process.request("thread/fork", fork, options);
+        }
+        case "existing": {
+          const resume = { ...params, threadId: start.threadId, excludeTurns: true as const };
+          return await process.request("thread/resume", resume, options);
+        }
+      }
+    } catch (error) {
+      throw openError(error, start, wire);
+    }
+  }
+}
+
+/** What Codex says when it cannot open a thread, in our words. The texts are those of Codex 0.169. */
+function openError(error: unknown, start: ThreadStart, wire: WireServers): unknown {
+  if (!(error instanceof RpcError)) return error;
+  const options = { cause: error };
+  const { message } = error;
+  const thread = start.kind === "new" ? "" : ` ${start.threadId}`;
+  if (/no rollout found|thread not found|invalid (thread|session) id/i.test(message)) {
+    return new CodexError("thread_not_found", `There is no thread${thread} in this Codex home`, options);
+  }
+  if (message.includes("already has an active writer")) {
+    return new CodexError("thread_busy", `Thread${thread} is open in another Codex process`, options);
+  }
+  const required = requiredServersFailure(message, wire.names);
+  if (required !== undefined) return new CodexError("mcp_server_failed", required, options);
+  return new CodexError("request_failed", `Codex did not open the thread${thread}: ${message}`, options);
+}
+
+function lostError({ threadId }: Loaded, why: CodexError): CodexError {
+  const message = `The ephemeral thread ${threadId} is lost: ${why.message}`;
+  return new CodexError("thread_not_found", message, { cause: why });
+}
+
+/** Equal for equal configurations. A digest, so that no copy of a secret is kept for comparing. */
+function fingerprint(value: object): string {
+  return createHash("sha256").update(JSON.stringify(value)).digest("base64");
+}
