@@ -19,9 +19,10 @@ import { formatSection, formatValue } from "../../src/toml/format.ts";
 import { lineAndColumn, nodeAt, type TomlNode, type TomlTable } from "../../src/toml/node.ts";
 import { parseToml } from "../../src/toml/parse.ts";
 import { CodexConfig, type CodexVerdict } from "../support/codex-config.ts";
+import { runs } from "../support/sample.ts";
 import { randomServers } from "./support/random-servers.ts";
 
-const RUNS = Number(process.env.SWITCHYARD_RUNS ?? 400);
+const RUNS = runs(200);
 
 /** Asserts that our result is what Codex says; where Codex has a line and no path, that line. */
 function assertSame(ours: ReadServersResult, theirs: CodexVerdict, toml: string): void {

@@ -16,6 +16,7 @@ import { readMcpServers } from "../../src/config/server/read-servers.ts";
 import { nodeAt } from "../../src/toml/node.ts";
 import { parseToml } from "../../src/toml/parse.ts";
 import { CodexConfig } from "../support/codex-config.ts";
+import { runs } from "../support/sample.ts";
 import { commentLines, keptComments } from "./support/comment-owners.ts";
 import {
   type Chance,
@@ -33,7 +34,7 @@ import {
   withoutHollow,
 } from "./support/random-edits.ts";
 
-const RUNS = Number(process.env.SWITCHYARD_RUNS ?? 400);
+const RUNS = runs(400);
 
 function meaning(text: string): PlainTable {
   return asMaps(smolParse(text, { integersAsBigInt: true })) as PlainTable;

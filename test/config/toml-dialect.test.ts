@@ -9,9 +9,10 @@ import fc from "fast-check";
 import { toPlain } from "../../src/toml/node.ts";
 import { parseToml } from "../../src/toml/parse.ts";
 import { CodexConfig } from "../support/codex-config.ts";
+import { runs } from "../support/sample.ts";
 import { TOML_SNIPPETS } from "./support/toml-snippets.ts";
 
-const RUNS = Number(process.env.SWITCHYARD_RUNS ?? 600);
+const RUNS = runs(600);
 const SERVER = '[mcp_servers.a]\ncommand = "x"\n';
 const CASES = new URL("../fixtures/config-cases.jsonl", import.meta.url);
 const DATE = "$__toml_private_datetime";

@@ -1,8 +1,7 @@
 /** MCP stdio servers at `switchyard executor`, by our client. */
-import { join } from "node:path";
+import { MAIN } from "../support/command.ts";
 import { stdioServerSuite } from "./stdio-servers.ts";
 import { startExecutorPlace } from "./support/executor-process.ts";
-import { root } from "./support/placement.ts";
 
 stdioServerSuite({
   environment: "box",
@@ -15,13 +14,7 @@ stdioServerSuite({
   },
   start: (machine) =>
     startExecutorPlace("box", machine, {
-      argv: [
-        process.execPath,
-        join(root, "src", "cli", "main.ts"),
-        "executor",
-        "--listen",
-        "ws://127.0.0.1:0",
-      ],
+      argv: [process.execPath, MAIN, "executor", "--listen", "ws://127.0.0.1:0"],
       env: machine.env,
     }),
 });

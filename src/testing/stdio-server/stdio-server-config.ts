@@ -40,7 +40,8 @@ export interface StdioServerEntry {
 }
 
 /**
- * The `mcp_servers` entry that starts the test server with these options, under the running Node.
+ * The `mcp_servers` entry that starts the test server with these options, under the running Node and with the folder in
+ * which that one keeps compiled code, where NODE_COMPILE_CACHE names it.
  *
  * @param env variables of the server. Put secrets here, not into the options: those show in `ps`
  */
@@ -51,5 +52,11 @@ export function stdioServer(
   // Beside this file lies the source when run from `src`, and the compiled program in `dist`.
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
   const program = fileURLToPath(new URL(`./stdio-server.${extension}`, import.meta.url));
-  return { command: process.execPath, args: [program, JSON.stringify(options)], env };
+  // Hosts hand a server little of their environment; with the cache it starts in half the time.
+  const cache = process.env["NODE_COMPILE_CACHE"];
+  return {
+    command: process.execPath,
+    args: [program, JSON.stringify(options)],
+    env: { ...(cache === undefined ? {} : { NODE_COMPILE_CACHE: cache }), ...env },
+  };
 }

@@ -17,7 +17,7 @@ export function surroundingsSuite(site: Site): void {
     test("is the machine's short list, and nothing of the host or of the executor", {
       timeout,
     }, async () => {
-      await using server = await site.connect(everything);
+      await using server = await site.connect({ command: everything.command });
       const { SWITCHYARD_TEST_TAG: _, ...env } = await server.callJson<Record<string, string>>("get-env");
       const expected = Object.fromEntries(CORE.map((name) => [name, site.machine.env[name]]));
       for (const name of expects.extraVariables) {

@@ -2,11 +2,15 @@
 import assert from "node:assert/strict";
 import { SdkError, SdkErrorCode } from "@modelcontextprotocol/client";
 import { TransportError } from "../../../src/mcp/index.ts";
+import { NODE_VARIABLES } from "../../support/command.ts";
 import { Connected, type ConnectOptions, Launched, type LaunchOptions, type Wanted } from "./connected.ts";
 import { createMachine, type Machine, type Place, type Placement } from "./placement.ts";
 
 /** Found in PATH. */
-export const everything: Wanted = { command: "mcp-server-everything" };
+export const everything: Wanted = {
+  command: "mcp-server-everything",
+  env: { NODE_COMPILE_CACHE: NODE_VARIABLES.NODE_COMPILE_CACHE },
+};
 /** Three bytes each, so that no power of two falls between two of them. */
 export const EUROS: string = "€".repeat(100_000);
 export const TIMEOUT_MS = 60_000;
