@@ -132,7 +132,7 @@ suite("RemoteExecutor survives an executor that", () => {
     await rejectsWith(all(await executor.start(spec("true"))), "protocol_error");
   });
 
-  test("drops every link as soon as it is made: it is not tried without a pause, and given up in time (S5)", {
+  test("drops every link as soon as it is made: it is not tried without a pause, and given up in time (K2)", {
     timeout,
   }, async () => {
     const nothing = { chunks: [], nextSeq: 1, exited: false, exitCode: null, closed: false };

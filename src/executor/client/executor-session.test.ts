@@ -259,7 +259,7 @@ suite("ExecutorSession", () => {
     await session.dispose();
   });
 
-  test("tries about every 100 ms for 45 s, then is lost: all that waits fails, and all that comes (S3)", async () => {
+  test("tries about every 100 ms for 45 s, then is lost: all that waits fails, and all that comes (S3, K3)", async () => {
     const { session, opener, clock } = await begin();
     const process = session.newProcess();
     const waiting = [
@@ -333,7 +333,7 @@ suite("ExecutorSession", () => {
     assert.equal(opener.attempts, 1);
   });
 
-  test("drops a link without a sign of life, and none that gives one or is not read (S4)", async () => {
+  test("drops a link without a sign of life, and none that gives one or is not read (K1)", async () => {
     const { session, opener, clock } = await begin();
     const [first] = opener.links;
     await clock.advance(15_000);
@@ -353,7 +353,7 @@ suite("ExecutorSession", () => {
     await session.dispose();
   });
 
-  test("does not begin the time anew for a link that drops at once, nor try without a pause (S5)", async () => {
+  test("does not begin the time anew for a link that drops at once, nor try without a pause (K2)", async () => {
     const { session, opener, clock } = await begin(new MemoryOpener(), 5_000);
     await clock.advance(2_000);
     opener.last.drop("cut");

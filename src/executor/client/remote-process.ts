@@ -77,6 +77,13 @@ export interface CarrierOptions extends WaitOptions {
   readonly onLateResult?: () => void;
 }
 
+type State =
+  | { readonly kind: "running" }
+  /** Output may follow. */
+  | { readonly kind: "exited" }
+  | { readonly kind: "closed" }
+  | { readonly kind: "failed"; readonly error: ExecutorError };
+
 export class RemoteProcess implements ExecutorProcess {
   readonly id: string;
   readonly #session: ProcessCarrier;
@@ -84,17 +91,17 @@ export class RemoteProcess implements ExecutorProcess {
   readonly #order: EventOrder;
   readonly #stdin: StdinWriter;
   readonly #over = Promise.withResolvers<void>();
-  /** Until the executor has said that it has it, there is nothing it could be asked. */
+  #state: State = { kind: "running" };
+  /** Whether the executor has answered the start. Before that it cannot be asked about the process. */
   #isStarted = false;
-  #exitCode: number | undefined;
-  #closed = false;
-  #failure: ExecutorError | undefined;
+  /** Whether it is being terminated: nothing is written any more (R4). */
+  #isEnding = false;
+  /** Whether missed events are being read. */
+  #isCatchingUp = false;
   #pendingNext: Promise<IteratorResult<ProcessEvent, undefined>> | undefined;
   #gap: Timer | undefined;
-  #filling = false;
   #stall: Timer | undefined;
   #letLinkGo: (() => void) | undefined;
-  #ending = false;
 
   constructor(session: ProcessCarrier, id: string) {
     this.#session = session;
@@ -106,6 +113,10 @@ export class RemoteProcess implements ExecutorProcess {
     });
     this.#order = new EventOrder((event) => this.#deliver(event));
     this.#stdin = new StdinWriter(id, (bytes, writeId) => this.#send(bytes, writeId));
+  }
+
+  get #isOver(): boolean {
+    return this.#state.kind === "closed" || this.#state.kind === "failed";
   }
 
   /** Settles when nothing more will come: it has closed, or failed. */
@@ -121,7 +132,7 @@ export class RemoteProcess implements ExecutorProcess {
       this.#pendingNext = undefined;
       this.#progress();
       if (next.done === true) {
-        if (this.#failure !== undefined) throw this.#failure;
+        if (this.#state.kind === "failed") throw this.#state.error;
         return;
       }
       yield next.value;
@@ -129,8 +140,8 @@ export class RemoteProcess implements ExecutorProcess {
   }
 
   async write(bytes: Uint8Array, { signal }: WaitOptions = {}): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure;
-    if (this.#closed || this.#exitCode !== undefined || this.#ending) throw this.#closedError();
+    if (this.#state.kind === "failed") throw this.#state.error;
+    if (this.#state.kind !== "running" || this.#isEnding) throw this.#closedError();
     await abortable(this.#stdin.write(bytes), signal);
   }
 
@@ -150,7 +161,7 @@ export class RemoteProcess implements ExecutorProcess {
   }
 
   async interrupt({ signal }: WaitOptions = {}): Promise<void> {
-    if (this.#exitCode !== undefined || this.#closed) return;
+    if (this.#state.kind === "exited" || this.#state.kind === "closed") return;
     const params = { processId: this.id, signal: "interrupt" };
     try {
       await this.#session.request("process/signal", params, { signal, resend: false });
@@ -160,8 +171,10 @@ export class RemoteProcess implements ExecutorProcess {
   }
 
   async terminate({ signal }: WaitOptions = {}): Promise<boolean> {
-    if (this.#closed || this.#failure?.code === "executor_lost") return false;
-    this.#ending = true;
+    const state = this.#state;
+    if (state.kind === "closed" || (state.kind === "failed" && state.error.code === "executor_lost"))
+      return false;
+    this.#isEnding = true;
     try {
       const terminated = this.#session.request(
         "process/terminate",
@@ -181,7 +194,7 @@ export class RemoteProcess implements ExecutorProcess {
   async [Symbol.asyncDispose](): Promise<void> {
     // What nobody reads must not hold up its own end.
     await this.#channel.return();
-    if (!this.#closed && this.#failure === undefined) {
+    if (!this.#isOver) {
       // A link that is down is not waited for any longer either. The request goes out when it is restored.
       await within(this.#session.clock, END_MS, this.#terminated());
     }
@@ -211,7 +224,7 @@ export class RemoteProcess implements ExecutorProcess {
 
   /** Takes a notification of the executor. What cannot be one is ignored, as Codex does. */
   accept(method: string, params: unknown): void {
-    if (this.#failure !== undefined) return;
+    if (this.#state.kind === "failed") return;
     const event = readEvent(method, params);
     if (event === undefined || event instanceof Issue) return;
     try {
@@ -223,8 +236,8 @@ export class RemoteProcess implements ExecutorProcess {
 
   /** Reads what was missed: after a link was restored, or when a number is missing (R1). Never rejects. */
   async catchUp(): Promise<void> {
-    if (!this.#isStarted || this.#filling || this.#closed || this.#failure !== undefined) return;
-    this.#filling = true;
+    if (!this.#isStarted || this.#isCatchingUp || this.#isOver) return;
+    this.#isCatchingUp = true;
     try {
       const lost = this.#order.fill(await this.read({ afterSeq: this.#order.nextSeq - 1 }));
       if (lost !== undefined) {
@@ -234,7 +247,7 @@ export class RemoteProcess implements ExecutorProcess {
     } catch (error) {
       this.#giveUp(error);
     } finally {
-      this.#filling = false;
+      this.#isCatchingUp = false;
       // A gap that came meanwhile has to be asked about, too.
       this.#watchGap();
     }
@@ -242,8 +255,8 @@ export class RemoteProcess implements ExecutorProcess {
 
   /** Nothing more will come, because of `error`. */
   fail(error: ExecutorError): void {
-    if (this.#closed || this.#failure !== undefined) return;
-    this.#failure = error;
+    if (this.#isOver) return;
+    this.#state = { kind: "failed", error };
     this.#channel.fail(error);
     this.#stdin.fail(error);
     this.#finish();
@@ -275,7 +288,7 @@ export class RemoteProcess implements ExecutorProcess {
   }
 
   #watchGap(): void {
-    if (this.#order.waiting === 0 || this.#gap !== undefined || this.#failure !== undefined) return;
+    if (this.#order.waiting === 0 || this.#gap !== undefined || this.#state.kind === "failed") return;
     this.#gap = this.#session.clock.schedule(GAP_MS, () => {
       this.#gap = undefined;
       if (this.#order.waiting > 0) void this.catchUp();
@@ -284,9 +297,9 @@ export class RemoteProcess implements ExecutorProcess {
 
   #deliver(event: ProcessEvent): void {
     this.#channel.push(event, event.type === "output" ? event.chunk.length + 64 : 1);
-    if (event.type === "exited") this.#exitCode = event.exitCode;
+    if (event.type === "exited" && this.#state.kind === "running") this.#state = { kind: "exited" };
     if (event.type !== "closed") return;
-    this.#closed = true;
+    this.#state = { kind: "closed" };
     this.#channel.end();
     this.#stdin.fail(this.#closedError());
     this.#finish();
@@ -309,7 +322,7 @@ export class RemoteProcess implements ExecutorProcess {
     const params = { processId: this.id, chunk, writeId };
     try {
       const answer = await this.#session.request("process/write", params, {
-        resend: () => !this.#ending,
+        resend: () => !this.#isEnding,
         timeoutMs: Number.POSITIVE_INFINITY,
         bytes: chunk.length,
       });
