@@ -52,7 +52,7 @@ const longest = [
   "test/codex/ten-rules.test.ts",
   "test/codex/sdk-parity.test.ts",
   "test/codex/faults.test.ts",
-  "test/cli/mcp.test.ts",
+  "test/cli/mcp/",
   "test/mcp/",
   "test/config/environments.test.ts",
   "test/runner/",

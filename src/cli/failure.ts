@@ -34,7 +34,7 @@ export function reportFailure(error: unknown, { json, showSecrets, hint }: Failu
     const shown = problems.map((problem) => problemToJson(problem, { showSecrets }));
     printJson({ ok: false, error: { code: codeOf(error), message, problems: shown } });
   }
-  // A library's word for options that make no sense: here they came from the command line.
+  // Options that a library rejects came from the command line.
   return ["usage", "invalid_options"].includes(codeOf(error)) ? 2 : 1;
 }
 
@@ -47,7 +47,7 @@ function codeOf(error: Error): string {
   return "code" in error && typeof error.code === "string" ? error.code : "failed";
 }
 
-/** More than these nobody reads; `--json` has all. */
+/** Nobody reads more than these; `--json` has all. */
 const PROBLEMS_MAX = 50;
 
 export function printProblems(

@@ -1,16 +1,16 @@
-/** Files that a command is given to read, stdin among them. */
+/** Files that a command reads, stdin included. */
 import { readFile, stat } from "node:fs/promises";
 import { addAbortSignal } from "node:stream";
 import { decodeText } from "../config/file/text.ts";
 import { ConfigError } from "../config/problem.ts";
 
-/** Whether `-`, or a name for what the command was given on stdin. */
+/** Whether `-`, or a file name that means stdin. */
 export function isStdin(file: string): boolean {
   return file === "-" || file === "/dev/stdin" || file === "/dev/fd/0";
 }
 
 /**
- * The text of a file or of stdin. Not read in one blocking call: Ctrl-C has to end the wait for what is typed.
+ * The text of a file or of stdin. Stdin is not read in one blocking call: Ctrl-C has to end the wait for it.
  *
  * @throws {ConfigError} `unreadable`
  */
@@ -18,7 +18,7 @@ export async function readInput(file: string, signal: AbortSignal): Promise<stri
   const bytes = isStdin(file) ? await readStdin(signal) : await readBytes(file);
   const decoded = decodeText(bytes);
   if (decoded.ok) return decoded.text;
-  throw new ConfigError("unreadable", `Cannot read ${file}: it is no UTF-8 (${decoded.wrong})`);
+  throw new ConfigError("unreadable", `Cannot read ${file}: it is not valid UTF-8 (${decoded.wrong})`);
 }
 
 export async function readStdin(signal: AbortSignal): Promise<Buffer> {
@@ -42,7 +42,7 @@ async function readBytes(file: string): Promise<Uint8Array> {
   }
 }
 
-/** Whether it ends by itself, as the output of another command does (`<(…)`), and is no file. */
+/** Whether a file is really the output of another command, as in `<(…)`. */
 export async function isPipe(file: string): Promise<boolean> {
   const status = await stat(file).catch(() => undefined);
   return status !== undefined && (status.isFIFO() || status.isSocket());

@@ -1,8 +1,9 @@
-/** What a command says: on stdout what was asked for, on stderr what is told about it. */
+/** What a command prints: results on stdout, everything about them on stderr. */
 import { sep } from "node:path";
 import { fs } from "../base/builtin.ts";
+import type { Stop } from "./signals.ts";
 
-/** Nobody takes what is printed. Without a message: whoever read has left, as `| head` does. */
+/** The output cannot be written. Without a message when its reader has left, as `| head` does. */
 export class OutputError extends Error {
   override readonly name = "OutputError";
 }
@@ -19,8 +20,7 @@ export function print(text: string): void {
       rest = rest.subarray(fs.writeSync(1, rest));
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
-      if (code !== "EAGAIN")
-        throw new OutputError(code === "EPIPE" ? "" : `cannot write the output: ${message}`);
+      if (code !== "EAGAIN") throw outputError(code, message);
       process.stdout.once("error", () => {}).write(rest);
       return;
     }
@@ -34,11 +34,22 @@ export async function printVersion(): Promise<number> {
   return 0;
 }
 
+/** For a command that prints as it goes: it is stopped when its output cannot be written. */
+export function stopWhenOutputFails(stop: Stop): void {
+  process.stdout.on("error", ({ code, message }: NodeJS.ErrnoException) => {
+    stop.because(outputError(code, message));
+  });
+}
+
+function outputError(code: string | undefined, message: string): OutputError {
+  return new OutputError(code === "EPIPE" ? "" : `Cannot write the output: ${message}`);
+}
+
 export function printJson(value: unknown): void {
   print(`${JSON.stringify(value, undefined, 2)}\n`);
 }
 
-/** For people. A file that is not the user's own must not steer the terminal. */
+/** For people. Text from a file of somebody else's must not control the terminal. */
 export function say(text: string): void {
   print(`${printable(text)}\n`);
 }
@@ -48,8 +59,8 @@ export function tell(text: string): void {
 }
 
 /**
- * Control characters, and those that turn the direction of what follows, as escapes. What is lined up in columns
- * has to be so before it is measured.
+ * Control characters, and those that change the direction of text, as escapes. Cells of a table need this before
+ * they are measured.
  */
 export function printable(text: string): string {
   return text.replace(
@@ -58,7 +69,7 @@ export function printable(text: string): string {
   );
 }
 
-/** Node's module is asked only where the environment does not say it: to load it costs a millisecond. */
+/** Node's module is loaded only where the environment has no HOME: loading it takes a millisecond. */
 export function userHome(): string {
   return process.env["HOME"] || process.getBuiltinModule("node:os").homedir();
 }

@@ -19,7 +19,8 @@ export async function runCommand(command: Command & NamedSpec, argv: readonly st
     }
     return await command.run(args, stop);
   } catch (error) {
-    if (error instanceof OutputError) throw error;
+    const cause: unknown = stop.caused(error) ? stop.signal.reason : error;
+    if (cause instanceof OutputError) throw cause;
     if (stop.caused(error)) {
       tell("interrupted");
       return stop.exitCode;

@@ -30,16 +30,16 @@ export function environmentsOf(
   try {
     const loaded = loadEnvironments({ env, ...(cd === undefined ? {} : { cwd: resolve(cd) }) });
     return [...wanted].flatMap(([id, server]) => {
-      const refuse = (why: string): never => {
+      const reject = (why: string): never => {
         throw new UsageError(`MCP server ${JSON.stringify(server)} cannot run: ${why}`);
       };
       const found = findEnvironment(loaded, id);
-      if (!found.ok) return refuse(`${found.message}. ${found.hint}`);
+      if (!found.ok) return reject(`${found.message}. ${found.hint}`);
       const { definedIn } = found.environment;
       if (userHome === true && basename(definedIn?.file ?? "") === "environments.toml") return [];
       const definition = toEnvironmentDefinition(found.environment, env);
       if (definition.kind === "url") return [definition];
-      return refuse(
+      return reject(
         `environment ${JSON.stringify(id)} is a program, and Codex starts those only from environments.toml in its own home (--user-home)`,
       );
     });

@@ -1,13 +1,13 @@
 /** `switchyard run`: one turn, watched by a person. */
-import { resolve } from "node:path";
 import { systemClock } from "../base/clock.ts";
 import type { StreamedTurn } from "../thread/engine.ts";
 import type { ThreadOptions } from "../thread/options.ts";
 import { type Args, UsageError } from "./args/parse.ts";
 import type { Command } from "./command.ts";
 import { missingLogin, openEngine } from "./engine.ts";
+import { folderOf } from "./mcp/target.ts";
 import { readStdin } from "./input.ts";
-import { tell } from "./output.ts";
+import { stopWhenOutputFails, tell } from "./output.ts";
 import { environmentsOf } from "./run-environments.ts";
 import { parseServerFlags } from "./server-flags.ts";
 import type { Stop } from "./signals.ts";
@@ -79,7 +79,7 @@ async function runTurn(args: Args, stop: Stop): Promise<number> {
     tell(`switchyard: ${missing}`);
     return 1;
   }
-  const cd = args.one("cd");
+  const cd = args.has("cd") ? folderOf(args) : undefined;
   const userHome = args.has("user-home");
   const servers = args.one("servers");
   const mcpServers = parseServerFlags({
@@ -90,6 +90,7 @@ async function runTurn(args: Args, stop: Stop): Promise<number> {
     ...(cd === undefined ? {} : { cd }),
     ...(servers === undefined ? {} : { servers }),
   });
+  stopWhenOutputFails(stop);
   const engine = openEngine({
     environments: environmentsOf(mcpServers, { userHome, ...(cd === undefined ? {} : { cd }) }),
     ...(apiKey === undefined ? {} : { apiKey }),
@@ -105,7 +106,7 @@ async function runTurn(args: Args, stop: Stop): Promise<number> {
     const options: ThreadOptions = {
       mcpServers,
       ...(model === undefined ? {} : { model }),
-      ...(cd === undefined ? {} : { workingDirectory: resolve(cd) }),
+      ...(cd === undefined ? {} : { workingDirectory: cd }),
       ...(sandbox === undefined ? {} : { sandboxMode: sandbox }),
     };
     const id = args.one("resume");

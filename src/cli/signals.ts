@@ -19,6 +19,11 @@ export class Stop implements Disposable {
     this.#controller.abort();
   };
 
+  /** For another reason than a signal. */
+  because(reason: Error): void {
+    this.#controller.abort(reason);
+  }
+
   /** What must not wait for a command that takes too long to end. */
   beforeSecond: () => void = () => {};
   /** 0 until a signal has come. */

@@ -2,19 +2,19 @@
 import { keepEnds, padText, textWidth } from "./text-width.ts";
 
 export interface TableOptions {
-  /** Of the terminal; without it nothing is cut. */
+  /** The width of the terminal; without it nothing is cut. */
   readonly width?: number | undefined;
-  /** Columns that may be cut, the one that gives way first in front. */
+  /** Columns that may be cut, in this order. */
   readonly shrink?: readonly number[];
-  /** Columns that go when there is no room for all and they say nothing else than this, or "-". */
+  /** Columns that are left out when space is short and every cell is this, or "-". */
   readonly usual?: ReadonlyMap<number, string>;
 }
 
 const GAP = 2;
-/** A cut column is not made narrower than this; when that does not suffice, not than the next. */
+/** A cut column stays at least this wide; when that is not enough, as wide as the next number. */
 const NARROWEST: readonly number[] = [24, 12, 6];
 
-/** Lines the cells up; the header is underlined. Columns are as wide as their widest cell, or as there is room. */
+/** Lines up the cells below an underlined header. A column is as wide as its widest cell, if there is room. */
 export function table(
   header: readonly string[],
   rows: readonly (readonly string[])[],

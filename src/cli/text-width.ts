@@ -1,6 +1,6 @@
 /** How many columns of a terminal a text takes, and how to make it take fewer. */
 
-/** East Asian wide and full-width characters, and what is drawn as a picture. */
+/** East Asian wide and full-width characters, and emoji. */
 const WIDE =
   /^(?:\p{Emoji_Presentation}|\p{RGI_Emoji_Flag_Sequence}|[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1f64f}\u{1f900}-\u{1f9ff}\u{20000}-\u{3fffd}])/v;
 const ASCII = /^[ -~]*$/;
@@ -26,9 +26,9 @@ export function padText(text: string, width: number): string {
   return text + " ".repeat(Math.max(0, width - textWidth(text)));
 }
 
-/** What says where something is or what it is: the host of a URL, the program of a command line. */
+/** The part that identifies a text: the host of a URL, the program of a command line. */
 const HEAD = /^(?:[a-z][a-z+.-]*:\/\/[^/\s]*|\S+\s+)/;
-/** Fewer columns of the end say less than the whole beginning. */
+/** With fewer columns left for the end, the whole beginning says more. */
 const END_MIN = 6;
 
 /** The beginning and the end: `https://example.com…/mcp`, `node …/server.js --port 1`; in fewer, `example.com…`. */
@@ -41,7 +41,7 @@ export function keepEnds(text: string, width: number): string {
   return begin + keepEnd(text.slice(head.length), width - textWidth(begin));
 }
 
-/** The end of a text, which of a path, a URL and a command line says most: `…/server.js --port 1`. */
+/** The end of a text: it says most about a path, a URL or a command line. `…/server.js --port 1`. */
 export function keepEnd(text: string, width: number): string {
   if (textWidth(text) <= width) return text;
   if (width < 1) return "";
@@ -51,7 +51,7 @@ export function keepEnd(text: string, width: number): string {
     left -= (all[from - 1] as Character).width;
   }
   const end = all.slice(from).map((character) => character.text);
-  // A cut at a boundary reads better, if there is one soon.
+  // Prefer to cut at a boundary nearby.
   const boundary = end.findIndex((character) => character === "/" || character === "\\");
   return `…${end.slice(boundary > 0 && boundary <= width / 3 ? boundary : 0).join("")}`;
 }

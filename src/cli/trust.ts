@@ -22,7 +22,7 @@ export const trust: Command = {
     { name: "untrust", about: "record that the files do not count" },
     { name: "forget", about: "remove what is recorded about the folder" },
     { name: "codex", about: "write to Codex's own config.toml, so that it holds for Codex too" },
-    { name: "dry-run", about: "write nothing, show what would change" },
+    { name: "dry-run", about: "write nothing; show what would change" },
     JSON_FLAG,
     SECRETS_FLAG,
   ],
@@ -65,10 +65,10 @@ async function setTrust(args: Args, { signal }: Stop): Promise<number> {
   if (dryRun) {
     const { shortDiff } = await import("./mcp/masked-diff.ts");
     print(shortDiff(result, showSecrets));
-    tell(result.changed ? "nothing was written (--dry-run)" : `nothing would change in ${shortPath(file)}`);
+    tell(result.changed ? "Nothing was written (--dry-run)" : `Nothing would change in ${shortPath(file)}`);
     return 0;
   }
-  const what = level ?? "no longer named";
+  const what = level ?? "no longer mentioned";
   say(`${shortPath(folder)} is ${what}${result.changed ? "" : " already"} in ${shortPath(file)}`);
   if (layers.length === 0 && problems.length === 0) say("It has no configuration files of its own yet.");
   for (const layer of layers) sayLayer(layer);
@@ -76,7 +76,7 @@ async function setTrust(args: Args, { signal }: Stop): Promise<number> {
   return 0;
 }
 
-/** What trust now lets count. That it cannot be read does not undo the trust. */
+/** The files that count now. One that cannot be read does not undo the trust. */
 function projectLayers(cwd: string): {
   readonly layers: readonly ConfigLayer[];
   readonly problems: readonly ConfigProblem[];

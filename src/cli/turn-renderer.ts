@@ -1,8 +1,8 @@
-/** What a turn looks like to a person: one line per thing that happened, as it happens. */
+/** Shows a turn to a person: one line for each thing that happens, as it happens. */
 import type { Clock } from "../base/clock.ts";
 import type { McpToolCallItem, ThreadEvent, ThreadItem } from "../thread/events.ts";
 
-/** Where a line belongs: the answer itself, or what is told about it. */
+/** Where a line belongs: the answer itself, or the progress on the way to it. */
 export interface Line {
   readonly to: "answer" | "progress";
   readonly text: string;
@@ -26,7 +26,7 @@ export class TurnRenderer {
     this.#begin = options.clock.now();
   }
 
-  /** The lines that an event is worth. */
+  /** The lines for an event. */
   render(event: ThreadEvent): Line[] {
     switch (event.type) {
       case "thread.started":
@@ -118,7 +118,7 @@ function toolCall(item: McpToolCallItem): string {
   return `${item.server}.${item.tool} ${args === "{}" ? "" : args}`.trimEnd();
 }
 
-/** A result as text: what the model reads of it, shortest form. */
+/** A result as short text: what the model reads of it. */
 export function resultText(item: McpToolCallItem): string {
   const { result } = item;
   if (result === undefined || result === null) return "";

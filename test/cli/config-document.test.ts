@@ -22,7 +22,7 @@ for (const struct of [SERVER, OAUTH, TOOL, ENV_VAR]) {
   });
 }
 
-test("docs/config.md names the keys of a server's JSON, in their order", () => {
+test("docs/config.md names the keys of a server's JSON, in their order (V1)", () => {
   const view = serverView(
     { name: "a", status: "enabled", errors: [], warnings: [], origins: new Map(), definedIn: undefined },
     false,

@@ -1,4 +1,4 @@
-/** What `switchyard mcp list` and `check` say of servers on environments that are not there. */
+/** `switchyard mcp list` and `check` warn about servers on environments that do not exist. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
@@ -33,7 +33,7 @@ function write(ours: string, codexs: string): void {
   writeFileSync(join(home, ".switchyard", "switchyard.toml"), ours);
 }
 
-test("they warn, with the place and what was probably meant, and fail no command", () => {
+test("servers on an environment that does not exist warn, with the place and a suggestion, and fail no command", () => {
   write("", CODEXS);
   for (const command of ["list", "check"]) {
     const { status, text } = switchyard("mcp", command);
@@ -46,13 +46,13 @@ test("they warn, with the place and what was probably meant, and fail no command
   }
 });
 
-test("they are silent where ours has it, and warn of it again where only Codex's files are asked", () => {
+test("an environment of Switchyard's counts, except with --codex", () => {
   write('[environments.bxo]\nurl = "ws://127.0.0.1:1"\n', CODEXS);
   assert.doesNotMatch(switchyard("mcp", "check").text, /warning/);
   assert.match(switchyard("mcp", "check", "--codex").text, /there is no environment "bxo"/);
 });
 
-test("of one file alone they say nothing, and Codex's broken environments keep nobody from its servers", () => {
+test("--file does not warn, and broken environments do not hide the servers", () => {
   write("", "x");
   const file = join(home, ".codex", "config.toml");
   assert.doesNotMatch(switchyard("mcp", "list", "--file", file).text, /warning/);

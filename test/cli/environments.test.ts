@@ -37,40 +37,43 @@ async function inHome(body: (home: string) => Promise<void>): Promise<void> {
   }
 }
 
-test("environments list shows what there is and where it is written, without connecting", { timeout }, () =>
-  inHome(async (home) => {
-    writeFileSync(
-      join(home, ".codex", "environments.toml"),
-      '[[environments]]\nid = "box"\nurl = "wss://box.example.com"\nauth_bearer_token = "secret-token-1"\n',
-    );
-    writeFileSync(
-      join(home, ".switchyard", "switchyard.toml"),
-      '[environments.mine]\nprogram = "ssh"\nargs = ["host", "switchyard", "executor", "--listen", "stdio"]\n' +
-        '[environments.broken]\nurl = "http://x"\n',
-    );
-    const { code, stdout, stderr } = await run(home, ["environments", "list"]);
-    assert.equal(code, 1, "one of them is invalid");
-    for (const word of [
-      "local (default)",
-      "wss://box.example.com",
-      "ssh host switchyard executor",
-      "environments.toml:3",
-    ]) {
-      assert.ok(stdout.includes(word), `${word} is not in\n${stdout}`);
-    }
-    assert.match(stdout, /broken.*invalid/);
-    assert.doesNotMatch(stdout + stderr, /secret-token/);
-    const json = await run(home, ["environments", "list", "--json"]);
-    const listed = JSON.parse(json.stdout) as readonly { readonly id: string; readonly status: string }[];
-    assert.deepEqual(
-      listed.map(({ id, status }) => `${id} ${status}`),
-      ["local usable", "box usable", "mine usable", "broken invalid"],
-    );
-  }),
+test(
+  "environments list shows the environments and where they are defined, without connecting",
+  { timeout },
+  () =>
+    inHome(async (home) => {
+      writeFileSync(
+        join(home, ".codex", "environments.toml"),
+        '[[environments]]\nid = "box"\nurl = "wss://box.example.com"\nauth_bearer_token = "secret-token-1"\n',
+      );
+      writeFileSync(
+        join(home, ".switchyard", "switchyard.toml"),
+        '[environments.mine]\nprogram = "ssh"\nargs = ["host", "switchyard", "executor", "--listen", "stdio"]\n' +
+          '[environments.broken]\nurl = "http://x"\n',
+      );
+      const { code, stdout, stderr } = await run(home, ["environments", "list"]);
+      assert.equal(code, 1, "one of them is invalid");
+      for (const word of [
+        "local (default)",
+        "wss://box.example.com",
+        "ssh host switchyard executor",
+        "environments.toml:3",
+      ]) {
+        assert.ok(stdout.includes(word), `${word} is not in\n${stdout}`);
+      }
+      assert.match(stdout, /broken.*invalid/);
+      assert.doesNotMatch(stdout + stderr, /secret-token/);
+      const json = await run(home, ["environments", "list", "--json"]);
+      const listed = JSON.parse(json.stdout) as readonly { readonly id: string; readonly status: string }[];
+      assert.deepEqual(
+        listed.map(({ id, status }) => `${id} ${status}`),
+        ["local usable", "box usable", "mine usable", "broken invalid"],
+      );
+    }),
 );
 
 test(
-  "environments check says what works, with version and platform, and of the rest why not",
+  "environments check reports what works, with version and platform, and why the rest does not",
   { timeout },
   () =>
     inHome(async (home) => {
@@ -109,7 +112,7 @@ test(
     }),
 );
 
-test("environments says how it is used", { timeout }, () =>
+test("environments shows how it is used", { timeout }, () =>
   inHome(async (home) => {
     assert.equal((await run(home, ["environments"])).code, 2);
     const help = await run(home, ["environments", "--help"]);

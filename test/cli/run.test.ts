@@ -60,7 +60,7 @@ async function inFolder(body: (home: string) => Promise<void>): Promise<void> {
 }
 
 test(
-  "switchyard run: the answer on stdout, what happens on stderr, exit 0; --resume goes on",
+  "switchyard run: the answer on stdout, progress on stderr, exit 0; --resume continues",
   { timeout },
   () =>
     inFolder(async (home) => {
@@ -125,7 +125,7 @@ test("switchyard run uses OPENAI_API_KEY, and reads servers from a file", { time
   }),
 );
 
-test("switchyard run exits 1 when the turn fails, and says why", { timeout }, () =>
+test("switchyard run exits 1 when the turn fails, and reports why (P2)", { timeout }, () =>
   inFolder(async (home) => {
     await using model = await ScriptedModel.start();
     const failing = promptOf({ fail: { status: 400, body: { error: { message: "no such model" } } } });
@@ -141,7 +141,7 @@ test("switchyard run exits 1 when the turn fails, and says why", { timeout }, ()
   }),
 );
 
-test("switchyard run without a key or a login says what to do and points at the demo", { timeout }, () =>
+test("switchyard run without a key or a login shows what to do, and mentions the demo", { timeout }, () =>
   inFolder(async (home) => {
     const { code, stderr } = await start(home, ["run", "hi"]).finished;
     assert.equal(code, 1);
@@ -153,8 +153,7 @@ test("switchyard run without a key or a login says what to do and points at the 
 
 const usage: readonly (readonly [what: string, args: readonly string[], message: RegExp])[] = [
   ["no prompt", ["run"], /Missing argument PROMPT\. Usage: switchyard run \[options\] PROMPT/],
-  ["an unknown command", ["bogus"], /There is no command "bogus"\. There are: run, /],
-  ["an unknown option", ["run", "hi", "--bogus"], /Unknown option --bogus/],
+  ["list with an unknown option", ["run", "hi", "--bogus"], /Unknown option --bogus/],
   [
     "a header for an unknown server",
     ["run", "hi", "--base-url", "http://127.0.0.1:9", "--header", "a:b=c"],
@@ -166,7 +165,6 @@ const usage: readonly (readonly [what: string, args: readonly string[], message:
     ["run", "hi", "--base-url", "http://127.0.0.1:9", "--server", "a=true", "--server", "a=false"],
     /"a" is given twice/,
   ],
-  ["a misspelt home", ["runner", "--home", "usr"], /"switchyard", "user", or a folder/],
   [
     "a bad server name",
     ["run", "hi", "--base-url", "http://127.0.0.1:9", "--server", "a b=true"],
@@ -175,11 +173,11 @@ const usage: readonly (readonly [what: string, args: readonly string[], message:
   [
     "a bad directory",
     ["run", "hi", "--base-url", "http://127.0.0.1:9", "-C", "/nowhere"],
-    /"\/nowhere" is not a directory/,
+    /--cd: there is no folder \/nowhere/,
   ],
 ];
 for (const [what, args, message] of usage) {
-  test(`switchyard exits 2 for ${what}`, { timeout }, () =>
+  test(`switchyard exits 2 for ${what} (P2)`, { timeout }, () =>
     inFolder(async (home) => {
       const { code, stdout, stderr } = await start(home, args).finished;
       assert.equal(code, 2);
@@ -189,42 +187,54 @@ for (const [what, args, message] of usage) {
   );
 }
 
-test("switchyard --help and --version exit 0", { timeout }, () =>
-  inFolder(async (home) => {
-    for (const args of [["--help"], ["run", "--help"], ["runner", "--help"], ["--version"]]) {
-      const { code, stdout } = await start(home, args).finished;
-      assert.equal(code, 0);
-      assert.notEqual(stdout, "");
-    }
-  }),
-);
-
-test("Ctrl-C interrupts the turn, cancels the call, leaves nothing behind and exits 130", { timeout }, () =>
+test("a reader that leaves ends the turn: exit 1, no stack, nothing left", { timeout }, () =>
   inFolder(async (home) => {
     await using model = await ScriptedModel.start();
     await using desk = await RecordingMcpServer.start();
-    const prompt = promptOf({ call: { server: "desk", tool: "sleep", arguments: { ms: 60_000 } } });
-    const { child, finished } = start(home, [
-      "run",
-      prompt,
-      "--server",
-      `desk=${desk.url}`,
-      "--base-url",
-      model.baseUrl,
-    ]);
+    const prompt = promptOf(
+      { call: { server: "desk", tool: "sleep", arguments: { ms: 1_000 } } },
+      { call: { server: "desk", tool: "sleep", arguments: { ms: 60_000 } } },
+    );
+    const args = ["run", prompt, "--server", `desk=${desk.url}`, "--base-url", model.baseUrl, "--json"];
+    const { child, finished } = start(home, args);
     await desk.waitFor(() => desk.calls.length === 1);
     const below = descendants(child.pid as number);
-    assert.ok(below.length > 0);
-    child.kill("SIGINT");
+    child.stdout?.destroy();
     const { code, stderr } = await finished;
-    assert.equal(code, 130);
-    assert.match(stderr, /interrupted/);
+    assert.deepEqual({ code, stderr }, { code: 1, stderr: "" });
     assert.deepEqual(await waitUntilGone(below), []);
-    await desk.waitFor(() => desk.calls[0]?.outcome === "cancelled");
   }),
 );
 
-test("switchyard demo: every claim is true", { timeout }, () =>
+test(
+  "Ctrl-C interrupts the turn, cancels the call, leaves nothing behind and exits 130 (P2)",
+  { timeout },
+  () =>
+    inFolder(async (home) => {
+      await using model = await ScriptedModel.start();
+      await using desk = await RecordingMcpServer.start();
+      const prompt = promptOf({ call: { server: "desk", tool: "sleep", arguments: { ms: 60_000 } } });
+      const { child, finished } = start(home, [
+        "run",
+        prompt,
+        "--server",
+        `desk=${desk.url}`,
+        "--base-url",
+        model.baseUrl,
+      ]);
+      await desk.waitFor(() => desk.calls.length === 1);
+      const below = descendants(child.pid as number);
+      assert.ok(below.length > 0);
+      child.kill("SIGINT");
+      const { code, stderr } = await finished;
+      assert.equal(code, 130);
+      assert.match(stderr, /interrupted/);
+      assert.deepEqual(await waitUntilGone(below), []);
+      await desk.waitFor(() => desk.calls[0]?.outcome === "cancelled");
+    }),
+);
+
+test("switchyard demo: every claim holds", { timeout }, () =>
   inFolder(async (home) => {
     const { code, stdout, stderr } = await start(home, ["demo"]).finished;
     assert.equal(code, 0, stdout + stderr);

@@ -12,18 +12,21 @@ import { descendants, RecordingMcpServer, ScriptedModel, waitUntilGone } from ".
 import type { ThreadEvent } from "../../thread/events.ts";
 import type { Command } from "../command.ts";
 import { openEngine } from "../engine.ts";
-import { count, tell } from "../output.ts";
+import { count, OutputError, stopWhenOutputFails, tell } from "../output.ts";
 import { table } from "../table.ts";
 import { TurnRenderer } from "../turn-renderer.ts";
 import { foreignRequests, meetTool, type PlayTurn, type Seen, stories, type Story } from "./stories.ts";
 
 export const demo: Command = {
-  run: async (_args, { signal }) => {
+  run: async (_args, stop) => {
+    const { signal } = stop;
+    stopWhenOutputFails(stop);
     const home = mkdtempSync(join(tmpdir(), "switchyard-demo-"));
     try {
       return await play(home, signal);
     } catch (error) {
       if (!signal.aborted) throw error;
+      if (signal.reason instanceof OutputError) throw signal.reason;
       tell("interrupted");
       return 130;
     } finally {

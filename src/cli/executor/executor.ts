@@ -128,7 +128,7 @@ async function serve(args: Args, stop: Stop): Promise<number> {
           audit: new AuditLog({ write: (line) => process.stderr.write(`${line}\n`), now: () => new Date() }),
         }),
   });
-  // A stderr that nobody reads is no reason to end what runs.
+  // Processes run on when nobody reads stderr.
   process.stderr.on("error", () => {});
   stop.beforeSecond = () => server.killAll();
   const stopped = new Promise<number>((resolve) => {
@@ -187,7 +187,7 @@ function limitsOf(args: Args): Partial<Limits> {
   };
 }
 
-/** Of a flag with a default. @throws {UsageError} */
+/** For a flag with a default. @throws {UsageError} */
 function wanted(args: Args, flag: string): number {
   return args.wholeNumber(flag, 1) as number;
 }

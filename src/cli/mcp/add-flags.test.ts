@@ -71,7 +71,7 @@ suite("the flags of add", () => {
     [["--env", "PLANTED"], /^--env takes NAME=VALUE/],
     [["--env", "=PLANTED"], /^--env takes NAME=VALUE/],
     [["--header", "PLANTED"], /^--header takes 'NAME: VALUE'/],
-    [["--env-var", "A=PLANTED"], /given with --env/],
+    [["--env-var", "A=PLANTED"], /to set a value, use --env$/],
     [["--approval", "always"], /^--approval: default_tools_approval_mode takes one of auto/],
     [["--tool-timeout", "soon"], /^--tool-timeout: .*number of seconds/],
     [["--tool-token-limit", "a"], /TOOL=N/],

@@ -9,7 +9,7 @@ import { headerProblem, valueOfKey } from "./value.ts";
 
 export type Draft = { -readonly [Key in keyof WrittenMcpServer]: WrittenMcpServer[Key] };
 
-/** A flag, the key it sets, and how, where the key's own type does not say it. */
+/** A flag, the key it sets, and how to set it where the type of the key does not say so. */
 interface KeyFlag {
   readonly flag: string;
   readonly key: string;
@@ -30,7 +30,7 @@ const KEY_FLAGS: readonly KeyFlag[] = [
     flag: "env",
     key: "env",
     value: "K=V",
-    about: "A variable the program is given, as written; nothing in it is expanded.",
+    about: "A variable for the program, as written; nothing in it is expanded.",
     set: (draft, values, flag) => addPairs(draft, "env", values, flag, "="),
   },
   {
@@ -45,7 +45,7 @@ const KEY_FLAGS: readonly KeyFlag[] = [
     flag: "env-var",
     key: "env_vars",
     value: "NAME[=local|remote]",
-    about: "A variable that is passed on to the program; one that is not set is left out.",
+    about: "A variable to pass on to the program, if it is set.",
     set: setEnvVars,
   },
   { flag: "cwd", key: "cwd", value: "DIR" },
@@ -53,14 +53,14 @@ const KEY_FLAGS: readonly KeyFlag[] = [
     flag: "header",
     key: "http_headers",
     value: "'K: V'",
-    about: "A header of every request, as written.",
+    about: "A header for every request, as written.",
     set: (draft, values, flag) => addPairs(draft, "http_headers", values, flag, /[:=]/),
   },
   {
     flag: "header-env",
     key: "env_http_headers",
     value: "K=VAR",
-    about: "A header of every request, with the name of the variable that holds its value.",
+    about: "A header for every request, with the variable that holds its value.",
     set: (draft, values, flag) => addPairs(draft, "env_http_headers", values, flag, "="),
   },
   { flag: "bearer-token-env-var", key: "bearer_token_env_var", value: "VAR" },
@@ -69,29 +69,29 @@ const KEY_FLAGS: readonly KeyFlag[] = [
   { flag: "startup-timeout", key: "startup_timeout_sec" },
   { flag: "tool-timeout", key: "tool_timeout_sec" },
   { flag: "startup-readiness", key: "startup_readiness" },
-  { flag: "enabled-tool", key: "enabled_tools", value: "TOOL", about: "Only this tool is offered." },
+  { flag: "enabled-tool", key: "enabled_tools", value: "TOOL", about: "Offer only this tool." },
   {
     flag: "no-tools",
     key: "enabled_tools",
-    about: "No tool is offered at all.",
+    about: "Offer no tool at all.",
     set: (draft) => {
       draft.enabled_tools = [];
     },
   },
-  { flag: "disabled-tool", key: "disabled_tools", value: "TOOL", about: "This tool is not offered." },
+  { flag: "disabled-tool", key: "disabled_tools", value: "TOOL", about: "Do not offer this tool." },
   { flag: "approval", key: "default_tools_approval_mode" },
   {
     flag: "tool-approval",
     key: "tools",
     value: "TOOL=MODE",
-    about: "When a call of this tool needs a yes: auto, prompt, writes or approve.",
+    about: "When a call of this tool needs approval: auto, prompt, writes or approve.",
     set: (draft, values, flag) => setTools(draft, values, flag, "approval_mode"),
   },
   {
     flag: "tool-token-limit",
     key: "tools",
     value: "TOOL=N",
-    about: "How many tokens of this tool's output the model is given at most.",
+    about: "How many tokens of this tool's output the model gets at most.",
     set: (draft, values, flag) => setTools(draft, values, flag, "output_token_limit"),
   },
   { flag: "parallel", key: "supports_parallel_tool_calls" },
@@ -99,13 +99,13 @@ const KEY_FLAGS: readonly KeyFlag[] = [
   {
     flag: "disabled",
     key: "enabled",
-    about: "Switched off, until switchyard mcp enable.",
+    about: "Add it switched off; switchyard mcp enable switches it on.",
     set: (draft) => {
       draft.enabled = false;
     },
   },
   { flag: "scope", key: "scope" },
-  { flag: "oauth-scope", key: "scopes", value: "SCOPE", about: "An OAuth scope a login asks for." },
+  { flag: "oauth-scope", key: "scopes", value: "SCOPE", about: "An OAuth scope that a login asks for." },
   { flag: "auth", key: "auth" },
   { flag: "oauth-client-id", key: "oauth.client_id", value: "ID" },
   {
@@ -139,7 +139,6 @@ export const ADD_FLAGS: readonly Flag[] = KEY_FLAGS.map((each) => {
   const text = each.about ?? about.replace(/^Whether /, "");
   return {
     name: each.flag,
-    // One that only switches something takes none.
     ...(placeholder === undefined || (each.set !== undefined && each.value === undefined)
       ? {}
       : { value: placeholder }),
@@ -153,14 +152,14 @@ export function flagsOf(transport: "stdio" | "streamable_http"): readonly string
   return KEY_FLAGS.filter(({ key }) => fieldOf(key).transport === transport).map(({ flag }) => flag);
 }
 
-/** Every key that a flag sets, dotted where it is nested; for the test that none is missing. */
+/** Every key that has a flag, dotted where it is nested; a test looks for missing ones. */
 export const ADDED_KEYS: readonly string[] = KEY_FLAGS.map(({ key }) => key);
 
 /** @throws {UsageError} for a value that the key does not take */
 export async function serverOf(args: Args, own: boolean, signal: AbortSignal): Promise<WrittenMcpServer> {
   const draft: Draft = {};
   const fromStdin = FILE_FLAGS.flatMap((flag) => args.all(flag)).filter(isStdin);
-  if (fromStdin.length > 1) throw new UsageError("stdin can be read for one of the flags only");
+  if (fromStdin.length > 1) throw new UsageError("Only one flag can read from stdin");
   for (const each of KEY_FLAGS) {
     if (!args.has(each.flag)) continue;
     const values = args.all(each.flag);
@@ -197,7 +196,7 @@ function setByType(draft: Draft, { flag, key }: KeyFlag, values: readonly string
   else Object.assign(draft, { [key]: value });
 }
 
-/** What is wrong with a value, said of the flag. */
+/** An error about a value names the flag. */
 function typed<T>(flag: string, read: () => T): T {
   try {
     return read();
@@ -216,7 +215,7 @@ function setOAuth(draft: Draft, key: string, value: unknown): void {
   draft.oauth = { ...draft.oauth, [key]: value };
 }
 
-/** `K=V`: the key is trimmed and the value is not, as Codex does; after a colon one blank belongs to the colon. */
+/** `K=V`: the key is trimmed and the value is not, as Codex does; one blank after a colon is dropped. */
 function addPairs(
   draft: Draft,
   key: "env" | "http_headers" | "env_http_headers",
@@ -239,7 +238,7 @@ function addPairs(
   if (entries.length > 0) draft[key] = { ...draft[key], ...Object.fromEntries(entries) };
 }
 
-/** `--env` says more than a file of many. */
+/** `--env` wins over a file. */
 async function setEnvFrom(
   draft: Draft,
   files: readonly string[],
@@ -250,7 +249,7 @@ async function setEnvFrom(
   for (const name of files) {
     const file = parseEnvFile(await readInput(name, signal));
     if (!file.ok)
-      throw new UsageError(`--${flag}: ${name}:${file.line}: this is no line of the form KEY=value`);
+      throw new UsageError(`--${flag}: ${name}:${file.line}: this line is not of the form KEY=value`);
     fromFiles = { ...fromFiles, ...file.variables };
   }
   draft.env = { ...fromFiles, ...draft.env };
@@ -263,7 +262,7 @@ function setEnvVars(draft: Draft, values: readonly string[], flag: string): void
       throw new UsageError(`--${flag} takes NAME, NAME=local or NAME=remote`);
     if (source === undefined) return name;
     if (source === "local" || source === "remote") return { name, source };
-    throw new UsageError(`--${flag} takes the name of a variable; its value is given with --env`);
+    throw new UsageError(`--${flag} takes the name of a variable; to set a value, use --env`);
   });
 }
 

@@ -14,7 +14,7 @@ export const add: Command = {
   operands: [{ name: "NAME" }, { name: "COMMAND", optional: true, many: true }],
   usage: "NAME (--url URL | [--] COMMAND ARGS…)",
   verbatimFrom: 2,
-  flags: [...ADD_FLAGS, { name: "replace", about: "a server of that name is written anew" }, ...EDIT_FLAGS],
+  flags: [...ADD_FLAGS, { name: "replace", about: "replace a server of that name" }, ...EDIT_FLAGS],
   notes:
     "Examples:\n" +
     "  switchyard mcp add files -- npx -y @modelcontextprotocol/server-filesystem .\n" +
@@ -37,7 +37,7 @@ async function addServer(args: Args, { signal }: Stop): Promise<number> {
   if (url !== undefined && oauth?.client_id !== undefined && oauth.callback_url === undefined) {
     const callback_url = callbackUrl(url);
     server.oauth = { ...oauth, callback_url };
-    notes.push(`the login comes back to ${callback_url}: the client must be registered with it`);
+    notes.push(`the login returns to ${callback_url}: register the client with this address`);
   }
   const replace = args.has("replace");
   if (!replace) {
@@ -49,8 +49,8 @@ async function addServer(args: Args, { signal }: Stop): Promise<number> {
         : formatOrigin(other);
     if (at !== undefined) {
       const how = context.names.has(name)
-        ? "--replace writes it anew, switchyard mcp set changes one key"
-        : "the two would be merged key by key. switchyard mcp set changes one key, --replace adds it all the same";
+        ? "--replace replaces it, switchyard mcp set changes one key"
+        : "the two would be merged key by key. switchyard mcp set changes one key, --replace adds it anyway";
       throw new ConfigError("invalid_edit", `MCP server ${JSON.stringify(name)} is already in ${at}; ${how}`);
     }
   }
@@ -67,17 +67,17 @@ async function addServer(args: Args, { signal }: Stop): Promise<number> {
   );
 }
 
-/** As `codex mcp add` has it (measured with 0.169): a client of one's own is registered with an address. */
+/** The address that `codex mcp add` writes for a client of your own (measured with 0.169). */
 function callbackUrl(url: string): string {
   return `http://127.0.0.1/callback/${createHash("sha256").update(url).digest("base64url").slice(0, 12)}`;
 }
 
-/** Behind the command a flag is the command's, which may not be what was meant. */
+/** A flag after the command belongs to the command, which may not be what was meant. */
 function strayFlags(words: readonly string[]): string[] {
   const flags = WRITE_FLAGS.map(({ name }) => `--${name}`).concat("--dry-run");
   const stray = words.slice(1).find((word) => flags.includes(word.split("=", 1)[0] ?? ""));
   if (stray === undefined) return [];
-  return [`${stray.split("=", 1)[0]} is handed to the command; before the command it would be switchyard's`];
+  return [`${stray.split("=", 1)[0]} is passed to the command; for switchyard, write it before the command`];
 }
 
 /** @throws {UsageError} naming the two that do not go together */
@@ -86,7 +86,7 @@ function checkTransport(args: Args, words: readonly string[]): void {
     throw new UsageError("--url and a command cannot be given together: a server has one of them");
   }
   if (!args.has("url") && words.length === 0) {
-    throw new UsageError("a server needs --url URL or a command: switchyard mcp add NAME -- COMMAND ARGS…");
+    throw new UsageError("A server needs --url URL or a command: switchyard mcp add NAME -- COMMAND ARGS…");
   }
   const wrong = flagsOf(args.has("url") ? "stdio" : "streamable_http").find((flag) => args.has(flag));
   if (wrong !== undefined) {

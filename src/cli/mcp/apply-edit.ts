@@ -61,8 +61,8 @@ export async function applyAndReport(
     print(shortDiff(result, showSecrets));
     tell(
       result.changed
-        ? "nothing was written (--dry-run)"
-        : `nothing would change in ${shortPath(target.file)}`,
+        ? "Nothing was written (--dry-run)"
+        : `Nothing would change in ${shortPath(target.file)}`,
     );
   } else {
     say(
@@ -75,7 +75,7 @@ export async function applyAndReport(
   return 0;
 }
 
-/** Also those that are taken away: another file may say something on top of them. */
+/** Removed servers too: another file may add to them. */
 function touched(edits: readonly ConfigEdit[]): string[] {
   return edits.flatMap((edit) => {
     if (!("name" in edit)) return [];
@@ -83,13 +83,13 @@ function touched(edits: readonly ConfigEdit[]): string[] {
   });
 }
 
-/** A problem of a text that was never written says so. */
+/** A problem in a text that was never written says so. */
 function afterEditError(error: unknown, { file }: Target): unknown {
   if (!(error instanceof ConfigError) || error.code !== "invalid_edit") return error;
   const problems = error.problems.map((problem): ConfigProblem => {
     if (problem.place?.source.name !== file) return problem;
     const hint = problem.hint === undefined ? "" : `${problem.hint}\n  `;
-    return { ...problem, hint: `${hint}This is how the line would be; nothing was written` };
+    return { ...problem, hint: `${hint}This is the line as it would be; nothing was written` };
   });
   return new ConfigError(error.code, error.message, { cause: error.cause, problems });
 }
@@ -111,7 +111,7 @@ function checkMerged(context: EditContext, after: string, edits: readonly Config
   );
   const [first] = errors;
   if (first === undefined) return;
-  const where = `${target.file}, together with what other files say of it`;
+  const where = `${target.file}, together with the other files`;
   const message = `The edit would break ${dottedPath(first.path ?? [])} in ${where}: ${maskProblem(first).message}`;
   throw new ConfigError("invalid_edit", message, { problems: errors });
 }

@@ -25,20 +25,20 @@ import { folderOf, OWN_FILE, READ_FLAGS, readLayers } from "./target.ts";
 export const check: Command = {
   operands: [{ name: "FILE", optional: true }],
   flags: [
-    { name: "strict", about: "unknown keys are errors" },
+    { name: "strict", about: "treat unknown keys as errors" },
     { name: "ask-codex", about: "also have the installed Codex load it, with all its other settings" },
     ...READ_FLAGS,
     JSON_FLAG,
     SECRETS_FLAG,
   ],
   notes:
-    `FILE is checked alone; - is stdin. A file called ${OWN_FILE} may have our own keys.\n` +
+    `FILE is checked alone; - is stdin. A file named ${OWN_FILE} may have Switchyard's own keys.\n` +
     "Of Codex's settings only servers, and what they depend on, are checked; --ask-codex has Codex check the others.\n" +
     "With FILE, --json has the values of its servers and Codex's messages as they are, secrets included.",
   run: checkConfiguration,
 };
 
-/** What `--json` prints, always in this shape. */
+/** The shape of what `--json` prints. */
 interface CheckResult {
   readonly ok: boolean;
   readonly errors: readonly ConfigProblemJson[];
@@ -54,11 +54,12 @@ interface Findings {
 
 async function checkConfiguration(args: Args, { signal }: Stop): Promise<number> {
   const [operand] = args.operands;
-  if (operand !== undefined && args.has("file")) throw new UsageError("FILE is given twice");
+  if (operand !== undefined && args.has("file"))
+    throw new UsageError("FILE and --file cannot be given together");
   const file = operand ?? args.one("file");
   if (file !== undefined) {
     for (const other of ["codex", "profile", "config", "cd"]) {
-      if (args.has(other)) throw new UsageError(`--${other} is about the layers; FILE is checked alone`);
+      if (args.has(other)) throw new UsageError(`--${other} has no effect: FILE is checked alone`);
     }
   }
   const strict = args.has("strict");
@@ -74,7 +75,7 @@ async function checkConfiguration(args: Args, { signal }: Stop): Promise<number>
   const ours = file === undefined ? checkLayers(args, strict) : await checkFile(file, strict, signal);
   const findings = askCodex ? await withCodexsVerdict(ours, args, file, signal) : ours;
   const showSecrets = args.has("show-secrets");
-  // Of one file, the normal form is that of `config/read`, value for value: it can be compared, and handed on.
+  // With FILE, servers are as Codex's `config/read` shows them, so that they can be compared and passed on.
   if (args.has("json")) printJson(resultOf(findings, showSecrets, showSecrets || file !== undefined));
   else sayFindings(findings, file, askCodex, showSecrets);
   return findings.errors.length === 0 ? 0 : 1;
@@ -115,7 +116,7 @@ async function withCodexsVerdict(
   }
 }
 
-/** Of a project that is not trusted nothing is looked at, which "ok" alone would not tell. */
+/** Files of an untrusted project are not looked at; "ok" alone would hide that. */
 function notChecked({ layers }: ConfigLayers): ConfigProblem[] {
   return layers.flatMap(({ source: { name }, inactive }) => {
     if (inactive === undefined) return [];
@@ -143,7 +144,7 @@ async function checkFile(file: string, strict: boolean, signal: AbortSignal): Pr
   }
 }
 
-/** What cannot be read is a finding too: a checker that fails in another way needs another parser. */
+/** An unreadable file is a finding too, so that the output always has the same shape. */
 function problemsOf(error: unknown): Findings {
   if (!(error instanceof ConfigError)) throw error;
   const errors = error.problems.length > 0 ? error.problems : [{ message: error.message }];

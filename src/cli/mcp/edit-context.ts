@@ -24,7 +24,7 @@ import { flagsFor, parseFile, type Target, tryLayers, WRITE_FLAGS, writeTarget }
 
 export const EDIT_FLAGS: readonly Flag[] = [
   ...WRITE_FLAGS,
-  { name: "dry-run", about: "write nothing, show what would change" },
+  { name: "dry-run", about: "write nothing; show what would change" },
   JSON_FLAG,
   SECRETS_FLAG,
 ];
@@ -37,11 +37,11 @@ export interface EditContext {
   readonly names: ReadonlySet<string>;
   /** What the file says of a server. */
   readonly server: (name: string) => TomlNode | undefined;
-  /** All layers, or why they cannot be read; absent where the file is meant alone. */
+  /** All layers, or why they cannot be read; absent when the file is edited on its own. */
   readonly layers: ConfigLayers | ConfigError | undefined;
-  /** The active ones besides the file. */
+  /** The active layers other than the file. */
   readonly others: readonly ConfigLayer[];
-  /** Those of them that count wherever the file does: what it says can build on them (A3). */
+  /** Those of them that count wherever the file does, so that it can build on them (A3). */
   readonly beneath: readonly ConfigLayer[];
 }
 
@@ -77,12 +77,12 @@ export function openEditContext(args: Args): EditContext {
     server: (name) => (servers === undefined ? undefined : nodeAt(servers, [name])),
     layers,
     others,
-    // Codex reads none of ours.
+    // Codex does not read our files.
     beneath: others.filter((layer) => below.has(layer) && (target.own || !isOwnFile(layer))),
   };
 }
 
-/** Where else a server is written, the highest layer last. */
+/** Where else a server is defined, the highest layer last. */
 export function elsewhere({ others }: EditContext, name: string): readonly Origin[] {
   return originsIn(others, name);
 }
@@ -106,18 +106,20 @@ export function definedBeneath(context: EditContext, name: string): Origin {
   if (above?.file === undefined) throw notInFile(context, name);
   const { file, own } = context.target;
   const isOurs = above.layer === "switchyard" || above.layer === "project_switchyard";
-  const why = own || !isOurs ? `which counts on top of ${file}` : "which Codex does not read";
+  const why = own || !isOurs ? `which takes precedence over ${file}` : "which Codex does not read";
   const what = `MCP server ${JSON.stringify(name)} is defined in ${formatOrigin(above)}, ${why}`;
   throw new ConfigError("invalid_edit", `${what}: ${runItWith(flagsFor(above.file, context.args))}`);
 }
 
 function runItWith(flags: string): string {
-  return flags === "" ? "run it without --codex, --project and --file" : `run it with${flags}`;
+  return flags === ""
+    ? "run the command without --codex, --project and --file"
+    : `run the command with${flags}`;
 }
 
 /** The error for a server that the file does not have: where it is, or what may have been meant. */
 export function notInFile(context: EditContext, name: string): ConfigError {
-  // A name that is not found in half of the files may well be in the other.
+  // The name may be in a file that cannot be read.
   if (context.layers instanceof ConfigError) return context.layers;
   const at = elsewhere(context, name).at(-1);
   const { file } = context.target;
@@ -137,16 +139,16 @@ function namesIn({ root }: ConfigLayer): string[] {
   return servers?.kind === "table" ? [...servers.entries.keys()] : [];
 }
 
-/** What other files still say of a server that goes, and how to take it away. */
+/** What other files still say about a removed server, and how to remove that too. */
 export function leftovers(context: EditContext, name: string): string[] {
   return elsewhere(context, name).map((origin) => {
     const flags = origin.file === undefined ? "" : flagsFor(origin.file, context.args);
-    const what = `${formatOrigin(origin)} still speaks of ${JSON.stringify(name)}`;
+    const what = `${formatOrigin(origin)} still mentions ${JSON.stringify(name)}`;
     return `${what}: switchyard mcp remove ${shellWord(name)}${flags}`;
   });
 }
 
-/** What is above a layer. */
+/** The layers above each layer. */
 const ABOVE: Readonly<Record<ReturnType<typeof layerName>, readonly string[]>> = {
   user: ["profile", "switchyard", "project", "project_switchyard", "overrides"],
   switchyard: ["project", "project_switchyard", "overrides"],

@@ -19,7 +19,7 @@ export function notesOn(
 ): string[] {
   if (target.alone) {
     const { errors } = checkConfig(parseFile({ name: target.file, text: after }), { own: target.own });
-    // What is missing in one file may be in another.
+    // The transport may be in another file.
     return otherErrors(
       target,
       names,
@@ -38,20 +38,20 @@ export function notesOn(
   const others = otherErrors(target, names, configuredServers(assessment).errors);
   const ownNotes = names.flatMap((name) => {
     const server = servers.find((each) => each.name === name);
-    const said = own === undefined ? undefined : nodeAt(own, ["mcp_servers", name, ...key]);
+    const written = own === undefined ? undefined : nodeAt(own, ["mcp_servers", name, ...key]);
     const foreign = [...(server?.origins ?? [])].find(
       ([path, { file }]) => isBelow(path, key.join(".")) && file !== target.file,
     )?.[1];
     const notes: string[] = [];
-    if (foreign !== undefined && said !== undefined) {
+    if (foreign !== undefined && written !== undefined) {
       const at = formatOrigin(foreign);
       notes.push(
-        key.length > 0 && said.kind !== "table"
-          ? `it has no effect: ${at} is above and wins`
+        key.length > 0 && written.kind !== "table"
+          ? `it has no effect: ${at} takes precedence`
           : `${JSON.stringify(name)} is also in ${at}; the two count together, key by key`,
       );
     }
-    // Who has just switched it off, or found it so, need not be told.
+    // A user who has just switched it off knows.
     const byHand = server?.config?.disabled_reason?.type === "by_hand";
     if ((server?.status === "disabled" && !byHand) || server?.status === "unstartable") {
       notes.push(`${JSON.stringify(name)} will not run: ${server.reason ?? "no reason is known"}`);
@@ -61,7 +61,7 @@ export function notesOn(
   return [...ownNotes, ...others];
 }
 
-/** The edit is good, and may be in vain: one invalid server, and Codex refuses the whole file. */
+/** Even a good edit has no effect while the file has other errors: Codex rejects a file as a whole. */
 function otherErrors(
   { file, own }: Target,
   names: readonly string[],
@@ -69,7 +69,7 @@ function otherErrors(
 ): string[] {
   const others = errors.filter((error) => error.place?.source.name === file && !isOfServers(error, names));
   if (others.length === 0) return [];
-  const worth = own ? "" : ", for which Codex refuses all of it";
+  const worth = own ? "" : ", so Codex rejects all of it";
   return [
     `${file} has ${count(others.length, "other error")}${worth}: switchyard mcp check ${shellWord(file)}`,
   ];

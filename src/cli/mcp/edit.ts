@@ -74,7 +74,7 @@ function switchServer(context: EditContext, name: string, on: boolean): EditRequ
     return node?.kind === "boolean" && !node.value;
   });
   if (on && !isOffBelow) {
-    // On is what a server is when nothing is written.
+    // A server is on when nothing says otherwise.
     const edits = context.names.has(name) ? [{ kind: "enable" as const, name }] : [];
     return { edits, done, names: [name], key };
   }
@@ -87,8 +87,7 @@ export const set: Command = command(
     const path = keyPath(key);
     const value = valueOfKey(path, text, { own: context.target.own, string: args.has("string") });
     const notes = whereDefined(context, name);
-    if (path[0] === "name")
-      notes.push("Codex reads name and throws it away; switchyard mcp rename gives another name");
+    if (path[0] === "name") notes.push("Codex ignores this key; to rename the server: switchyard mcp rename");
     const done = `Set ${formatKeys(path)} of MCP server ${quoted(name)} in`;
     return { edits: [{ kind: "set", name, key: path, value }], done, names: [name], key: path, notes };
   },
@@ -115,7 +114,7 @@ export const set: Command = command(
 export const unset: Command = command("NAME KEY", (context, [name = "", key = ""]) => {
   const path = keyPath(key);
   if (!context.names.has(name)) throw notInFile(context, name);
-  const done = `Took ${formatKeys(path)} away from MCP server ${quoted(name)} in`;
+  const done = `Removed ${formatKeys(path)} from MCP server ${quoted(name)} in`;
   const still = context.others.some(({ root }) => nodeAt(root, ["mcp_servers", name, ...path]) !== undefined);
   const notes = still
     ? [`${formatKeys(path)} is still set in another file: switchyard mcp get ${shellWord(name)}`]
@@ -128,10 +127,10 @@ export const unset: Command = command("NAME KEY", (context, [name = "", key = ""
 function whereDefined(context: EditContext, name: string): string[] {
   if (context.names.has(name)) return [];
   const at = definedBeneath(context, name);
-  return [`${quoted(name)} is defined in ${formatOrigin(at)}; this counts on top of it`];
+  return [`${quoted(name)} is defined in ${formatOrigin(at)}; this file adds to it`];
 }
 
-/** What is not there need not be taken away, unless it is no key at all. @throws {ConfigError} */
+/** To remove a key that is not set is fine; a name that is not a key is an error. @throws {ConfigError} */
 function checkKnown({ server, target }: EditContext, name: string, path: readonly string[]): void {
   const node = server(name);
   if (node !== undefined && nodeAt(node, path) !== undefined) return;

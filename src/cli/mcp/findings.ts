@@ -11,7 +11,7 @@ export function printFindings(
   printProblems(problems, (problem) => `${what}: ${formatProblem(problem, { showSecrets })}\n`);
 }
 
-/** A name, in quotes where one could not see where it ends. */
+/** A name, in quotes where its end would not be clear. */
 export function shownName(name: string): string {
   return /^[\w:@/.-]+$/.test(name) ? name : JSON.stringify(name);
 }

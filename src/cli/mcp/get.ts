@@ -52,7 +52,7 @@ function showServer(args: Args): number {
   }
   printFindings("warning", server.warnings, showSecrets);
   printFindings("error", server.errors, showSecrets);
-  // What Codex refuses as a whole runs no server at all.
+  // Codex rejects a file as a whole: then it runs no server at all.
   const others = configuredServers(assessment).errors.length - server.errors.length;
   if (server.status !== "invalid" && others > 0) {
     say("\nThe configuration has errors elsewhere: switchyard mcp list shows them");
@@ -60,7 +60,7 @@ function showServer(args: Args): number {
   return server.status === "invalid" ? 1 : 0;
 }
 
-/** One long value must not push the origin of all others out of sight. */
+/** A value longer than this does not widen its column. */
 const LONG = 50;
 
 function sayServer(server: EffectiveMcpServer, { layers }: ConfigLayers, args: Args): void {
@@ -86,7 +86,7 @@ function sayServer(server: EffectiveMcpServer, { layers }: ConfigLayers, args: A
 
 type Row = readonly [key: string, value: string, origin: string];
 
-/** Of a server that is none: what the files say, as it stands there. */
+/** For an invalid server: what the files say, word for word. */
 function writtenRows(
   { name, origins }: EffectiveMcpServer,
   layers: readonly ConfigLayer[],
@@ -96,7 +96,7 @@ function writtenRows(
   const path = ["mcp_servers", name];
   const node = nodeAt(mergeLayers(active), path);
   if (node === undefined) return [];
-  // As a text of its own, because what is masked is known of texts; a value has no line breaks in it.
+  // Masking works on a text, so it is formatted first; a formatted value has no line breaks.
   const text = formatDotted(path, node).join("\n");
   const lines = (showSecrets ? text : maskLines({ name: "", text })).split("\n");
   return flat([], node).map(([key], at): Row => {
@@ -106,7 +106,7 @@ function writtenRows(
   });
 }
 
-/** What makes it the server it is comes first. */
+/** `url` comes first, as `command` does: it says most. */
 const SHOWN = SERVER.fields.toSorted((a, b) => Number(b.name === "url") - Number(a.name === "url"));
 
 /**

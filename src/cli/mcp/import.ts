@@ -20,17 +20,17 @@ import { missingServer } from "../../base/suggest.ts";
 export const importCommand: Command = {
   operands: [{ name: "FILE", optional: true, many: true }],
   flags: [
-    { name: "format", value: "FORMAT", about: "whose file it is, where that is not clear" },
-    { name: "name", value: "NAME", many: true, about: "only this server" },
-    { name: "replace", about: "servers of the same name are written anew" },
-    { name: "skip-existing", about: "servers of the same name are left as they are" },
+    { name: "format", value: "FORMAT", about: "the product that wrote the file, where it is not clear" },
+    { name: "name", value: "NAME", many: true, about: "import only this server" },
+    { name: "replace", about: "replace servers of the same name" },
+    { name: "skip-existing", about: "leave servers of the same name as they are" },
     ...EDIT_FLAGS,
   ],
   notes: "Without FILE, it lists the files that it finds.",
   run: importFiles,
 };
 
-/** Where products keep their servers: below the project's folder, and below the user's home. */
+/** Where products keep their servers: below the project's folder and the user's home. */
 const WELL_KNOWN = {
   project: [".mcp.json", ".vscode/mcp.json", ".cursor/mcp.json", ".gemini/settings.json", ".roo/mcp.json"],
   home: [
@@ -64,7 +64,7 @@ async function importFiles(args: Args, { signal }: Stop): Promise<number> {
     return { kind: context.names.has(name) ? "replace" : "add", name, server };
   });
   const names = taken.map(([name]) => name);
-  const said = notes.flatMap(({ server, text }) =>
+  const relevant = notes.flatMap(({ server, text }) =>
     server !== undefined && skipped.includes(server) ? [] : [text],
   );
   const list = names.map((name) => JSON.stringify(name)).join(", ");
@@ -74,7 +74,7 @@ async function importFiles(args: Args, { signal }: Stop): Promise<number> {
       edits,
       names,
       done: `Imported ${count(names.length, "server")} (${list}) to`,
-      notes: [...said, ...skipped.map((name) => `${JSON.stringify(name)} is left as it is`)],
+      notes: [...relevant, ...skipped.map((name) => `${JSON.stringify(name)} is left as it is`)],
     },
     signal,
   );
@@ -104,7 +104,7 @@ async function readFiles(
     const text = await readInput(file, signal);
     refuseToml(file, text);
     const only = wanted.length === 0 ? undefined : wanted;
-    const { servers, names, notes: said } = importServers(text, { file, format, only });
+    const { servers, names, notes: found } = importServers(text, { file, format, only });
     known.push(...names);
     for (const [name, written] of servers) {
       const server = hasReference(written) ? { ...written, enabled: false } : written;
@@ -112,12 +112,12 @@ async function readFiles(
         notes.push({ server: name, text: `${name}: ${SWITCHED_OFF} ${shellWord(name)}` });
       const other = all.get(name);
       if (other !== undefined) {
-        const message = `MCP server ${JSON.stringify(name)} is in ${other.file} and in ${file}; import one after the other`;
+        const message = `MCP server ${JSON.stringify(name)} is in ${other.file} and in ${file}; import the files one by one`;
         throw new ConfigError("invalid_edit", message);
       }
       all.set(name, { server, file });
     }
-    for (const { server, key, message } of said) {
+    for (const { server, key, message } of found) {
       if (server !== undefined && wanted.length > 0 && !wanted.includes(server)) continue;
       notes.push({ server, text: `${server === undefined ? "" : `${server}: `}${key}: ${message}` });
     }
@@ -128,17 +128,17 @@ async function readFiles(
   return { servers: all, notes };
 }
 
-/** Codex's own files, and ours, need no import. */
+/** Files of Codex and of Switchyard need no import. */
 function refuseToml(file: string, text: string): void {
   if (/^\s*[{[]\s*["}]/.test(text) || !parseToml({ name: file, text }).ok || text.trim() === "") return;
-  const what = `${file} is TOML, and the files that are imported are JSON`;
+  const what = `${file} is TOML; only JSON files can be imported. To check it`;
   throw new ConfigError("invalid_edit", `${what}: switchyard mcp check ${shellWord(file)}`);
 }
 
 const SWITCHED_OFF =
-  "a value of it is still to be filled in, so it is switched off. Fill it in, then: switchyard mcp enable";
+  "a value still has to be filled in, so the server is switched off. Fill it in, then: switchyard mcp enable";
 
-/** Whether a value holds what its product would have replaced, and nobody here does. */
+/** Whether a value has a placeholder that its product would have filled in. */
 function hasReference(value: unknown): boolean {
   if (typeof value === "string") return /\$\{[^}]*\}/.test(value);
   return typeof value === "object" && value !== null && Object.values(value).some(hasReference);
@@ -155,7 +155,7 @@ function refuseExisting(context: EditContext, names: readonly string[]): readonl
   });
   throw new ConfigError(
     "invalid_edit",
-    `There already is ${where.join(", ")}; nothing was imported. --skip-existing leaves them, --replace writes them anew`,
+    `Already there: ${where.join(", ")}; nothing was imported. --skip-existing leaves them, --replace replaces them`,
   );
 }
 
@@ -170,10 +170,9 @@ function sayWellKnown(args: Args): number {
   if (args.has("json")) {
     printJson({ ok: true, files: found });
   } else if (found.length === 0) {
-    say("No file of another product was found. Name one: switchyard mcp import FILE");
+    say("No file of another product was found. To name one: switchyard mcp import FILE");
   } else {
-    say("These files may have servers. To see what would come of one, and then to take it:");
-    // Without the flags that follow, every line is ready to be pasted.
+    say("These files may have servers. To see what an import would do (without --dry-run, it does it):");
     for (const file of found) say(`  switchyard mcp import ${shortPath(shellWord(file))} --dry-run`);
   }
   return 0;

@@ -1,4 +1,4 @@
-/** `switchyard mcp list`: every server anybody asked for, what will become of it, and where it is written. */
+/** `switchyard mcp list`: every server, whether it will run, and where it is defined. */
 import { assess } from "../../config/effective/assess.ts";
 import { configuredServers } from "../../config/effective/configured.ts";
 import { type EffectiveMcpServer, effectiveServers } from "../../config/effective/effective.ts";
@@ -35,7 +35,7 @@ async function listServers(args: Args): Promise<number> {
   } else {
     const { table } = await import("../table.ts");
     const rows = servers.map((server) => row(server, showSecrets).map((cell) => printable(shortPaths(cell))));
-    // The narrow columns stay whole: of a command or a path the end says enough.
+    // The narrow columns stay whole: the end of a command or a path says enough.
     say(table(HEADER, rows, { width: process.stdout.columns || undefined, shrink: [1, 6, 0], usual: USUAL }));
     sayNotRunning(servers);
     sayInactive(layers);
@@ -97,7 +97,7 @@ function sayInactive(layers: ConfigLayers): void {
   for (const text of inactiveTexts(layers)) say(`\n${text}`);
 }
 
-/** What the project asks for in vain. */
+/** What files that do not count ask for. */
 function inactiveTexts({ layers }: ConfigLayers): string[] {
   return layers.flatMap(({ root, inactive }) => {
     if (inactive === undefined) return [];
@@ -111,7 +111,7 @@ function inactiveTexts({ layers }: ConfigLayers): string[] {
 function sayEmpty(args: Args): void {
   const file = args.one("file");
   const target = file !== undefined ? ` --file ${shellWord(file)}` : args.has("codex") ? " --codex" : "";
-  say("There are no MCP servers yet. Add one, or take over those of another product:");
+  say("There are no MCP servers yet. Add one, or import those of another product:");
   say(`  switchyard mcp add${target} NAME -- COMMAND ARGS…`);
   say(`  switchyard mcp add${target} NAME --url https://example.com/mcp`);
   say(`  switchyard mcp import${target}`);

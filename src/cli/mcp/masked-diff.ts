@@ -1,4 +1,4 @@
-/** The diff of an edit, for eyes that may not see secrets. */
+/** The diff of an edit, without secrets. */
 import type { EditResult } from "../../config/edit/config-editor.ts";
 import { shortPaths } from "../output.ts";
 import { maskLines } from "../../config/show/mask.ts";
@@ -29,7 +29,7 @@ function maskedDiff(result: EditResult): string {
     .map((text, index) => {
       const hunk = /^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@/.exec(text);
       if (hunk !== null) {
-        // An empty side is said by the line before it.
+        // An empty side is given by the line before it.
         oldLine = Math.max(0, Number(hunk[1]) - (hunk[2] === "0" ? 0 : 1));
         newLine = Math.max(0, Number(hunk[3]) - (hunk[4] === "0" ? 0 : 1));
         return text;

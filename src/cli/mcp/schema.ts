@@ -9,8 +9,8 @@ import type { Command } from "../command.ts";
 import { print, say, shortPath } from "../output.ts";
 
 export const schema: Command = {
-  flags: [{ name: "file", value: "FILE.json", about: "write it to this file instead" }],
-  notes: "An editor takes it from the first line of a file:  #:schema ./switchyard.schema.json",
+  flags: [{ name: "file", value: "FILE.json", about: "write it to this file instead of stdout" }],
+  notes: "An editor finds it by the first line of a file:  #:schema ./switchyard.schema.json",
   run: printSchema,
 };
 
@@ -21,9 +21,8 @@ function printSchema(args: Args): number {
     print(text);
     return 0;
   }
-  // With every other command, the file is a configuration.
-  if (!file.endsWith(".json"))
-    throw new UsageError("--file takes the name of a .json file to write the schema to");
+  // The --file of every other command is a configuration, which must not be overwritten.
+  if (!file.endsWith(".json")) throw new UsageError("--file takes the name of a .json file, for the schema");
   try {
     writeFileSync(resolve(file), text);
   } catch (error) {

@@ -1,9 +1,9 @@
 /**
- * A server as `--json` says it: Codex's own element of `mcp list --json`, then everything it leaves out.
+ * A server in `--json`: Codex's own element of `mcp list --json`, then everything that element leaves out.
  *
  * Invariants
- *   V1. The keys are always the same, in this order; what is not there is null or empty. docs/config.md lists them.
- *   V2. Nothing is asked of the network or the environment: what only a server could tell is "unknown".
+ *   V1. The keys are always the same, in this order; an absent value is null or empty. docs/config.md lists them.
+ *   V2. Neither the network nor the environment is asked: what only a server could tell is "unknown".
  */
 import { disabledReasonText, type EffectiveMcpServer } from "../../config/effective/effective.ts";
 import type { Origin } from "../../config/layers/origins.ts";
@@ -21,10 +21,10 @@ export interface OriginView {
 
 export interface ServerView {
   readonly name: string;
-  /** Whether it is valid, switched on and allowed, which is all that Codex looks at; `status` says whether it will run. */
+  /** Whether it is valid, switched on and allowed, as Codex means it; `status` says whether it will run. */
   readonly enabled: boolean;
   readonly disabled_reason: string | null;
-  /** Null where it is invalid. */
+  /** Null for an invalid server. */
   readonly transport: Readonly<Record<string, unknown>> | null;
   readonly startup_timeout_sec: number | null;
   readonly tool_timeout_sec: number | null;
@@ -116,7 +116,7 @@ function mapView(map: ReadonlyMap<string, string> | undefined): Readonly<Record<
   return map === undefined ? null : Object.fromEntries(map);
 }
 
-/** As far as Codex's `auth_status` can be known from what is written (V2). */
+/** Codex's `auth_status`, as far as the configuration tells (V2). */
 function authStatus(server: EffectiveMcpServer): ServerView["auth_status"] {
   const transport = server.config?.transport;
   if (!isEnabled(server) || transport?.type !== "streamable_http") return "unsupported";

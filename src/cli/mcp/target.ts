@@ -1,4 +1,4 @@
-/** Which files a command reads and which one it writes, from its flags. */
+/** The files a command reads and the one it writes, from its flags. */
 import { basename, join, resolve } from "node:path";
 import { fs } from "../../base/builtin.ts";
 import { shellWord } from "../../base/shell-word.ts";
@@ -20,7 +20,7 @@ import { type Args, UsageError } from "../args/parse.ts";
 import type { Flag } from "../args/spec.ts";
 import { shortPath } from "../output.ts";
 
-/** A home that has no files. */
+/** A home without files. */
 const NOWHERE = "/dev/null";
 
 export const OWN_FILE = "switchyard.toml";
@@ -29,25 +29,25 @@ export const CD: Flag = {
   name: "cd",
   short: "C",
   value: "DIR",
-  about: "as if started in DIR: its project counts",
+  about: "work as if started in DIR, with its project",
 };
 const FILE: Flag = {
   name: "file",
   value: "FILE",
-  about: `this file and nothing else; ${OWN_FILE} is ours, any other name Codex's`,
+  about: `this file alone; ${OWN_FILE} is Switchyard's, any other name is Codex's`,
 };
 
 export const READ_FLAGS: readonly Flag[] = [
   FILE,
   { name: "codex", about: "only what Codex itself reads" },
   CD,
-  { name: "profile", value: "P", about: "with the profile P of Codex" },
-  { name: "config", short: "c", value: "KEY=VALUE", many: true, about: "a setting above all files" },
+  { name: "profile", value: "P", about: "with Codex's profile P" },
+  { name: "config", short: "c", value: "KEY=VALUE", many: true, about: "a setting that overrides all files" },
 ];
 
 export const WRITE_FLAGS: readonly Flag[] = [
   FILE,
-  { name: "codex", about: "Codex's own config.toml instead of ours" },
+  { name: "codex", about: "Codex's config.toml instead of Switchyard's file" },
   { name: "project", about: "the project's file instead of the user's" },
   CD,
 ];
@@ -58,7 +58,7 @@ export interface Target {
   readonly own: boolean;
   /** A project's, not the user's. */
   readonly project: boolean;
-  /** Whether the other layers are looked at. */
+  /** The other layers are not looked at. */
   readonly alone: boolean;
 }
 
@@ -83,7 +83,7 @@ export function writeTarget(args: Args): Target {
 
 function projectFolder(args: Args): string {
   const layers = tryLayers(args);
-  // A broken file elsewhere keeps nobody from mending this one.
+  // A broken file elsewhere must not prevent mending this one.
   const project = layers instanceof ConfigError ? findProject(folderOf(args), EMPTY_TABLE) : layers.project;
   return project.root ?? project.cwd;
 }
@@ -114,7 +114,7 @@ export function tryLayers(args: Args): ConfigLayers | ConfigError {
 function layerOptions(args: Args): LoadLayersOptions {
   const profile = args.one("profile");
   const overrides = args.all("config");
-  // Said of the flag: it is the command line that makes no sense.
+  // A wrong override is a mistake in the command line, not in a file.
   const [wrong] = overrides.length === 0 ? [] : parseOverrides(overrides).problems;
   if (wrong !== undefined) throw new UsageError(`--config: ${describeProblem(wrong)}`);
   return {
@@ -142,7 +142,7 @@ export function parseFile(source: Source): TomlTable {
   throw invalidConfig([parsed.problem]);
 }
 
-/** The flags by which a command that writes reaches a file, each behind a blank; none for the user's own of ours. */
+/** The flags that make a writing command choose this file, each after a blank; nothing for the default file. */
 export function flagsFor(file: string, args: Args): string {
   const isFile = (path: string): boolean => projectKey(path) === projectKey(file);
   if (isFile(join(switchyardHome(process.env), OWN_FILE))) return "";
@@ -156,7 +156,7 @@ export function flagsFor(file: string, args: Args): string {
 /** `--cd`, or the working directory. @throws {UsageError} */
 export function folderOf(args: Args): string {
   const cwd = resolve(args.one("cd") ?? ".");
-  // Without it, every project's file would silently be missing.
+  // Otherwise the files of the project would silently be missing.
   if (fs.statSync(cwd, { throwIfNoEntry: false })?.isDirectory() === true) return cwd;
   throw new UsageError(`--cd: there is no folder ${shortPath(cwd)}`);
 }

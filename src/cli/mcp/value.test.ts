@@ -46,7 +46,7 @@ suite("values as they are typed", () => {
     ["tool_timeout_sec", "soon", /a number of seconds/],
     ["auth", "basic", /one of oauth, chatgpt, ema_auth/],
     ["env", "A=1", /a table.* env\.KEY/],
-    ["cwd.x", "1", /there is no cwd\.x/],
+    ["cwd.x", "1", /There is no key cwd\.x: cwd has no keys/],
     ["timeout", "1", /no key timeout .*startup_timeout_sec/],
     ["comand", "x", /did you mean command/],
     ["oauth.clientid", "x", /did you mean oauth\.client_id/],

@@ -1,13 +1,14 @@
-/** What is typed for `set`: a key, and a value of the type that the key takes. */
+/** What is typed for `set`: a key, and a value of the key's type. */
 import { type Field, type FieldValue, MISTAKEN_KEYS, SERVER } from "../../config/schema/server-keys.ts";
 import { headerNameProblem, headerValueProblem } from "../../base/http-header.ts";
 import { nearest } from "../../base/suggest.ts";
+import { maskText } from "../../config/show/mask.ts";
 import { formatKeys } from "../../toml/format.ts";
 import { type TomlEntry, type TomlNode, toPlain } from "../../toml/node.ts";
 import { parseToml, parseTomlValue } from "../../toml/parse.ts";
 import { UsageError } from "../args/parse.ts";
 
-/** What a key takes, in words. */
+/** The type of a key, in words. */
 export function kindText(value: FieldValue): string {
   switch (value.type) {
     case "string":
@@ -53,20 +54,22 @@ export function keyPath(text: string): readonly string[] {
     path.push(first[0]);
     node = first[1].value;
   }
-  // The value must be the one we put there.
+  // KEY must not bring a value of its own.
   if (node.place?.start !== text.length + 3) throw noKey(text);
   return path;
 }
 
 function noKey(text: string): UsageError {
   const examples = 'cwd, env.NAME, tools."a.b".approval_mode';
-  return new UsageError(`${JSON.stringify(text)} is no key; write it as in TOML: ${examples}`);
+  // Perhaps `KEY=VALUE`, with a secret in it.
+  const shown = JSON.stringify(maskText(text));
+  return new UsageError(`${shown} is not a valid key; write it as in TOML: ${examples}`);
 }
 
 /**
  * The value as the key wants it. Text needs no quotes where the key takes text.
  *
- * @throws {UsageError} for an unknown key and for a value of another type; it says how to write one
+ * @throws {UsageError} for an unknown key, and for a value of the wrong type, with how to write one
  */
 export function valueOfKey(
   path: readonly string[],
@@ -132,7 +135,7 @@ function inside(value: FieldValue, [key, ...rest]: readonly string[], path: read
     case "structs":
       return inside({ type: "struct", struct: value.struct }, rest, deeper);
     default:
-      throw new UsageError(`${formatKeys(path)} has no keys; there is no ${formatKeys(deeper)}`);
+      throw new UsageError(`There is no key ${formatKeys(deeper)}: ${formatKeys(path)} has no keys`);
   }
 }
 
@@ -140,7 +143,7 @@ function find(fields: readonly Field[], key: string, own: boolean, path: readonl
   const field = fields.find(({ name }) => name === key);
   const shown = formatKeys([...path, key]);
   if (field?.own === true && !own) {
-    throw new UsageError(`${shown} is a key of Switchyard's own: it is for switchyard.toml only`);
+    throw new UsageError(`${shown} is a key of Switchyard's own, for switchyard.toml only`);
   }
   if (field !== undefined) return field;
   const meant = nearest(
@@ -149,5 +152,5 @@ function find(fields: readonly Field[], key: string, own: boolean, path: readonl
   );
   const hint = path.length === 0 ? MISTAKEN_KEYS.get(key) : undefined;
   const advice = hint ?? (meant === undefined ? undefined : `did you mean ${formatKeys([...path, meant])}?`);
-  throw new UsageError(`there is no key ${shown}${advice === undefined ? "" : ` (${advice})`}`);
+  throw new UsageError(`There is no key ${shown}${advice === undefined ? "" : ` (${advice})`}`);
 }
