@@ -15,7 +15,6 @@ const root = join(import.meta.dirname, "../..");
 const UNCITED: Readonly<Record<string, number>> = {
   codex: 3,
   config: 37,
-  executor: 28,
   mcp: 3,
   runner: 11,
   toml: 3,

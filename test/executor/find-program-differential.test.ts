@@ -175,7 +175,7 @@ after(async () => {
   rmSync(top, { recursive: true, force: true });
 });
 
-suite("findProgram agrees with codex exec-server", () => {
+suite("findProgram agrees with codex exec-server (F1, F2)", () => {
   for (const [what, program, env, cwd = "here"] of cases) {
     test(`about ${what}`, async () => {
       const start = { argv: [program], env, cwd: cwd.startsWith("/") ? cwd : folder(cwd) };
@@ -184,7 +184,7 @@ suite("findProgram agrees with codex exec-server", () => {
   }
 });
 
-suite("checkArguments agrees with codex exec-server", () => {
+suite("checkArguments agrees with codex exec-server (F3)", () => {
   for (const [what, given] of refusals) {
     test(`about ${what}`, async () => {
       const start = { argv: ["true"], env: {}, cwd: "/", ...given };

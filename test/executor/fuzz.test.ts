@@ -103,7 +103,7 @@ suite("Frames at random", () => {
     await after.talk();
   });
 
-  test("leave no connection, no session and no process in the books", { timeout }, async () => {
+  test("leave no link, no session and no process in the books (V3)", { timeout }, async () => {
     using place = somewhere();
     await using subject = await startServer({ retentionMs: 50, graces: { stdinMs: 20, termMs: 20 } });
     const { server } = subject;
@@ -153,7 +153,7 @@ suite("A listener", () => {
     "upgrades and begins a frame": (url) => `${upgrade(url)}\u0081`,
   };
   for (const [what, opening] of Object.entries(openings)) {
-    test(`lets nobody stay who ${what}`, { timeout }, async () => {
+    test(`closes the connection of a client that ${what} (T2)`, { timeout }, async () => {
       await using subject = await startServer({ limits: { handshakeMs: 300 } });
       const { socket, text } = await dial(subject.url);
       socket.write(opening(subject.url), "latin1");

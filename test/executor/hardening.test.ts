@@ -273,7 +273,9 @@ suite("switchyard executor", () => {
     });
   }
 
-  test("notes who was not let in, and goes on when nobody reads what it notes", { timeout }, async () => {
+  test("notes who was not let in (T1), and goes on when nobody reads what it notes", {
+    timeout,
+  }, async () => {
     await using executor = await startExecutorProcess([], { SWITCHYARD_EXECUTOR_TOKEN: "the-right-token" });
     await using wrong = new RemoteExecutor({
       name: "box",
@@ -297,7 +299,7 @@ suite("switchyard executor", () => {
   });
 });
 
-test("nothing lives on of a host that is killed as soon as it has started something", {
+test("no process survives a host that is killed as soon as it has started one (E3)", {
   timeout,
 }, async () => {
   const mark = `early-${process.pid}`;

@@ -63,7 +63,7 @@ function failureOf(promise: Promise<unknown>): Promise<ExecutorError> {
 }
 
 suite("RemoteExecutor gives up", () => {
-  test("after 45 s without an executor: all that waits and all that comes later fails, the next use connects", {
+  test("after 45 s without an executor: all that waits and comes later fails, the next use connects (M3)", {
     timeout,
   }, async () => {
     await using server = await startServer();
@@ -154,7 +154,7 @@ suite("RemoteExecutor gives up", () => {
     assert.match(error.message, /opened another session/);
   });
 
-  test("an attempt after 10 s without an answer, and says so to whoever waited; the next use tries again", {
+  test("an attempt after 10 s without an answer, and tells those who waited; the next use tries again (M2)", {
     timeout,
   }, async () => {
     const clock = new ManualClock();

@@ -48,7 +48,7 @@ suite("LocalExecutor", () => {
     assert.deepEqual(await waitUntilGone(left), []);
   });
 
-  test("leaves alone what a process left running that ended by itself, until it is told to end", async () => {
+  test("leaves alone what a process left running that ended by itself, until it is told to end: by its tag (P2)", async () => {
     await using executor = new LocalExecutor();
     const process_ = await executor.start(spec("sleep 312 >/dev/null 2>&1 & echo $!"));
     const child = Number(await textOf(process_));
@@ -133,7 +133,7 @@ suite("LocalExecutor", () => {
     await executor[Symbol.asyncDispose]();
   });
 
-  test("makes writers wait behind a full stdin, in order, and refuses what is too much", async () => {
+  test("makes writers wait behind a full stdin, in order, and refuses what is too much (P3)", async () => {
     await using executor = new LocalExecutor();
     // Nobody reads what it writes, so it does not read what it is sent.
     const process_ = await executor.start(spec("exec cat", { pipeStdin: true }));

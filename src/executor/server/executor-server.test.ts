@@ -242,6 +242,82 @@ suite("ExecutorServer", () => {
     );
   }
 
+  withServer("answers each request when it is done, in whatever order (C1)", async (server) => {
+    const link = connect(server);
+    await greet(link);
+    link.push(start("one", "read line"));
+    link.push({ id: "slow", method: "process/read", params: { processId: "one", waitMs: 1_000 } });
+    link.push({ id: "quick", method: "environment/status" });
+    await link.answer("quick");
+    assert.equal(
+      link.sent.some(({ id }) => id === "slow"),
+      false,
+    );
+    link.push({ id: "end", method: "process/terminate", params: { processId: "one" } });
+    await link.answer("slow");
+    for (const id of ["one", "slow", "quick", "end"]) {
+      assert.equal(link.sent.filter((message) => message["id"] === id).length, 1, id);
+    }
+  });
+
+  withServer("closes the files of a link when it ends; its session lives on (C3)", async (server) => {
+    const link = connect(server);
+    const session = await greet(link);
+    link.push({ id: 1, method: "fs/open", params: { handleId: "h", path: "file:///etc/hostname" } });
+    assert.deepEqual((await link.answer(1))["result"], { handleId: "h" });
+    link.drop("gone");
+    const next = connect(server);
+    assert.equal(await greet(next, session), session);
+    next.push({ id: 2, method: "fs/readBlock", params: { handleId: "h", offset: 0, len: 1 } });
+    assert.match(messageOf(await next.answer(2)), /unknown file handle/);
+  });
+
+  const write = (id: string, writeId: string, text: string): object => {
+    const chunk = Buffer.from(text).toString("base64");
+    return { id, method: "process/write", params: { processId: "one", writeId, chunk } };
+  };
+  withServer(
+    "writes what comes before the start is answered, and each write id once (S2, S3)",
+    async (server) => {
+      const link = connect(server);
+      const session = await greet(link);
+      link.push(start("one", "head -c 4; exec sleep 325"));
+      link.push(write("w", "1", "ab"));
+      assert.deepEqual((await link.answer("w"))["result"], { status: "accepted" });
+      link.drop("gone");
+      const next = connect(server);
+      await greet(next, session);
+      next.push(write("again", "1", "ab"));
+      assert.deepEqual((await next.answer("again"))["result"], { status: "accepted" });
+      next.push(write("w2", "2", "cd"));
+      await next.answer("w2");
+      let text = "";
+      for (let id = 1; text.length < 4; id++) {
+        next.push({ id, method: "process/read", params: { processId: "one", waitMs: 1_000 } });
+        const { chunks } = (await next.answer(id))["result"] as { chunks: readonly { chunk: string }[] };
+        text = chunks.map(({ chunk }) => Buffer.from(chunk, "base64").toString()).join("");
+      }
+      assert.equal(text, "abcd");
+    },
+  );
+
+  withServer("makes only the writes of a process wait whose stdin is full (S5)", async (server) => {
+    const link = connect(server);
+    await greet(link);
+    link.push(start("one", "exec sleep 326"));
+    const much = "x".repeat(5 * 1024 * 1024);
+    for (const id of ["w1", "w2", "w3"]) link.push(write(id, id, much));
+    link.push({ id: "status", method: "environment/status" });
+    await link.answer("status");
+    await link.answer("w2");
+    assert.equal(
+      link.sent.some(({ id }) => id === "w3"),
+      false,
+    );
+    link.push({ id: "end", method: "process/terminate", params: { processId: "one" } });
+    await link.answer("end");
+  });
+
   withServer("does not read from a client that takes no answers, until it does (C4)", async (server) => {
     const link = connect(server);
     await greet(link);

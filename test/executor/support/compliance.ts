@@ -283,7 +283,7 @@ export function testExecutor(name: string, expected: Expectations, start: () => 
       assert.equal(exitCodeOf(await reader.rest()), 137);
     });
 
-    check("lets a process end by itself when its input ends", async (executor) => {
+    check("lets a process end by itself when its input ends (P1)", async (executor) => {
       const script = 'cat > /dev/null; echo "saved"; exit 5';
       await using process = await executor.start(spec(script, { pipeStdin: true }));
       await process.write(Buffer.from("x"));

@@ -66,7 +66,7 @@ suite("bearerAuthenticator", () => {
     );
   });
 
-  test("holds neither the token nor anything it could be read from", () => {
+  test("holds only a digest of the token (H1)", () => {
     const shown = inspect(bearerAuthenticator({ token: "t0p-secret" }), { depth: 9, showHidden: true });
     assert.doesNotMatch(shown, /t0p-secret/);
   });

@@ -109,7 +109,7 @@ suite("FsMethods within a fence (M1)", () => {
     return made;
   }
 
-  test("refuses what is outside, by every way there", async () => {
+  test("refuses what is outside, by every way there (F1, F2)", async () => {
     await using made = desk();
     const ways = [
       "out/f",
@@ -251,7 +251,7 @@ suite("FsMethods without a sandbox (M2)", () => {
 });
 
 suite("FsMethods, files that are held open", () => {
-  test("take what is asked before the answer to fs/open, in order", async () => {
+  test("take what is asked before the answer to fs/open, in order (H1)", async () => {
     await using made = new Desk();
     writeFileSync(made.at("f"), "content");
     const opened = made.ask("fs/open", "f", { handleId: "h" });
@@ -266,7 +266,7 @@ suite("FsMethods, files that are held open", () => {
     ]);
   });
 
-  test("are written in the order of the requests", async () => {
+  test("are written in the order of the requests (H2)", async () => {
     await using made = new Desk();
     const writes = Array.from({ length: 200 }, (_, at) => String(at).padStart(200 - at, "x"));
     await Promise.all([
@@ -288,7 +288,7 @@ suite("FsMethods, files that are held open", () => {
     assert.deepEqual(await made.ask("fs/open", "f", { handleId: "h" }), { handleId: "h" });
   });
 
-  test("are closed with the connection, also those that are being opened or written", async () => {
+  test("are closed with the link, also those that are being opened or written (H3)", async () => {
     const made = new Desk();
     await made.ask("fs/open", "a", { handleId: "a", mode: "replace" });
     const pending = [
@@ -404,7 +404,7 @@ suite("FsMethods, copying", () => {
 });
 
 suite("FsMethods, walking", () => {
-  test("comes to an end in folders that link to each other", async () => {
+  test("comes to an end in folders that link to each other (W2)", async () => {
     await using made = new Desk();
     mkdirSync(made.at("a"));
     mkdirSync(made.at("b"));
@@ -424,7 +424,7 @@ suite("FsMethods, walking", () => {
     );
   });
 
-  test("stops where the answer would become too large", async () => {
+  test("stops where the answer would become too large (W1)", async () => {
     await using made = new Desk();
     const deep = Array.from({ length: 14 }, (_, at) => String(at).padEnd(250, "x")).join("/");
     mkdirSync(made.at(deep), { recursive: true });
@@ -445,7 +445,7 @@ suite("FsMethods, walking", () => {
 });
 
 suite("FsMethods", () => {
-  test("answer a thousand requests at once", async () => {
+  test("answer a thousand requests at once (M3)", async () => {
     await using made = new Desk();
     writeFileSync(made.at("f"), "x");
     const answers = await Promise.all(Array.from({ length: 1000 }, () => made.ask("fs/getMetadata", "f")));

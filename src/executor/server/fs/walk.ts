@@ -4,7 +4,8 @@
  * Invariants
  *   W1. It is bounded thrice: by the options, by hard limits on these, and by the size of the answer.
  *   W2. It comes to an end in folders that link to each other: a folder is entered once, wherever it is met.
- *   W3. What cannot be read is reported and passed over.
+ *
+ * A folder that cannot be read is reported, and the walk goes on.
  */
 import { lstat, stat } from "node:fs/promises";
 import { join } from "node:path";

@@ -320,7 +320,7 @@ suite("HttpMethods, when the connection is gone (H5)", () => {
     await desk.silence();
   });
 
-  test("give up when the signal aborts", async () => {
+  test("give up when the signal aborts (E2)", async () => {
     const { promise: arrived, resolve: arrive } = Promise.withResolvers<void>();
     await using desk = await Desk.open((request, response) => {
       if (request.url === "/silent") arrive();
