@@ -521,7 +521,9 @@ export declare function readMcpServers(node: TomlNode | undefined, options?: Rea
 
 export declare function serverNameProblem(name: string): string | undefined;
 
-export declare function serverUrlProblem(url: string): string | undefined;
+export declare function serverUrlProblem(url: string, { quoteScheme }?: {
+    readonly quoteScheme?: boolean;
+}): string | undefined;
 
 export declare function toEnvironmentDefinition({ id, config, origins }: UsableEnvironment, env?: Env): EnvironmentDefinition;
 

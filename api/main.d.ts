@@ -49,7 +49,7 @@ export type CodexEnvironment = {
 export declare class CodexError extends EngineError {
     readonly name = "CodexError";
     readonly code: CodexErrorCode;
-    constructor(code: CodexErrorCode, message: string, options?: ErrorOptions);
+    constructor(code: CodexErrorCode, message: string, options?: EngineErrorOptions);
 }
 
 export type CodexErrorCode = EngineErrorCode | "codex_not_found" | "codex_unsupported" | "codex_start_failed" | "process_exited" | "request_timeout";
@@ -283,7 +283,7 @@ export type ThreadOptions = {
     webSearchEnabled?: boolean;
     approvalPolicy?: ApprovalMode;
     additionalDirectories?: string[];
-    mcpServers?: McpServers;
+    mcpServers?: McpServers | ServerSet;
     onQuestion?: QuestionHandler;
     questionTimeoutMs?: number;
     config?: CodexConfigObject;
@@ -330,7 +330,7 @@ export type TurnOptions = {
     cyberAccessProgram?: CyberAccessProgram;
     outputSchema?: unknown;
     signal?: AbortSignal;
-    mcpServers?: McpServers;
+    mcpServers?: McpServers | ServerSet;
 };
 
 export type TurnStartedEvent = {

@@ -69,7 +69,7 @@ export declare const LINE_BYTES_MAX: number;
 export type Outbound = EventMessage | AskMessage | EndMessage | ErrorMessage;
 
 export interface ParseOptions {
-    readonly env?: Readonly<Record<string, string | undefined>>;
+    readonly env?: Variables;
 }
 
 export interface Rejection {
@@ -104,7 +104,7 @@ export interface RunParams {
     readonly isolation?: "shared" | "process";
     readonly env?: Readonly<Record<string, string>>;
     readonly inherit_env?: boolean;
-    readonly mcp_servers?: McpServers;
+    readonly mcp_servers?: McpServers | ServerSet;
     readonly config?: Readonly<Record<string, unknown>>;
     readonly base_url?: string;
     readonly api_key?: string;
@@ -128,7 +128,7 @@ export interface RunnerOptions {
     readonly sink: Sink;
     readonly createEngine: CreateEngine;
     readonly homesRoot: string;
-    readonly env?: Readonly<Record<string, string | undefined>>;
+    readonly env?: Variables;
     readonly log?: Log;
     readonly clock?: Clock;
     readonly maxConcurrent?: number;
@@ -158,6 +158,6 @@ export type WireQuestion = {
 
 export declare function defaultMaxConcurrent(availableBytes?: number): number;
 
-export declare function parseLine(text: string, options?: ParseOptions): Inbound | Rejection;
+export declare function parseLine(text: string, { env }?: ParseOptions): Inbound | Rejection;
 
 export declare function serveNdjson(options: ServeOptions): Promise<ServeOutcome>;

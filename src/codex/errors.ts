@@ -1,5 +1,5 @@
 /** What can go wrong with Codex, and what to do about it. */
-import { EngineError, type EngineErrorCode } from "../thread/errors.ts";
+import { EngineError, type EngineErrorCode, type EngineErrorOptions } from "../thread/errors.ts";
 
 /**
  * Besides those of every engine:
@@ -21,7 +21,7 @@ export class CodexError extends EngineError {
   override readonly name = "CodexError";
   declare readonly code: CodexErrorCode;
 
-  constructor(code: CodexErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: CodexErrorCode, message: string, options?: EngineErrorOptions) {
     // The base class keeps the code and no more.
     super(code as EngineErrorCode, message, options);
   }

@@ -14,7 +14,6 @@ export { checkCodexVersion, type CodexBinary, findCodex, SUPPORTED_CODEX } from 
 export { switchyardHome, userCodexHome } from "../config/layers/homes.ts";
 export type { AppToolApproval } from "../config/server/types.ts";
 export { hasUserLogin } from "./app-server/home.ts";
-export { type ResolvedServer, resolveServers, type ResolveOptions } from "./mcp-servers.ts";
 export type {
   McpHttpServerInput,
   McpServerInput,

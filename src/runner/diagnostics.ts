@@ -6,7 +6,7 @@
 import type { Writable } from "node:stream";
 import type { Log } from "../base/log.ts";
 import type { Redactor } from "../base/redact.ts";
-import type { Diagnostic, DiagLevel } from "./protocol.ts";
+import type { Diagnostic, DiagLevel } from "./messages.ts";
 
 const LEVELS: readonly DiagLevel[] = ["debug", "info", "warn", "error"];
 const UNREAD_BYTES_MAX = 1024 * 1024;

@@ -2,7 +2,7 @@
 export { defaultMaxConcurrent } from "./concurrency.ts";
 export { DiagnosticWriter } from "./diagnostics.ts";
 export { LINE_BYTES_MAX, type ServeOptions, type ServeOutcome, serveNdjson } from "./ndjson.ts";
-export { parseLine, type ParseOptions } from "./protocol.ts";
+export { parseLine, type ParseOptions } from "./parse-line.ts";
 export type {
   AnswerMessage,
   AskMessage,
@@ -20,5 +20,5 @@ export type {
   RunMessage,
   RunParams,
   WireQuestion,
-} from "./protocol.ts";
+} from "./messages.ts";
 export { Runner, type RunnerOptions, type Sink } from "./runner.ts";

@@ -9,7 +9,7 @@ import type { Engine, EngineSettings } from "../thread/engine.ts";
 import type { ThreadEvent } from "../thread/events.ts";
 import type { Input } from "../thread/options.ts";
 import { LINE_BYTES_MAX, type ServeOptions, type ServeOutcome, serveNdjson } from "./ndjson.ts";
-import type { Diagnostic, Outbound } from "./protocol.ts";
+import type { Diagnostic, Outbound } from "./messages.ts";
 
 const home = mkdtempSync(join(tmpdir(), "switchyard-ndjson-unit-"));
 after(() => rmSync(home, { recursive: true, force: true }));
@@ -105,7 +105,7 @@ suite("serveNdjson", () => {
     .join("\n")
     .concat("\r\n\n", '{"type":"cancel","id":"last"}');
 
-  test("answers lines by their number, empty ones counted, also the last without a newline", async () => {
+  test("answers lines by their number, empty ones counted, also the last without a newline (N1)", async () => {
     const served = await serve([Buffer.from(text)]);
     assert.equal(served.outcome, "drained");
     const errors = served.messages.flatMap((each) => (each.type === "error" ? [each] : []));
@@ -170,7 +170,7 @@ suite("serveNdjson", () => {
     assert.deepEqual(diagnostics, []);
   });
 
-  test("stops when it is told to while its input stays open, and when its output is closed", async () => {
+  test("stops when it is told to while its input stays open, and when its output is closed (N5)", async () => {
     const stop = new AbortController();
     const streams = (): Pick<
       ServeOptions,

@@ -24,7 +24,8 @@ import type { Log } from "../base/log.ts";
 import { Redactor } from "../base/redact.ts";
 import { DiagnosticWriter } from "./diagnostics.ts";
 import { LineWriter } from "./line-writer.ts";
-import { type DiagLevel, parseLine, type Rejection } from "./protocol.ts";
+import type { DiagLevel, Rejection } from "./messages.ts";
+import { parseLine } from "./parse-line.ts";
 import { Runner, type RunnerOptions } from "./runner.ts";
 
 /** Longest accepted line in bytes. */

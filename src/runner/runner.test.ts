@@ -10,7 +10,7 @@ import { AbortError, EngineError } from "../thread/errors.ts";
 import type { ThreadEvent, Usage } from "../thread/events.ts";
 import type { Input, ThreadOptions, TurnOptions } from "../thread/options.ts";
 import type { Question } from "../thread/questions.ts";
-import type { EndMessage, Outbound, RunParams } from "./protocol.ts";
+import type { EndMessage, Outbound, RunParams } from "./messages.ts";
 import { Runner, type RunnerOptions } from "./runner.ts";
 
 const USAGE: Usage = {

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ThreadEvent } from "../thread/events.ts";
-import { toWireEvent, toWireWords } from "./thread-options.ts";
+import { EngineError } from "../thread/errors.ts";
+import { errorOf } from "./run.ts";
+import { toWireEvent } from "./thread-options.ts";
 
 test("toWireEvent says what would have allowed a question in fields of a run", () => {
   const declined: ThreadEvent = {
@@ -10,6 +12,7 @@ test("toWireEvent says what would have allowed a question in fields of a run", (
       id: "item_0",
       type: "error",
       code: "request_declined",
+      request: "file_change",
       message: 'declined. To allow it: onQuestion, or sandboxMode "workspace-write"',
       option: 'onQuestion, or sandboxMode "workspace-write"',
     },
@@ -28,6 +31,8 @@ test("toWireEvent leaves what others say as it is", () => {
   assert.equal(toWireEvent(said), said);
 });
 
-test("toWireWords names the field of the run", () => {
-  assert.equal(toWireWords('workingDirectory "/nope" is not a directory'), 'cwd "/nope" is not a directory');
+test("errorOf names the field of the run instead of the option", () => {
+  const message = 'workingDirectory "/nope" is not a directory';
+  const error = new EngineError("invalid_options", message, { option: "workingDirectory" });
+  assert.deepEqual(errorOf(error), { code: "invalid_options", message: 'cwd "/nope" is not a directory' });
 });

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import type { ThreadEvent } from "../thread/events.ts";
 import type { CodexConfigObject, Input, ThreadOptions } from "../thread/options.ts";
 import type { Question } from "../thread/questions.ts";
-import type { RunParams, WireQuestion } from "./protocol.ts";
+import type { RunParams, WireQuestion } from "./messages.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -53,26 +53,39 @@ export function toInput(params: RunParams): Input {
   );
 }
 
-/** The engine's names of options, to the fields of a run that a host of the runner can set. */
-const FIELDS: readonly (readonly [option: RegExp, field: string])[] = [
-  [/\bonQuestion\b/g, 'questions "host"'],
-  [/\bapprovalPolicy\b/g, "approval_policy"],
-  [/\bsandboxMode\b/g, "sandbox"],
-  [/\bworkingDirectory\b/g, "cwd"],
-];
+/** The fields of a run, by the engine's options that a host sets with them and that are spelled otherwise. */
+const FIELDS: Readonly<Partial<Record<string, keyof RunParams>>> = {
+  approvalPolicy: "approval_policy",
+  sandboxMode: "sandbox",
+  workingDirectory: "cwd",
+  mcpServers: "mcp_servers",
+} satisfies Partial<Record<keyof ThreadOptions, keyof RunParams>>;
 
-/** What the engine says about its options, in the words of this protocol. */
-export function toWireWords(text: string): string {
-  return FIELDS.reduce((words, [option, field]) => words.replace(option, field), text);
+/** @param option a name of `ThreadOptions` */
+export function fieldOfOption(option: string): string {
+  return FIELDS[option] ?? option;
 }
 
-/** An event as a host of the runner reads it: only what we say ourselves has other words. */
+/** What would have let a question through. */
+const ALLOWED_BY: Readonly<Partial<Record<string, string>>> = {
+  command: 'questions "host", or approval_policy "never" with a wider sandbox',
+  file_change: 'questions "host", or sandbox "workspace-write"',
+  mcp_tool_call: 'questions "host", or default_tools_approval_mode "approve" on the server',
+  elicitation: 'questions "host"',
+  user_input: 'questions "host"',
+} satisfies Record<Question["kind"], string>;
+
+/** An event as a host of the runner reads it: only what we say ourselves about options has other words. */
 export function toWireEvent(event: ThreadEvent): ThreadEvent {
-  if (event.type !== "item.completed" || event.item.type !== "error" || event.item.option === undefined) {
-    return event;
-  }
-  const { message, option } = event.item;
-  return { ...event, item: { ...event.item, message: toWireWords(message), option: toWireWords(option) } };
+  if (event.type !== "item.completed" || event.item.type !== "error") return event;
+  const { message, request = "", option } = event.item;
+  const allowedBy = ALLOWED_BY[request];
+  if (option === undefined || allowedBy === undefined) return event;
+  // The message ends with the option.
+  return {
+    ...event,
+    item: { ...event.item, message: `${message.slice(0, -option.length)}${allowedBy}`, option: allowedBy },
+  };
 }
 
 export function toWireQuestion(question: Question): WireQuestion {

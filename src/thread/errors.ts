@@ -22,14 +22,21 @@ export type EngineErrorCode =
   | "turn_interrupted"
   | "closed";
 
+export interface EngineErrorOptions extends ErrorOptions {
+  readonly option?: string;
+}
+
 /** The base class of every engine's errors. An engine may add codes of its own. */
 export class EngineError extends Error {
   override readonly name: string = "EngineError";
   readonly code: string;
+  /** The option (a key of `ThreadOptions`) that `invalid_options` is about; the message begins with it. */
+  readonly option: string | undefined;
 
-  constructor(code: EngineErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: EngineErrorCode, message: string, options: EngineErrorOptions = {}) {
     super(message, options);
     this.code = code;
+    this.option = options.option;
   }
 }
 

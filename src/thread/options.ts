@@ -1,4 +1,5 @@
 /** What a host can say about a thread and a turn. The options of `@openai/codex-sdk`, and ours marked as such. */
+import type { ServerSet } from "../servers/check.ts";
 import type { McpServers } from "../servers/written.ts";
 import type { QuestionHandler } from "./questions.ts";
 
@@ -39,7 +40,7 @@ export type ThreadOptions = {
   // ---- ours ----
 
   /** The MCP servers of this thread, by name. They replace whatever is configured elsewhere. @default none */
-  mcpServers?: McpServers;
+  mcpServers?: McpServers | ServerSet;
   /** Answers what Codex asks. @default decline, and say so in the event stream */
   onQuestion?: QuestionHandler;
   /** Milliseconds `onQuestion` has for an answer; then the question is declined. @default 600 000 */
@@ -68,7 +69,7 @@ export type TurnOptions = {
   // ---- ours ----
 
   /** The MCP servers from this turn on. @default those of the thread */
-  mcpServers?: McpServers;
+  mcpServers?: McpServers | ServerSet;
 };
 
 export type UserInput = { type: "text"; text: string } | { type: "local_image"; path: string };

@@ -16,7 +16,6 @@ const UNCITED: Readonly<Record<string, number>> = {
   codex: 3,
   config: 37,
   mcp: 3,
-  runner: 11,
   toml: 3,
 };
 

@@ -156,7 +156,7 @@ test("references to the environment are filled in for one server; a missing vari
   });
   await assert.rejects(missing.run("hello"), {
     code: "invalid_options",
-    message: /mcp_servers\.svc\.bearer_token_env_var.*TOKEN_B/,
+    message: /^mcpServers\.svc\.bearer_token_env_var: .*TOKEN_B/,
   });
 });
 

@@ -15,7 +15,7 @@ function residentMegabytes(pid: number | undefined): number {
 
 suite("a host that does not read stdout", () => {
   test(
-    "for a while gets everything afterwards, in order, and the runner does not grow for it",
+    "for a while gets everything afterwards, in order, and the runner does not grow for it (L1, N3, N4)",
     TIMEOUT,
     async (t) => {
       const numbered = {
@@ -65,7 +65,7 @@ suite("a host that does not read stdout", () => {
     },
   );
 
-  test("at all cannot keep the runner from stopping", TIMEOUT, async (t) => {
+  test("at all cannot keep the runner from stopping (L2)", TIMEOUT, async (t) => {
     await using server = await RecordingMcpServer.start();
     await using runner = await RunnerProcess.start();
     await runner.runToEnd("warm", { input: "hello" }, t.signal);
@@ -88,7 +88,7 @@ suite("a host that does not read stdout", () => {
 });
 
 test(
-  "a host that writes faster than runs end is not read, and the runner does not grow",
+  "a host that writes faster than runs end is not read, and the runner does not grow (N2)",
   TIMEOUT,
   async (t) => {
     await using runner = await RunnerProcess.start({ args: ["--max-concurrent", "1", "--max-queued", "3"] });

@@ -185,7 +185,7 @@ suite('isolation "process"', () => {
     assert.deepEqual(runner.codexProcesses(), [], "it went on in its own home");
   });
 
-  test("leaves no home of an ephemeral run", TIMEOUT, async (t) => {
+  test("leaves no home of an ephemeral run (R5)", TIMEOUT, async (t) => {
     await using runner = await RunnerProcess.start();
     const params = { input: "hello", isolation: "process", ephemeral: true } as const;
     const ends = await Promise.all(["a", "b", "c"].map((id) => runner.runToEnd(id, params, t.signal)));

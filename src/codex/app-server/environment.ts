@@ -2,7 +2,7 @@
  * The environment of the Codex process.
  *
  * Commands of the agent can read it, so by default only what is harmless and needed is handed on: no key, no token,
- * nothing of the host's own. References in server configurations are resolved before (`mcp-servers.ts`).
+ * nothing of the host's own. References in server configurations are resolved before (`servers/resolve.ts`).
  */
 import { delimiter } from "node:path";
 import type { CodexOptions } from "../options.ts";

@@ -8,7 +8,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { JsonObject } from "../../base/json.ts";
 import type { AppServerProcess } from "../app-server/process.ts";
 import type { Notifications, WireItem } from "../app-server/protocol.ts";
-import type { ResolvedServer } from "../mcp-servers.ts";
+import type { DirectServer } from "./servers.ts";
 import { brokenServer, missingEnvironment } from "./reasons.ts";
 import { ServerStartups, type StartupFailure } from "./startups.ts";
 import type { WireServers } from "./wire.ts";
@@ -20,12 +20,7 @@ export class ThreadServers {
   /** The longest start-up time-out. */
   readonly #timeoutMs: number;
 
-  constructor(
-    servers: readonly ResolvedServer[],
-    wire: WireServers,
-    process: AppServerProcess,
-    clock: Clock,
-  ) {
+  constructor(servers: readonly DirectServer[], wire: WireServers, process: AppServerProcess, clock: Clock) {
     this.#process = process;
     this.#wire = wire;
     const enabled = servers.filter((server) => server.enabled);

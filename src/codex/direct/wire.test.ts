@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import fc from "fast-check";
-import { type ResolvedServer, resolveServers } from "../mcp-servers.ts";
+import { type DirectServer, directServers } from "./servers.ts";
 import { toWireServers, type WireServers } from "./wire.ts";
 
 const TAG = "SWITCHYARD_LEASE";
 
-function serversOf(config: Record<string, object>): ResolvedServer[] {
-  return resolveServers(config, { env: {}, defaultApproval: undefined });
+function serversOf(config: Record<string, object>): DirectServer[] {
+  return directServers(config, { env: {}, defaultApproval: undefined, at: ["mcpServers"] });
 }
 
 function wire(own: Record<string, object>, inherited: readonly string[]): WireServers {

@@ -6,7 +6,7 @@
  * the same name runs under another one, so that not a single field of the file's reaches it.
  */
 import { isObject, type JsonObject, type JsonValue } from "../../base/json.ts";
-import type { ResolvedServer } from "../mcp-servers.ts";
+import type { DirectServer } from "./servers.ts";
 
 /** What is sent, and what the names in it mean. */
 export interface WireServers {
@@ -20,7 +20,7 @@ export interface WireServers {
  * @param tag that every process started here carries in its environment
  */
 export function toWireServers(
-  servers: readonly ResolvedServer[],
+  servers: readonly DirectServer[],
   inherited: readonly string[],
   tagVariable: string,
   tag: string,

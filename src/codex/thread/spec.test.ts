@@ -358,9 +358,9 @@ suite("buildThreadSpec takes the servers", () => {
   test("of a configuration that is wrong not at all, naming the server", () => {
     assert.match(
       refusal({ config: { mcp_servers: { a: { uri: url } } } }),
-      /^mcp_servers\.a: invalid transport/,
+      /^config\.mcp_servers\.a: invalid transport/,
     );
-    assert.match(refusal({ configOverrides: ["mcp_servers=1"] }), /^mcp_servers must be an object/);
+    assert.match(refusal({ configOverrides: ["mcp_servers=1"] }), /^config\.mcp_servers: must be an object/);
   });
 });
 

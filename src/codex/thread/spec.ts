@@ -18,14 +18,14 @@ import type { Input, ThreadOptions } from "../../thread/options.ts";
 import { assign, codexConfig } from "./config-values.ts";
 import { CodexError } from "../errors.ts";
 import { processFeatures } from "../app-server/features.ts";
-import { type ResolvedServer, resolveServers } from "../mcp-servers.ts";
+import { type DirectServer, directServers } from "../direct/servers.ts";
 import type { CodexOptions } from "../options.ts";
 import type { ApprovalPolicy, ThreadStartParams, WireInput } from "../app-server/protocol.ts";
 
 /** Everything a thread is opened with, ready to be sent. */
 export interface ThreadSpec {
   readonly start: ThreadStartParams;
-  readonly servers: readonly ResolvedServer[];
+  readonly servers: readonly DirectServer[];
   readonly secrets: readonly string[];
 }
 
@@ -62,8 +62,9 @@ export function buildThreadSpec(
 
   const approvalPolicy: ApprovalPolicy =
     thread.approvalPolicy === "on-failure" ? "on-request" : (thread.approvalPolicy ?? "never");
-  const servers = resolveServers(thread.mcpServers ?? fromConfig ?? {}, {
+  const servers = directServers(thread.mcpServers ?? fromConfig ?? {}, {
     env,
+    at: thread.mcpServers === undefined ? ["config", "mcp_servers"] : ["mcpServers"],
     defaultApproval: approvalPolicy === "never" ? "approve" : undefined,
   });
   // Codex leaves out a server that is not ready after a second, without a word. 0 means: wait for it.
@@ -114,7 +115,9 @@ export function buildInput(input: Input): WireInput[] {
 function checkDirectory(directory: string): string {
   const path = resolve(directory);
   if (look(path)?.isDirectory() !== true) {
-    throw new CodexError("invalid_options", `workingDirectory "${directory}" is not a directory`);
+    throw new CodexError("invalid_options", `workingDirectory "${directory}" is not a directory`, {
+      option: "workingDirectory",
+    });
   }
   return path;
 }

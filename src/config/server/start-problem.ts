@@ -8,12 +8,20 @@ export function serverNameProblem(name: string): string | undefined {
   return `invalid server name '${JSON.stringify(name).slice(1, -1)}' (use letters, numbers, '-', '_', ':', '@', '/', '.')`;
 }
 
-/** Why a streamable HTTP server cannot be reached at this URL, or `undefined`. The URL itself may hold a password. */
-export function serverUrlProblem(url: string): string | undefined {
+/**
+ * Why a streamable HTTP server cannot be reached at this URL, or `undefined`. The URL itself may hold a password.
+ *
+ * @param options.quoteScheme whether an unsupported scheme is shown; that of "user:password" is the user
+ */
+export function serverUrlProblem(
+  url: string,
+  { quoteScheme = true }: { readonly quoteScheme?: boolean } = {},
+): string | undefined {
   const parsed = URL.parse(url);
   if (parsed === null) return "invalid URL (write it in full, such as https://example.com/mcp)";
   if (parsed.protocol === "http:" || parsed.protocol === "https:") return undefined;
-  return `unsupported URL scheme '${parsed.protocol.slice(0, -1)}' (use http or https)`;
+  const scheme = quoteScheme ? ` '${parsed.protocol.slice(0, -1)}'` : "";
+  return `unsupported URL scheme${scheme} (use http or https)`;
 }
 
 /**

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import fc from "fast-check";
-import { type Inbound, parseLine, type Rejection, type RunParams } from "./protocol.ts";
+import { check } from "../servers/check.ts";
+import type { Inbound, Rejection, RunParams } from "./messages.ts";
+import { parseLine } from "./parse-line.ts";
 
 const THREAD = "01a1fc80-bd26-7640-b84e-7ccb9df38efc";
 
@@ -12,6 +14,16 @@ function parseRun(params: unknown): Inbound | Rejection {
 function rejection(parsed: Inbound | Rejection): Rejection {
   assert.ok(parsed.type === "error", JSON.stringify(parsed));
   return parsed;
+}
+
+/** A message with its servers as they are carried. */
+function checked(message: object): object {
+  if (!("params" in message)) return message;
+  const params = message.params as RunParams;
+  if (params.mcp_servers === undefined) return message;
+  const servers = check(params.mcp_servers, []);
+  assert.ok(servers.ok);
+  return { ...message, params: { ...params, mcp_servers: servers.value } };
 }
 
 suite("parseLine accepts", () => {
@@ -54,11 +66,13 @@ suite("parseLine accepts", () => {
   ];
   for (const message of accepted) {
     const text = JSON.stringify(message);
-    test(text.slice(0, 90), () => assert.deepEqual(parseLine(text, { env: { TOKEN: "t" } }), message));
+    test(text.slice(0, 90), () =>
+      assert.deepEqual(parseLine(text, { env: { TOKEN: "t" } }), checked(message)),
+    );
   }
 });
 
-suite("parseLine refuses, and names the field", () => {
+suite("parseLine rejects, and names the field (P2)", () => {
   const messages: readonly (readonly [value: unknown, code: string, field: string | undefined])[] = [
     [{}, "missing_field", "type"],
     [{ type: 1 }, "wrong_type", "type"],
@@ -106,9 +120,10 @@ suite("parseLine refuses, and names the field", () => {
           { type: "text", path: "a" },
         ],
       },
-      "missing_field",
-      "params.input[1].text",
+      "unknown_field",
+      "params.input[1].path",
     ],
+    [{ input: [{ type: "text" }] }, "missing_field", "params.input[0].text"],
     [{ input: [{ type: "local_image", path: "a", url: "b" }] }, "unknown_field", "params.input[0].url"],
     [{ input, modle: "m" }, "unknown_field", "params.modle"],
     [{ input, "a b": 1 }, "unknown_field", 'params["a b"]'],
@@ -171,7 +186,7 @@ suite("parseLine refuses, and names the field", () => {
       const got = rejection(parseRun(params));
       assert.equal(got.field, field, got.message);
       assert.equal(got.code, "invalid_mcp_server");
-      assert.ok(got.message.startsWith(`${field} `), got.message);
+      assert.ok(got.message.startsWith(`${field}: `), got.message);
     });
   }
 });
@@ -185,7 +200,7 @@ test("parseLine says where a line stops being JSON, and nothing of what stands t
   }
 });
 
-test("parseLine quotes no value of a field it refuses (P3)", () => {
+test("parseLine quotes no value of a field it rejects (P3)", () => {
   const secret = "sk-very-secret";
   const everyField = [
     { input: "a", effort: secret },
@@ -198,7 +213,7 @@ test("parseLine quotes no value of a field it refuses (P3)", () => {
   for (const params of everyField) assert.doesNotMatch(rejection(parseRun(params)).message, /secret/);
 });
 
-test("parseLine refuses a line nested too deep for Codex, however deep", () => {
+test("parseLine rejects a line nested too deep for Codex, however deep (P4)", () => {
   const deep = (levels: number): string => "[".repeat(levels) + "]".repeat(levels);
   const line = (levels: number): string =>
     `{"type":"run","id":"a","params":{"input":"a","output_schema":{"enum":${deep(levels)}}}}`;
@@ -235,7 +250,7 @@ suite("parseLine, for any JSON value,", () => {
     );
   });
 
-  test("never throws, also for text that is no JSON", () => {
+  test("never throws, also for text that is not JSON (P1)", () => {
     fc.assert(
       fc.property(fc.string(), (text) => void parseLine(text)),
       { numRuns: 1_000 },

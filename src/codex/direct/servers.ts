@@ -1,0 +1,116 @@
+/**
+ * The MCP servers of a thread as Codex's own MCP client is given them: the `mcp_servers` object of the thread's
+ * configuration.
+ *
+ *   ServerSet ──references filled in──> DirectServer[]
+ *
+ * References are looked up here and not by Codex: the shared process then needs no secret in its environment, and a
+ * missing variable is an error instead of a header that is silently left out.
+ *
+ * Invariants
+ *   M3. Only what was read goes to Codex, so that no value has a meaning there that we have not seen.
+ */
+import type { JsonObject } from "../../base/json.ts";
+import { showPath } from "../../base/reader.ts";
+import { toWritten } from "../../config/server/normal-form.ts";
+import type {
+  AppToolApproval,
+  McpServerConfig,
+  McpServerTransportConfig,
+} from "../../config/server/types.ts";
+import { check } from "../../servers/check.ts";
+import { type Outcome, sentenceOf } from "../../servers/problem.ts";
+import { type ResolvedMcpServer, resolveAll, type Variables } from "../../servers/resolve.ts";
+import { CodexError } from "../errors.ts";
+
+/** What goes to Codex of a server, and what we must know of it. */
+export interface DirectServer {
+  readonly name: string;
+  readonly config: JsonObject;
+  readonly enabled: boolean;
+  readonly required: boolean;
+  readonly startupTimeoutMs: number;
+  /** Values that must never show in a message of ours. */
+  readonly secrets: readonly string[];
+}
+
+export interface DirectOptions {
+  /** Where references are looked up. */
+  readonly env: Variables;
+  /** Used where a server does not say. */
+  readonly defaultApproval: AppToolApproval | undefined;
+  /** The keys of the servers, for errors. */
+  readonly at: readonly string[];
+}
+
+/** Codex's default. */
+const STARTUP_TIMEOUT_SEC = 30;
+/** 68 years. Codex takes up to 2^64 seconds, but beyond 2^63 it never answers (seen with 0.169). */
+const TIMEOUT_MAX_SEC = 2 ** 31;
+/** What a timer of Node can wait. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
+
+/**
+ * @param servers as a host wrote them, or checked already
+ * @throws {CodexError} `invalid_options`, with the path of the field
+ */
+export function directServers(servers: unknown, options: DirectOptions): DirectServer[] {
+  const { env, defaultApproval, at } = options;
+  const checked = valueOf(check(servers, at));
+  const resolved = valueOf(resolveAll(checked, env, at));
+  return [...checked.configs].map(([name, server]) => {
+    const { enabled, required, startup_timeout_sec: seconds = STARTUP_TIMEOUT_SEC } = server;
+    const own = resolved.get(name) as ResolvedMcpServer;
+    const config = toWritten({
+      ...bounded(server),
+      transport: filledIn(server.transport, own),
+    }) as JsonObject;
+    // Ours; Codex does not know it.
+    delete config.scope;
+    if (defaultApproval !== undefined) config.default_tools_approval_mode ??= defaultApproval;
+    return {
+      name,
+      config,
+      enabled,
+      required: required && enabled,
+      startupTimeoutMs: Math.min(seconds * 1000, TIMER_MAX_MS),
+      secrets: own.secrets,
+    };
+  });
+}
+
+function valueOf<Value>(result: Outcome<Value>): Value {
+  if (result.ok) return result.value;
+  const [problem] = result.problems;
+  const [option] = problem.path;
+  throw new CodexError(
+    "invalid_options",
+    sentenceOf(problem, showPath),
+    option === undefined ? {} : { option },
+  );
+}
+
+function bounded(server: McpServerConfig): McpServerConfig {
+  const { startup_timeout_sec: startup, tool_timeout_sec: tool } = server;
+  return {
+    ...server,
+    ...(startup === undefined ? {} : { startup_timeout_sec: Math.min(startup, TIMEOUT_MAX_SEC) }),
+    ...(tool === undefined ? {} : { tool_timeout_sec: Math.min(tool, TIMEOUT_MAX_SEC) }),
+  };
+}
+
+/** Variables in `env` and headers in `http_headers`, whatever fields they come from. */
+function filledIn(
+  transport: McpServerTransportConfig,
+  resolved: ResolvedMcpServer,
+): McpServerTransportConfig {
+  if (transport.type === "stdio" && resolved.type === "stdio") {
+    const forRemote = resolved.remote.map((name) => ({ name, source: "remote" }) as const);
+    return { ...transport, env: resolved.variables, env_vars: forRemote };
+  }
+  if (transport.type === "streamable_http" && resolved.type === "streamable_http") {
+    const { env_http_headers: _, bearer_token_env_var: __, ...rest } = transport;
+    return { ...rest, http_headers: resolved.headers };
+  }
+  return transport;
+}

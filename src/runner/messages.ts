@@ -1,0 +1,157 @@
+/** The messages of the runner. `docs/runner-protocol.md` is the same for people. */
+import type { ServerSet } from "../servers/check.ts";
+import type { McpServers } from "../servers/written.ts";
+import type { ThreadEvent, Usage } from "../thread/events.ts";
+import type { ApprovalMode, Input, ModelReasoningEffort, SandboxMode } from "../thread/options.ts";
+import type { Answer } from "../thread/questions.ts";
+
+// ---- what a host writes ----------------------------------------------------------------------------------------
+
+/** What a run is asked to do, and with what. Every field but `input` has a default. */
+export interface RunParams {
+  readonly input: Input;
+  readonly model?: string;
+  /** @default the runner's own */
+  readonly cwd?: string;
+  readonly effort?: ModelReasoningEffort;
+  readonly web_search_enabled?: boolean;
+  /** @default "read-only" */
+  readonly sandbox?: SandboxMode;
+  /** @default "never" */
+  readonly approval_policy?: ApprovalMode;
+  /** With the sandbox "workspace-write": whether commands reach the network. @default false */
+  readonly network_access_enabled?: boolean;
+  /** With the sandbox "workspace-write": where commands may write, too. @default none */
+  readonly additional_directories?: readonly string[];
+  /** JSON Schema of the answer. */
+  readonly output_schema?: Readonly<Record<string, unknown>>;
+  /** The thread that goes on. @default a new thread */
+  readonly resume?: string;
+  /** Keeps nothing: the thread ends with its run. @default false */
+  readonly ephemeral?: boolean;
+  /** `"process"`: a Codex process and home of its own. @default "shared", or where the resumed thread lives */
+  readonly isolation?: "shared" | "process";
+  /** What the agent's commands see, besides PATH, HOME and the like. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Whether they also see the environment of the runner, without its key. @default false */
+  readonly inherit_env?: boolean;
+  /** The MCP servers of this run, by name, in Codex's field names; checked, if they come from `parseLine`. @default none */
+  readonly mcp_servers?: McpServers | ServerSet;
+  /** More of Codex's configuration. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** @default that of the runner */
+  readonly base_url?: string;
+  /** @default that of the runner */
+  readonly api_key?: string;
+  /** What happens to Codex's questions: declined, or asked of the host. @default "decline" */
+  readonly questions?: "decline" | "host";
+  /** How long the host has for an answer. @default 600 000 */
+  readonly question_timeout_ms?: number;
+}
+
+export interface RunMessage {
+  readonly type: "run";
+  readonly id: string;
+  readonly params: RunParams;
+}
+
+export interface CancelMessage {
+  readonly type: "cancel";
+  readonly id: string;
+}
+
+/** The answer to an `ask`. */
+export interface AnswerMessage extends Answer {
+  readonly type: "answer";
+  readonly id: string;
+  readonly ask: string;
+}
+
+export type Inbound = RunMessage | CancelMessage | AnswerMessage;
+
+// ---- what the runner writes ------------------------------------------------------------------------------------
+
+export interface EventMessage {
+  readonly type: "event";
+  readonly id: string;
+  readonly event: ThreadEvent;
+}
+
+export interface AskMessage {
+  readonly type: "ask";
+  readonly id: string;
+  readonly ask: string;
+  readonly question: WireQuestion;
+}
+
+/** A question of Codex, with its fields in snake case. */
+export type WireQuestion = { readonly kind: string; readonly thread_id: string } & Readonly<
+  Record<string, unknown>
+>;
+
+export type EndStatus = "completed" | "failed" | "cancelled";
+
+export interface EndMessage {
+  readonly type: "end";
+  readonly id: string;
+  readonly status: EndStatus;
+  readonly thread_id?: string;
+  /** The agent's last message. */
+  readonly final_response?: string;
+  /** Tokens of the thread so far. */
+  readonly usage?: Usage;
+  readonly error?: { readonly message: string; readonly code?: string };
+}
+
+/** A line that was not accepted. It changed nothing. */
+export interface ErrorMessage extends Rejection {
+  /** Lines count from 1. */
+  readonly line: number;
+}
+
+export type Outbound = EventMessage | AskMessage | EndMessage | ErrorMessage;
+
+export type DiagLevel = "debug" | "info" | "warn" | "error";
+
+/** What goes to stderr. */
+export type Diagnostic =
+  | {
+      readonly type: "diag";
+      readonly id?: string;
+      readonly level: DiagLevel;
+      readonly message: string;
+    }
+  | { readonly type: "fatal"; readonly message: string };
+
+/**
+ * - `invalid_json`, `line_too_long`: the line could not be read
+ * - `unknown_type`: `type` is none of run, cancel, answer
+ * - `missing_field`, `unknown_field`, `wrong_type`, `invalid_value`: about `field`
+ * - `invalid_mcp_server`: a server's configuration makes no sense; `field` says which and where
+ * - `duplicate_id`: a run with this id is still going on
+ * - `unknown_run`, `unknown_ask`: there is no such run, or question, any more or at all
+ * - `stopping`: the runner takes no more runs
+ */
+export type RejectionCode =
+  | "invalid_json"
+  | "line_too_long"
+  | "unknown_type"
+  | "missing_field"
+  | "unknown_field"
+  | "wrong_type"
+  | "invalid_value"
+  | "invalid_mcp_server"
+  | "duplicate_id"
+  | "unknown_run"
+  | "unknown_ask"
+  | "stopping";
+
+export interface Rejection {
+  readonly type: "error";
+  /** The id of the line, where it could be read. */
+  readonly id?: string;
+  /** Path of the field, e.g. `params.mcp_servers.svc.url`; missing where the line as a whole is meant. */
+  readonly field?: string;
+  readonly code: RejectionCode;
+  readonly message: string;
+}
