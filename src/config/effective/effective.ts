@@ -19,7 +19,7 @@ import { mergeTables } from "../layers/merge.ts";
 import { formatOrigin, type Origin, originsOf } from "../layers/origins.ts";
 import { maskProblem } from "../show/mask.ts";
 import type { ConfigProblem } from "../problem.ts";
-import { isAllowed } from "../requirements/requirements.ts";
+import { refusalReason } from "../requirements/requirements.ts";
 import { readMcpServers, type ReadServersResult } from "../server/read-servers.ts";
 import { startProblem } from "../server/start-problem.ts";
 import type { McpServerConfig, McpServerDisabledReason } from "../server/types.ts";
@@ -145,14 +145,9 @@ function statusOf({ name, config, origins, ...server }: DescribedServer, assessm
     return { status: "disabled", config: { ...config, enabled: false, disabled_reason }, reason, errors };
   };
   const { requirements } = layers;
-  if (requirements !== undefined && !isAllowed(requirements, name, config)) {
-    const { file } = requirements;
-    return disabled(
-      { type: "requirements", source: file },
-      requirements.mcpServers?.has(name) === true
-        ? `${file} allows a server of this name, but not what this one is`
-        : `${file} does not list it, and what it does not list is not allowed`,
-    );
+  const refusal = requirements === undefined ? undefined : refusalReason(requirements, name, config);
+  if (requirements !== undefined && refusal !== undefined) {
+    return disabled({ type: "requirements", source: requirements.file }, refusal);
   }
   if (!config.enabled) {
     const at = origins.get("enabled");

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { parseMcpServers } from "../server/read-servers.ts";
-import { isAllowed, readRequirements } from "./requirements.ts";
-import { lineAndColumn } from "../../toml/node.ts";
+import { readRequirements, refusalReason, type Requirements } from "./requirements.ts";
 import { parseToml } from "../../toml/parse.ts";
 import type { McpServerConfig } from "../server/types.ts";
 
@@ -22,6 +21,10 @@ function server(config: object): McpServerConfig {
 
 const STDIO = server({ command: "good", args: ["x", "--url=https://h/1"], env: { A: "b" } });
 const HTTP = server({ url: "http://127.0.0.1:1/mcp" });
+
+function isAllowed(requirements: Requirements, name: string, config: McpServerConfig): boolean {
+  return refusalReason(requirements, name, config) === undefined;
+}
 
 /** Which of the two servers a requirement for `s` lets run. */
 function allowed(identity: string): string[] {
@@ -121,20 +124,18 @@ suite("an error in a requirements file", () => {
       assert.equal(isAllowed(requirements, "b", STDIO), false);
     });
   }
+});
 
-  test("of an expression names the server, the argument and the line", () => {
-    const { problems } = read(
-      '[mcp_servers.z.identity.command]\nexecutable = "x"\nargs = [{ match = "prefix", value = "" },\n  { match = "regex", expression = "(" }]\n' +
-        '[mcp_servers.b.identity]\nurl = { match = "regex", expression = "[" }\n',
-    );
-    assert.deepEqual(
-      problems.map(({ message }) => message),
-      [
-        `invalid requirement for MCP server \`b\` (set by ${FILE}): invalid regex \`[\`: found unclosed character class`,
-        `invalid requirement for MCP server \`z\` (set by ${FILE}): invalid argument matcher at index 1: invalid regex \`(\`: found open group without closing ')'`,
-      ],
-    );
-    assert.ok(problems[1]?.place);
-    assert.equal(lineAndColumn(problems[1].place).line, 4);
-  });
+test("an expression that is not understood allows nothing, with the reason (Q3)", () => {
+  const { problems, requirements } = read(
+    '[mcp_servers.z.identity.command]\nexecutable = "good"\nargs = [{ match = "prefix", value = "" },\n  { match = "regex", expression = ".*(?=x)" }]\n' +
+      '[mcp_servers.b.identity]\nurl = { match = "regex", expression = "(?i)http.*" }\n',
+  );
+  assert.deepEqual(problems, []);
+  assert.equal(
+    refusalReason(requirements, "z", STDIO),
+    `what ${FILE} says of it cannot be checked: in the regular expression ".*(?=x)" (${FILE}:4:35), ` +
+      "a group that begins with (? and not with (?: is not supported",
+  );
+  assert.match(refusalReason(requirements, "b", HTTP) ?? "", /cannot be checked.*\(\?i\)http/);
 });

@@ -7,10 +7,10 @@
  * Invariants
  *   Q1. A file that is there and cannot be understood allows nothing: it is an error, never an absent list.
  *   Q2. An empty list is a list: it allows nothing.
+ *   Q3. A regular expression that is not understood here allows nothing, and the reason names what is not understood.
  */
-import { type ConfigProblem, problem, type ProblemText } from "../problem.ts";
+import { type ConfigProblem, problem, type ProblemText, where } from "../problem.ts";
 import { compileRustRegex } from "./rust-regex.ts";
-import { compareBytes } from "../../base/byte-order.ts";
 import { invalidType } from "../schema/serde-text.ts";
 import { nodeAt, type Place, type TomlNode, type TomlTable } from "../../toml/node.ts";
 import type { McpServerConfig } from "../server/types.ts";
@@ -18,27 +18,37 @@ import type { McpServerConfig } from "../server/types.ts";
 export interface Requirements {
   readonly file: string;
   /** The allowlist; without one, every server is allowed. */
-  readonly mcpServers?: ReadonlyMap<string, AllowsServer>;
+  readonly mcpServers?: ReadonlyMap<string, Requirement>;
   /** `[features] use_xaa`, where the administrator decides it. */
   readonly useXaa?: boolean;
 }
 
-export type AllowsServer = (server: McpServerConfig) => boolean;
+export type Requirement =
+  | { readonly allows: (server: McpServerConfig) => boolean }
+  /** Why it cannot be checked (Q3). */
+  | { readonly unusable: string };
 
 export interface ReadRequirements {
   readonly requirements: Requirements;
   readonly problems: readonly ConfigProblem[];
 }
 
-/** Whether the allowlist lets a server run. */
-export function isAllowed(requirements: Requirements, name: string, server: McpServerConfig): boolean {
-  const { mcpServers } = requirements;
-  return mcpServers === undefined || (mcpServers.get(name)?.(server) ?? false);
+/** Why the allowlist does not let a server run, or `undefined`. */
+export function refusalReason(
+  { file, mcpServers }: Requirements,
+  name: string,
+  server: McpServerConfig,
+): string | undefined {
+  if (mcpServers === undefined) return undefined;
+  const requirement = mcpServers.get(name);
+  if (requirement === undefined) return `${file} does not list it, and what it does not list is not allowed`;
+  if ("unusable" in requirement) return `what ${file} says of it cannot be checked: ${requirement.unusable}`;
+  if (requirement.allows(server)) return undefined;
+  return `${file} allows a server of this name, but not what this one is`;
 }
 
 export function readRequirements(root: TomlTable, file: string): ReadRequirements {
-  const malformed: ConfigProblem[] = [];
-  const unusable: ConfigProblem[] = [];
+  const problems: ConfigProblem[] = [];
   const useXaa = nodeAt(root, ["features", "use_xaa"]);
   const features = useXaa?.kind === "boolean" ? { useXaa: useXaa.value } : {};
   const list = root.entries.get("mcp_servers")?.value;
@@ -51,9 +61,9 @@ export function readRequirements(root: TomlTable, file: string): ReadRequirement
   ): void => {
     const { message, ...others } = typeof text === "string" ? { message: text } : text;
     const whole = `failed to parse requirements layer ${file}: ${message}`;
-    malformed.push(problem({ ...others, message: whole }, path, place));
+    problems.push(problem({ ...others, message: whole }, path, place));
   };
-  const mcpServers = new Map<string, AllowsServer>();
+  const mcpServers = new Map<string, Requirement>();
   if (list.kind !== "table") addMalformed(invalidType(list, "a map"), ["mcp_servers"], list.place);
   for (const [name, { value, keyPlace }] of list.kind === "table" ? list.entries : []) {
     const path = ["mcp_servers", name];
@@ -73,29 +83,18 @@ export function readRequirements(root: TomlTable, file: string): ReadRequirement
         [...path, "identity"],
         entry.value.place ?? entry.keyPlace,
       );
-    } else if ("allows" in read) {
-      mcpServers.set(name, read.allows);
     } else {
-      unusable.push({
-        message: `invalid requirement for MCP server \`${name}\` (set by ${file}): ${read.reason}`,
-        path: [...path, "identity"],
-        place: read.place,
-      });
+      mcpServers.set(name, read);
     }
   }
-  // Codex reports the former in the order of the file, the latter in the order of the names (measured).
-  unusable.sort((a, b) => compareBytes(a.path?.[1] ?? "", b.path?.[1] ?? ""));
-  return { requirements: { file, mcpServers, ...features }, problems: [...malformed, ...unusable] };
+  return { requirements: { file, mcpServers, ...features }, problems };
 }
-
-type Unusable = { readonly reason: string; readonly place: Place | undefined };
-type Identity = { readonly allows: AllowsServer } | Unusable;
 
 /**
  * Four forms, tried in Codex's order: `command = "x"`, `url = "u"` (both leave other keys alone), then
  * `command = { executable, args }` and `url = matcher` (both refuse them). `undefined` where none fits.
  */
-function readIdentity(node: TomlNode): Identity | undefined {
+function readIdentity(node: TomlNode): Requirement | undefined {
   if (node.kind !== "table") return undefined;
   const command = node.entries.get("command")?.value;
   const url = node.entries.get("url")?.value;
@@ -111,22 +110,22 @@ function readIdentity(node: TomlNode): Identity | undefined {
   if (command?.kind === "table") return readCommand(command);
   if (url === undefined) return undefined;
   const matcher = readMatcher(url);
-  if (matcher === undefined || "reason" in matcher) return matcher;
+  if (matcher === undefined || "unusable" in matcher) return matcher;
   return { allows: ({ transport: t }) => t.type === "streamable_http" && matcher.matches(t.url) };
 }
 
 /** Exactly so many arguments, each like its matcher. */
-function readCommand({ entries }: TomlTable): Identity | undefined {
+function readCommand({ entries }: TomlTable): Requirement | undefined {
   const executable = stringOf(entries.get("executable")?.value);
   const args = entries.get("args")?.value;
   if (entries.size !== 2 || executable === undefined || args?.kind !== "array") return undefined;
   const matchers: Matches[] = [];
   let unusable: Unusable | undefined;
-  for (const [index, item] of args.items.entries()) {
+  for (const item of args.items) {
     const matcher = readMatcher(item);
     if (matcher === undefined) return undefined;
     if ("matches" in matcher) matchers.push(matcher.matches);
-    else unusable ??= { ...matcher, reason: `invalid argument matcher at index ${index}: ${matcher.reason}` };
+    else unusable ??= matcher;
   }
   if (unusable !== undefined) return unusable;
   return {
@@ -139,6 +138,7 @@ function readCommand({ entries }: TomlTable): Identity | undefined {
 }
 
 type Matches = (text: string) => boolean;
+type Unusable = Requirement & { readonly unusable: string };
 
 function readMatcher(node: TomlNode): { readonly matches: Matches } | Unusable | undefined {
   if (node.kind !== "table" || node.entries.size !== 2) return undefined;
@@ -150,7 +150,9 @@ function readMatcher(node: TomlNode): { readonly matches: Matches } | Unusable |
   const written = stringOf(expression);
   if (kind !== "regex" || written === undefined) return undefined;
   const regex = compileRustRegex(written);
-  return regex.ok ? { matches: regex.matchesWhole } : { reason: regex.reason, place: expression?.place };
+  if (regex.ok) return { matches: regex.matchesWhole };
+  const at = expression?.place === undefined ? "" : ` (${where(expression.place)})`;
+  return { unusable: `in the regular expression ${JSON.stringify(written)}${at}, ${regex.reason}` };
 }
 
 /** Codex takes a datetime wherever a string is wanted (measured). */
