@@ -73,8 +73,8 @@ export class TestHome implements Disposable {
   }
 
   /** `switchyard`, with its stdin open. */
-  start(args: readonly string[]): ChildProcessWithoutNullStreams {
-    return this.spawn(process.execPath, [MAIN, ...args], {});
+  start(args: readonly string[], env: Variables = {}): ChildProcessWithoutNullStreams {
+    return this.spawn(process.execPath, [MAIN, ...args], env);
   }
 
   spawn(file: string, args: readonly string[], more: Variables): ChildProcessWithoutNullStreams {
