@@ -143,8 +143,6 @@ export interface ConfiguredMcpServers {
     readonly originsOf: (name: string) => Origins;
 }
 
-export declare const DEFAULT_MCP_SERVER_ENVIRONMENT_ID = "local";
-
 export interface EditResult {
     readonly file: string;
     readonly before: string;
@@ -238,6 +236,8 @@ export interface ImportResult {
     readonly names: readonly string[];
     readonly notes: readonly ImportNote[];
 }
+
+export declare const LOCAL_ENVIRONMENT_ID = "local";
 
 export interface LoadEnvironmentsOptions extends LoadLayersOptions {
     readonly layers?: ConfigLayers;

@@ -3,7 +3,7 @@ import { basename, resolve } from "node:path";
 import type { CodexEnvironment } from "../codex/index.ts";
 import type { McpServers } from "../servers/written.ts";
 import { toEnvironmentDefinition } from "../config/environments/definition.ts";
-import { LOCAL_ENVIRONMENT_ID } from "../config/environments/environment.ts";
+import { LOCAL_ENVIRONMENT_ID } from "../config/server/types.ts";
 import { findEnvironment } from "../config/environments/find-environment.ts";
 import { loadEnvironments } from "../config/environments/load-environments.ts";
 import { ConfigError } from "../config/problem.ts";

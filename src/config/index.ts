@@ -74,4 +74,4 @@ export type {
   McpToolSurface,
   WrittenMcpServer,
 } from "./server/types.ts";
-export { DEFAULT_MCP_SERVER_ENVIRONMENT_ID } from "./server/types.ts";
+export { LOCAL_ENVIRONMENT_ID } from "./server/types.ts";

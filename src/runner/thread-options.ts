@@ -1,26 +1,14 @@
 /** From the fields of a run to what the engine takes, and from the engine's questions to the wire. */
 import { resolve } from "node:path";
+import { RUNNER_OWN_VARIABLES } from "../base/variables.ts";
+import type { Variables } from "../servers/resolve.ts";
 import type { ThreadEvent } from "../thread/events.ts";
 import type { CodexConfigObject, Input, ThreadOptions } from "../thread/options.ts";
 import type { Question } from "../thread/questions.ts";
 import type { RunParams, WireQuestion } from "./messages.ts";
 
-type Env = Readonly<Record<string, string | undefined>>;
-
-/**
- * What `inherit_env` leaves out: the keys of the model, and what Codex's own process has in a form of its own
- * (its tools in front of PATH, the certificates of `--ca-file`).
- */
-const NOT_INHERITED: ReadonlySet<string> = new Set([
-  "OPENAI_API_KEY",
-  "CODEX_API_KEY",
-  "PATH",
-  "SSL_CERT_FILE",
-  "SSL_CERT_DIR",
-]);
-
 /** @param hostEnv the environment of the runner, for runs that ask for it */
-export function toThreadOptions(params: RunParams, hostEnv: Env): ThreadOptions {
+export function toThreadOptions(params: RunParams, hostEnv: Variables): ThreadOptions {
   const env = params.inherit_env === true ? { ...inherited(hostEnv), ...params.env } : params.env;
   const options: { [Key in keyof ThreadOptions]: ThreadOptions[Key] | undefined } = {
     model: params.model,
@@ -114,10 +102,10 @@ export function toWireQuestion(question: Question): WireQuestion {
   }
 }
 
-function inherited(env: Env): Record<string, string> {
+function inherited(env: Variables): Record<string, string> {
   const result: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) {
-    if (value !== undefined && !NOT_INHERITED.has(name)) result[name] = value;
+    if (value !== undefined && !RUNNER_OWN_VARIABLES.has(name)) result[name] = value;
   }
   return result;
 }

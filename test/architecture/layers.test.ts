@@ -47,7 +47,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
     mayImport: ["base", "process", "jsonrpc", "config", "servers", "mcp", "gateway", "thread"],
     packages: [],
   },
-  runner: { mayImport: ["base", "jsonrpc", "servers", "mcp", "thread", "agent", "codex"], packages: [] },
+  runner: { mayImport: ["base", "jsonrpc", "servers", "mcp", "thread"], packages: [] },
   cli: { mayImport: "any", packages: ["string-argv"] },
   testing: { mayImport: ["base", "process", "jsonrpc"], packages: ["@modelcontextprotocol/*"] },
   // src/index.ts, the package's main export.

@@ -5,44 +5,8 @@
  * nothing of the host's own. References in server configurations are resolved before (`servers/resolve.ts`).
  */
 import { delimiter } from "node:path";
+import { isCodexVariable } from "../../base/variables.ts";
 import type { CodexOptions } from "../options.ts";
-
-const HANDED_ON: ReadonlySet<string> = new Set([
-  "PATH",
-  "HOME",
-  "USER",
-  "LOGNAME",
-  "SHELL",
-  "LANG",
-  "LANGUAGE",
-  "TERM",
-  "TMPDIR",
-  "TEMP",
-  "TMP",
-  "TZ",
-  "SSL_CERT_FILE",
-  "SSL_CERT_DIR",
-  "CODEX_CA_CERTIFICATE",
-  "NODE_EXTRA_CA_CERTS",
-  "HTTP_PROXY",
-  "HTTPS_PROXY",
-  "ALL_PROXY",
-  "NO_PROXY",
-  "http_proxy",
-  "https_proxy",
-  "all_proxy",
-  "no_proxy",
-  // Windows
-  "SYSTEMROOT",
-  "WINDIR",
-  "COMSPEC",
-  "PATHEXT",
-  "APPDATA",
-  "LOCALAPPDATA",
-  "USERPROFILE",
-  "USERNAME",
-  "PROGRAMDATA",
-]);
 
 export function processEnvironment(
   options: CodexOptions,
@@ -52,8 +16,7 @@ export function processEnvironment(
   const result: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) {
     if (value === undefined) continue;
-    const handedOn = HANDED_ON.has(name) || HANDED_ON.has(name.toUpperCase()) || /^(LC_|XDG_)/.test(name);
-    if (options.env !== undefined || handedOn) result[name] = value;
+    if (options.env !== undefined || isCodexVariable(name)) result[name] = value;
   }
   // Windows calls it "Path"; two spellings in one environment, and one of them is lost.
   const pathName = result.PATH === undefined ? (Object.keys(result).find(isPath) ?? "PATH") : "PATH";

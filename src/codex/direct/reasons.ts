@@ -1,5 +1,5 @@
 /** Why a server that Codex runs itself is not there, in our words. The texts are those of Codex 0.169. */
-import { LOCAL_ENVIRONMENT_ID } from "../../config/environments/environment.ts";
+import { LOCAL_ENVIRONMENT_ID } from "../../config/server/types.ts";
 import { findEnvironment } from "../../config/environments/find-environment.ts";
 import { loadEnvironments } from "../../config/environments/load-environments.ts";
 import { ConfigError } from "../../config/problem.ts";

@@ -15,7 +15,7 @@ import type { ConfigProblem } from "../problem.ts";
 import { isBlank } from "../server/check-server.ts";
 import { readMcpServers } from "../server/read-servers.ts";
 import { nodeAt, type TomlEntry, type TomlNode, type TomlTable } from "../../toml/node.ts";
-import { DEFAULT_MCP_SERVER_ENVIRONMENT_ID, type McpServerConfig } from "../server/types.ts";
+import { LOCAL_ENVIRONMENT_ID, type McpServerConfig } from "../server/types.ts";
 
 export interface EnterpriseAuth {
   /** By server: the error that makes Codex refuse the whole configuration. */
@@ -122,7 +122,7 @@ function lacks(server: McpServerConfig, useXaa: boolean, hasProvider: boolean): 
   const { transport, environment_id, oauth } = server;
   if (!useXaa) return "needs the feature use_xaa: [features] use_xaa = true";
   if (!hasProvider) return `needs an identity provider: [${SECTION}.idp]`;
-  if (environment_id !== DEFAULT_MCP_SERVER_ENVIRONMENT_ID) return "needs a server reached from this machine";
+  if (environment_id !== LOCAL_ENVIRONMENT_ID) return "needs a server reached from this machine";
   if (transport.type !== "streamable_http") return "needs a streamable HTTP server";
   const credentials =
     transport.bearer_token_env_var !== undefined ||

@@ -11,7 +11,7 @@ import { type ConfigProblem, problem, type ProblemText, where } from "../problem
 import type { StructReading } from "../schema/read-value.ts";
 import { withValue } from "../schema/serde-text.ts";
 import type { Place } from "../../toml/node.ts";
-import { LOCAL_ENVIRONMENT_ID } from "./environment.ts";
+import { LOCAL_ENVIRONMENT_ID } from "../server/types.ts";
 import { ONLY_WITH_PROGRAM } from "../schema/environment-keys.ts";
 import { isLoopback, websocketUrlProblem } from "./websocket-url.ts";
 

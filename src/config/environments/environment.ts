@@ -2,8 +2,6 @@
 import type { Origin } from "../layers/origins.ts";
 import type { ConfigProblem } from "../problem.ts";
 
-/** What a server without `environment_id` runs on: this machine. */
-export const LOCAL_ENVIRONMENT_ID = "local";
 /** What Codex reads where it has no `environments.toml`. */
 export const URL_VARIABLE = "CODEX_EXEC_SERVER_URL";
 

@@ -35,10 +35,10 @@ import { environmentConfig } from "./environment-config.ts";
 import {
   type EnvironmentOrigin,
   environmentOriginText,
-  LOCAL_ENVIRONMENT_ID,
   type LoadedEnvironment,
   URL_VARIABLE,
 } from "./environment.ts";
+import { LOCAL_ENVIRONMENT_ID } from "../server/types.ts";
 import { ENVIRONMENT } from "../schema/environment-keys.ts";
 
 export interface LoadedEnvironments {

@@ -13,7 +13,7 @@ import type { StructReading } from "../schema/read-value.ts";
 import { withValue } from "../schema/serde-text.ts";
 import { secondsFromNumber } from "../schema/seconds.ts";
 import type { Place, TomlEntry } from "../../toml/node.ts";
-import { DEFAULT_MCP_SERVER_ENVIRONMENT_ID, type McpServerOAuthConfig } from "./types.ts";
+import { LOCAL_ENVIRONMENT_ID, type McpServerOAuthConfig } from "./types.ts";
 
 const REFUSAL_HINTS: ReadonlyMap<string, string> = new Map([
   ["bearer_token", 'Put the token into an environment variable and set bearer_token_env_var = "NAME"'],
@@ -105,8 +105,8 @@ function checkHttp(entries: Entries, values: Values, refuse: Refuse): void {
     const key = "http_headers_helper";
     const at = entries.get(key)?.keyPlace;
     if (isBlank(helper)) refuse(aboutField(key, "must not be empty"), [key], at);
-    const environment = values.get("environment_id") ?? DEFAULT_MCP_SERVER_ENVIRONMENT_ID;
-    if (environment !== DEFAULT_MCP_SERVER_ENVIRONMENT_ID) {
+    const environment = values.get("environment_id") ?? LOCAL_ENVIRONMENT_ID;
+    if (environment !== LOCAL_ENVIRONMENT_ID) {
       refuse(aboutField(key, "is only supported for local MCP servers"), [key], at);
     }
   }

@@ -15,7 +15,7 @@ import type {
   McpServerTransportConfig,
   WrittenMcpServer,
 } from "./types.ts";
-import { DEFAULT_MCP_SERVER_ENVIRONMENT_ID } from "./types.ts";
+import { LOCAL_ENVIRONMENT_ID } from "./types.ts";
 
 /** What `config/read` shows of one server. Secrets are as they are written. */
 export type McpServerNormalForm = Readonly<Record<string, unknown>>;
@@ -52,7 +52,7 @@ export function toWritten(config: McpServerConfig): WrittenMcpServer {
   const raw = {
     ...rest,
     args: transport.type === "stdio" && transport.args.length > 0 ? args : undefined,
-    environment_id: unless(environment_id, DEFAULT_MCP_SERVER_ENVIRONMENT_ID),
+    environment_id: unless(environment_id, LOCAL_ENVIRONMENT_ID),
     enabled: unless(enabled, true),
     tool_timeout_sec: tool_timeout_sec ?? undefined,
     scope: unless(config.scope, "thread"),

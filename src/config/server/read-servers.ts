@@ -18,7 +18,7 @@ import { invalidType } from "../schema/serde-text.ts";
 import { fromPlain, PlainValueError, type TomlNode } from "../../toml/node.ts";
 import { isTooDeep } from "../../toml/tree.ts";
 import {
-  DEFAULT_MCP_SERVER_ENVIRONMENT_ID,
+  LOCAL_ENVIRONMENT_ID,
   type McpServerConfig,
   type McpServerToolConfig,
   type McpServerTransportConfig,
@@ -118,7 +118,7 @@ function serverConfig({ values, entries }: StructReading): McpServerConfig {
   const startupSeconds = startupTimeout(values, entries);
   return {
     transport: transportConfig(values),
-    environment_id: get("environment_id") ?? DEFAULT_MCP_SERVER_ENVIRONMENT_ID,
+    environment_id: get("environment_id") ?? LOCAL_ENVIRONMENT_ID,
     enabled,
     ...(enabled ? {} : { disabled_reason: { type: "by_hand" } }),
     required: get("required") ?? false,

@@ -1,5 +1,5 @@
 /** What is refused when a server is added or started, though a file may say it: Codex loads any name and any URL. */
-import { DEFAULT_MCP_SERVER_ENVIRONMENT_ID, type McpServerConfig } from "./types.ts";
+import { LOCAL_ENVIRONMENT_ID, type McpServerConfig } from "./types.ts";
 
 /** Why a server cannot have this name, or `undefined`. */
 export function serverNameProblem(name: string): string | undefined {
@@ -40,7 +40,7 @@ export function startProblem(
   }
   if (transport.command === "") return "command is empty: name the program to start";
   if (transport.cwd === "") return "cwd is empty: name a folder, or leave it out";
-  if (environment_id !== DEFAULT_MCP_SERVER_ENVIRONMENT_ID) return undefined;
+  if (environment_id !== LOCAL_ENVIRONMENT_ID) return undefined;
   for (const variable of transport.env_vars) {
     if (typeof variable === "string" || variable.source !== "remote") continue;
     return (

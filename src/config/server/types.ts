@@ -173,4 +173,5 @@ export interface McpServerConfig {
   readonly scope: McpServerScope;
 }
 
-export const DEFAULT_MCP_SERVER_ENVIRONMENT_ID = "local";
+/** The environment of a server without `environment_id`: this machine. */
+export const LOCAL_ENVIRONMENT_ID = "local";

@@ -11,6 +11,7 @@
  *   V3. `env` is laid on top as it is.
  *   V4. A pattern costs at most its length times that of the name, whoever wrote it.
  */
+import { CORE_VARIABLES } from "../../base/variables.ts";
 import type { EnvironmentPolicy } from "../executor.ts";
 
 export interface ChildEnvironmentOptions {
@@ -19,21 +20,6 @@ export interface ChildEnvironmentOptions {
   /** What there is to inherit: the executor's own environment. */
   readonly own: Readonly<Record<string, string | undefined>>;
 }
-
-/** What `inherit: "core"` lets through, in any case of letters. None of it is a secret. */
-export const CORE_NAMES: readonly string[] = [
-  "HOME",
-  "LANG",
-  "LC_ALL",
-  "LC_CTYPE",
-  "LOGNAME",
-  "PATH",
-  "SHELL",
-  "TEMP",
-  "TMP",
-  "TMPDIR",
-  "USER",
-];
 
 const DEFAULT_EXCLUDES: readonly string[] = ["*KEY*", "*SECRET*", "*TOKEN*"];
 
@@ -51,7 +37,7 @@ function inherited(
   const excludes = [...(ignoreDefaultExcludes ? [] : DEFAULT_EXCLUDES), ...exclude];
   const isInherited = (name: string): boolean =>
     inherit !== "none" &&
-    (inherit === "all" || CORE_NAMES.some((core) => matches(core, name))) &&
+    (inherit === "all" || CORE_VARIABLES.some((core) => matches(core, name))) &&
     !excludes.some((pattern) => matches(pattern, name));
   const entries = Object.entries(own).filter(
     (entry): entry is [string, string] => entry[1] !== undefined && isInherited(entry[0]),

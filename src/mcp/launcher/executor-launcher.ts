@@ -9,10 +9,16 @@
 import { posix } from "node:path";
 import type { Clock } from "../../base/clock.ts";
 import type { Executor } from "../../executor/executor.ts";
+import type { Variables } from "../../servers/resolve.ts";
 import type { ProcessTransport } from "../transport/process-transport.ts";
 import { invalidServer, startServer } from "./start-server.ts";
-import type { LaunchOptions, StdioServer, StdioServerLauncher } from "./stdio-server.ts";
-import { configuredVariables, remoteEnvironment, type Variables } from "./variables.ts";
+import {
+  type LaunchOptions,
+  type StdioServer,
+  type StdioServerLauncher,
+  variablesOf,
+} from "./stdio-server.ts";
+import { remoteEnvironment } from "./variables.ts";
 
 export interface ExecutorStdioLauncherOptions {
   /** Runs the servers. It stays the caller's. */
@@ -33,7 +39,7 @@ export class ExecutorStdioLauncher implements StdioServerLauncher {
 
   async launch(server: StdioServer, options: LaunchOptions = {}): Promise<ProcessTransport> {
     const { executor, environment, env: host = process.env, clock } = this.#options;
-    const variables = configuredVariables(server, host);
+    const variables = variablesOf(server, host);
     for (const name of variables.remote) {
       // To an executor it would be a pattern, and let through what nobody named.
       if (/[*?]/.test(name)) {

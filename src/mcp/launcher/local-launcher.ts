@@ -6,12 +6,18 @@
  */
 import { isAbsolute, resolve } from "node:path";
 import type { Clock } from "../../base/clock.ts";
-import { DEFAULT_MCP_SERVER_ENVIRONMENT_ID } from "../../config/server/types.ts";
+import { LOCAL_ENVIRONMENT_ID } from "../../config/server/types.ts";
 import type { Executor } from "../../executor/executor.ts";
+import type { Variables } from "../../servers/resolve.ts";
 import type { ProcessTransport } from "../transport/process-transport.ts";
 import { invalidServer, startServer } from "./start-server.ts";
-import type { LaunchOptions, StdioServer, StdioServerLauncher } from "./stdio-server.ts";
-import { configuredVariables, localEnvironment, type Variables } from "./variables.ts";
+import {
+  type LaunchOptions,
+  type StdioServer,
+  type StdioServerLauncher,
+  variablesOf,
+} from "./stdio-server.ts";
+import { localEnvironment } from "./variables.ts";
 
 export interface LocalStdioLauncherOptions {
   /** Runs the servers on this machine. It stays the caller's. */
@@ -37,7 +43,7 @@ export class LocalStdioLauncher implements StdioServerLauncher {
     if (cwd === "") throw invalidServer(name, "has an empty cwd: name a folder, or leave it out");
     if (!isAbsolute(workspace))
       throw invalidServer(name, `has a workspace that is not absolute: ${workspace}`);
-    const variables = configuredVariables(server, host);
+    const variables = variablesOf(server, host);
     const [remote] = variables.remote;
     if (remote !== undefined) {
       throw invalidServer(
@@ -50,7 +56,7 @@ export class LocalStdioLauncher implements StdioServerLauncher {
       ...options,
       server,
       executor,
-      environment: DEFAULT_MCP_SERVER_ENVIRONMENT_ID,
+      environment: LOCAL_ENVIRONMENT_ID,
       cwd: resolve(workspace, cwd),
       variables,
       env: localEnvironment(variables, host),

@@ -13,10 +13,10 @@ import { silentLog } from "../../base/log.ts";
 import { Redactor } from "../../base/redact.ts";
 import { ExecutorError, type ExecutorErrorCode } from "../../executor/errors.ts";
 import type { Executor, ProcessSpec } from "../../executor/executor.ts";
+import type { ResolvedVariables } from "../../servers/resolve.ts";
 import { TransportError, type TransportErrorCode } from "../errors.ts";
 import { ProcessTransport } from "../transport/process-transport.ts";
 import type { LaunchOptions, StdioServer } from "./stdio-server.ts";
-import type { ConfiguredVariables } from "./variables.ts";
 
 export interface StartServerOptions extends LaunchOptions {
   readonly server: StdioServer;
@@ -24,7 +24,7 @@ export interface StartServerOptions extends LaunchOptions {
   /** The name of the executor. */
   readonly environment: string;
   readonly cwd: string;
-  readonly variables: ConfiguredVariables;
+  readonly variables: ResolvedVariables;
   readonly env: ProcessSpec["env"];
   readonly envPolicy?: ProcessSpec["envPolicy"];
   readonly clock?: Clock;
@@ -36,7 +36,7 @@ export async function startServer(options: StartServerOptions): Promise<ProcessT
   const { name, command, args = [] } = server;
   if (command === "") throw invalidServer(name, "has an empty command: name the program to start");
   const redactor = new Redactor();
-  for (const value of Object.values(variables.values)) redactor.add(value);
+  for (const value of variables.variables.values()) redactor.add(value);
   for (const unset of variables.unset) {
     log("warn", `MCP server "${name}" is not given ${unset} of its env_vars: it is not set on this machine`, {
       server: name,

@@ -1,6 +1,7 @@
 /** A stdio server as it is to be started, and who starts it. */
 import type { Log } from "../../base/log.ts";
 import type { McpServerEnvVar } from "../../config/server/types.ts";
+import { type ResolvedVariables, resolveVariables, type Variables } from "../../servers/resolve.ts";
 import type { ProcessTransport } from "../transport/process-transport.ts";
 
 /** `{ name, ...config.transport }` of an `McpServerConfig` whose transport is stdio, or the same by hand. */
@@ -15,6 +16,16 @@ export interface StdioServer {
   readonly env_vars?: readonly McpServerEnvVar[];
   /** Absolute for a server on an executor. @default the folder the thread works in, if that is known */
   readonly cwd?: string;
+}
+
+/** @param host the environment of this machine, where plain names of `env_vars` are looked up */
+export function variablesOf({ env = {}, env_vars }: StdioServer, host: Variables): ResolvedVariables {
+  const written: Iterable<readonly [string, string]> = isMap(env) ? env : Object.entries(env);
+  return resolveVariables({ env: written, env_vars }, host);
+}
+
+function isMap(env: NonNullable<StdioServer["env"]>): env is ReadonlyMap<string, string> {
+  return env instanceof Map;
 }
 
 export interface LaunchOptions {

@@ -15,7 +15,7 @@
  *   U3. An argument is masked before it is cut, so that no part of a secret is left at the cut.
  */
 import { Redactor } from "../../../base/redact.ts";
-import { CORE_NAMES } from "../../local/env-policy.ts";
+import { CORE_VARIABLES } from "../../../base/variables.ts";
 
 export interface AuditLogOptions {
   /** Takes a line, without its end. */
@@ -143,7 +143,7 @@ function describe(start: AuditedStart): Readonly<Record<string, unknown>> {
 
 function redactorOf({ env }: AuditedStart): Redactor {
   const redactor = new Redactor();
-  for (const [name, value] of Object.entries(env)) if (!CORE_NAMES.includes(name)) redactor.add(value);
+  for (const [name, value] of Object.entries(env)) if (!CORE_VARIABLES.includes(name)) redactor.add(value);
   return redactor;
 }
 
