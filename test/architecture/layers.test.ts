@@ -11,6 +11,8 @@
  *   L4. Only layers of the table exist in src/, and every import can be read: no computed module names.
  *   L5. Time and randomness are read in base, cli and testing; others are handed them. Tests own theirs.
  *   L6. No comment turns a check off, except `@ts-expect-error` in a test, where it is the assertion.
+ *   L7. Inside of a layer with rooms, every file is in one, and imports its own room and those its row names. A test file
+ *       may import any room of its layer.
  */
 import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
@@ -52,6 +54,63 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   testing: { mayImport: ["base", "process", "jsonrpc"], packages: ["@modelcontextprotocol/*"] },
   // src/index.ts, the package's main export.
   index: { mayImport: ["codex"], packages: [] },
+};
+
+interface Room {
+  /** Folders and files (without `.ts`) of the layer. @default the one that is called like the room */
+  readonly holds?: readonly string[];
+  readonly mayImport: readonly string[] | "any";
+}
+
+/** The rooms of a layer, in dependency order. A path belongs to the room that names the longest part of it. */
+const ROOMS: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
+  config: {
+    problem: { mayImport: [] },
+    schema: { mayImport: ["problem"] },
+    server: { mayImport: ["problem", "schema"] },
+    show: { mayImport: ["problem", "schema", "server"] },
+    file: { mayImport: ["problem"] },
+    requirements: { mayImport: ["problem", "schema", "server"] },
+    layers: { mayImport: ["problem", "schema", "show", "file", "requirements"] },
+    effective: { mayImport: ["problem", "schema", "server", "show", "requirements", "layers"] },
+    environments: { mayImport: ["problem", "schema", "server", "show", "layers"] },
+    edit: { mayImport: ["problem", "server", "show", "file"] },
+    import: { mayImport: ["problem", "server", "show"] },
+    index: { mayImport: "any" },
+  },
+  executor: {
+    contract: { holds: ["executor", "errors"], mayImport: [] },
+    local: { mayImport: ["contract"] },
+    // Nothing but client and server knows the wire.
+    wire: { mayImport: ["contract"] },
+    client: { mayImport: ["contract", "local", "wire"] },
+    access: { holds: ["server/access"], mayImport: ["contract", "local"] },
+    method: {
+      holds: ["server/method", "server/file-uri", "server/system-rpc-error"],
+      mayImport: ["contract", "local", "wire"],
+    },
+    fs: { holds: ["server/fs"], mayImport: ["local", "wire", "method"] },
+    http: { holds: ["server/http"], mayImport: ["contract", "wire", "method"] },
+    server: { mayImport: ["contract", "local", "wire", "access", "method", "fs", "http"] },
+    index: { mayImport: "any" },
+  },
+  mcp: {
+    errors: { mayImport: [] },
+    environments: { mayImport: ["errors"] },
+    transport: { mayImport: ["errors"] },
+    launcher: { mayImport: ["errors", "transport"] },
+    index: { mayImport: "any" },
+  },
+  testing: {
+    parts: {
+      holds: ["call-record", "leaks", "manual-clock", "mcp-server", "mcp-tools", "pick", "watch"],
+      mayImport: [],
+    },
+    "http-server": { mayImport: ["parts"] },
+    "stdio-server": { mayImport: ["parts"] },
+    model: { mayImport: ["parts", "http-server"] },
+    index: { mayImport: "any" },
+  },
 };
 
 const TEST_PACKAGES = ["fast-check", "@openai/codex-sdk", "@modelcontextprotocol/*"];
@@ -203,6 +262,18 @@ function layerOf(path: string): string | undefined {
   return first === "index.ts" || first === "index.test.ts" ? "index" : undefined;
 }
 
+/** The room of a path below src/, or undefined where the layer has rooms and the path is in none. */
+function roomOf(path: string, rooms: Readonly<Record<string, Room>>): string | undefined {
+  const inLayer = path.split("/").slice(2).join("/");
+  const stem = inLayer.replace(/(?:\.codex)?(?:\.test)?\.ts$/, "");
+  const held = Object.entries(rooms).flatMap(([name, { holds = [name] }]) =>
+    holds
+      .filter((place) => stem === place || stem.startsWith(`${place}/`))
+      .map((place) => ({ name, length: place.length })),
+  );
+  return held.toSorted((a, b) => b.length - a.length)[0]?.name;
+}
+
 /** What a file outside src/ must keep too: nobody turns a check off (L6). */
 function findDisablingComments(path: string, source: Source): string[] {
   const isTest = path.endsWith(".test.ts");
@@ -224,6 +295,10 @@ function findViolations(path: string, text: string): string[] {
   const layer = name === undefined ? undefined : LAYERS[name];
   if (name === undefined || layer === undefined) {
     return [...found, `${path}: belongs to no layer of the table (L4)`];
+  }
+  const rooms = ROOMS[name];
+  if (rooms !== undefined && roomOf(path, rooms) === undefined) {
+    found.push(`${path}: belongs to no room of ${name} (L7)`);
   }
   for (const line of source.computedImports) {
     found.push(`${path}:${line}: imports a module whose name is computed (L4)`);
@@ -253,10 +328,22 @@ function checkLayerImport(
   if (!target.startsWith("src/")) return "which lies outside src/ (L1)";
   const to = layerOf(target);
   if (to === undefined || LAYERS[to] === undefined) return "which belongs to no layer of the table (L4)";
-  if (to === name || mayImport === "any" || mayImport.includes(to)) return undefined;
+  if (to === name) return isTest ? undefined : checkRoomImport(path, target, name);
+  if (mayImport === "any" || mayImport.includes(to)) return undefined;
   if (isTest && to === "testing") return undefined;
   const allowed = mayImport.length === 0 ? "no other layer" : mayImport.join(", ");
   return `but ${name} may import ${allowed}, not ${to} (${isTest ? "L1, L2" : "L1"})`;
+}
+
+function checkRoomImport(path: string, target: string, layer: string): string | undefined {
+  const rooms = ROOMS[layer];
+  if (rooms === undefined) return undefined;
+  const [from, to] = [roomOf(path, rooms), roomOf(target, rooms)];
+  if (from === undefined || from === to) return undefined;
+  const mayImport = rooms[from]?.mayImport ?? [];
+  if (to !== undefined && (mayImport === "any" || mayImport.includes(to))) return undefined;
+  const allowed = mayImport === "any" || mayImport.length === 0 ? "no other room" : mayImport.join(", ");
+  return `but room ${from} of ${layer} may import ${allowed}, not ${to ?? "what is in none"} (L7)`;
 }
 
 function checkPackageImport(
@@ -289,6 +376,21 @@ suite("src/ keeps its layers", () => {
     }
   });
 
+  test("the arrows between the rooms of a layer point upward, too, and every room is there (L7)", () => {
+    const paths = readAll("src/**/*.ts").map(({ path }) => path);
+    for (const [layer, rooms] of Object.entries(ROOMS)) {
+      const order = Object.keys(rooms);
+      for (const [at, name] of order.entries()) {
+        const mayImport = rooms[name]?.mayImport ?? [];
+        for (const to of mayImport === "any" ? [] : mayImport) {
+          assert.ok(order.slice(0, at).includes(to), `room ${name} of ${layer} may import ${to}`);
+        }
+        const isThere = paths.some((path) => layerOf(path) === layer && roomOf(path, rooms) === name);
+        assert.ok(isThere, `${layer} has no room ${name}`);
+      }
+    }
+  });
+
   test("every file of src/ keeps the rules", () => {
     const found = readAll("src/**/*.ts").flatMap(({ path, text }) => findViolations(path, text));
     assert.equal(found.length, 0, `\n${found.join("\n")}\n`);
@@ -307,17 +409,22 @@ suite("the layer rules can fail", () => {
     ["src/base/a.ts", 'import { b } from "./b.ts"; import { readFileSync } from "node:fs";'],
     ["src/base/a.ts", "export const now = (): number => performance.now(); setTimeout(() => {}, 1);"],
     ["src/jsonrpc/a.ts", 'import type { Clock } from "../base/clock.ts";'],
-    ["src/config/a.ts", 'import { createPatch } from "diff";'],
+    ["src/config/edit/a.ts", 'import { createPatch } from "diff";'],
     ["src/codex/a/b.ts", 'import { x } from "../../jsonrpc/index.ts"; import { y } from "../c.ts";'],
     ["src/codex/a.ts", 'const note = "setTimeout, // @ts-ignore, import(\\"../cli/main.ts\\")"; // Date.now'],
     ["src/codex/a.ts", "type T = ReturnType<typeof setTimeout>; const o = { setTimeout: 1 }; o.setTimeout;"],
     ["src/codex/a.test.ts", 'import { m } from "../testing/index.ts"; setTimeout(() => {}, Date.now());'],
     ["src/codex/a.test.ts", 'import fc from "fast-check"; // @ts-expect-error: wrong on purpose'],
-    ["src/testing/a.ts", 'import { S } from "@modelcontextprotocol/server/deep"; Date.now();'],
+    ["src/testing/model/a.ts", 'import { S } from "@modelcontextprotocol/server/deep"; Date.now();'],
     [
       "src/cli/a.ts",
       'const demo = await import("../testing/index.ts"); import { parse } from "string-argv";',
     ],
+    ["src/config/schema/a.ts", 'import { problem } from "../problem.ts"; import { b } from "./b.ts";'],
+    ["src/config/edit/a.ts", 'const { lock } = await import("../file/file-lock.ts");'],
+    ["src/config/schema/a.test.ts", 'import { checkConfig } from "../effective/check-root.ts";'],
+    ["src/executor/server/fs/a.ts", 'import { m } from "../method.ts"; import { w } from "../../wire/w.ts";'],
+    ["src/executor/index.ts", 'export { listen } from "./server/listen.ts";'],
     ["src/index.ts", 'export { Codex } from "./codex/index.ts"; export type { T } from "./codex/t.ts";'],
   ];
   for (const [path, text] of clean) {
@@ -358,6 +465,16 @@ suite("the layer rules can fail", () => {
     ["L5", "src/runner/a.ts", 'import { setTimeout as sleep } from "node:timers/promises";'],
     ["L5", "src/runner/a.ts", "const s = AbortSignal.timeout(5);"],
     ["L5", "src/index.ts", "const t = performance.now();"],
+    ["L7", "src/config/schema/a.ts", 'import { checkConfig } from "../effective/check-root.ts";'],
+    ["L7", "src/config/problem.ts", 'import type { Struct } from "./schema/server-keys.ts";'],
+    ["L7", "src/config/edit/a.ts", 'import type { Layers } from "../layers/layers.ts";'],
+    ["L7", "src/config/edit/a.ts", 'import "../index.ts";'],
+    ["L7", "src/config/stray.ts", "export const a = 1;"],
+    ["L7", "src/config/helpers/a.test.ts", "export const a = 1;"],
+    ["L7", "src/config/index.ts", 'export { a } from "./helpers/a.ts";'],
+    ["L7", "src/executor/local/a.ts", 'import { METHODS } from "../wire/protocol.ts";'],
+    ["L7", "src/executor/client/a.ts", 'import { m } from "../server/method.ts";'],
+    ["L7", "src/executor/server/http/a.ts", 'import { Fs } from "../fs/methods.ts";'],
     ["L6", "src/base/a.ts", "// oxlint-disable-next-line no-console"],
     ["L6", "src/base/a.ts", "/* eslint-disable */"],
     ["L6", "src/base/a.ts", "// biome-ignore format: mine"],
