@@ -1,7 +1,7 @@
 /** The executors that the servers of one turn name, for a Codex that does not read the user's `environments.toml`. */
 import { basename, resolve } from "node:path";
 import type { CodexEnvironment } from "../codex/index.ts";
-import type { McpServers } from "../servers/written.ts";
+import type { ServerSet } from "../servers/check.ts";
 import { toEnvironmentDefinition } from "../config/environments/definition.ts";
 import { LOCAL_ENVIRONMENT_ID } from "../config/server/types.ts";
 import { findEnvironment } from "../config/environments/find-environment.ts";
@@ -18,13 +18,13 @@ interface EnvironmentFlags {
 
 /** @throws {UsageError} naming a server whose environment cannot be used, and why */
 export function environmentsOf(
-  servers: McpServers,
+  { configs }: ServerSet,
   { cd, userHome }: EnvironmentFlags,
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): CodexEnvironment[] {
   const wanted = new Map<string, string>();
-  for (const [name, { environment_id: id = LOCAL_ENVIRONMENT_ID, enabled }] of Object.entries(servers)) {
-    if (id !== LOCAL_ENVIRONMENT_ID && enabled !== false && !wanted.has(id)) wanted.set(id, name);
+  for (const [name, { environment_id: id, enabled }] of configs) {
+    if (id !== LOCAL_ENVIRONMENT_ID && enabled && !wanted.has(id)) wanted.set(id, name);
   }
   if (wanted.size === 0) return [];
   try {

@@ -3,10 +3,17 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { toWritten } from "../config/server/normal-form.ts";
 import { parseServerFlags } from "./server-flags.ts";
 
+/** The servers as a file would say them. `KEY` is set where they are looked up. */
+function written(...[flags, env = {}]: Parameters<typeof parseServerFlags>): Record<string, unknown> {
+  const { configs } = parseServerFlags(flags, { KEY: "k", ...env });
+  return Object.fromEntries([...configs].map(([name, config]) => [name, toWritten(config)]));
+}
+
 test("parseServerFlags tells a URL from a command, and splits a command as a shell does", () => {
-  assert.deepEqual(parseServerFlags({ server: ["a=https://h/mcp?x=1", `b=npx -y srv "two words" --k=v`] }), {
+  assert.deepEqual(written({ server: ["a=https://h/mcp?x=1", `b=npx -y srv "two words" --k=v`] }), {
     a: { url: "https://h/mcp?x=1" },
     b: { command: "npx", args: ["-y", "srv", "two words", "--k=v"] },
   });
@@ -18,7 +25,7 @@ test("parseServerFlags adds headers to the server they name, with all that follo
     header: ["a:b:Authorization=Basic dTpw==", "a:b:X-Two=2"],
     headerEnv: ["a:b:X-Key=KEY"],
   };
-  assert.deepEqual(parseServerFlags(flags), {
+  assert.deepEqual(written(flags), {
     "a:b": {
       url: "http://h/mcp",
       http_headers: { Authorization: "Basic dTpw==", "X-Two": "2" },
@@ -32,7 +39,7 @@ test("parseServerFlags reads a TOML file, and flags win over it", () => {
   try {
     const path = join(directory, "servers.toml");
     writeFileSync(path, `[mcp_servers.a]\nurl = "http://file/mcp"\n[mcp_servers.b]\ncommand = "true"\n`);
-    assert.deepEqual(parseServerFlags({ servers: path, server: ["a=http://flag/mcp"] }), {
+    assert.deepEqual(written({ servers: path, server: ["a=http://flag/mcp"] }), {
       a: { url: "http://flag/mcp" },
       b: { command: "true" },
     });
@@ -57,11 +64,11 @@ test("parseServerFlags takes what is configured and enabled, and nothing else of
       '[mcp_servers.on]\ncommand = "x"\nscope = "host"\nenabled_tools = []\n' +
         '[mcp_servers.off]\ncommand = "y"\nenabled = false\n[mcp_servers.same]\nurl = "http://file/mcp"\n',
     );
-    assert.deepEqual(parseServerFlags({ ...flags, server: ["same=http://flag/mcp"] }, env), {
-      on: { command: "x", enabled_tools: [] },
+    assert.deepEqual(written({ ...flags, server: ["same=http://flag/mcp"] }, env), {
+      on: { command: "x", enabled_tools: [], scope: "host" },
       same: { url: "http://flag/mcp" },
     });
-    assert.deepEqual(parseServerFlags({ cd: home }, env), {});
+    assert.deepEqual(written({ cd: home }, env), {});
     write('[mcp_servers.bad]\nurl = "http://h/mcp"\nargs = []\n');
     assert.throws(
       () => parseServerFlags(flags, env),
@@ -92,6 +99,16 @@ const refused: readonly [what: string, flags: Parameters<typeof parseServerFlags
     "a header without a value",
     { server: ["a=http://h"], header: ["a:K"] },
     /--header: expected name:Header=value/,
+  ],
+  [
+    "a header that cannot be sent",
+    { server: ["a.b=http://h"], header: ["a.b:X Y=v"] },
+    /^mcp_servers\."a\.b"\.http_headers\."X Y": is not a valid header name$/,
+  ],
+  [
+    "a header whose variable is not set",
+    { server: ["a=http://h"], headerEnv: ["a:K=NOPE_NOPE"] },
+    /^mcp_servers\.a\.env_http_headers\.K: the environment variable NOPE_NOPE is not set$/,
   ],
   ["a header without a server", { server: ["a=http://h"], header: ["K=v"] }, /--header: expected/],
 ];
