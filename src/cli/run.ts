@@ -91,13 +91,15 @@ async function runTurn(args: Args, stop: Stop): Promise<number> {
     ...(servers === undefined ? {} : { servers }),
   });
   stopWhenOutputFails(stop);
+  // Every message to and from Codex is among the diagnostics then.
+  const isVerbose = args.has("verbose") || process.env.SWITCHYARD_DEBUG === "wire";
   const engine = openEngine({
     environments: environmentsOf(mcpServers, { userHome, ...(cd === undefined ? {} : { cd }) }),
     ...(apiKey === undefined ? {} : { apiKey }),
     ...(baseUrl === undefined ? {} : { baseUrl }),
     ...(userHome ? { home: "user" as const } : {}),
     log: (level, message) => {
-      if (args.has("verbose") || level === "error") tell(`codex ${level}: ${message}`);
+      if (isVerbose || level === "error") tell(`codex ${level}: ${message}`);
     },
   });
   try {

@@ -99,6 +99,7 @@ export class Codex implements Engine, AsyncDisposable {
       environments: checked.environments ?? [],
       clock,
       log,
+      logWire: env.SWITCHYARD_DEBUG === "wire",
       redactor,
     });
     const inherited = new InheritedServers(codexHome);

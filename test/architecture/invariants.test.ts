@@ -13,7 +13,6 @@ const root = join(import.meta.dirname, "../..");
 
 /** How many of a layer may be uncited. It only ever becomes less. */
 const UNCITED: Readonly<Record<string, number>> = {
-  codex: 3,
   config: 37,
   mcp: 3,
   toml: 3,

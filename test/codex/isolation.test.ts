@@ -202,6 +202,30 @@ test("no secret is in argv, in an environment, in a file, in the log or in an er
   }
 });
 
+test("the wire log has every message to and from Codex, without secrets", { timeout }, async () => {
+  await using engine = await startEngine();
+  await using http = await RecordingMcpServer.start();
+  const env = { PATH: process.env.PATH ?? "", SWITCHYARD_DEBUG: "wire" };
+  const thread = engine.another({ env }).startThread({
+    workingDirectory: engine.cwd,
+    mcpServers: { svc: { url: http.url, headers: { Authorization: "Bearer secret-of-a-header" } } },
+  });
+  await thread.run(promptOf({ say: "done" }));
+  const wire = engine.log.filter((line) => /^debug codex (?:->|<-) \{/.test(line));
+  for (const message of [
+    '-> .*thread/start.*Authorization":"[*]{3}"',
+    "<- .*thread/started",
+    "-> .*turn/start",
+    "<- .*turn/completed",
+  ]) {
+    assert.ok(
+      wire.some((line) => new RegExp(message).test(line)),
+      message,
+    );
+  }
+  assert.doesNotMatch(engine.log.join("\n"), /secret-of-a-header|sk-test-key-of-the-engine/);
+});
+
 test("the user's login is carried over as a link, and Codex sees it", { timeout }, async () => {
   await using engine = await startEngine();
   const users = join(engine.cwd, "user-codex");

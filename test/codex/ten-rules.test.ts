@@ -9,7 +9,13 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { Clock } from "../../src/base/clock.ts";
 import { systemClock } from "../../src/base/clock.ts";
-import { promptOf, RecordingMcpServer, ScriptedModel, stdioServer } from "../../src/testing/index.ts";
+import {
+  descendants,
+  promptOf,
+  RecordingMcpServer,
+  ScriptedModel,
+  stdioServer,
+} from "../../src/testing/index.ts";
 import { collect, itemsOfType, startEngine, textOf } from "../support/engine.ts";
 import { meddledCodex } from "../support/meddled-codex.ts";
 
@@ -72,7 +78,7 @@ test("rule 3: a thread keeps its servers when it is resumed, by another process 
   );
 });
 
-test("rule 4: 150 threads started at once all start, and every call arrives under its own name", {
+test("rule 4: 150 threads started at once all start in one process, and every call arrives under its own name (R1)", {
   timeout,
 }, async () => {
   await using engine = await startEngine();
@@ -89,6 +95,8 @@ test("rule 4: 150 threads started at once all start, and every call arrives unde
     }),
   );
   assert.equal(http.calls.length, names.length);
+  const commands = descendants(process.pid).map((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8"));
+  assert.equal(commands.filter((command) => command.includes("\0app-server\0")).length, 1);
 });
 
 test("rule 4: a lost reply to turn/start does not lose the turn", { timeout }, async () => {

@@ -4,7 +4,7 @@
  * They are flags of the process, because a thread whose own configuration has `features` costs 20 ms more to open, and
  * replaces all of the process's (Codex does not merge the two). Where a thread does have some, all are sent with it.
  */
-import { codexConfig } from "../thread/config-values.ts";
+import { codexConfig } from "../config-values.ts";
 import type { CodexOptions } from "../options.ts";
 
 const OWN_FEATURES: Readonly<Record<string, boolean>> = {

@@ -3,8 +3,8 @@
  *
  *   request() --line--> stdin │ codex app-server │ stdout --lines--> Peer --> onNotification / onRequest
  *
- * What the messages mean is the business of `app-server.ts` and `thread-session.ts`; when to start another
- * process, too.
+ * What the messages mean is the business of `router.ts` and `thread/`; when to start another process is decided
+ * by `supervisor.ts`.
  *
  * Invariants
  *   A1. The process is owned before it is spoken to: whatever fails in `start` leaves no process behind.
@@ -46,6 +46,8 @@ export interface AppServerProcessOptions {
   readonly environments?: readonly CodexEnvironment[];
   readonly clock: Clock;
   readonly log: Log;
+  /** Whether every message goes into the log, too, at level `debug`. @default false */
+  readonly logWire?: boolean;
   readonly redactor: Redactor;
   readonly onNotification: (method: string, params: unknown, lineChars: number) => void;
   readonly onRequest: (
@@ -72,6 +74,7 @@ const HANDSHAKE_TIMEOUT_MS = 30_000;
 const LINE_BYTES_MAX = 256 * 1024 * 1024;
 /** Of a line that is shown in the log. */
 const LINE_CHARS_MAX = 2_000;
+const WIRE_LINE_CHARS_MAX = 8_000;
 /** Codex leaves within 30 ms of the end of its input, also in the middle of a turn (measured with 0.169). */
 const GRACES = { stdinMs: 3_000, termMs: 2_000 };
 
@@ -125,7 +128,10 @@ export class AppServerProcess {
     });
     this.#peer = new Peer({
       clock: options.clock,
-      send: (line) => void this.#child.stdin?.write(`${line}\n`),
+      send: (line) => {
+        this.#logWire("->", line);
+        this.#child.stdin?.write(`${line}\n`);
+      },
       onNotification: (method, params, lineChars) => options.onNotification(method, params, lineChars),
       onRequest: options.onRequest,
       onStray: (why, line) =>
@@ -284,13 +290,22 @@ export class AppServerProcess {
     const decoder = new LineDecoder(LINE_BYTES_MAX);
     this.#child.stdout?.on("data", (chunk: Buffer) => {
       for (const line of decoder.push(chunk)) {
-        if (line.kind === "line") this.#peer.receive(line.text);
-        else this.#options.log("error", `Codex wrote a line longer than ${LINE_BYTES_MAX} bytes; it is lost`);
+        if (line.kind === "line") {
+          this.#logWire("<-", line.text);
+          this.#peer.receive(line.text);
+        } else
+          this.#options.log("error", `Codex wrote a line longer than ${LINE_BYTES_MAX} bytes; it is lost`);
       }
     });
     this.#child.stderr?.on("data", (chunk: Buffer) => this.#stderr.push(chunk));
     // Without a listener a broken pipe would end our own process; the exit says what there is to say.
     this.#child.stdin?.on("error", () => {});
+  }
+
+  #logWire(direction: "->" | "<-", line: string): void {
+    const { logWire, log, redactor } = this.#options;
+    if (logWire === true)
+      log("debug", `codex ${direction} ${toLogLine(line, redactor, WIRE_LINE_CHARS_MAX)}`);
   }
 
   #watchEnd(): void {

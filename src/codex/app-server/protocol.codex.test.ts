@@ -106,7 +106,7 @@ class TypeWriter {
 
   /** The type of a schema, as an expression. */
   type(schema: Schema): string {
-    const anything = this.#direction === "read" ? "ours.JsonValue" : "unknown";
+    const anything = this.#direction === "read" ? "JsonValue" : "unknown";
     if (schema === true) return anything;
     if (schema === false) return "never";
     const { $ref, oneOf, anyOf, allOf } = schema;
@@ -202,7 +202,7 @@ type SameKind<Ours, Schema> = Ours extends { type: infer Kind }
   ? [Extract<Schema, { type: Kind }>] extends [never] ? Schema : Extract<Schema, { type: Kind }>
   : Schema;
 type Unknown<Ours, Schema> = unknown extends Schema ? never
-  : [NonNullable<ours.JsonValue>] extends [Ours] ? never
+  : [NonNullable<JsonValue>] extends [Ours] ? never
   : UnknownIn<Ours, Schema>;
 type UnknownIn<Ours, Schema> = Ours extends readonly (infer Each)[]
   ? \`[]\${Unknown<Each, Extract<Schema, readonly unknown[]>[number]>}\`
@@ -318,6 +318,7 @@ async function compile(
   try {
     const head = [
       `import type * as ours from ${JSON.stringify(join(import.meta.dirname, "protocol.ts"))};`,
+      `import type { JsonValue } from ${JSON.stringify(join(import.meta.dirname, "../../base/json.ts"))};`,
       `declare namespace Read {\n${writers.read.text}\n}`,
       `declare namespace Sent {\n${writers.sent.text}\n}`,
       HELPERS,

@@ -4,7 +4,7 @@
  *   cold ──open──> loaded ──unload | `thread/closed` | end of the process──> cold, or lost if it was ephemeral
  *
  * It owns that state, what is sent to open the thread, and its unloading. When to open and to unload is decided by
- * `session.ts`; which messages reach the thread, by `app-server/supervisor.ts`.
+ * `session.ts`; which messages reach the thread, by `app-server/router.ts`.
  *
  * Invariants
  *   O1. Every open (start, resume, fork) carries the whole configuration. With another configuration than the one it
@@ -22,7 +22,8 @@ import { RpcError } from "../../jsonrpc/index.ts";
 import { TAG_VARIABLE } from "../../process/process-tree.ts";
 import type { AppServerProcess } from "../app-server/process.ts";
 import type { ThreadOpened } from "../app-server/protocol.ts";
-import type { CodexAppServer, ThreadSink } from "../app-server/supervisor.ts";
+import type { ThreadSink } from "../app-server/router.ts";
+import type { CodexAppServer } from "../app-server/supervisor.ts";
 import type { InheritedServers } from "../direct/inherited-servers.ts";
 import { requiredServersFailure } from "../direct/reasons.ts";
 import { ThreadServers } from "../direct/thread-servers.ts";
@@ -137,7 +138,7 @@ export class OpenThread {
     const before = this.#threadId;
     this.#threadId = id;
     this.#options.onOpened(id, before);
-    appServer.claim(id, this.#options.sink);
+    appServer.threads.claim(id, this.#options.sink);
     return opened;
   }
 
@@ -171,7 +172,7 @@ export class OpenThread {
       // A process that has ended has taken the thread with it.
       if (process.alive) log("warn", `Cannot unload thread ${threadId}: ${String(error)}`);
     }
-    for (const child of appServer.release(threadId)) {
+    for (const child of appServer.threads.release(threadId)) {
       process.request("thread/unsubscribe", { threadId: child }).catch(() => {});
     }
     this.#leave(loaded);

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { type Answer, describe, OPTION_FOR, type Question } from "../../thread/questions.ts";
-import { refuse, toQuestion } from "./questions.ts";
+import { refuse } from "../app-server/refusals.ts";
+import { toQuestion } from "./questions.ts";
 
 const at = { threadId: "t", turnId: "u", itemId: "i" };
 const form = { type: "object", properties: { name: { type: "string" } } };
@@ -214,22 +215,16 @@ suite("toQuestion writes", () => {
 });
 
 suite("refuse", () => {
-  const refusals: readonly (readonly [method: string, reply: unknown])[] = [
-    ["item/commandExecution/requestApproval", { decision: "decline" }],
-    ["item/fileChange/requestApproval", { decision: "decline" }],
-    ["mcpServer/elicitation/request", { action: "decline", content: null, _meta: null }],
-    ["item/tool/requestUserInput", { answers: {} }],
-    ["item/permissions/requestApproval", { permissions: {}, scope: "turn" }],
-    ["item/tool/call", undefined],
-    ["currentTime/read", undefined],
-  ];
-  for (const [method, reply] of refusals) {
-    test(`answers ${method} with ${JSON.stringify(reply)}`, () => assert.deepEqual(refuse(method), reply));
-  }
-
-  test("says what declining says", () => {
+  test("answers what declining says", () => {
     for (const row of [...approvals, ...elicitations, ...userInputs]) {
       assert.deepEqual(refuse(row.method), replyTo(row, { decision: "decline" }), row.method);
+    }
+  });
+
+  test("grants no permission, and does not answer what is no question", () => {
+    assert.deepEqual(refuse("item/permissions/requestApproval"), { permissions: {}, scope: "turn" });
+    for (const method of ["item/tool/call", "currentTime/read", "toString"]) {
+      assert.throws(() => refuse(method), { code: -32601, message: /does not answer/ });
     }
   });
 });
@@ -246,7 +241,7 @@ suite("describe", () => {
     test(`says ${text}`, () => assert.equal(describe(row!.question), text));
   }
 
-  test("has an option to name for every kind of question (Q2)", () => {
+  test("has an option to name for every kind of question", () => {
     for (const [row] of words) assert.match(OPTION_FOR[row!.question.kind], /^onQuestion/);
   });
 });

@@ -1,14 +1,4 @@
-/**
- * What Codex asks in the middle of a turn, and what it is told.
- *
- * Codex parks a turn for ever when a question stays open, so every question ends in an answer: the handler's,
- * or the refusal that fits the kind of question.
- *
- * Invariants
- *   Q1. Every question is answered once: by the handler, by its failure, by its time-out, or by default.
- *   Q2. Without a handler everything is declined, and the thread says what was declined and which option would
- *       let it through.
- */
+/** From Codex's requests to questions for the host, and from answers back to Codex. */
 import type { JsonValue } from "../../base/json.ts";
 import type { Answer, Question } from "../../thread/questions.ts";
 import type { ServerRequests } from "../app-server/protocol.ts";
@@ -68,23 +58,6 @@ export function toQuestion(
       };
       return { question, reply: userInput };
     }
-    default:
-      return undefined;
-  }
-}
-
-/** The answer that refuses, for methods we know; `undefined` means: answer with a JSON-RPC error. */
-export function refuse(method: string): unknown {
-  // The policy behind it is not for a host to widen in the middle of a turn, so it is never a question.
-  if (method === "item/permissions/requestApproval") return { permissions: {}, scope: "turn" };
-  switch (method) {
-    case "item/commandExecution/requestApproval":
-    case "item/fileChange/requestApproval":
-      return approval({ decision: "decline" });
-    case "mcpServer/elicitation/request":
-      return elicited({ decision: "decline" });
-    case "item/tool/requestUserInput":
-      return userInput({ decision: "decline" });
     default:
       return undefined;
   }

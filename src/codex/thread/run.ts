@@ -13,6 +13,8 @@
  *       stays away for `readerStallMs`, the run is stopped, and it is told so after everything that was kept.
  *   N2. A run that is stopped holds the pipe for nobody: what ends it must be read, too.
  *   N3. The run ends exactly once: by `end`, or by the first `fail`.
+ *   N4. Every question is answered once: by the handler, or, when it is absent, fails or is late, by declining; then an
+ *       event says what was declined and which option allows it. Codex parks a turn for ever on an open question.
  */
 import { Channel } from "../../base/channel.ts";
 import type { Clock, Timer } from "../../base/clock.ts";

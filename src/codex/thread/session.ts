@@ -18,17 +18,18 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 import type { Redactor } from "../../base/redact.ts";
 import { Semaphore } from "../../base/semaphore.ts";
-import { METHOD_NOT_FOUND, RpcError } from "../../jsonrpc/index.ts";
 import { AbortError } from "../../thread/errors.ts";
 import type { ThreadEvent, Usage } from "../../thread/events.ts";
 import type { Question } from "../../thread/questions.ts";
 import type { Notification } from "../app-server/protocol.ts";
-import type { CodexAppServer, ThreadSink } from "../app-server/supervisor.ts";
+import { refuse } from "../app-server/refusals.ts";
+import type { ThreadSink } from "../app-server/router.ts";
+import type { CodexAppServer } from "../app-server/supervisor.ts";
 import type { InheritedServers } from "../direct/inherited-servers.ts";
 import { CodexError } from "../errors.ts";
 import { NO_USAGE, toUsage } from "./event-mapper.ts";
 import { type Loaded, OpenThread, type ThreadStart } from "./open-thread.ts";
-import { refuse, toQuestion } from "./questions.ts";
+import { toQuestion } from "./questions.ts";
 import { ActiveRun, type RunRequest } from "./run.ts";
 import type { ThreadSpec } from "./spec.ts";
 import { isNotLoaded, runTurn } from "./turn.ts";
@@ -84,7 +85,7 @@ export class ThreadSession implements ThreadSink {
     const onOpened = (threadId: string, before: string | null): void => {
       options.onOpened(this, threadId, before);
       if (this.#active?.announce(threadId) !== true) return;
-      for (const warning of appServer.processWarnings) this.#active.take(warning);
+      for (const warning of appServer.threads.processWarnings) this.#active.take(warning);
     };
     this.#thread = new OpenThread({ appServer, inherited, clock, log, sink: this, onOpened }, start);
   }
@@ -183,11 +184,7 @@ export class ThreadSession implements ThreadSink {
   async onRequest(method: string, params: unknown, signal: AbortSignal): Promise<unknown> {
     const asked = toQuestion(method, params);
     const run = this.#active;
-    if (asked === undefined || run === undefined) {
-      const refusal = refuse(method);
-      if (refusal !== undefined) return refusal;
-      throw new RpcError({ code: METHOD_NOT_FOUND, message: `Switchyard does not answer "${method}"` });
-    }
+    if (asked === undefined || run === undefined) return refuse(method);
     return asked.reply(await run.ask(this.#named(asked.question), signal));
   }
 
@@ -329,7 +326,7 @@ export class ThreadSession implements ThreadSink {
   /** The thread is not loaded, and no run waits: from now on what is on disk is all there is to know. */
   #rest(): void {
     this.#forgetSecrets();
-    if (this.threadId !== null) this.#options.appServer.release(this.threadId);
+    if (this.threadId !== null) this.#options.appServer.threads.release(this.threadId);
     this.#options.onCold(this);
   }
 }

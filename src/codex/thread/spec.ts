@@ -15,7 +15,7 @@ import { readFileSync, realpathSync, type Stats, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { isObject, type JsonObject, type JsonValue } from "../../base/json.ts";
 import type { Input, ThreadOptions } from "../../thread/options.ts";
-import { assign, codexConfig } from "./config-values.ts";
+import { assign, codexConfig } from "../config-values.ts";
 import { CodexError } from "../errors.ts";
 import { processFeatures } from "../app-server/features.ts";
 import { type DirectServer, directServers } from "../direct/servers.ts";

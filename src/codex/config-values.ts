@@ -1,8 +1,8 @@
 /** Codex configuration as hosts write it: nested objects, dotted keys, and `key=value` strings, made one object. */
-import { isObject, type JsonObject, type JsonValue } from "../../base/json.ts";
-import { plainOverrideValue } from "../../config/layers/overrides.ts";
-import { CodexError } from "../errors.ts";
-import type { CodexOptions } from "../options.ts";
+import { isObject, type JsonObject, type JsonValue } from "../base/json.ts";
+import { plainOverrideValue } from "../config/layers/overrides.ts";
+import { CodexError } from "./errors.ts";
+import type { CodexOptions } from "./options.ts";
 
 /**
  * The configuration of `CodexOptions`, for every thread.
