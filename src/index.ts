@@ -1,30 +1,9 @@
 /** `mcp-switchyard`: code written for `@openai/codex-sdk` works by changing the import. */
-export {
-  AbortError,
-  Codex,
-  CodexError,
-  type CodexErrorCode,
-  type RunResult,
-  type RunStreamedResult,
-  type StreamedTurn,
-  Thread,
-  type Turn,
-} from "./codex/index.ts";
-export type {
-  ApprovalMode,
-  CodexConfigObject,
-  CodexConfigValue,
-  CodexEnvironment,
-  CodexOptions,
-  CyberAccessProgram,
-  Input,
-  ModelReasoningEffort,
-  SandboxMode,
-  ThreadOptions,
-  TurnOptions,
-  UserInput,
-  WebSearchMode,
-} from "./codex/index.ts";
+export { Codex, type RunResult, type RunStreamedResult, Thread, type Turn } from "./codex/codex.ts";
+export { CodexError, type CodexErrorCode } from "./codex/errors.ts";
+export type { CodexEnvironment, CodexOptions } from "./codex/options.ts";
+export type { StreamedTurn } from "./thread/engine.ts";
+export { AbortError } from "./thread/errors.ts";
 export type {
   AgentMessageItem,
   CommandExecutionItem,
@@ -53,7 +32,20 @@ export type {
   TurnStartedEvent,
   Usage,
   WebSearchItem,
-} from "./codex/index.ts";
+} from "./thread/events.ts";
+export type {
+  ApprovalMode,
+  CodexConfigObject,
+  CodexConfigValue,
+  CyberAccessProgram,
+  Input,
+  ModelReasoningEffort,
+  SandboxMode,
+  ThreadOptions,
+  TurnOptions,
+  UserInput,
+  WebSearchMode,
+} from "./thread/options.ts";
 export type {
   Answer,
   CommandQuestion,
@@ -63,12 +55,12 @@ export type {
   Question,
   QuestionHandler,
   UserInputQuestion,
-} from "./codex/index.ts";
+} from "./thread/questions.ts";
+export type { AppToolApproval } from "./config/server/types.ts";
 export type {
-  AppToolApproval,
   McpHttpServerInput,
   McpServerInput,
   McpServerRules,
   McpServers,
   McpStdioServerInput,
-} from "./codex/index.ts";
+} from "./servers/written.ts";

@@ -1,5 +1,6 @@
 /** The engine of the commands: the only place here that makes it a Codex. */
-import { Codex, type CodexOptions, hasUserLogin, userCodexHome } from "../codex/index.ts";
+import { Codex, type CodexOptions, hasUserLogin } from "../codex/index.ts";
+import { userCodexHome } from "../config/layers/homes.ts";
 import type { Engine } from "../thread/engine.ts";
 
 export function openEngine(options: CodexOptions): Engine {

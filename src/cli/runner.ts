@@ -13,13 +13,8 @@
 import { join, resolve } from "node:path";
 import { messageOf } from "../base/errors.ts";
 import { Redactor } from "../base/redact.ts";
-import {
-  checkCodexVersion,
-  type CodexOptions,
-  findCodex,
-  hasUserLogin,
-  switchyardHome,
-} from "../codex/index.ts";
+import { checkCodexVersion, type CodexOptions, findCodex, hasUserLogin } from "../codex/index.ts";
+import { switchyardHome } from "../config/layers/homes.ts";
 import { type DiagLevel, DiagnosticWriter, serveNdjson } from "../runner/index.ts";
 import { type Args, UsageError } from "./args/parse.ts";
 import type { Command } from "./command.ts";

@@ -53,7 +53,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   cli: { mayImport: "any", packages: ["string-argv"] },
   testing: { mayImport: ["base", "process", "jsonrpc"], packages: ["@modelcontextprotocol/*"] },
   // src/index.ts, the package's main export.
-  index: { mayImport: ["codex"], packages: [] },
+  index: { mayImport: ["config", "servers", "thread", "codex"], packages: [] },
 };
 
 interface Room {
