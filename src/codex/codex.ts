@@ -27,7 +27,8 @@ import { processEnvironment } from "./app-server/environment.ts";
 import type { TurnStartParams } from "./app-server/protocol.ts";
 import { buildInput, buildThreadSpec } from "./thread/spec.ts";
 import type { ThreadStart } from "./thread/open-thread.ts";
-import { ThreadSession } from "./thread/session.ts";
+import type { ThreadSession } from "./thread/session.ts";
+import { ThreadSessions } from "./thread/sessions.ts";
 
 /** A completed turn. */
 export type Turn = {
@@ -55,10 +56,7 @@ const CYBER_ACCESS = {
 interface CodexContext {
   readonly options: CodexOptions;
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly redactor: Redactor;
-  createSession(start: ThreadStart): ThreadSession;
-  /** The one session of a thread with an id; `undefined` where the thread is not in use. */
-  knownSession(threadId: string): ThreadSession | undefined;
+  readonly sessions: ThreadSessions;
 }
 
 /**
@@ -69,8 +67,6 @@ interface CodexContext {
  */
 export class Codex implements Engine, AsyncDisposable {
   readonly #appServer: CodexAppServer;
-  readonly #sessions = new Set<ThreadSession>();
-  readonly #byThread = new Map<string, ThreadSession>();
   readonly #context: CodexContext;
   readonly #clock: Clock;
 
@@ -102,47 +98,17 @@ export class Codex implements Engine, AsyncDisposable {
       logWire: env.SWITCHYARD_DEBUG === "wire",
       redactor,
     });
-    const inherited = new InheritedServers(codexHome);
-    const createSession = (start: ThreadStart): ThreadSession => {
-      const session = new ThreadSession(
-        {
-          appServer: this.#appServer,
-          inherited,
-          clock,
-          log,
-          redactor,
-          idleUnloadMs: checked.idleUnloadMs ?? 60_000,
-          reconnectTimeoutMs: checked.reconnectTimeoutMs ?? 120_000,
-          readerStallMs: checked.readerStallMs ?? 60_000,
-          onOpened: (opened, threadId, before) => {
-            if (before !== null && before !== threadId) this.#byThread.delete(before);
-            this.#byThread.set(threadId, opened);
-          },
-          onBusy: remember,
-          onCold: forget,
-        },
-        start,
-      );
-      remember(session);
-      return session;
-    };
-    const remember = (session: ThreadSession): void => {
-      this.#sessions.add(session);
-      if (session.threadId !== null) this.#byThread.set(session.threadId, session);
-    };
-    // A thread that is not loaded costs nothing here either; it is found again by its id.
-    const forget = (session: ThreadSession): void => {
-      this.#sessions.delete(session);
-      const { threadId } = session;
-      if (threadId !== null && this.#byThread.get(threadId) === session) this.#byThread.delete(threadId);
-    };
-    this.#context = {
-      options: checked,
-      env,
+    const sessions = new ThreadSessions({
+      appServer: this.#appServer,
+      inherited: new InheritedServers(codexHome),
+      clock,
+      log,
       redactor,
-      createSession,
-      knownSession: (threadId) => this.#byThread.get(threadId),
-    };
+      idleUnloadMs: checked.idleUnloadMs ?? 60_000,
+      reconnectTimeoutMs: checked.reconnectTimeoutMs ?? 120_000,
+      readerStallMs: checked.readerStallMs ?? 60_000,
+    });
+    this.#context = { options: checked, env, sessions };
   }
 
   /** A new thread. It gets its id with its first turn. */
@@ -167,7 +133,7 @@ export class Codex implements Engine, AsyncDisposable {
 
   /** Interrupts every turn, ends the process and everything it started. Idempotent. */
   async close(): Promise<void> {
-    const threads = Promise.all([...this.#sessions].map((session) => session.close()));
+    const threads = this.#context.sessions.close();
     // In good order where that is quick; a server that hangs, or a Codex that does not answer, ends with the process.
     await within(this.#clock, CLOSE_GRACE_MS, threads);
     await this.#appServer.close();
@@ -236,7 +202,8 @@ export class Thread implements EngineThread, AsyncDisposable {
    */
   async close(): Promise<void> {
     this.#closed = true;
-    const session = this.id === null ? this.#session : (this.#context.knownSession(this.id) ?? this.#session);
+    const session =
+      this.id === null ? this.#session : (this.#context.sessions.find(this.id) ?? this.#session);
     await session?.close();
   }
 
@@ -282,10 +249,10 @@ export class Thread implements EngineThread, AsyncDisposable {
     const { id } = this;
     if (id !== null) {
       return (
-        this.#context.knownSession(id) ?? this.#context.createSession({ kind: "existing", threadId: id })
+        this.#context.sessions.find(id) ?? this.#context.sessions.create({ kind: "existing", threadId: id })
       );
     }
-    this.#session = this.#context.createSession(this.#start);
+    this.#session = this.#context.sessions.create(this.#start);
     return this.#session;
   }
 }

@@ -43,12 +43,16 @@ export interface ThreadSessionOptions {
   readonly idleUnloadMs: number;
   readonly reconnectTimeoutMs: number;
   readonly readerStallMs: number;
-  /** Called when the thread has got an id, with the one it had before. */
-  readonly onOpened: (session: ThreadSession, threadId: string, before: string | null) => void;
-  /** Called when a run begins to wait for its turn. */
-  readonly onBusy: (session: ThreadSession) => void;
-  /** Called when the thread is not loaded and no run waits. */
-  readonly onCold: (session: ThreadSession) => void;
+}
+
+/** Keeps track of the sessions that are in use. */
+export interface SessionRegistry {
+  /** The thread has got an id. @param before the one it had until now */
+  onOpened(session: ThreadSession, threadId: string, before: string | null): void;
+  /** A run begins to wait for its turn. */
+  onBusy(session: ThreadSession): void;
+  /** The thread is not loaded and no run waits. */
+  onCold(session: ThreadSession): void;
 }
 
 /** How one attempt at a run went. */
@@ -69,6 +73,7 @@ const LEAVE_TIMEOUT_MS = 5_000;
 
 export class ThreadSession implements ThreadSink {
   readonly #options: ThreadSessionOptions;
+  readonly #registry: SessionRegistry;
   readonly #thread: OpenThread;
   readonly #turns = new Semaphore(1);
   readonly #closing = new AbortController();
@@ -79,11 +84,12 @@ export class ThreadSession implements ThreadSink {
   /** Takes the secrets of the thread's present configuration out of the redactor again. */
   #forgetSecrets: () => void = () => {};
 
-  constructor(options: ThreadSessionOptions, start: ThreadStart) {
+  constructor(options: ThreadSessionOptions, registry: SessionRegistry, start: ThreadStart) {
     this.#options = options;
+    this.#registry = registry;
     const { appServer, inherited, clock, log } = options;
     const onOpened = (threadId: string, before: string | null): void => {
-      options.onOpened(this, threadId, before);
+      registry.onOpened(this, threadId, before);
       if (this.#active?.announce(threadId) !== true) return;
       for (const warning of appServer.threads.processWarnings) this.#active.take(warning);
     };
@@ -115,7 +121,7 @@ export class ThreadSession implements ThreadSink {
       request.signal === undefined
         ? this.#closing.signal
         : AbortSignal.any([request.signal, this.#closing.signal]);
-    this.#options.onBusy(this);
+    this.#registry.onBusy(this);
     let release: () => void;
     try {
       release = await this.#turns.acquire(signal);
@@ -327,7 +333,7 @@ export class ThreadSession implements ThreadSink {
   #rest(): void {
     this.#forgetSecrets();
     if (this.threadId !== null) this.#options.appServer.threads.release(this.threadId);
-    this.#options.onCold(this);
+    this.#registry.onCold(this);
   }
 }
 
