@@ -5,7 +5,7 @@
  * `/etc/codex` of the recording is a folder below the test's own.
  */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { suite, test } from "node:test";
@@ -14,25 +14,9 @@ import { configuredMcpServers } from "../../src/config/effective/configured.ts";
 import { loadConfigLayers } from "../../src/config/layers/layers.ts";
 import { ConfigError, type ConfigProblem } from "../../src/config/problem.ts";
 import { listed, type ListedServer, shownByCodex } from "./support/listed-servers.ts";
+import { readRecordings, type RecordedLayers } from "./support/recorder.ts";
 
-interface Recorded {
-  readonly name: string;
-  /** By path. */
-  readonly files: Readonly<Record<string, string>>;
-  /** Whether `$ROOT/proj` is a repository. */
-  readonly git_init: boolean;
-  readonly codex_home: string;
-  readonly cwd: string;
-  readonly argv: readonly string[];
-  readonly exit: number;
-  readonly stderr: string;
-  readonly list: readonly ListedServer[] | null;
-}
-
-const recordings = readFileSync(join(import.meta.dirname, "../fixtures/config-layers.jsonl"), "utf8")
-  .split("\n")
-  .filter((line) => line !== "")
-  .map((line) => JSON.parse(line) as Recorded);
+const recordings = readRecordings("config-layers.jsonl");
 
 /** What follows each `flag`, in order. */
 function valuesOf(argv: readonly string[], flag: string): string[] {
@@ -41,7 +25,7 @@ function valuesOf(argv: readonly string[], flag: string): string[] {
 
 type Outcome = { readonly servers: readonly EffectiveMcpServer[] } | { readonly problem: ConfigProblem };
 
-function read(recorded: Recorded, root: string): Outcome {
+function read(recorded: RecordedLayers, root: string): Outcome {
   const inRoot = (text: string): string => text.replaceAll("$ROOT", root);
   const folder = (path: string): string => {
     mkdirSync(path, { recursive: true });
@@ -108,7 +92,7 @@ suite("layers are merged as by the real Codex", () => {
         assert.equal(recorded.exit, 0, recorded.stderr);
         const ours = outcome.servers.filter(({ status }) => status !== "inactive").map(listed);
         const inHome = JSON.stringify(ours).replaceAll(join(root, "etc/codex"), "/etc/codex");
-        assert.deepEqual(JSON.parse(inHome), shownByCodex(recorded.list ?? []));
+        assert.deepEqual(JSON.parse(inHome), shownByCodex((recorded.list ?? []) as ListedServer[]));
       } finally {
         rmSync(root, { recursive: true, force: true });
       }

@@ -21,8 +21,8 @@ import type { WrittenMcpServer } from "../../src/config/server/types.ts";
 import { CodexConfig } from "../support/codex-config.ts";
 import { sample } from "../support/sample.ts";
 import { listed, type ListedServer, shownByCodex } from "./support/listed-servers.ts";
+import { readRecordings, type RecordedCase } from "./support/recorder.ts";
 
-const CASES_FILE = join(import.meta.dirname, "../fixtures/config-cases.jsonl");
 const ONE_CASE_IN = 10;
 /** Of so many edits one is shown by the command line too: a process each time, where the app-server is one for all. */
 const COMMAND_STEP = 10;
@@ -101,15 +101,8 @@ const EDITS: Readonly<Record<string, Edit>> = {
   "replace all by none": (editor) => editor.replaceMcpServers({}),
 };
 
-interface Case {
-  readonly name: string;
-  readonly toml: string;
-  readonly accept: boolean;
-}
-
-function documents(): Case[] {
-  const lines = readFileSync(CASES_FILE, "utf8").trim().split("\n");
-  const accepted = lines.map((line) => JSON.parse(line) as Case).filter(({ accept }) => accept);
+function documents(): RecordedCase[] {
+  const accepted = readRecordings("config-cases.jsonl").filter(({ error }) => error === null);
   return sample(accepted, ONE_CASE_IN);
 }
 

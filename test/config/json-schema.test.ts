@@ -7,17 +7,9 @@ import { Ajv, type ValidateFunction } from "ajv";
 import { configJsonSchema } from "../../src/config/schema/json-schema.ts";
 import { type TomlNode, toPlain } from "../../src/toml/node.ts";
 import { parseToml } from "../../src/toml/parse.ts";
+import { readRecordings } from "./support/recorder.ts";
 
 const SCHEMA_FILE = join(import.meta.dirname, "../../schema/switchyard.schema.json");
-const CASES_FILE = join(import.meta.dirname, "../fixtures/config-cases.jsonl");
-
-interface Case {
-  readonly name: string;
-  readonly toml: string;
-  readonly accept: boolean;
-  readonly strict_accept: boolean;
-  readonly error: string | null;
-}
 
 function root(toml: string): TomlNode | undefined {
   const parsed = parseToml({ name: "config.toml", text: toml });
@@ -40,10 +32,9 @@ test("the JSON Schema takes what strict Codex takes and refuses what Codex refus
   const validate = validator();
   const differences: string[] = [];
   const verdicts = { taken: 0, refused: 0 };
-  for (const line of readFileSync(CASES_FILE, "utf8").split("\n")) {
-    if (line === "") continue;
-    const { name, toml, accept, strict_accept, error } = JSON.parse(line) as Case;
+  for (const { name, toml, error, strict_error } of readRecordings("config-cases.jsonl")) {
     const node = root(toml);
+    const [accept, strict_accept] = [error === null, strict_error === null];
     // Without TOML there is nothing to look at; of other sections the schema knows nothing.
     if (node === undefined || (!accept && error?.includes("in `mcp_") !== true)) continue;
     if (accept && !strict_accept && toml.includes("[mcpServers")) continue;

@@ -1,6 +1,5 @@
 /** What Codex's own commands made of a file, and what the same edits mean here. The fixtures come from the real binary. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { toNormalForm } from "../../src/config/server/normal-form.ts";
 import { readMcpServers } from "../../src/config/server/read-servers.ts";
@@ -9,36 +8,7 @@ import { parseToml } from "../../src/toml/parse.ts";
 import type { WrittenMcpServer } from "../../src/config/server/types.ts";
 import { applyEdits } from "../../src/config/edit/apply-edits.ts";
 import type { ConfigEdit } from "../../src/config/edit/edits.ts";
-
-const FIXTURES = new URL("../fixtures/", import.meta.url);
-
-interface RecordedEdit {
-  readonly name: string;
-  readonly before: string | null;
-  readonly after: string;
-  readonly argv: readonly string[];
-  readonly exit: number;
-}
-
-interface RecordedWrite {
-  readonly name: string;
-  readonly before: string | null;
-  readonly after: string;
-  readonly method: string;
-  readonly params: Write | { readonly edits: readonly Write[] };
-  readonly error: unknown;
-}
-
-interface Write {
-  readonly keyPath: string;
-  readonly value: unknown;
-  readonly mergeStrategy: string;
-}
-
-function recorded<Line>(file: string): Line[] {
-  const lines = readFileSync(new URL(file, FIXTURES), "utf8").trim().split("\n");
-  return lines.map((line) => JSON.parse(line) as Line);
-}
+import { readRecordings } from "./support/recorder.ts";
 
 function edited(text: string, edits: readonly ConfigEdit[]): string {
   return applyEdits({ name: "config.toml", text }, edits);
@@ -103,10 +73,10 @@ function commandEdit(argv: readonly string[]): ConfigEdit | undefined {
 
 test("an edit means what the same command of Codex means", () => {
   let compared = 0;
-  for (const { name, before, after, argv, exit } of recorded<RecordedEdit>("config-edits.jsonl")) {
+  for (const { name, before, after, argv, exit } of readRecordings("config-edits.jsonl")) {
     const edit = commandEdit(argv);
     if (exit !== 0 || edit === undefined || before === after) continue;
-    assert.deepEqual(meaning(edited(before ?? "", [edit])), meaning(after), name);
+    assert.deepEqual(meaning(edited(before ?? "", [edit])), meaning(after ?? ""), name);
     compared++;
   }
   assert.ok(compared > 40, String(compared));
@@ -114,7 +84,7 @@ test("an edit means what the same command of Codex means", () => {
 
 test("an edit means what the same write through Codex's app-server means", () => {
   let compared = 0;
-  for (const { name, before, after, params, error } of recorded<RecordedWrite>("config-rpc-edits.jsonl")) {
+  for (const { name, before, after, params, error } of readRecordings("config-rpc-edits.jsonl")) {
     const writes = "edits" in params ? params.edits : [params];
     if (error !== null || writes.some((write) => !/^mcp_servers\.[^."]+/.test(write.keyPath))) continue;
     if (writes.some((write) => write.mergeStrategy === "upsert" && typeof write.value === "object")) continue;

@@ -3,18 +3,17 @@
  * dialect and on texts that were valid before something was changed in them.
  */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
 import { toPlain } from "../../src/toml/node.ts";
 import { parseToml } from "../../src/toml/parse.ts";
 import { CodexConfig } from "../support/codex-config.ts";
 import { runs } from "../support/sample.ts";
+import { readRecordings } from "./support/recorder.ts";
 import { TOML_SNIPPETS } from "./support/toml-snippets.ts";
 
 const RUNS = runs(600);
 const SERVER = '[mcp_servers.a]\ncommand = "x"\n';
-const CASES = new URL("../fixtures/config-cases.jsonl", import.meta.url);
 const DATE = "$__toml_private_datetime";
 
 /** Dates are text for us, and order is none of JSON's business. */
@@ -50,10 +49,9 @@ test("a text is TOML for us where it is for Codex, and says the same", async () 
 });
 
 test("a text that was damaged at random has the same verdict and value for us and for Codex", async () => {
-  const lines = readFileSync(CASES, "utf8").trim().split("\n");
   // Codex shows seconds rounded to nanoseconds even where it shows what is written.
-  const texts = lines
-    .map((line) => (JSON.parse(line) as { toml: string }).toml)
+  const texts = readRecordings("config-cases.jsonl")
+    .map(({ toml }) => toml)
     .filter((toml) => !/0\.0{6}|e-\d/.test(toml));
   const token = fc.constantFrom(
     ..."[ [[ ] ]] { } = . , # \" ' \"\"\" ''' a b.c 1 1.5 true \\ - _ 1979-05-27 07:32 inf é e5 0x1F +".split(

@@ -4,7 +4,7 @@
  * Disposing it ends the process, looks that nothing is left of it, and removes its home.
  */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
@@ -27,6 +27,13 @@ export type CodexVerdict =
       readonly path: string | undefined;
       readonly line: number | undefined;
     };
+
+export interface CodexAnswer {
+  readonly result: unknown;
+  /** The home is `$CODEX_HOME`. */
+  readonly error: string | null;
+  readonly text: string | null;
+}
 
 interface ConfigAnswer {
   readonly config: { readonly mcp_servers: unknown };
@@ -69,28 +76,35 @@ export class CodexConfig implements AsyncDisposable {
 
   /** Writes the text as the user's `config.toml` and has it read. */
   async read(toml: string): Promise<CodexVerdict> {
-    const answer = await this.#ask(toml);
-    return answer instanceof RpcError
-      ? refusal(answer.message)
-      : { ok: true, servers: answer.config.mcp_servers };
+    const { error, result } = await this.ask("config/read", toml);
+    return error === null
+      ? { ok: true, servers: (result as ConfigAnswer).config.mcp_servers }
+      : refusal(error);
   }
 
   /** The same, but what the text says, before anything is made of it. A date is a table with one odd key. */
   async readAsIs(toml: string): Promise<CodexVerdict | { readonly ok: true; readonly content: unknown }> {
-    const answer = await this.#ask(toml);
-    if (answer instanceof RpcError) return refusal(answer.message);
-    return { ok: true, content: answer.layers?.find(({ name }) => name.type === "user")?.config };
+    const { error, result } = await this.ask("config/read", toml);
+    if (error !== null) return refusal(error);
+    const { layers } = result as ConfigAnswer;
+    return { ok: true, content: layers?.find(({ name }) => name.type === "user")?.config };
   }
 
-  async #ask(toml: string): Promise<ConfigAnswer | RpcError> {
-    writeFileSync(join(this.home, "config.toml"), toml);
-    try {
-      const params = { includeLayers: true, cwd: join(this.home, "work") };
-      return (await this.#process.request("config/read", params)) as object as ConfigAnswer;
-    } catch (error) {
-      if (!(error instanceof RpcError)) throw error;
-      return error;
-    }
+  /** Writes the text as the user's `config.toml`, or removes it, and asks. @returns also the text afterwards */
+  async ask(method: string, toml: string | null, params?: object): Promise<CodexAnswer> {
+    const file = join(this.home, "config.toml");
+    if (toml === null) rmSync(file, { force: true });
+    else writeFileSync(file, toml);
+    const read = { includeLayers: true, cwd: join(this.home, "work") };
+    // The writes are not among the requests that we send, so the types know only the one.
+    const answer = await this.#process.request(method as "config/read", (params ?? read) as typeof read).then(
+      (result: unknown) => ({ result, error: null }),
+      (error: unknown) => {
+        if (!(error instanceof RpcError)) throw error;
+        return { result: undefined, error: error.message.replaceAll(this.home, "$CODEX_HOME") };
+      },
+    );
+    return { ...answer, text: existsSync(file) ? readFileSync(file, "utf8") : null };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
