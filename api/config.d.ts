@@ -169,45 +169,19 @@ export interface EffectiveMcpServers {
     readonly warnings: readonly ConfigProblem[];
 }
 
-export type EnvironmentConfig = {
-    readonly id: string;
-    readonly kind: "local";
-} | {
-    readonly id: string;
-    readonly kind: "url";
-    readonly url: string;
+export type EnvironmentConfig = LocalEnvironment | (UrlEnvironment & {
     readonly bearerToken?: BearerTokenReference;
-    readonly connectTimeoutMs?: number;
-    readonly initializeTimeoutMs?: number;
-} | {
-    readonly id: string;
-    readonly kind: "program";
-    readonly program: string;
-    readonly args: readonly string[];
+})
+ | (ProgramEnvironment & {
     readonly env: ReadonlyMap<string, string>;
-    readonly cwd?: string;
-    readonly initializeTimeoutMs?: number;
-};
+});
 
-export type EnvironmentDefinition = {
-    readonly id: string;
-    readonly kind: "local";
-} | {
-    readonly id: string;
-    readonly kind: "url";
-    readonly url: string;
+export type EnvironmentDefinition = LocalEnvironment
+ | (UrlEnvironment & {
     readonly bearerToken?: string;
-    readonly connectTimeoutMs?: number;
-    readonly initializeTimeoutMs?: number;
-} | {
-    readonly id: string;
-    readonly kind: "program";
-    readonly program: string;
-    readonly args: readonly string[];
+}) | (ProgramEnvironment & {
     readonly env: Readonly<Record<string, string>>;
-    readonly cwd?: string;
-    readonly initializeTimeoutMs?: number;
-};
+});
 
 export type EnvironmentOrigin = Origin | {
     readonly layer: "variable";
@@ -424,12 +398,12 @@ export interface TomlTable extends Written {
     readonly entries: ReadonlyMap<string, TomlEntry>;
 }
 
-export interface UnusableEnvironment extends Asked {
+export interface UnusableEnvironment extends Loaded {
     readonly status: "invalid" | "inactive" | "disabled";
     readonly reason: string;
 }
 
-export interface UsableEnvironment extends Asked {
+export interface UsableEnvironment extends Loaded {
     readonly status: "usable";
     readonly config: EnvironmentConfig;
 }
@@ -480,9 +454,9 @@ export declare function disabledReasonText(reason: McpServerDisabledReason | und
 
 export declare function effectiveMcpServers(layers: ConfigLayers): EffectiveMcpServers;
 
-export declare function environmentOriginText({ file, line }: EnvironmentOrigin): string;
-
 export declare function findEnvironment({ environments }: LoadedEnvironments, id: string): FoundEnvironment;
+
+export declare function formatEnvironmentOrigin({ file, line }: EnvironmentOrigin): string;
 
 export declare function formatProblem(problem: ConfigProblem, options?: ShowProblemOptions): string;
 

@@ -2,7 +2,7 @@
 import { basename, resolve } from "node:path";
 import type { CodexEnvironment } from "../codex/index.ts";
 import type { ServerSet } from "../servers/check.ts";
-import { toEnvironmentDefinition } from "../config/environments/definition.ts";
+import { toEnvironmentDefinition } from "../config/environments/resolve-environment.ts";
 import { LOCAL_ENVIRONMENT_ID } from "../config/server/types.ts";
 import { findEnvironment } from "../config/environments/find-environment.ts";
 import { loadEnvironments } from "../config/environments/load-environments.ts";

@@ -15,17 +15,18 @@ export {
   type EffectiveMcpServers,
 } from "./effective/effective.ts";
 export { loadGlobalMcpServers } from "./effective/global-servers.ts";
-export { type EnvironmentDefinition, toEnvironmentDefinition } from "./environments/definition.ts";
+export { toEnvironmentDefinition } from "./environments/resolve-environment.ts";
 export {
   type BearerTokenReference,
   type EnvironmentConfig,
+  type EnvironmentDefinition,
   type EnvironmentOrigin,
-  environmentOriginText,
+  formatEnvironmentOrigin,
   type LoadedEnvironment,
   type UnusableEnvironment,
   type UsableEnvironment,
-} from "./environments/environment.ts";
-export { maskEnvironment } from "./environments/environment-config.ts";
+} from "./environments/types.ts";
+export { maskEnvironment } from "./environments/read-environment.ts";
 export {
   checkServerEnvironments,
   findEnvironment,

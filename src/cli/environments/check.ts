@@ -2,8 +2,8 @@
 import { systemClock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import { Redactor } from "../../base/redact.ts";
-import { type EnvironmentDefinition, toEnvironmentDefinition } from "../../config/environments/definition.ts";
-import type { LoadedEnvironment } from "../../config/environments/environment.ts";
+import { toEnvironmentDefinition } from "../../config/environments/resolve-environment.ts";
+import type { EnvironmentDefinition, LoadedEnvironment } from "../../config/environments/types.ts";
 import { type LoadedEnvironments, loadEnvironments } from "../../config/environments/load-environments.ts";
 import { type Args, UsageError } from "../args/parse.ts";
 import { JSON_FLAG } from "../args/spec.ts";

@@ -1,6 +1,6 @@
 /** What `list` and `check` show of an environment. */
-import { maskEnvironment } from "../../config/environments/environment-config.ts";
-import { environmentOriginText, type LoadedEnvironment } from "../../config/environments/environment.ts";
+import { maskEnvironment } from "../../config/environments/read-environment.ts";
+import { formatEnvironmentOrigin, type LoadedEnvironment } from "../../config/environments/types.ts";
 import type { LoadedEnvironments } from "../../config/environments/load-environments.ts";
 import type { Args } from "../args/parse.ts";
 import { printFindings, shownName } from "../mcp/findings.ts";
@@ -28,7 +28,7 @@ export function viewOf(environment: LoadedEnvironment, { defaultId }: LoadedEnvi
     default: id === defaultId,
     status,
     reason: environment.status === "usable" ? undefined : environment.reason,
-    origin: definedIn === undefined ? undefined : environmentOriginText(definedIn),
+    origin: definedIn === undefined ? undefined : formatEnvironmentOrigin(definedIn),
   };
 }
 

@@ -19,7 +19,7 @@ import { invalidConfig } from "../show/show-problem.ts";
 import { fromPlain, type TomlEntry, type TomlNode, type TomlTable } from "../../toml/node.ts";
 import { parseToml } from "../../toml/parse.ts";
 import { checkEnvironment, environmentIdProblem, trimmed } from "./check-environment.ts";
-import { URL_VARIABLE } from "./environment.ts";
+import { URL_VARIABLE } from "./types.ts";
 import { LOCAL_ENVIRONMENT_ID } from "../server/types.ts";
 import { CODEX_ENVIRONMENT, ONLY_CODEX } from "../schema/environment-keys.ts";
 

@@ -3,7 +3,7 @@ import { suite, test } from "node:test";
 import type { ConfigLayer, ConfigLayers } from "../layers/layers.ts";
 import { where } from "../problem.ts";
 import { parseToml } from "../../toml/parse.ts";
-import type { LoadedEnvironment } from "./environment.ts";
+import type { LoadedEnvironment } from "./types.ts";
 import { checkServerEnvironments, findEnvironment } from "./find-environment.ts";
 import type { LoadedEnvironments } from "./load-environments.ts";
 

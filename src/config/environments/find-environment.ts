@@ -3,7 +3,7 @@ import { type ConfigLayers, mergeLayers } from "../layers/layers.ts";
 import { type ConfigProblem, problem } from "../problem.ts";
 import { nearest } from "../../base/suggest.ts";
 import { nodeAt, type TomlNode } from "../../toml/node.ts";
-import type { UsableEnvironment } from "./environment.ts";
+import type { UsableEnvironment } from "./types.ts";
 import { LOCAL_ENVIRONMENT_ID } from "../server/types.ts";
 import type { LoadedEnvironments } from "./load-environments.ts";
 

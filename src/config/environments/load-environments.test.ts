@@ -8,9 +8,9 @@ import fc from "fast-check";
 import { loadConfigLayers } from "../layers/layers.ts";
 import { ConfigError } from "../problem.ts";
 import { describeProblem, formatProblem, problemToJson } from "../show/show-problem.ts";
-import { toEnvironmentDefinition } from "./definition.ts";
-import { type EnvironmentConfig, environmentOriginText, type LoadedEnvironment } from "./environment.ts";
-import { maskEnvironment } from "./environment-config.ts";
+import { toEnvironmentDefinition } from "./resolve-environment.ts";
+import { type EnvironmentConfig, formatEnvironmentOrigin, type LoadedEnvironment } from "./types.ts";
+import { maskEnvironment } from "./read-environment.ts";
 import {
   type LoadedEnvironments,
   loadEnvironments,
@@ -298,7 +298,7 @@ suite("CODEX_EXEC_SERVER_URL", () => {
     });
     const { definedIn } = only("remote", { env });
     assert.ok(definedIn);
-    assert.equal(environmentOriginText(definedIn), "CODEX_EXEC_SERVER_URL");
+    assert.equal(formatEnvironmentOrigin(definedIn), "CODEX_EXEC_SERVER_URL");
   });
 
   test("is refused where it is no URL of an executor, which Codex finds out when it connects", () => {

@@ -1,17 +1,16 @@
 /**
- * Every environment that anybody defines: `local`, Codex's own, and those of `switchyard.toml`, each with its fate.
+ * Every environment that any layer defines: `local`, Codex's own, and those of `switchyard.toml`, each with its status.
  *
  *   Codex's environments.toml, or CODEX_EXEC_SERVER_URL                  low
  *   switchyard.toml of the user
  *   switchyard.toml of the project's folders, where they are trusted     high
  *
- * Tables merge by id and key, as those of servers do. Whether an executor is there and answers, only a connection will
- * tell.
+ * Tables merge by id and key, as those of servers do. Whether an executor is there and answers, only a connection
+ * shows.
  *
  * Invariants
- *   L1. "usable" means: valid, defined by a layer that counts, and not switched off. Of any other the reason is told.
- *   L2. A token is for the URL it was written for: a layer that changes the URL has to say anew what the token is.
- *   L3. No token is in a reason, nor in any property of what an environment is.
+ *   L1. "usable" means: valid, defined by a layer that counts, and not switched off. Any other has a reason.
+ *   L2. No token is in a reason, nor in any property of what an environment is.
  */
 import { existingCodexHome } from "../layers/homes.ts";
 import {
@@ -24,27 +23,28 @@ import {
 import { maskProblem } from "../show/mask.ts";
 import { mergeTables } from "../layers/merge.ts";
 import { originsOf } from "../layers/origins.ts";
-import { type ConfigProblem, problem, ProblemCollector, where } from "../problem.ts";
+import { type ConfigProblem, problem, ProblemCollector } from "../problem.ts";
 import { readStruct } from "../schema/read-value.ts";
 import { invalidType } from "../schema/serde-text.ts";
 import { lineAndColumn, nodeAt, type TomlEntry, type TomlNode } from "../../toml/node.ts";
 import { EMPTY_TABLE, withoutValue } from "../../toml/tree.ts";
 import { checkEnvironment, environmentIdProblem } from "./check-environment.ts";
 import { type CodexEnvironments, readCodexEnvironments } from "./codex-environments.ts";
-import { environmentConfig } from "./environment-config.ts";
+import { toEnvironmentConfig } from "./read-environment.ts";
 import {
   type EnvironmentOrigin,
-  environmentOriginText,
+  formatEnvironmentOrigin,
   type LoadedEnvironment,
   URL_VARIABLE,
-} from "./environment.ts";
+} from "./types.ts";
 import { LOCAL_ENVIRONMENT_ID } from "../server/types.ts";
+import { checkTokenInFile, checkTokenUrl, type LayerEntry, tokenOf } from "./token.ts";
 import { ENVIRONMENT } from "../schema/environment-keys.ts";
 
 export interface LoadedEnvironments {
   /** `local`, then Codex's in the order of its file, then ours. */
   readonly environments: ReadonlyMap<string, LoadedEnvironment>;
-  /** Where Codex itself works unless it is told, if anywhere. A server that names no environment is on `local`. */
+  /** Where Codex itself works by default, if anywhere. A server that names no environment is on `local`. */
   readonly defaultId?: string;
   /** Those of single environments included. Codex's file comes first: with an error in it Codex does not start. */
   readonly errors: readonly ConfigProblem[];
@@ -53,7 +53,7 @@ export interface LoadedEnvironments {
 }
 
 export interface LoadEnvironmentsOptions extends LoadLayersOptions {
-  /** What `loadConfigLayers` made of the same options. @default it is asked */
+  /** What `loadConfigLayers` made of the same options. @default they are loaded */
   readonly layers?: ConfigLayers;
 }
 
@@ -68,16 +68,17 @@ export function loadEnvironments(options: LoadEnvironmentsOptions = {}): LoadedE
   const all = [codexLayer(codex), ...layers.filter(isOwnFile)];
   const active = all.filter(({ inactive }) => inactive === undefined);
   const ids = new Set(active.flatMap((layer) => [...entriesOf(layer).keys()]));
-  const wishes = all.filter(({ inactive }) => inactive !== undefined);
+  const inactive = all.filter((layer) => layer.inactive !== undefined);
 
   const environments = new Map([[LOCAL_ENVIRONMENT_ID, localEnvironment(codex, active)]]);
-  for (const id of ids) if (id !== LOCAL_ENVIRONMENT_ID) environments.set(id, written(id, active, codex));
+  for (const id of ids)
+    if (id !== LOCAL_ENVIRONMENT_ID) environments.set(id, definedEnvironment(id, active, codex));
   for (const [id, environment] of environments) {
-    const vain = wishes.flatMap((layer) => vainWish(id, layer));
-    if (vain.length > 0)
-      environments.set(id, { ...environment, warnings: [...environment.warnings, ...vain] });
+    const ignored = inactive.flatMap((layer) => ignoredChange(id, layer));
+    const warnings = [...environment.warnings, ...ignored];
+    if (ignored.length > 0) environments.set(id, { ...environment, warnings });
   }
-  for (const environment of wishes.flatMap((layer) => wished(layer, all))) {
+  for (const environment of inactive.flatMap((layer) => inactiveEnvironments(layer, all))) {
     if (!environments.has(environment.id)) environments.set(environment.id, environment);
   }
   const ofCodex = new Set(codex.errors);
@@ -87,14 +88,14 @@ export function loadEnvironments(options: LoadEnvironmentsOptions = {}): LoadedE
     ...(codex.defaultId === undefined ? {} : { defaultId: codex.defaultId }),
     errors: [
       ...codex.errors,
-      ...active.flatMap(noTable),
+      ...active.flatMap(checkTable),
       ...each.flatMap(({ errors }) => errors.filter((error) => !ofCodex.has(error))),
     ],
     warnings: each.flatMap(({ warnings }) => warnings),
   };
 }
 
-/** What Codex has, as one layer more; the variable has no better name among theirs. */
+/** Codex's environments as one more layer; the variable has no better name among theirs. */
 function codexLayer({ entries, from }: CodexEnvironments): ConfigLayer {
   const environments: TomlNode = { kind: "table", entries };
   return {
@@ -110,7 +111,7 @@ function entriesOf({ root }: ConfigLayer): ReadonlyMap<string, TomlEntry> {
   return (node?.kind === "table" ? node : EMPTY_TABLE).entries;
 }
 
-function noTable({ root }: ConfigLayer): ConfigProblem[] {
+function checkTable({ root }: ConfigLayer): ConfigProblem[] {
   const node = nodeAt(root, ["environments"]);
   if (node === undefined || node.kind === "table") return [];
   const hint = "Write a table for each environment: [environments.<id>]";
@@ -127,7 +128,7 @@ function originsIn(layers: readonly ConfigLayer[], id: string): Origins {
   return new Map(origins);
 }
 
-function definition(origins: Origins): EnvironmentOrigin | undefined {
+function definingOrigin(origins: Origins): EnvironmentOrigin | undefined {
   return origins.get("url") ?? origins.get("program") ?? origins.values().next().value;
 }
 
@@ -153,114 +154,51 @@ function localEnvironment(codex: CodexEnvironments, layers: readonly ConfigLayer
   const place = withoutLocal.keyPlace;
   if (place === undefined) return { ...common, errors, status: "disabled", reason: "include_local = false" };
   const definedIn: EnvironmentOrigin = { layer: "user", file: place.source.name, ...lineAndColumn(place) };
-  const reason = `include_local = false in ${environmentOriginText(definedIn)}`;
+  const reason = `include_local = false in ${formatEnvironmentOrigin(definedIn)}`;
   return { ...common, errors, definedIn, status: "disabled", reason };
 }
 
-/** An entry of one layer. */
-interface Writing {
-  readonly layer: ConfigLayer;
-  readonly entry: TomlEntry;
-}
-
-function written(id: string, layers: readonly ConfigLayer[], codex: CodexEnvironments): LoadedEnvironment {
-  const writings = layers.flatMap((layer): Writing[] => {
+function definedEnvironment(
+  id: string,
+  layers: readonly ConfigLayer[],
+  codex: CodexEnvironments,
+): LoadedEnvironment {
+  const entries = layers.flatMap((layer): LayerEntry[] => {
     const entry = entriesOf(layer).get(id);
     return entry === undefined ? [] : [{ layer, entry }];
   });
-  const merged = mergedEntry(id, writings);
+  const merged = mergedEntry(id, entries);
   const { keyPlace } = merged;
   const path = ["environments", id];
   const origins = originsIn(layers, id);
-  const common = { id, origins, definedIn: definition(origins), warnings: tokenInFile(id, writings) };
+  const common = { id, origins, definedIn: definingOrigin(origins), warnings: checkTokenInFile(id, entries) };
   const ofCodex = codex.errorsOf.get(id) ?? [];
-  // What is broken below is mended there; what the layers would mean together nobody knows before.
+  // What is broken below has to be mended there before the layers mean anything together.
   if (ofCodex.length > 0) return { ...common, errors: ofCodex, status: "invalid", reason: reasonOf(ofCodex) };
   const findings = new ProblemCollector(true);
   const ofId = environmentIdProblem(id);
   if (ofId !== undefined) findings.errors.push(problem(ofId, path, keyPlace));
   const reading = readStruct(ENVIRONMENT, merged.value, path, findings);
   if (reading !== undefined) findings.errors.push(...checkEnvironment(reading, id, path, keyPlace));
-  findings.errors.push(...tokenOfOther(id, writings));
+  findings.errors.push(...checkTokenUrl(id, entries));
   const { errors } = findings;
   if (reading !== undefined && errors.length === 0) {
-    return { ...common, errors, status: "usable", config: environmentConfig(id, reading) };
+    return { ...common, errors, status: "usable", config: toEnvironmentConfig(id, reading) };
   }
   return { ...common, errors, status: "invalid", reason: reasonOf(errors) };
 }
 
-function mergedEntry(id: string, writings: readonly Writing[]): TomlEntry {
-  const merged = writings.reduce(
+function mergedEntry(id: string, entries: readonly LayerEntry[]): TomlEntry {
+  const merged = entries.reduce(
     (low, { entry }) => mergeTables(low, { kind: "table", entries: new Map([[id, entry]]) }),
     EMPTY_TABLE,
   );
-  const { dropped } = tokenOf(writings);
+  const { dropped } = tokenOf(entries);
   return withoutValue(merged, [id, dropped]).entries.get(id) ?? { value: EMPTY_TABLE };
 }
 
-function entryIn({ entry: { value } }: Writing, key: string): TomlEntry | undefined {
-  return value.kind === "table" ? value.entries.get(key) : undefined;
-}
-
-const [TOKEN, TOKEN_VARIABLE] = ["auth_bearer_token", "auth_bearer_token_env_var"] as const;
-
-interface Token {
-  /** The key that counts, and the one that does not: of two tokens the higher one, in one layer the variable. */
-  readonly key: string;
-  readonly dropped: string;
-  /** The layer it is written in; -1 where there is no token. */
-  readonly at: number;
-}
-
-function tokenOf(writings: readonly Writing[]): Token {
-  const [variable, literal] = [TOKEN_VARIABLE, TOKEN].map((key) =>
-    writings.findLastIndex((writing) => entryIn(writing, key) !== undefined),
-  ) as [number, number];
-  return literal > variable
-    ? { key: TOKEN, dropped: TOKEN_VARIABLE, at: literal }
-    : { key: TOKEN_VARIABLE, dropped: TOKEN, at: variable };
-}
-
-/** L2. The same URL once more is no change. */
-function tokenOfOther(id: string, writings: readonly Writing[]): ConfigProblem[] {
-  const { key, at } = tokenOf(writings);
-  const urlIn = (among: readonly Writing[]): TomlEntry | undefined =>
-    among.flatMap((writing) => entryIn(writing, "url") ?? []).at(-1);
-  const [meant, used] = [urlIn(writings.slice(0, at + 1)), urlIn(writings)];
-  if (at === -1 || used === undefined || meant === used || sameText(meant?.value, used.value)) return [];
-  const token = writings.flatMap((writing) => entryIn(writing, key) ?? []).at(-1)?.keyPlace;
-  return [
-    problem(
-      `environment \`${id}\` has the token of another url`,
-      ["environments", id],
-      used.keyPlace,
-      `${key} is in ${token === undefined ? "a lower layer" : where(token)}: write ${TOKEN_VARIABLE} beside this url, too`,
-    ),
-  ];
-}
-
-function sameText(a: TomlNode | undefined, b: TomlNode): boolean {
-  return a?.kind === "string" && b.kind === "string" && a.value === b.value;
-}
-
-/** In Codex's file there is no other way. */
-function tokenInFile(id: string, writings: readonly Writing[]): ConfigProblem[] {
-  return writings.flatMap((writing): ConfigProblem[] => {
-    const entry = writing.layer.own ? entryIn(writing, TOKEN) : undefined;
-    if (entry === undefined) return [];
-    return [
-      problem(
-        `the token of environment \`${id}\` is in a file`,
-        ["environments", id, TOKEN],
-        entry.keyPlace,
-        'Put it into an environment variable and set auth_bearer_token_env_var = "NAME"',
-      ),
-    ];
-  });
-}
-
-/** What a layer that does not count would have said about an environment of others. */
-function vainWish(id: string, layer: ConfigLayer): ConfigProblem[] {
+/** What an inactive layer would have changed about an environment of others. */
+function ignoredChange(id: string, layer: ConfigLayer): ConfigProblem[] {
   const { inactive } = layer;
   const entry = entriesOf(layer).get(id);
   if (entry === undefined || inactive === undefined) return [];
@@ -269,14 +207,14 @@ function vainWish(id: string, layer: ConfigLayer): ConfigProblem[] {
   return [problem(message, ["environments", id], entry.keyPlace, hint)];
 }
 
-/** The environments of a layer that does not count. */
-function wished(layer: ConfigLayer, layers: readonly ConfigLayer[]): LoadedEnvironment[] {
+/** The environments that an inactive layer asks for. */
+function inactiveEnvironments(layer: ConfigLayer, layers: readonly ConfigLayer[]): LoadedEnvironment[] {
   const { inactive } = layer;
   if (inactive === undefined) return [];
   return [...entriesOf(layer).keys()].map((id) => {
     const origins = originsIn(layers, id);
     const reason = `${inactive.reason}. ${inactive.hint}`;
-    const definedIn = definition(origins);
+    const definedIn = definingOrigin(origins);
     return { id, status: "inactive", reason, errors: [], warnings: [], origins, definedIn };
   });
 }

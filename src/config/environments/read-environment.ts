@@ -1,14 +1,14 @@
-/** An environment from what is written of it, and what of it may be shown. */
+/** A configured environment from what is written, and what of it may be shown. */
 import { dirname, isAbsolute, resolve, sep } from "node:path";
 import { maskArgs, maskText, maskUrl } from "../show/mask.ts";
 import type { StructReading } from "../schema/read-value.ts";
 import { trimmed } from "./check-environment.ts";
-import type { BearerTokenReference, EnvironmentConfig } from "./environment.ts";
+import type { BearerTokenReference, EnvironmentConfig } from "./types.ts";
 
 const MASK = "*****";
 
 /** Only for a reading without errors: its values are of the types that `ENVIRONMENT` says. */
-export function environmentConfig(id: string, { values, entries }: StructReading): EnvironmentConfig {
+export function toEnvironmentConfig(id: string, { values, entries }: StructReading): EnvironmentConfig {
   const url = values.get("url");
   const initializeTimeout = milliseconds("initializeTimeoutMs", values.get("initialize_timeout_sec"));
   if (url !== undefined) {

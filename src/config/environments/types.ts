@@ -1,4 +1,4 @@
-/** What an environment is, once it is read. */
+/** An environment in its three shapes: as it is loaded, as it is configured, and with its token looked up. */
 import type { Origin } from "../layers/origins.ts";
 import type { ConfigProblem } from "../problem.ts";
 
@@ -11,50 +11,68 @@ export type BearerTokenReference =
   /** A function, because whatever prints an object or makes JSON of it follows its values. */
   | { readonly from: "file"; readonly reveal: () => string };
 
+interface UrlEnvironment {
+  readonly id: string;
+  readonly kind: "url";
+  /** `ws://` or `wss://`; it may hold a password. */
+  readonly url: string;
+  /** @default 10 000 */
+  readonly connectTimeoutMs?: number;
+  /** @default 10 000 */
+  readonly initializeTimeoutMs?: number;
+}
+
+interface ProgramEnvironment {
+  readonly id: string;
+  readonly kind: "program";
+  readonly program: string;
+  readonly args: readonly string[];
+  /** Absolute. @default the folder of this process */
+  readonly cwd?: string;
+  /** @default 10 000 */
+  readonly initializeTimeoutMs?: number;
+}
+
+interface LocalEnvironment {
+  readonly id: string;
+  readonly kind: "local";
+}
+
+/** As it is configured: a token is a reference. */
 export type EnvironmentConfig =
-  | { readonly id: string; readonly kind: "local" }
-  | {
-      readonly id: string;
-      readonly kind: "url";
-      /** Something that can be connected to. It may hold a password. */
-      readonly url: string;
-      readonly bearerToken?: BearerTokenReference;
-      readonly connectTimeoutMs?: number;
-      readonly initializeTimeoutMs?: number;
-    }
-  | {
-      readonly id: string;
-      readonly kind: "program";
-      readonly program: string;
-      readonly args: readonly string[];
-      /** Given to the program on top of our own environment, as in Codex. */
-      readonly env: ReadonlyMap<string, string>;
-      /** Absolute. Absent: our own. */
-      readonly cwd?: string;
-      readonly initializeTimeoutMs?: number;
-    };
+  | LocalEnvironment
+  | (UrlEnvironment & { readonly bearerToken?: BearerTokenReference })
+  /** `env` is given to the program on top of our own environment, as in Codex. */
+  | (ProgramEnvironment & { readonly env: ReadonlyMap<string, string> });
+
+/** As an executor's client takes it: plain data, with the token in it. */
+export type EnvironmentDefinition =
+  | LocalEnvironment
+  /** `bearerToken` is a secret. */
+  | (UrlEnvironment & { readonly bearerToken?: string })
+  | (ProgramEnvironment & { readonly env: Readonly<Record<string, string>> });
 
 /** A layer of the configuration (Codex's `environments.toml` is of the layer `user`), or the variable. */
 export type EnvironmentOrigin =
   | Origin
   | { readonly layer: "variable"; readonly file: typeof URL_VARIABLE; readonly line?: never };
 
-interface Asked {
+interface Loaded {
   readonly id: string;
   readonly errors: readonly ConfigProblem[];
   readonly warnings: readonly ConfigProblem[];
   /** By the path of the key inside of it (`env.TOKEN`). */
   readonly origins: ReadonlyMap<string, EnvironmentOrigin>;
-  /** Where it is said what it is, or, without that, anything of it. Absent for a `local` that nobody wrote about. */
+  /** Where its url or program is written, or else its first key. Absent for a `local` that nobody wrote about. */
   readonly definedIn: EnvironmentOrigin | undefined;
 }
 
-export interface UsableEnvironment extends Asked {
+export interface UsableEnvironment extends Loaded {
   readonly status: "usable";
   readonly config: EnvironmentConfig;
 }
 
-export interface UnusableEnvironment extends Asked {
+export interface UnusableEnvironment extends Loaded {
   /**
    * - `invalid`: what is written makes no environment
    * - `inactive`: only a project that is not trusted asks for it
@@ -68,6 +86,6 @@ export interface UnusableEnvironment extends Asked {
 export type LoadedEnvironment = UsableEnvironment | UnusableEnvironment;
 
 /** For people: `file:line`, or what else it is. */
-export function environmentOriginText({ file, line }: EnvironmentOrigin): string {
+export function formatEnvironmentOrigin({ file, line }: EnvironmentOrigin): string {
   return line === undefined ? (file ?? "the configuration of the thread") : `${file}:${line}`;
 }

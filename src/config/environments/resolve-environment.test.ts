@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { ConfigError } from "../problem.ts";
-import { toEnvironmentDefinition } from "./definition.ts";
-import type { EnvironmentConfig, EnvironmentOrigin, UsableEnvironment } from "./environment.ts";
+import { toEnvironmentDefinition } from "./resolve-environment.ts";
+import type { EnvironmentConfig, EnvironmentOrigin, UsableEnvironment } from "./types.ts";
 
 function usable(
   config: EnvironmentConfig,

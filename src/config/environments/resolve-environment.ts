@@ -1,27 +1,11 @@
-/** Environments as an executor's client takes them: plain data, with the token in it. */
+/** From a configured environment to what an executor's client takes: the token is looked up, at the moment of use. */
 import { ConfigError } from "../problem.ts";
-import { type EnvironmentOrigin, environmentOriginText, type UsableEnvironment } from "./environment.ts";
-
-export type EnvironmentDefinition =
-  | { readonly id: string; readonly kind: "local" }
-  | {
-      readonly id: string;
-      readonly kind: "url";
-      readonly url: string;
-      /** A secret. */
-      readonly bearerToken?: string;
-      readonly connectTimeoutMs?: number;
-      readonly initializeTimeoutMs?: number;
-    }
-  | {
-      readonly id: string;
-      readonly kind: "program";
-      readonly program: string;
-      readonly args: readonly string[];
-      readonly env: Readonly<Record<string, string>>;
-      readonly cwd?: string;
-      readonly initializeTimeoutMs?: number;
-    };
+import {
+  type EnvironmentDefinition,
+  type EnvironmentOrigin,
+  formatEnvironmentOrigin,
+  type UsableEnvironment,
+} from "./types.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -58,5 +42,5 @@ export function toEnvironmentDefinition(
 }
 
 function at(origin: EnvironmentOrigin | undefined): string {
-  return origin === undefined ? "" : ` (${environmentOriginText(origin)})`;
+  return origin === undefined ? "" : ` (${formatEnvironmentOrigin(origin)})`;
 }
