@@ -9,7 +9,7 @@ import { folderOf } from "./mcp/target.ts";
 import { readStdin } from "./input.ts";
 import { stopWhenOutputFails, tell } from "./output.ts";
 import { environmentsOf } from "./run-environments.ts";
-import { parseServerFlags } from "./server-flags.ts";
+import { parseServerFlags, SERVER_FLAGS } from "./server-flags.ts";
 import type { Stop } from "./signals.ts";
 import { TurnRenderer } from "./turn-renderer.ts";
 
@@ -17,32 +17,7 @@ export const run: Command = {
   overridable: true,
   operands: [{ name: "PROMPT", about: "what to tell the agent; - reads it from stdin" }],
   flags: [
-    {
-      name: "server",
-      short: "s",
-      value: "NAME=TARGET",
-      many: true,
-      about: "an MCP server: NAME=https://… or NAME=command with arguments",
-    },
-    {
-      name: "header",
-      short: "H",
-      value: "NAME:HEADER=VALUE",
-      many: true,
-      about: "a header for the HTTP server NAME",
-    },
-    {
-      name: "header-env",
-      value: "NAME:HEADER=VAR",
-      many: true,
-      about: "a header whose value is in the environment variable VAR",
-    },
-    {
-      name: "servers",
-      value: "FILE.toml",
-      about: "the servers in the [mcp_servers.NAME] tables of a file",
-    },
-    { name: "configured", about: "also the servers that `switchyard mcp list` shows as enabled" },
+    ...SERVER_FLAGS,
     { name: "resume", short: "r", value: "THREAD", about: "continue a thread" },
     { name: "model", short: "m", value: "MODEL", about: "the model to ask" },
     { name: "base-url", value: "URL", about: "a Responses API endpoint to use instead of OpenAI's" },
@@ -81,15 +56,7 @@ async function runTurn(args: Args, stop: Stop): Promise<number> {
   }
   const cd = args.has("cd") ? folderOf(args) : undefined;
   const userHome = args.has("user-home");
-  const servers = args.one("servers");
-  const mcpServers = parseServerFlags({
-    server: args.all("server"),
-    header: args.all("header"),
-    headerEnv: args.all("header-env"),
-    configured: args.has("configured"),
-    ...(cd === undefined ? {} : { cd }),
-    ...(servers === undefined ? {} : { servers }),
-  });
+  const mcpServers = parseServerFlags(args);
   stopWhenOutputFails(stop);
   // Every message to and from Codex is among the diagnostics then.
   const isVerbose = args.has("verbose") || process.env.SWITCHYARD_DEBUG === "wire";

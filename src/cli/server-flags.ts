@@ -12,40 +12,55 @@ import { resolveAll, type Variables } from "../servers/resolve.ts";
 import { formatKeys } from "../toml/format.ts";
 import { toPlain } from "../toml/node.ts";
 import { parseToml } from "../toml/parse.ts";
-import { UsageError } from "./args/parse.ts";
+import { type Args, UsageError } from "./args/parse.ts";
+import type { Flag } from "./args/spec.ts";
 
-export interface ServerFlags {
-  readonly server?: readonly string[];
-  readonly header?: readonly string[];
-  readonly headerEnv?: readonly string[];
-  /** Also the servers that are configured here: what `switchyard mcp list` shows as enabled. @default false */
-  readonly configured?: boolean;
-  /** The directory to work in, which decides about what is configured. @default the current one */
-  readonly cd?: string;
-  /** Path of a TOML file with `[mcp_servers.<name>]` tables, as in Codex's `config.toml`. */
-  readonly servers?: string;
-}
+export const SERVER_FLAGS: readonly Flag[] = [
+  {
+    name: "server",
+    short: "s",
+    value: "NAME=TARGET",
+    many: true,
+    about: "an MCP server: NAME=https://… or NAME=command with arguments",
+  },
+  {
+    name: "header",
+    short: "H",
+    value: "NAME:HEADER=VALUE",
+    many: true,
+    about: "a header for the HTTP server NAME",
+  },
+  {
+    name: "header-env",
+    value: "NAME:HEADER=VAR",
+    many: true,
+    about: "a header whose value is in the environment variable VAR",
+  },
+  { name: "servers", value: "FILE.toml", about: "the servers in the [mcp_servers.NAME] tables of a file" },
+  { name: "configured", about: "also the servers that `switchyard mcp list` shows as enabled" },
+];
 
 type Servers = Map<string, McpServerConfig>;
 
-/** Where the servers stand, for problems: as in a file. */
+/** Problems name a server as in a file. */
 const PATH: readonly string[] = ["mcp_servers"];
 
 /**
  * A server of a `--server` flag replaces one of the same name in the file, and that one a configured one.
  *
- * @throws {UsageError} naming the flag and what it should look like, or the key of the server that is wrong
+ * @throws {UsageError} naming the flag and what it takes, or the key of the server that is wrong
  */
-export function parseServerFlags(flags: ServerFlags, env: Variables = process.env): ServerSet {
+export function parseServerFlags(args: Args, env: Variables = process.env): ServerSet {
+  const file = args.one("servers");
   const servers: Servers = new Map([
-    ...(flags.configured === true ? configuredServers(flags.cd, env) : []),
-    ...(flags.servers === undefined ? [] : readServersFile(flags.servers)),
-    ...valueOf(check(Object.fromEntries(writtenServers(flags.server ?? [])), PATH)).configs,
+    ...(args.has("configured") ? configuredServers(args.one("cd"), env) : []),
+    ...(file === undefined ? [] : readServersFile(file)),
+    ...valueOf(check(Object.fromEntries(writtenServers(args.all("server"))), PATH)).configs,
   ]);
-  for (const flag of flags.header ?? []) addHeader(servers, "--header", flag, "http_headers");
-  for (const flag of flags.headerEnv ?? []) addHeader(servers, "--header-env", flag, "env_http_headers");
+  for (const header of args.all("header")) addHeader(servers, "--header", header, "http_headers");
+  for (const header of args.all("header-env")) addHeader(servers, "--header-env", header, "env_http_headers");
   const checked = valueOf(checkConfigs(servers, PATH));
-  // Looked up again when the turn starts; what is missing is said before that.
+  // They are looked up again when the turn starts; what is missing is reported before that.
   valueOf(resolveAll(checked, env, PATH));
   return checked;
 }
@@ -58,13 +73,13 @@ function valueOf<Value>(result: Outcome<Value>): Value {
 function writtenServers(flags: readonly string[]): Map<string, object> {
   const servers = new Map<string, object>();
   for (const flag of flags) {
-    const form = "name=https://host/mcp or name=command with arguments";
-    const { name, rest } = split("--server", flag, "=", form);
+    const form = "NAME=https://host/mcp or NAME=command with arguments";
+    const { name, rest } = split("--server", flag, form);
     if (servers.has(name)) throw new UsageError(`--server: "${name}" is given twice`);
     const [command, ...args] = parseArgsStringToArgv(rest);
     if (/^https?:\/\//.test(rest)) servers.set(name, { url: rest });
     else if (command !== undefined) servers.set(name, { command, args });
-    else throw new UsageError(`--server ${flag}: the command is empty`);
+    else throw new UsageError(`--server: the command of "${name}" is empty`);
   }
   return servers;
 }
@@ -75,30 +90,31 @@ function addHeader(
   flag: string,
   field: "http_headers" | "env_http_headers",
 ): void {
-  const form = field === "http_headers" ? "name:Header=value" : "name:Header=VARIABLE";
-  // A server's name may hold a colon; the header's may not. So: everything before the last colon before "=".
-  const { name: target, rest: value } = split(option, flag, "=", form);
+  const form = field === "http_headers" ? "NAME:HEADER=VALUE" : "NAME:HEADER=VAR";
+  // A server's name may have a colon in it, a header's may not: the last one before "=" separates them.
+  const { name: target, rest: value } = split(option, flag, form);
   const colon = target.lastIndexOf(":");
   const name = target.slice(0, colon);
   const header = target.slice(colon + 1);
-  if (colon < 1 || header === "") throw new UsageError(`${option}: expected ${form}`);
+  if (colon < 1 || header === "") throw new UsageError(`${option} takes ${form}`);
   const server = servers.get(name);
   if (server === undefined) {
-    const known = [...servers.keys()].join(", ") || "none";
-    throw new UsageError(`${option}: there is no server "${name}"; known: ${known}`);
+    const known = [...servers.keys()].join(", ");
+    const hint = known === "" ? "there are no servers" : `there are: ${known}`;
+    throw new UsageError(`${option}: there is no server "${name}"; ${hint}`);
   }
   const { transport } = server;
   if (transport.type === "stdio") {
-    throw new UsageError(`${option}: server "${name}" is a command and takes no headers`);
+    throw new UsageError(`${option}: server "${name}" is a command, which takes no headers`);
   }
   const headers = new Map([...(transport[field] ?? []), [header, value] as const]);
   servers.set(name, { ...server, transport: { ...transport, [field]: headers } });
 }
 
-function split(option: string, flag: string, at: string, form: string): { name: string; rest: string } {
-  const index = flag.indexOf(at);
-  // The flag itself is not repeated: a header's value may be a secret.
-  if (index < 1) throw new UsageError(`${option}: expected ${form}`);
+/** At the first `=`. An error does not repeat the flag: a header's value may be a secret. */
+function split(option: string, flag: string, form: string): { name: string; rest: string } {
+  const index = flag.indexOf("=");
+  if (index < 1) throw new UsageError(`${option} takes ${form}`);
   return { name: flag.slice(0, index), rest: flag.slice(index + 1) };
 }
 
@@ -108,7 +124,7 @@ function configuredServers(cd: string | undefined, env: Variables): Servers {
   );
   const problems = [
     ...[...errors, ...servers.flatMap((server) => server.errors)].map((problem) => formatProblem(problem)),
-    // Left out, they would be missed when it is too late.
+    // Otherwise the turn would silently be without them.
     ...servers.flatMap(({ name, status, reason }) =>
       status === "unstartable" ? [`MCP server ${JSON.stringify(name)} cannot start: ${reason}`] : [],
     ),
@@ -123,16 +139,17 @@ function configuredServers(cd: string | undefined, env: Variables): Servers {
 
 function readServersFile(path: string): ReadonlyMap<string, McpServerConfig> {
   const source = readConfigFile(path);
-  if (source === undefined) throw new UsageError(`--servers: there is no file "${path}"`);
+  if (source === undefined) throw new UsageError(`--servers: there is no file ${path}`);
   const parsed = parseToml(source);
-  if (!parsed.ok) throw new UsageError(`--servers ${formatProblem(parsed.problem)}`);
+  if (!parsed.ok) throw new UsageError(`--servers: ${formatProblem(parsed.problem)}`);
   const table = parsed.document.root.entries.get("mcp_servers")?.value;
   if (table?.kind !== "table") {
-    throw new UsageError(`--servers ${path}: there is no [mcp_servers.<name>] table in it`);
+    throw new UsageError(`--servers: ${path} has no [mcp_servers.NAME] table`);
   }
-  // For the places of errors; then as strictly as what a host writes, with its spelling of headers.
+  // First for the places of errors; then as strictly as what a host writes, with its names for headers.
   const { errors } = readMcpServers(table);
-  if (errors.length > 0)
-    throw new UsageError(`--servers ${errors.map((problem) => formatProblem(problem)).join("\n")}`);
+  if (errors.length > 0) {
+    throw new UsageError(`--servers: ${errors.map((problem) => formatProblem(problem)).join("\n")}`);
+  }
   return valueOf(check(toPlain(table), PATH)).configs;
 }
