@@ -1,5 +1,31 @@
 // mcp-switchyard/mcp
 
+export type EnvironmentDefinition = LocalEnvironment
+ | (UrlEnvironment & {
+    readonly bearerToken?: string;
+}) | (ProgramEnvironment & {
+    readonly env: Readonly<Record<string, string>>;
+});
+
+export interface EnvironmentSource {
+    readonly ids: () => readonly string[];
+    readonly lookup: (id: string) => EnvironmentDefinition | undefined;
+}
+
+export declare class Environments implements AsyncDisposable {
+    #private;
+    constructor(source: EnvironmentSource | readonly EnvironmentDefinition[], options?: EnvironmentsOptions);
+    get ids(): readonly string[];
+    get(id: string, allowed?: readonly string[]): Executor;
+    [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface EnvironmentsOptions {
+    readonly clock?: Clock;
+    readonly log?: Log;
+    readonly recoveryMs?: number;
+}
+
 export declare class ExecutorStdioLauncher implements StdioServerLauncher {
     #private;
     constructor(options: ExecutorStdioLauncherOptions);

@@ -68,7 +68,7 @@ async function checkOne(
     return { ...view, works: false, ...nothing, error };
   };
   if (environment.status !== "usable") return failed(environment.reason);
-  const { Environments } = await import("../../mcp/environments.ts");
+  const { executorOf } = await import("../../mcp/environments.ts");
   const { RemoteExecutor } = await import("../../executor/client/remote-executor.ts");
   const redactor = new Redactor();
   let target = "";
@@ -76,9 +76,8 @@ async function checkOne(
     const definition = withTimeouts(toEnvironmentDefinition(environment), timeoutMs);
     if (definition.kind === "url") redactor.add(definition.bearerToken ?? "");
     if (definition.kind === "program") target = [definition.program, ...definition.args].join(" ");
-    await using made = new Environments([definition]);
+    await using executor = executorOf(definition);
     const wait = { signal: AbortSignal.any([signal, deadline(timeoutMs)]) };
-    const executor = made.get(environment.id);
     const info = await executor.info(wait);
     const roundTripMs = executor instanceof RemoteExecutor ? await executor.ping(wait) : 0;
     return {
