@@ -180,7 +180,7 @@ test("a hanging server delays its own thread by its own time-out, and no other t
   timeout,
 }, async () => {
   await using engine = await startEngine();
-  const hanging = { svc: { ...stdioServer({ hangAtStart: true }), startup_timeout_sec: 2 } };
+  const hanging = { svc: { ...stdioServer({ hangAtStart: true }), startup_timeout_sec: 6 } };
   const slow = collect(
     engine.codex
       .startThread({ workingDirectory: engine.cwd, mcpServers: hanging })
@@ -198,7 +198,7 @@ test("a hanging server delays its own thread by its own time-out, and no other t
   const events = await slow;
   assert.match(
     itemsOfType(events, "error").find((item) => item.server === "svc")?.reason ?? "",
-    /timed out after 2 s/,
+    /timed out after 6 s/,
   );
 });
 

@@ -133,9 +133,13 @@ suite("RecordingMcpServer", () => {
   });
 
   test("records overlapping and consecutive calls as such (C2)", async () => {
-    await using server = await RecordingMcpServer.start();
+    const meet = async (): Promise<string> => {
+      await server.waitFor(({ calls }) => calls.length === 2);
+      return "met";
+    };
+    await using server = await RecordingMcpServer.start({ extraTools: [{ name: "meet", run: meet }] });
     const client = await Client.open(server.url);
-    await Promise.all([client.call("sleep", { ms: 200 }), client.call("sleep", { ms: 200 })]);
+    await Promise.all([client.call("meet"), client.call("meet")]);
     assert.equal(maxOverlap(server.calls), 2);
     await client.call("echo", { text: "a" });
     await client.call("echo", { text: "b" });

@@ -113,14 +113,17 @@ suite("ScriptedModel under real Codex", { skip }, () => {
   test("makes Codex run the calls of one answer by its own rule of overlap", async () => {
     await using model = await ScriptedModel.start();
     await using svc = await RecordingMcpServer.start({
-      annotations: { sleep: { readOnlyHint: true } },
-      extraTools: [{ name: "serial", run: (_args, { signal }) => napping(signal) }],
+      annotations: { meet: { readOnlyHint: true } },
+      extraTools: [
+        { name: "meet", run: (_args, { signal }) => meetings(svc, "meet", 3, signal) },
+        { name: "serial", run: (_args, { signal }) => napping(signal) },
+      ],
     });
     await using codex = await Codex.create(model, [httpTable(svc)]);
-    const sleep = { call: { server: "svc", tool: "sleep", arguments: { ms: 250 } } };
+    const meet = { call: { server: "svc", tool: "meet" } };
     const serial = { call: { server: "svc", tool: "serial" } };
-    await codex.run(promptOf([sleep, sleep, sleep], [serial, serial]));
-    assert.equal(maxOverlap(svc.calls.filter(({ tool }) => tool === "sleep")), 3);
+    await codex.run(promptOf([meet, meet, meet], [serial, serial]));
+    assert.equal(maxOverlap(svc.calls.filter(({ tool }) => tool === "meet")), 3);
     assert.equal(maxOverlap(svc.calls.filter(({ tool }) => tool === "serial")), 1);
     assert.equal(model.received, 3);
   });
@@ -259,6 +262,19 @@ function stdioTable(): string {
       env = { TENANT = ${JSON.stringify(env["TENANT"])} }
       required = true
       default_tools_approval_mode = "approve"`;
+}
+
+/** Ends when so many calls of the tool have come: they are under way at once, or none ends. */
+async function meetings(
+  server: RecordingMcpServer,
+  tool: string,
+  count: number,
+  signal: AbortSignal,
+): Promise<string> {
+  await server.waitFor(({ calls }) => calls.filter((call) => call.tool === tool).length === count, {
+    signal,
+  });
+  return "met";
 }
 
 async function napping(signal: AbortSignal): Promise<string> {
