@@ -15,9 +15,13 @@ if (!Number.isSafeInteger(seed) || seed < 0)
 
 if (!exhaustive) console.log(`sampled with SWITCHYARD_SEED=${seed}`);
 
-/** Every `oneIn`th of the cases, from an offset that the seed decides, in their order. */
-export function sample<T>(cases: Iterable<T>, oneIn: number): T[] {
-  return [...cases].filter((_, index) => exhaustive || (index + seed) % oneIn === 0);
+/**
+ * Every `oneIn`th of the cases, from an offset that the seed decides, in their order.
+ *
+ * @param shift makes samples of the same cases differ
+ */
+export function sample<T>(cases: Iterable<T>, oneIn: number, shift = 0): T[] {
+  return [...cases].filter((_, index) => exhaustive || (index + seed + shift) % oneIn === 0);
 }
 
 /** How many random cases to try: SWITCHYARD_RUNS, or else this many. */
