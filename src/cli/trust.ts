@@ -11,7 +11,7 @@ import type { Args } from "./args/parse.ts";
 import { JSON_FLAG, SECRETS_FLAG } from "./args/spec.ts";
 import type { Command } from "./command.ts";
 import { OWN_FILE } from "./mcp/target.ts";
-import { print, printJson, say, shortPath, shortPaths, tell } from "./output.ts";
+import { printJson, say, shortPath, shortPaths, tell } from "./output.ts";
 import type { Stop } from "./signals.ts";
 
 export const trust: Command = {
@@ -63,9 +63,8 @@ async function setTrust(args: Args, { signal }: Stop): Promise<number> {
     return 0;
   }
   if (dryRun) {
-    const { shortDiff } = await import("./mcp/masked-diff.ts");
-    print(shortDiff(result, showSecrets));
-    tell(result.changed ? "Nothing was written (--dry-run)" : `Nothing would change in ${shortPath(file)}`);
+    const { printDryRun } = await import("./mcp/masked-diff.ts");
+    printDryRun(result, showSecrets);
     return 0;
   }
   const what = level ?? "no longer mentioned";

@@ -2,7 +2,7 @@
  * One edit of one file: checked against all layers, written, reported.
  *
  * Invariants
- *   A1. Nothing is written that would make a server invalid, alone or merged with what other files say of it.
+ *   A1. Nothing is written that would make a server invalid, alone or merged with what other files say about it.
  *   A2. The output names the file that was written, and says if the edit has no effect.
  */
 import type { EditResult } from "../../config/edit/config-editor.ts";
@@ -12,10 +12,10 @@ import type { ConfigLayer } from "../../config/layers/layers.ts";
 import { ConfigError, type ConfigProblem } from "../../config/problem.ts";
 import { maskProblem } from "../../config/show/mask.ts";
 import { dottedPath } from "../../config/show/show-problem.ts";
-import { print, printJson, say, shortPath, shortPaths, tell } from "../output.ts";
+import { printJson, say, shortPath, shortPaths, tell } from "../output.ts";
 import { type EditContext, type EditRequest, layerName, originsIn, positionOf } from "./edit-context.ts";
 import { isOfServers, notesOn } from "./edit-notes.ts";
-import { diffOf, shortDiff } from "./masked-diff.ts";
+import { diffOf, printDryRun } from "./masked-diff.ts";
 import { parseFile, type Target } from "./target.ts";
 
 /** @returns the exit code */
@@ -57,20 +57,8 @@ export async function applyAndReport(
     });
     return 0;
   }
-  if (dryRun) {
-    print(shortDiff(result, showSecrets));
-    tell(
-      result.changed
-        ? "Nothing was written (--dry-run)"
-        : `Nothing would change in ${shortPath(target.file)}`,
-    );
-  } else {
-    say(
-      result.changed
-        ? `${request.done} ${shortPath(target.file)}`
-        : `Nothing to change in ${shortPath(target.file)}`,
-    );
-  }
+  if (dryRun) printDryRun(result, showSecrets);
+  else say(`${result.changed ? request.done : "Nothing to change in"} ${shortPath(target.file)}`);
   for (const note of notes) tell(shortPaths(`note: ${note}`));
   return 0;
 }

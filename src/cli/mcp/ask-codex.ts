@@ -1,8 +1,8 @@
 /**
- * What the installed Codex says of its configuration: it loads it, for the smallest of its commands, and reports its
+ * What the installed Codex thinks of its configuration: it loads it, for the smallest of its commands, and reports the
  * first error.
  *
- * `codex features list` starts no server, asks nothing of the network and takes 20 ms (measured with 0.169).
+ * `codex features list` starts no server, does not use the network and takes 20 ms (measured with 0.169).
  */
 import { execFile } from "node:child_process";
 import { mkdtemp, rm, symlink } from "node:fs/promises";
@@ -13,13 +13,13 @@ import { findCodex } from "../../codex/app-server/binary.ts";
 import { type ConfigProblem, ConfigError, problem } from "../../config/problem.ts";
 
 const TIMEOUT_MS = 30_000;
-const HINT = "This is what Codex itself says; it stops at its first error";
+const HINT = "Codex itself reports this; it stops at the first error";
 
 export interface CodexQuestion {
   readonly codexHome: string;
   /** Its project counts, where Codex trusts it. */
   readonly cwd: string;
-  /** `key=value`, as behind `-c`. */
+  /** `key=value`, as after `-c`. */
   readonly overrides: readonly string[];
 }
 
@@ -42,32 +42,32 @@ export async function askCodex(
   } catch (error) {
     signal.throwIfAborted();
     const { stderr = "", killed } = error as { readonly stderr?: string; readonly killed?: boolean };
-    const said = killed === true ? undefined : problemIn(stderr);
-    if (said !== undefined) return said;
+    const found = killed === true ? undefined : problemIn(stderr);
+    if (found !== undefined) return found;
     const why = killed === true ? `it took longer than ${TIMEOUT_MS / 1000} s` : "it gave no reason";
-    throw new ConfigError("unreadable", `Codex (${path}) does not say what is wrong: ${why}`, {
+    throw new ConfigError("unreadable", `Codex (${path}) does not report what is wrong: ${why}`, {
       cause: error,
     });
   }
 }
 
-/** The same of one file, which is the `config.toml` of a home for as long as it takes. */
+/** The same for one file, which is linked as the `config.toml` of a temporary home. */
 export async function askCodexAbout(file: string, signal: AbortSignal): Promise<ConfigProblem | undefined> {
   const codexHome = await mkdtemp(join(tmpdir(), "switchyard-ask-codex-"));
   try {
-    // A link and no copy: a secret is in no second file.
+    // A link, not a copy, which would hold the secrets too.
     await symlink(file, join(codexHome, "config.toml"));
-    const said = await askCodex({ codexHome, cwd: codexHome, overrides: [] }, signal);
-    if (said === undefined) return undefined;
-    return { ...said, message: said.message.replaceAll(join(codexHome, "config.toml"), file) };
+    const found = await askCodex({ codexHome, cwd: codexHome, overrides: [] }, signal);
+    if (found === undefined) return undefined;
+    return { ...found, message: found.message.replaceAll(join(codexHome, "config.toml"), file) };
   } finally {
     await rm(codexHome, { recursive: true, force: true });
   }
 }
 
 /**
- * The cause at the end of Codex's chain of them, which has the path of the key behind it. Where the chain is numbered,
- * its first link has the line, and the last may be an excerpt of the file, with its secrets.
+ * The last of Codex's chain of causes, which ends with the path of the key. In a numbered chain, the first cause has the
+ * line, and the last may be an excerpt of the file, with its secrets.
  */
 function problemIn(stderr: string): ConfigProblem | undefined {
   const report = /(?:^|\n)Error: ([^]*?)(?:\n\nStack backtrace:[^]*)?$/.exec(stderr)?.[1]?.trim();

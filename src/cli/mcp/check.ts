@@ -26,14 +26,14 @@ export const check: Command = {
   operands: [{ name: "FILE", optional: true }],
   flags: [
     { name: "strict", about: "treat unknown keys as errors" },
-    { name: "ask-codex", about: "also have the installed Codex load it, with all its other settings" },
+    { name: "ask-codex", about: "also let the installed Codex load it, with all its other settings" },
     ...READ_FLAGS,
     JSON_FLAG,
     SECRETS_FLAG,
   ],
   notes:
     `FILE is checked alone; - is stdin. A file named ${OWN_FILE} may have Switchyard's own keys.\n` +
-    "Of Codex's settings only servers, and what they depend on, are checked; --ask-codex has Codex check the others.\n" +
+    "Only servers and the settings they depend on are checked; --ask-codex lets Codex check its other settings.\n" +
     "With FILE, --json has the values of its servers and Codex's messages as they are, secrets included.",
   run: checkConfiguration,
 };
@@ -64,13 +64,14 @@ async function checkConfiguration(args: Args, { signal }: Stop): Promise<number>
   }
   const strict = args.has("strict");
   const askCodex = args.has("ask-codex");
-  if (askCodex && args.has("profile")) throw new UsageError("--ask-codex takes no --profile");
+  if (askCodex && args.has("profile"))
+    throw new UsageError("--ask-codex and --profile cannot be given together");
   if (
     askCodex &&
     file !== undefined &&
     (isStdin(file) || (await isPipe(file)) || basename(file) === OWN_FILE)
   ) {
-    throw new UsageError("--ask-codex is about a file of Codex's");
+    throw new UsageError("--ask-codex needs a file that Codex reads");
   }
   const ours = file === undefined ? checkLayers(args, strict) : await checkFile(file, strict, signal);
   const findings = askCodex ? await withCodexsVerdict(ours, args, file, signal) : ours;
@@ -92,7 +93,7 @@ function checkLayers(args: Args, strict: boolean): Findings {
   }
 }
 
-/** The findings, and Codex's first error where it is another one. */
+/** The findings, and Codex's first error unless it is among them. */
 async function withCodexsVerdict(
   findings: Findings,
   args: Args,
@@ -103,13 +104,13 @@ async function withCodexsVerdict(
   const { errors } = findings;
   try {
     const codexHome = existingCodexHome(process.env);
-    const said =
+    const verdict =
       file === undefined
         ? await askCodex({ codexHome, cwd: folderOf(args), overrides: args.all("config") }, signal)
         : await askCodexAbout(resolve(file), signal);
-    // Of a text that is not valid TOML, Codex names the line in its words.
-    const isKnown = errors.some(({ message }) => said?.message.endsWith(message));
-    return said === undefined || isKnown ? findings : { ...findings, errors: [...errors, said] };
+    // When the text is not valid TOML, Codex puts the line before the message.
+    const isKnown = errors.some(({ message }) => verdict?.message.endsWith(message));
+    return verdict === undefined || isKnown ? findings : { ...findings, errors: [...errors, verdict] };
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof EngineError)) throw error;
     return { ...findings, errors: [...errors, { message: `Codex cannot be asked: ${error.message}` }] };

@@ -1,9 +1,9 @@
 /**
- * A file to edit, and what is known of the servers in it and around it.
+ * A file to edit, and what is known about the servers in it and around it.
  *
  * Invariants
- *   A3. A file may change a server that another file defines only where everybody who reads the first reads the
- *       second: elsewhere the change would be half a server.
+ *   A3. A file may change a server of another file only if whatever reads the first file also reads the second:
+ *       otherwise the change would be half a server there.
  */
 import { dirname, join } from "node:path";
 import { shellWord } from "../../base/shell-word.ts";
@@ -29,13 +29,12 @@ export const EDIT_FLAGS: readonly Flag[] = [
   SECRETS_FLAG,
 ];
 
-/** A file to edit, and what is known of the servers in it and around it. */
 export interface EditContext {
   readonly args: Args;
   readonly target: Target;
   /** Names of the servers in the file. */
   readonly names: ReadonlySet<string>;
-  /** What the file says of a server. */
+  /** What the file says about a server. */
   readonly server: (name: string) => TomlNode | undefined;
   /** All layers, or why they cannot be read; absent when the file is edited on its own. */
   readonly layers: ConfigLayers | ConfigError | undefined;
@@ -50,9 +49,9 @@ export interface EditRequest {
   readonly edits: readonly ConfigEdit[];
   /** What was done: `Added MCP server "docs" to`. The name of the file is added. */
   readonly done: string;
-  /** The servers that are meant to be there afterwards. */
+  /** The servers that should be there afterwards. */
   readonly names: readonly string[];
-  /** The keys that were set, by which a higher layer may hide the edit. */
+  /** The key that is set: a higher layer may hide it. */
   readonly key?: readonly string[];
   /** What the user should know besides. */
   readonly notes?: readonly string[];
@@ -97,7 +96,7 @@ export function originsIn(layers: readonly ConfigLayer[], name: string): readonl
 /**
  * Where a server is defined that the file only changes.
  *
- * @throws {ConfigError} when it is nowhere, or only where not everybody looks who reads the file (A3)
+ * @throws {ConfigError} when it is nowhere, or only where some who read the file do not look (A3)
  */
 export function definedBeneath(context: EditContext, name: string): Origin {
   const at = originsIn(context.beneath, name).at(-1);

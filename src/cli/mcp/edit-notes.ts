@@ -1,4 +1,4 @@
-/** What a user should know about an edit that was made. */
+/** What a user should know about an edit: whether it has an effect, and what else is wrong in the file. */
 import { shellWord } from "../../base/shell-word.ts";
 import { checkConfig } from "../../config/effective/check-root.ts";
 import { assess } from "../../config/effective/assess.ts";
@@ -48,7 +48,7 @@ export function notesOn(
       notes.push(
         key.length > 0 && written.kind !== "table"
           ? `it has no effect: ${at} takes precedence`
-          : `${JSON.stringify(name)} is also in ${at}; the two count together, key by key`,
+          : `${JSON.stringify(name)} is also in ${at}; the two are merged, key by key`,
       );
     }
     // A user who has just switched it off knows.
@@ -69,9 +69,9 @@ function otherErrors(
 ): string[] {
   const others = errors.filter((error) => error.place?.source.name === file && !isOfServers(error, names));
   if (others.length === 0) return [];
-  const worth = own ? "" : ", so Codex rejects all of it";
+  const effect = own ? "" : ", so Codex rejects all of it";
   return [
-    `${file} has ${count(others.length, "other error")}${worth}: switchyard mcp check ${shellWord(file)}`,
+    `${file} has ${count(others.length, "other error")}${effect}: switchyard mcp check ${shellWord(file)}`,
   ];
 }
 

@@ -58,7 +58,7 @@ async function importFiles(args: Args, { signal }: Stop): Promise<number> {
   if (args.operands.length === 0) return sayWellKnown(args);
   const { servers, notes } = await readFiles(args, signal);
   const context = openEditContext(args);
-  const skipped = refuseExisting(context, [...servers.keys()]);
+  const skipped = namesToSkip(context, [...servers.keys()]);
   const taken = [...servers].filter(([name]) => !skipped.includes(name));
   const edits = taken.map(([name, { server }]): ConfigEdit => {
     return { kind: context.names.has(name) ? "replace" : "add", name, server };
@@ -102,7 +102,7 @@ async function readFiles(
   for (const operand of args.operands) {
     const file = resolve(operand);
     const text = await readInput(file, signal);
-    refuseToml(file, text);
+    rejectToml(file, text);
     const only = wanted.length === 0 ? undefined : wanted;
     const { servers, names, notes: found } = importServers(text, { file, format, only });
     known.push(...names);
@@ -129,7 +129,7 @@ async function readFiles(
 }
 
 /** Files of Codex and of Switchyard need no import. */
-function refuseToml(file: string, text: string): void {
+function rejectToml(file: string, text: string): void {
   if (/^\s*[{[]\s*["}]/.test(text) || !parseToml({ name: file, text }).ok || text.trim() === "") return;
   const what = `${file} is TOML; only JSON files can be imported. To check it`;
   throw new ConfigError("invalid_edit", `${what}: switchyard mcp check ${shellWord(file)}`);
@@ -144,8 +144,8 @@ function hasReference(value: unknown): boolean {
   return typeof value === "object" && value !== null && Object.values(value).some(hasReference);
 }
 
-/** @returns the names to leave out */
-function refuseExisting(context: EditContext, names: readonly string[]): readonly string[] {
+/** The names to leave out. @throws {ConfigError} when names are taken and no flag says what to do */
+function namesToSkip(context: EditContext, names: readonly string[]): readonly string[] {
   const existing = names.filter((name) => context.names.has(name) || elsewhere(context, name).length > 0);
   if (existing.length === 0 || context.args.has("replace")) return [];
   if (context.args.has("skip-existing")) return existing;
@@ -172,7 +172,7 @@ function sayWellKnown(args: Args): number {
   } else if (found.length === 0) {
     say("No file of another product was found. To name one: switchyard mcp import FILE");
   } else {
-    say("These files may have servers. To see what an import would do (without --dry-run, it does it):");
+    say("These files may have servers. To see what an import would do; without --dry-run, it is done:");
     for (const file of found) say(`  switchyard mcp import ${shortPath(shellWord(file))} --dry-run`);
   }
   return 0;

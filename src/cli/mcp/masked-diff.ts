@@ -1,6 +1,6 @@
 /** The diff of an edit, without secrets. */
 import type { EditResult } from "../../config/edit/config-editor.ts";
-import { shortPaths } from "../output.ts";
+import { print, shortPath, shortPaths, tell } from "../output.ts";
 import { maskLines } from "../../config/show/mask.ts";
 
 /** A unified diff, beginning with the names of the two files. */
@@ -9,9 +9,11 @@ export function diffOf(result: EditResult, showSecrets: boolean): string {
   return diff.replace(/^Index: .*\n=+\n/, "");
 }
 
-/** For a terminal: the home is `~` in the names of the files. */
-export function shortDiff(result: EditResult, showSecrets: boolean): string {
-  return diffOf(result, showSecrets).replace(/^--- .*\n\+\+\+ .*$/m, shortPaths);
+/** What `--dry-run` prints. The home is `~` in the names of the files. */
+export function printDryRun(result: EditResult, showSecrets: boolean): void {
+  print(diffOf(result, showSecrets).replace(/^--- .*\n\+\+\+ .*$/m, shortPaths));
+  const nothing = `Nothing would change in ${shortPath(result.file)}`;
+  tell(result.changed ? "Nothing was written (--dry-run)" : nothing);
 }
 
 /**
