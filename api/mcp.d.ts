@@ -29,7 +29,7 @@ export interface EnvironmentsOptions {
 export declare class ExecutorStdioLauncher implements StdioServerLauncher {
     #private;
     constructor(options: ExecutorStdioLauncherOptions);
-    launch(server: StdioServer, options?: LaunchOptions): Promise<ProcessTransport>;
+    launch(server: StdioServer, options?: LaunchOptions): Promise<ServerTransport>;
 }
 
 export interface ExecutorStdioLauncherOptions {
@@ -50,7 +50,7 @@ export interface LaunchOptions {
 export declare class LocalStdioLauncher implements StdioServerLauncher {
     #private;
     constructor(options: LocalStdioLauncherOptions);
-    launch(server: StdioServer, options?: LaunchOptions): Promise<ProcessTransport>;
+    launch(server: StdioServer, options?: LaunchOptions): Promise<ServerTransport>;
 }
 
 export interface LocalStdioLauncherOptions {
@@ -60,7 +60,7 @@ export interface LocalStdioLauncherOptions {
     readonly clock?: Clock;
 }
 
-export declare class ProcessTransport implements Transport, AsyncDisposable {
+export declare class ProcessTransport implements ServerTransport {
     #private;
     onmessage: Transport["onmessage"];
     onerror: Transport["onerror"];
@@ -87,6 +87,11 @@ export interface ProcessTransportOptions {
 
 export type Remedy = "fix_config" | "relaunch" | "retry" | "none";
 
+export interface ServerTransport extends Transport, AsyncDisposable {
+    readonly server: string;
+    readonly ended: Promise<TransportError>;
+}
+
 export interface StdioServer {
     readonly name: string;
     readonly command: string;
@@ -97,7 +102,7 @@ export interface StdioServer {
 }
 
 export interface StdioServerLauncher {
-    launch(server: StdioServer, options?: LaunchOptions): Promise<ProcessTransport>;
+    launch(server: StdioServer, options?: LaunchOptions): Promise<ServerTransport>;
 }
 
 export declare class TransportError extends Error {

@@ -10,3 +10,4 @@ export {
   ProcessTransport,
   type ProcessTransportOptions,
 } from "./transport/process-transport.ts";
+export type { ServerTransport } from "./transport/server-transport.ts";

@@ -10,7 +10,7 @@ import { posix } from "node:path";
 import type { Clock } from "../../base/clock.ts";
 import type { Executor } from "../../executor/executor.ts";
 import type { Variables } from "../../servers/resolve.ts";
-import type { ProcessTransport } from "../transport/process-transport.ts";
+import type { ServerTransport } from "../transport/server-transport.ts";
 import { invalidServer, startServer } from "./start-server.ts";
 import {
   type LaunchOptions,
@@ -37,7 +37,7 @@ export class ExecutorStdioLauncher implements StdioServerLauncher {
     this.#options = options;
   }
 
-  async launch(server: StdioServer, options: LaunchOptions = {}): Promise<ProcessTransport> {
+  async launch(server: StdioServer, options: LaunchOptions = {}): Promise<ServerTransport> {
     const { executor, environment, env: host = process.env, clock } = this.#options;
     const variables = variablesOf(server, host);
     for (const name of variables.remote) {

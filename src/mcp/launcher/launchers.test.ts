@@ -116,7 +116,7 @@ suite("ExecutorStdioLauncher", () => {
     ],
   ];
   for (const [what, given, workspace, says] of refused) {
-    test(`refuses ${what} before anything starts`, async () => {
+    test(`rejects ${what} before anything starts (S1)`, async () => {
       const { spec, error } = await launch("box", given, { workspace });
       assert.equal(spec, undefined);
       assert.deepEqual([error.code, error.remedy], ["invalid_server", "fix_config"]);
@@ -124,7 +124,7 @@ suite("ExecutorStdioLauncher", () => {
     });
   }
 
-  test("says what failed to start, where, why, and what to do", async () => {
+  test("says what failed to start, where, why, and what to do (S3)", async () => {
     const { error } = await launch("box", server({ cwd: "/srv/x" }));
     assert.equal(
       error.message,
@@ -177,7 +177,7 @@ suite("LocalStdioLauncher", () => {
     assert.equal((await launch("local", server(), { workspace: "/w" })).spec?.cwd, "/w");
   });
 
-  test("refuses variables of another machine", async () => {
+  test("rejects variables of another machine", async () => {
     const { spec, error } = await launch("local", server({ env_vars: [{ name: "B", source: "remote" }] }));
     assert.equal(spec, undefined);
     assert.match(
@@ -186,7 +186,7 @@ suite("LocalStdioLauncher", () => {
     );
   });
 
-  test("refuses an empty cwd and a workspace that is not absolute", async () => {
+  test("rejects an empty cwd and a workspace that is not absolute (S1)", async () => {
     assert.match((await launch("local", server({ cwd: "" }))).error.message, /has an empty cwd/);
     assert.match(
       (await launch("local", server(), { workspace: "w" })).error.message,
@@ -197,7 +197,7 @@ suite("LocalStdioLauncher", () => {
 
 suite("both launchers", () => {
   for (const where of ["local", "box"] as const) {
-    test(`show no value of a variable in an error (${where})`, async () => {
+    test(`show no value of a variable in an error (S3, ${where})`, async () => {
       const cause = new ExecutorError("start_failed", "cannot run with t0ken-of-the-server");
       const given = server({ cwd: "/", env_vars: ["TOKEN"], args: ["--key", "an-argument"] });
       const { error } = await launch(where, given, {}, cause);
@@ -213,7 +213,7 @@ suite("both launchers", () => {
       assert.equal(spec?.env["NOT_SET"], undefined);
     });
 
-    test(`end what an executor started in spite of an abort (${where})`, async () => {
+    test(`end what an executor started in spite of an abort (S2, ${where})`, async () => {
       await using local = new LocalExecutor({ env });
       const controller = new AbortController();
       const reason = new Error("not any more");

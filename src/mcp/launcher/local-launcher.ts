@@ -9,7 +9,7 @@ import type { Clock } from "../../base/clock.ts";
 import { LOCAL_ENVIRONMENT_ID } from "../../config/server/types.ts";
 import type { Executor } from "../../executor/executor.ts";
 import type { Variables } from "../../servers/resolve.ts";
-import type { ProcessTransport } from "../transport/process-transport.ts";
+import type { ServerTransport } from "../transport/server-transport.ts";
 import { invalidServer, startServer } from "./start-server.ts";
 import {
   type LaunchOptions,
@@ -36,7 +36,7 @@ export class LocalStdioLauncher implements StdioServerLauncher {
     this.#options = options;
   }
 
-  async launch(server: StdioServer, options: LaunchOptions = {}): Promise<ProcessTransport> {
+  async launch(server: StdioServer, options: LaunchOptions = {}): Promise<ServerTransport> {
     const { executor, env: host = process.env, cwd: ownCwd = process.cwd(), clock } = this.#options;
     const { name, cwd = "." } = server;
     const { workspace = ownCwd } = options;

@@ -16,6 +16,7 @@ import type { Executor, ProcessSpec } from "../../executor/executor.ts";
 import type { ResolvedVariables } from "../../servers/resolve.ts";
 import { TransportError, type TransportErrorCode } from "../errors.ts";
 import { ProcessTransport } from "../transport/process-transport.ts";
+import type { ServerTransport } from "../transport/server-transport.ts";
 import type { LaunchOptions, StdioServer } from "./stdio-server.ts";
 
 export interface StartServerOptions extends LaunchOptions {
@@ -30,7 +31,7 @@ export interface StartServerOptions extends LaunchOptions {
   readonly clock?: Clock;
 }
 
-export async function startServer(options: StartServerOptions): Promise<ProcessTransport> {
+export async function startServer(options: StartServerOptions): Promise<ServerTransport> {
   const { server, executor, environment, cwd, variables, env, envPolicy, signal } = options;
   const { log = silentLog, clock = systemClock } = options;
   const { name, command, args = [] } = server;

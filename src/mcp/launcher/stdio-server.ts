@@ -2,7 +2,7 @@
 import type { Log } from "../../base/log.ts";
 import type { McpServerEnvVar } from "../../config/server/types.ts";
 import { type ResolvedVariables, resolveVariables, type Variables } from "../../servers/resolve.ts";
-import type { ProcessTransport } from "../transport/process-transport.ts";
+import type { ServerTransport } from "../transport/server-transport.ts";
 
 /** `{ name, ...config.transport }` of an `McpServerConfig` whose transport is stdio, or the same by hand. */
 export interface StdioServer {
@@ -44,5 +44,5 @@ export interface StdioServerLauncher {
    * @throws {TransportError} `invalid_server`, `start_failed`, `executor_unreachable`, `executor_lost`
    * @throws the signal's reason when it aborts first; the process has ended then
    */
-  launch(server: StdioServer, options?: LaunchOptions): Promise<ProcessTransport>;
+  launch(server: StdioServer, options?: LaunchOptions): Promise<ServerTransport>;
 }

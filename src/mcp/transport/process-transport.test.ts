@@ -24,6 +24,8 @@ class ScriptedProcess implements ExecutorProcess {
   awaitsPipes = true;
   /** What writing comes to; by default the bytes arrive. */
   onWrite: (() => Promise<void>) | undefined;
+  /** Told when they have. */
+  onWritten: (() => void) | undefined;
   /** Asked for when the reader waits for it. */
   readonly #events = new Channel<ProcessEvent>({ weightMax: Number.MAX_SAFE_INTEGER });
   #seq = 0;
@@ -76,6 +78,7 @@ class ScriptedProcess implements ExecutorProcess {
   async write(bytes: Uint8Array): Promise<void> {
     await this.onWrite?.();
     this.stdin += Buffer.from(bytes).toString();
+    this.onWritten?.();
   }
 
   async terminate(): Promise<boolean> {
@@ -259,6 +262,24 @@ suite("ProcessTransport delivers", () => {
     bench.process.output([progress(1), progress(2), answer(1, { content: [] }), progress(3)].join(""));
     await call;
     assert.deepEqual(seen, [1, 2]);
+  });
+
+  test("to a client that asks for the era, and takes a server that is silent about it for an old one", async () => {
+    await using bench = new Bench();
+    const versionNegotiation = { mode: "auto", probe: { timeoutMs: 1 } } as const;
+    const client = new Client({ name: "test", version: "1" }, { versionNegotiation });
+    const asked: string[] = [];
+    bench.process.onWritten = () => {
+      const { id, method } = JSON.parse(bench.process.stdin.trim().split("\n").at(-1) ?? "");
+      asked.push(method);
+      const serverInfo = { name: "s", version: "1" };
+      const result = { protocolVersion: "2025-06-18", capabilities: {}, serverInfo };
+      if (method === "initialize") bench.process.output(line({ jsonrpc: "2.0", id, result }));
+    };
+    await client.connect(bench.transport);
+    // The SDK knows a transport over stdio by its `pid` and `stderr`; over any other, silence is an error.
+    assert.deepEqual(asked, ["server/discover", "initialize", "notifications/initialized"]);
+    assert.equal(client.getNegotiatedProtocolVersion(), "2025-06-18");
   });
 
   test("the next message when a callback threw at the one before it", async () => {

@@ -35,6 +35,7 @@ import { type Line, LineDecoder } from "../../base/line-decoder.ts";
 import { TransportError } from "../errors.ts";
 import { readMessage } from "./read-message.ts";
 import { ServerLog } from "./server-log.ts";
+import type { ServerTransport } from "./server-transport.ts";
 
 export interface ProcessTransportOptions {
   /** Owned from here on: the transport ends it. */
@@ -65,12 +66,11 @@ type State =
   /** `gone` settles when the process has ended, as far as can be known. */
   | { readonly kind: "ended"; readonly error: TransportError; readonly gone: Promise<void> };
 
-export class ProcessTransport implements Transport, AsyncDisposable {
+export class ProcessTransport implements ServerTransport {
   onmessage: Transport["onmessage"];
   onerror: Transport["onerror"];
   onclose: Transport["onclose"];
 
-  /** The name of the server. */
   readonly server: string;
   /**
    * The SDK takes a transport that has these two for one over stdio, where a server of the older era may meet its
@@ -102,7 +102,6 @@ export class ProcessTransport implements Transport, AsyncDisposable {
     this.#log = new ServerLog({ server, environment, log, redactor });
   }
 
-  /** Settles with the error everything was given when it ended. Never rejects. */
   get ended(): Promise<TransportError> {
     return this.#ended.promise;
   }

@@ -9,7 +9,7 @@ import {
 } from "@modelcontextprotocol/client";
 import {
   type LaunchOptions,
-  type ProcessTransport,
+  type ServerTransport,
   type StdioServer,
   type StdioServerLauncher,
   TransportError,
@@ -44,12 +44,12 @@ export interface ConnectOptions {
 
 /** A server that was launched, and the means to look what became of it. */
 export class Launched implements AsyncDisposable {
-  readonly transport: ProcessTransport;
+  readonly transport: ServerTransport;
   readonly log: readonly string[];
   readonly #tag: string;
   readonly #watch: Watch;
 
-  private constructor(transport: ProcessTransport, log: readonly string[], tag: string, watch: Watch) {
+  private constructor(transport: ServerTransport, log: readonly string[], tag: string, watch: Watch) {
     this.transport = transport;
     this.log = log;
     this.#tag = tag;

@@ -1,0 +1,10 @@
+/** What carries the messages of one server, however it is reached, and says how it ended. */
+import type { Transport } from "@modelcontextprotocol/client";
+import type { TransportError } from "../errors.ts";
+
+export interface ServerTransport extends Transport, AsyncDisposable {
+  /** The name of the server. */
+  readonly server: string;
+  /** Settles with the error everything was given when it ended. Never rejects. */
+  readonly ended: Promise<TransportError>;
+}
