@@ -1,6 +1,6 @@
 /** A failure in words on stderr, as an exit code, and with `--json` as an object on stdout. */
 import { ConfigError, type ConfigProblem } from "../config/problem.ts";
-import { maskText } from "../config/show/mask.ts";
+import { maskText } from "../config/show/mask-text.ts";
 import { formatProblem, problemToJson } from "../config/show/show-problem.ts";
 import { UsageError } from "./args/parse.ts";
 import { count, printJson, shortPaths, tell } from "./output.ts";

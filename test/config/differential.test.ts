@@ -81,7 +81,7 @@ function isPlain(node: TomlNode): boolean {
   }
 }
 
-test("readMcpServers says of random servers what the real Codex says", async () => {
+test("readMcpServers says of random servers what the real Codex says (C1, F1)", async () => {
   await using codex = await CodexConfig.start();
   await fc.assert(
     fc.asyncProperty(randomServers, fc.boolean(), async (node, inSections) => {
@@ -108,7 +108,7 @@ const SECTIONS = ["a", "b"].flatMap((name) => [
   `[[mcp_servers.${name}.env_vars]]\nname = "A"\n`,
 ]);
 
-test("readMcpServers finds the real Codex's first error, whatever the order of the sections", async () => {
+test("readMcpServers finds the real Codex's first error, whatever the order of the sections (R1)", async () => {
   await using codex = await CodexConfig.start();
   await fc.assert(
     fc.asyncProperty(fc.shuffledSubarray(["[mcp_servers]\n", ...SECTIONS]), async (sections) => {

@@ -196,7 +196,7 @@ test("an edit keeps every comment that is not of what it takes away, in their or
   }
 });
 
-test("removing a server that was just added leaves the text as it was", () => {
+test("removing a server that was just added leaves the text as it was (P2)", () => {
   let compared = 0;
   check(RUNS * 3, (chance, document) => {
     if (!document.text.endsWith("\n")) return;
@@ -228,7 +228,7 @@ test("unsetting a key that was just set leaves the text as it was", () => {
   assert.ok(compared > RUNS / 20, `only ${compared} of ${RUNS * 3} could be compared`);
 });
 
-test("a batch gives the text that its edits give one after another", () => {
+test("a batch gives the text that its edits give one after another (P1)", () => {
   check(RUNS, (chance, document) => {
     const edits = Array.from({ length: 2 + chance(4) }, () => randomEdit(chance, document));
     const together = tryEdits(document.text, edits);

@@ -80,7 +80,7 @@ async function assertSame(toml: string): Promise<void> {
   if (theirs.path !== undefined) assert.equal(ours.path, theirs.path, toml);
 }
 
-suite("environments.toml means to us what it means to Codex", { concurrency }, () => {
+suite("environments.toml means to us what it means to Codex (C1, C2, E1)", { concurrency }, () => {
   for (const [name, toml] of sample(Object.entries(DOCUMENTS), ONE_IN)) test(name, () => assertSame(toml));
 });
 

@@ -117,7 +117,7 @@ async function checkNextEdit(target: string, at: string): Promise<void> {
 for (const [index, scene] of scenes.entries()) {
   suite(`An edit of ${scene.name}`, () => {
     for (const code of ["EIO", "ENOSPC", "EACCES"]) {
-      test(`is made or is not made when any one call fails with ${code}, and leaves nothing behind`, async () => {
+      test(`is made or is not made when any one call fails with ${code}, and leaves nothing behind (W1, W2, W5)`, async () => {
         let failures = 0;
         for (let step = 1; ; step++) {
           assert.ok(step < STEPS_MAX, "it never ends");

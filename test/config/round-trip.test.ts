@@ -9,7 +9,7 @@ import { fromPlain, nodeAt } from "../../src/toml/node.ts";
 import { parseToml } from "../../src/toml/parse.ts";
 import { randomServers } from "./support/random-servers.ts";
 
-test("toWritten of a valid configuration reads as the same configuration", () => {
+test("toWritten of a valid configuration reads as the same configuration (N2)", () => {
   let compared = 0;
   fc.assert(
     fc.property(randomServers, (node) => {

@@ -10,7 +10,7 @@ import type { ConfigEdit } from "../../config/edit/edits.ts";
 import { configuredMcpServers } from "../../config/effective/configured.ts";
 import type { ConfigLayer } from "../../config/layers/layers.ts";
 import { ConfigError, type ConfigProblem } from "../../config/problem.ts";
-import { maskProblem } from "../../config/show/mask.ts";
+import { maskProblem } from "../../config/show/mask-problem.ts";
 import { dottedPath } from "../../config/show/show-problem.ts";
 import { printJson, say, shortPath, shortPaths, tell } from "../output.ts";
 import { type EditContext, type EditRequest, layerName, originsIn, positionOf } from "./edit-context.ts";

@@ -19,7 +19,7 @@ import type { Stop } from "../signals.ts";
 import { count, printJson, say, shortPath, tell } from "../output.ts";
 import { environmentWarnings } from "./environment-warnings.ts";
 import { printFindings } from "./findings.ts";
-import { maskServer } from "../../config/show/mask.ts";
+import { maskServer } from "../../config/show/mask-server.ts";
 import { folderOf, OWN_FILE, READ_FLAGS, readLayers } from "./target.ts";
 
 export const check: Command = {

@@ -12,7 +12,7 @@ import type { Command } from "../command.ts";
 import { count, printable, printJson, say, shortPaths, tell } from "../output.ts";
 import { environmentWarnings } from "./environment-warnings.ts";
 import { printFindings, shownName } from "./findings.ts";
-import { maskServer } from "../../config/show/mask.ts";
+import { maskServer } from "../../config/show/mask-server.ts";
 import { serverView } from "./server-view.ts";
 import { READ_FLAGS, readLayers } from "./target.ts";
 

@@ -1,7 +1,7 @@
 /** The diff of an edit, without secrets. */
 import type { EditResult } from "../../config/edit/config-editor.ts";
 import { print, shortPath, shortPaths, tell } from "../output.ts";
-import { maskLines } from "../../config/show/mask.ts";
+import { maskLines } from "../../config/show/mask-source.ts";
 
 /** A unified diff, beginning with the names of the two files. */
 export function diffOf(result: EditResult, showSecrets: boolean): string {

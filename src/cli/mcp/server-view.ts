@@ -10,7 +10,7 @@ import type { Origin } from "../../config/layers/origins.ts";
 import type { ConfigProblem } from "../../config/problem.ts";
 import { type ConfigProblemJson, problemToJson } from "../../config/show/show-problem.ts";
 import type { McpServerConfig } from "../../config/server/types.ts";
-import { maskServer } from "../../config/show/mask.ts";
+import { maskServer } from "../../config/show/mask-server.ts";
 
 export interface OriginView {
   readonly layer: string;

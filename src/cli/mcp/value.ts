@@ -2,7 +2,7 @@
 import { type Field, type FieldValue, MISTAKEN_KEYS, SERVER } from "../../config/schema/server-keys.ts";
 import { headerNameProblem, headerValueProblem } from "../../base/http-header.ts";
 import { nearest } from "../../base/suggest.ts";
-import { maskText } from "../../config/show/mask.ts";
+import { maskText } from "../../config/show/mask-text.ts";
 import { formatKeys } from "../../toml/format.ts";
 import { type TomlEntry, type TomlNode, toPlain } from "../../toml/node.ts";
 import { parseToml, parseTomlValue } from "../../toml/parse.ts";

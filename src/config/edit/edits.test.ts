@@ -638,7 +638,7 @@ test("a text that is no TOML is refused with the place", () => {
   );
 });
 
-test("a batch counts as a whole, and each edit sees what those before it did", () => {
+test("a batch counts as a whole, and each edit sees what those before it did (P1)", () => {
   const add: ConfigEdit = { kind: "add", name: "b", server: { command: "y" } };
   assert.equal(edited(A, add, { kind: "remove", name: "b" }), A);
   assert.throws(() => edited(A, add, { kind: "remove", name: "nope" }), { code: "invalid_edit" });

@@ -47,23 +47,23 @@ const NEITHER = [
   "# - * -",
 ];
 
-test("L1: a comment right above a header is its, one further above is nobody's", () => {
+test("a comment right above a header is its, one further above is nobody's (L1)", () => {
   assert.deepEqual(ranges("# far\n\n# near\n# nearer\n[s.a]\n", true, "a"), ["# near\n# nearer\n[s.a]\n"]);
   assert.deepEqual(ranges("# near\n# [s.b]\n[s.a]\n", true, "a"), ["# near\n# [s.b]\n[s.a]\n"]);
   assert.deepEqual(ranges("# near\n[s.a]\n", false, "a"), ["# near\n[s.a]\n"]);
 });
 
-test("L3: a comment right below is the statement's, unless it stands right above another", () => {
+test("a comment right below is the statement's, unless it stands right above another (L3)", () => {
   assert.deepEqual(ranges("[s.a]\n# mine\n\n[s.b]\n", true, "a"), ["[s.a]\n# mine\n"]);
   assert.deepEqual(ranges("[s.a]\n# not mine\n[s.b]\n", true, "a"), ["[s.a]\n"]);
   assert.deepEqual(ranges("[s.a]\n# mine", true, "a"), ["[s.a]\n# mine"]);
 });
 
-test("L3: a part of an owner takes no comments below it", () => {
+test("a part of an owner takes no comments below it (L3)", () => {
   assert.deepEqual(ranges("[s.a]\nb = 1\n# below\n\n[s.b]\n", false, "a"), ["[s.a]\nb = 1\n"]);
 });
 
-test("L3: the comments below end before a commented-out header", () => {
+test("the comments below end before a commented-out header (L3)", () => {
   for (const header of HEADERS) {
     assert.deepEqual(ranges(`[s.a]\n# mine\n${header}\n# x = 1\n\n[s.b]\n`, true, "a"), ["[s.a]\n# mine\n"]);
   }
@@ -72,7 +72,7 @@ test("L3: the comments below end before a commented-out header", () => {
   }
 });
 
-test("L4: a directive is nobody's, and ends the comments above and below", () => {
+test("a directive is nobody's, and ends the comments above and below (L4)", () => {
   for (const line of DIRECTIVES) {
     assert.deepEqual(ranges(`# far\n${line}\n# near\n[s.a]\n`, true, "a"), ["# near\n[s.a]\n"], line);
     assert.deepEqual(ranges(`${line}\n[s.a]\n`, true, "a"), ["[s.a]\n"], line);
@@ -81,7 +81,7 @@ test("L4: a directive is nobody's, and ends the comments above and below", () =>
   }
 });
 
-test("L2: a directive or a commented-out header between the statements of an owner divides them", () => {
+test("a directive or a commented-out header between the statements of an owner divides them (L2)", () => {
   for (const line of DIRECTIVES) {
     const text = `[s.a]\n# below\n${line}\n# above\n[s.a.env]\n`;
     assert.deepEqual(ranges(text, true, "a"), ["[s.a]\n# below\n", "# above\n[s.a.env]\n"], line);
@@ -96,7 +96,7 @@ test("L2: a directive or a commented-out header between the statements of an own
   }
 });
 
-test("L2: what stands between two statements of one owner is the owner's, between two owners it is not", () => {
+test("what stands between two statements of one owner is the owner's, between two owners it is not (L2)", () => {
   const text = "[s.a]\n\n# between\n\n[s.a.env]\n\n# free\n\n[s.b]\n";
   assert.deepEqual(ranges(text, true, "a", "b"), ["[s.a]\n\n# between\n\n[s.a.env]\n", "[s.b]\n"]);
 });
@@ -106,7 +106,7 @@ test("a line of a string is no comment", () => {
   assert.deepEqual(ranges('s.b = """\n# text\n"""\n# mine\ns.a.c = 1\n', true, "a"), ["# mine\ns.a.c = 1\n"]);
 });
 
-test("L1: a comment above a plain pair may be about all that follows, and is nobody's", () => {
+test("a comment above a plain pair may be about all that follows, and is nobody's (L1)", () => {
   assert.deepEqual(ranges("[s]\n# about more\na = 1\nb = 2\n", true, "a"), ["a = 1\n"]);
   assert.deepEqual(ranges("[s]\n# about a\na = { c = 1 }\nb = 2\n", true, "a"), [
     "# about a\na = { c = 1 }\n",

@@ -25,7 +25,7 @@ test("checkConfig finds errors in the order of the file, and what needs the whol
   ]);
 });
 
-test("checkConfig warns about other spellings of mcp_servers only, and in strict mode about every unknown key", () => {
+test("checkConfig warns about other spellings of mcp_servers only, and in strict mode about every unknown key (K3)", () => {
   const toml = 'of_a_newer_codex = 1\n[mcpServers.a]\ncommand = "x"\n';
   assert.deepEqual(messages(check(toml)), ["unknown configuration field `mcpServers`"]);
   const strict = check(toml, { strict: true });

@@ -17,7 +17,7 @@ import { inCodexsOrder, type Origins } from "./configured.ts";
 import { type ConfigLayer, type ConfigLayers, mergeLayers } from "../layers/layers.ts";
 import { mergeTables } from "../layers/merge.ts";
 import { formatOrigin, type Origin, originsOf } from "../layers/origins.ts";
-import { maskProblem } from "../show/mask.ts";
+import { maskProblem } from "../show/mask-problem.ts";
 import type { ConfigProblem } from "../problem.ts";
 import { refusalReason } from "../requirements/requirements.ts";
 import { readMcpServers, type ReadServersResult } from "../server/read-servers.ts";

@@ -99,7 +99,7 @@ suite('a server with auth = "ema_auth" runs', () => {
   }
 });
 
-suite("Codex refuses", () => {
+suite("Codex refuses (E1)", () => {
   const SPLIT =
     "enterprise MCP server `e` must define its transport, authorization, scopes, and resource in one non-project config layer";
   const XAA = "`[features].use_xaa = true` must be selected in a non-project config layer";

@@ -83,7 +83,7 @@ function configError(run: () => unknown): ConfigError {
 }
 
 suite("loadEnvironments", () => {
-  test("has local, and nothing else, where nobody writes anything", () => {
+  test("has local, and nothing else, where nothing is written", () => {
     const loaded = load();
     assert.deepEqual(statuses(loaded), { local: "usable" });
     assert.deepEqual([loaded.defaultId, loaded.errors, loaded.warnings], ["local", [], []]);
@@ -182,7 +182,7 @@ initialize_timeout_sec = 2
     );
   });
 
-  test("keeps a broken entry with the reason, and its neighbours", () => {
+  test("keeps a broken entry with the reason, and its neighbours (L1)", () => {
     write(
       CODEX,
       '[[environments]]\nid = "bad"\nurl = "http://a"\n[[environments]]\nid = "box"\nurl = "ws://a"\n',
@@ -213,7 +213,7 @@ initialize_timeout_sec = 2
     assert.equal(reason(only("box")), "environment id `box` is duplicated");
   });
 
-  test("has an error where environments is no table of tables", () => {
+  test("has an error where environments is not a table of tables", () => {
     write(OURS, "environments = 1\n");
     assert.deepEqual(
       load().errors.map(({ message }) => message),
@@ -223,7 +223,7 @@ initialize_timeout_sec = 2
     assert.match(reason(only("box")), /^invalid type: integer `\*+`, expected struct EnvironmentToml/);
   });
 
-  test("throws where Codex's file is no TOML or no file", () => {
+  test("throws where Codex's file is not valid TOML or not a file", () => {
     write(CODEX, 'x = "secret');
     const error = configError(load);
     assert.equal(error.code, "invalid_config");
@@ -271,7 +271,7 @@ suite("local", () => {
     [OURS, '[environments.local]\nurl = "ws://a"\n', "environment id `local` is reserved"],
   ];
   for (const [file, text, why] of redefinitions) {
-    test(`cannot be used where ${file} says ${JSON.stringify(text)}`, () => {
+    test(`cannot be used (E2) where ${file} says ${JSON.stringify(text)}`, () => {
       write(file, text);
       const loaded = load();
       assert.deepEqual(statuses(loaded), { local: "invalid" });
@@ -301,7 +301,7 @@ suite("CODEX_EXEC_SERVER_URL", () => {
     assert.equal(formatEnvironmentOrigin(definedIn), "CODEX_EXEC_SERVER_URL");
   });
 
-  test("is refused where it is no URL of an executor, which Codex finds out when it connects", () => {
+  test("is rejected where it is not the URL of an executor, which Codex finds out when it connects", () => {
     const remote = only("remote", { env: { CODEX_EXEC_SERVER_URL: "http://a" } });
     assert.match(reason(remote), /^environment url `http:\/\/a` must use ws:\/\/ or wss:\/\/\. /);
   });
@@ -366,7 +366,7 @@ suite("a token", () => {
     assert.equal(token(), "of-variable");
   });
 
-  test("does not go to a url that another layer put in the place of the one it was written for", () => {
+  test("does not go to a url that another layer put in the place of the one it was written for (T1)", () => {
     trust();
     write(OURS, '[environments.box]\nurl = "wss://a"\nauth_bearer_token_env_var = "T"\n');
     write(PROJECT, '[environments.box]\nurl = "wss://b"\n');
@@ -381,14 +381,14 @@ suite("a token", () => {
     assert.equal(only("box").status, "usable", "with a token of its own");
   });
 
-  test("that was written before anybody said for which url goes nowhere", () => {
+  test("that is written below any url is used for none", () => {
     trust();
     write(OURS, '[environments.box]\nauth_bearer_token_env_var = "T"\n');
     write(PROJECT, '[environments.box]\nurl = "wss://b"\n');
     assert.match(reason(only("box")), /has the token of another url/);
   });
 
-  test("in a variable goes over no open line, either", () => {
+  test("in a variable does not go over an open line, either", () => {
     write(OURS, '[environments.box]\nurl = "ws://10.0.0.5:7777"\nauth_bearer_token_env_var = "T"\n');
     assert.match(
       reason(only("box")),
@@ -396,7 +396,7 @@ suite("a token", () => {
     );
   });
 
-  test("in our file is a warning that says what to do, and in Codex's is none", () => {
+  test("in our file is a warning that says what to do; in Codex's it is not", () => {
     const text = 'url = "wss://a"\nauth_bearer_token = "t"\n';
     write(CODEX, `[[environments]]\nid = "box"\n${text}`);
     assert.deepEqual(load().warnings, []);
@@ -406,7 +406,7 @@ suite("a token", () => {
     assert.match(warning.hint ?? "", /auth_bearer_token_env_var = "NAME"/);
   });
 
-  test("where the name of a variable belongs is refused, and not shown", () => {
+  test("where the name of a variable belongs is rejected, and not shown (C3)", () => {
     write(OURS, '[environments.box]\nurl = "wss://a"\nauth_bearer_token_env_var = "s3cret-token"\n');
     const box = only("box");
     assert.match(reason(box), /^auth_bearer_token_env_var is no name of a variable/);
@@ -436,7 +436,7 @@ suite("what is shown", () => {
     assert.doesNotMatch(inspect(a.bearerToken) + JSON.stringify(a.bearerToken), /s3cret/);
   });
 
-  test("of any error, warning and reason has no secret of the file", () => {
+  test("of any error, warning and reason has no secret of the file (L2)", () => {
     const secret = `"${SECRET}"`;
     const line = fc.constantFrom(
       `auth_bearer_token = ${secret}`,

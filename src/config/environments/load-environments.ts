@@ -20,7 +20,7 @@ import {
   loadConfigLayers,
   type LoadLayersOptions,
 } from "../layers/layers.ts";
-import { maskProblem } from "../show/mask.ts";
+import { maskProblem } from "../show/mask-problem.ts";
 import { mergeTables } from "../layers/merge.ts";
 import { originsOf } from "../layers/origins.ts";
 import { type ConfigProblem, problem, ProblemCollector } from "../problem.ts";

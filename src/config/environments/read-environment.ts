@@ -1,11 +1,9 @@
 /** A configured environment from what is written, and what of it may be shown. */
 import { dirname, isAbsolute, resolve, sep } from "node:path";
-import { maskArgs, maskText, maskUrl } from "../show/mask.ts";
+import { MASK, maskArgs, maskText, maskUrl } from "../show/mask-text.ts";
 import type { StructReading } from "../schema/read-value.ts";
 import { trimmed } from "./check-environment.ts";
 import type { BearerTokenReference, EnvironmentConfig } from "./types.ts";
-
-const MASK = "*****";
 
 /** Only for a reading without errors: its values are of the types that `ENVIRONMENT` says. */
 export function toEnvironmentConfig(id: string, { values, entries }: StructReading): EnvironmentConfig {

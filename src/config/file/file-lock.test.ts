@@ -190,7 +190,7 @@ ctypes.CDLL(None).pthread_exit(None)`;
     assert.deepEqual(left(), []);
   });
 
-  test("does not remove a lock that took the place of the dead one (L5)", async () => {
+  test("does not remove a lock that took the place of the dead one (L2, L5)", async () => {
     fs.writeFileSync(lock, holder({ pid: gone }));
     const other = holder({ token: "f".repeat(32) });
     const meddled: ConfigFileSystem = {

@@ -304,7 +304,7 @@ suite("importServers notes", () => {
     assert.match(stdio.notes[0]?.message ?? "", /env_vars/);
   });
 
-  test("every key that has no counterpart, that belongs to the other transport, or that gives rights away (I3)", () => {
+  test("every key that has no counterpart, that belongs to the other transport, or that gives rights away (I1, I3)", () => {
     const server = {
       command: "x",
       url: "u",
@@ -362,7 +362,7 @@ suite("importServers notes", () => {
     assert.match(notes[0]?.message ?? "", /"My Docs!".*"My-Docs-2"/);
   });
 
-  test("keys that are written twice, with their lines, wherever servers lose something by it", () => {
+  test("keys that are written twice, with their lines, wherever servers lose something by it (J3)", () => {
     const text = `{ "theme": 1, "theme": 2, "mcpServers": {},
       "mcpServers": {
         "a b": { "command": "first", "env": { "X": "1" } },
@@ -455,7 +455,7 @@ suite("importServers notes", () => {
 });
 
 suite("importServers refuses", () => {
-  test("what is no JSON, with line and column", () => {
+  test("what is not valid JSON, with line and column", () => {
     const error = refusal(`{\n  "mcpServers": {\n    "a": { "command" "x" }\n  }\n}\n`);
     assert.match(error.message, /not valid JSON: colon expected/);
     const [problem] = error.problems;
@@ -467,7 +467,7 @@ suite("importServers refuses", () => {
     refusal("{} {}");
   });
 
-  test("every wrong shape, with its place, all at once", () => {
+  test("every wrong shape, with its place, all at once (J2)", () => {
     const error = refusal(
       JSON.stringify(
         {

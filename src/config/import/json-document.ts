@@ -9,7 +9,7 @@
  *   J3. Of a key that is written twice the last counts, as in every product, and the ones before are told.
  */
 import { createScanner, type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
-import { asterisks } from "../show/mask.ts";
+import { toAsterisks } from "../show/mask-source.ts";
 import { ConfigError, type ConfigProblem } from "../problem.ts";
 import { lineAndColumn, type Place, type Source } from "../../toml/node.ts";
 
@@ -151,7 +151,7 @@ function maskValues(text: string, showKeys: boolean): string {
       const { kind } = piece;
       const isShown = kind <= PUNCTUATION_LAST || [...WORDS, LINE_BREAK, BLANK].includes(kind);
       if (isShown || (showKeys && keys.has(piece))) return piece.text;
-      return asterisks(piece.text);
+      return toAsterisks(piece.text);
     })
     .join("");
 }

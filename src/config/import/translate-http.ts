@@ -1,7 +1,7 @@
 /** A server with a URL: where it is, and with whose credentials. */
 import type { McpServerOAuthConfig } from "../server/types.ts";
 import type { JsonNode } from "./json-document.ts";
-import { maskUrl, mayNameSecret } from "../show/mask.ts";
+import { maskUrl, mayNameSecret } from "../show/mask-text.ts";
 import { variableForInput, whyNotTaken } from "./references.ts";
 import { type Draft, type ServerReader, setText } from "./server-reader.ts";
 

@@ -1,6 +1,6 @@
 /** A server that is a command: what starts it, and its environment. */
 import type { JsonNode } from "./json-document.ts";
-import { maskArgs, mayNameSecret } from "../show/mask.ts";
+import { maskArgs, mayNameSecret } from "../show/mask-text.ts";
 import { whyNotTaken } from "./references.ts";
 import { type Draft, type ServerReader, setText } from "./server-reader.ts";
 

@@ -94,7 +94,7 @@ suite("findProject", () => {
 });
 
 suite("trustOf", () => {
-  test("asks the folder, then the project root", () => {
+  test("asks the folder, then the project root (T2)", () => {
     repository("p");
     folder("p/a/b");
     assert.deepEqual(levels("p/a/b", settings({ p: "trusted" })), ["trusted", "trusted", "trusted"]);
@@ -140,7 +140,7 @@ suite("trustOf", () => {
     assert.deepEqual(levels("p", table as TomlTable), [undefined]);
   });
 
-  test("a level that is none of Codex's two words is no trust", () => {
+  test("a level that is not one of Codex's two words is no trust", () => {
     repository("p");
     folder("p/a");
     for (const trust_level of ["Trusted", "", 1, ["trusted"]]) {
@@ -149,7 +149,7 @@ suite("trustOf", () => {
     }
   });
 
-  test("says where it is said", () => {
+  test("names the place that decides", () => {
     folder("p");
     const parsed = parseToml({
       name: "f",

@@ -84,7 +84,7 @@ suite("an allowlist of servers", () => {
   });
 });
 
-suite("an error in a requirements file", () => {
+suite("an error in a requirements file (Q1)", () => {
   const NO_VARIANT = "data did not match any variant of untagged enum RawMcpServerIdentity";
   const malformed: readonly (readonly [text: string, message: string, path: string])[] = [
     ["mcp_servers = 1", "invalid type: integer `1`, expected a map", "mcp_servers"],

@@ -86,7 +86,7 @@ suite("readMcpServers", () => {
     );
   });
 
-  test("names every error of every server, each at the offending piece", () => {
+  test("names every error of every server, each at the offending piece (C3, R2)", () => {
     const result = read(
       [
         "[mcp_servers.a]",
@@ -116,7 +116,7 @@ suite("readMcpServers", () => {
     assert.deepEqual([...result.servers.keys()], ["b"]);
   });
 
-  test("counts what is there, not what it holds", () => {
+  test("counts what is there, not what it holds (C2)", () => {
     const result = read('[mcp_servers.a]\nurl = "u"\nargs = []\nenv = {}\ncwd = ""\nbearer_token = ""\n');
     assert.deepEqual(marked(result.errors), [
       "args: args is not supported for streamable_http",
@@ -126,7 +126,7 @@ suite("readMcpServers", () => {
     ]);
   });
 
-  test("tells the way out", () => {
+  test("says what to do", () => {
     const hint = (toml: string): string | undefined => hints(read(`[mcp_servers.a]\n${toml}\n`))[0];
     assert.match(hint('url = "u"\nbearer_token = "t"') ?? "", /set bearer_token_env_var = "NAME"$/);
     assert.match(hint("enabled = true") ?? "", /^Set command .* or url/);
@@ -189,7 +189,7 @@ suite("readMcpServers", () => {
     );
   });
 
-  test("refuses unknown keys when strict, behind all other errors", () => {
+  test("rejects unknown keys when strict, behind all other errors (R3)", () => {
     const result = read('[mcp_servers.a]\nfoo = 1\ncommand = "x"\n[mcp_servers.b]\n', { strict: true });
     assert.deepEqual(marked(result.errors), [
       "b: invalid transport",
@@ -226,18 +226,18 @@ suite("parseMcpServers", () => {
     assert.equal(servers.get("a")?.tool_timeout_sec, 80);
   });
 
-  test("says where a value is that no configuration can hold", () => {
+  test("names the path of a value that no configuration can hold", () => {
     const { ok, errors } = parseMcpServers({ a: { command: null } });
     assert.equal(ok, false);
     assert.match(errors[0]?.message ?? "", /^mcp_servers\.a\.command is null/);
   });
 
-  test("refuses what is no table of servers", () => {
+  test("rejects what is not a table of servers", () => {
     assert.equal(parseMcpServers([]).errors[0]?.message, "invalid type: sequence, expected a map");
   });
 });
 
-test("an inline token without a transport comes with the way out, behind Codex's error", () => {
+test("an inline token without a transport comes with what to do, behind Codex's error", () => {
   const { errors } = read('[mcp_servers.a]\nbearer_token = "t"\n');
   assert.deepEqual(
     errors.map(({ message }) => message),
@@ -246,7 +246,7 @@ test("an inline token without a transport comes with the way out, behind Codex's
   assert.match(errors[1]?.hint ?? "", /set bearer_token_env_var = "NAME"$/);
 });
 
-test("parseMcpServers refuses what holds itself, or is deeper than TOML is read", () => {
+test("parseMcpServers rejects what holds itself, or is deeper than TOML is read", () => {
   const server: Record<string, unknown> = { command: "x" };
   server["tools"] = { t: server };
   const list: unknown[] = [];

@@ -6,7 +6,9 @@ import { parseOverrides } from "../layers/overrides.ts";
 import { parseMcpServers, readMcpServers } from "../server/read-servers.ts";
 import { nodeAt, toPlain } from "../../toml/node.ts";
 import { parseToml } from "../../toml/parse.ts";
-import { maskArgs, maskLines, maskProblem, maskText, maskUrl } from "./mask.ts";
+import { maskProblem } from "./mask-problem.ts";
+import { maskLines } from "./mask-source.ts";
+import { maskArgs, maskText, maskUrl } from "./mask-text.ts";
 
 suite("masking", () => {
   const urls: readonly (readonly [url: string, shown: string])[] = [
@@ -106,7 +108,7 @@ suite("masking", () => {
     `env.A = 5 # Bearer ${secret}`,
   ];
   for (const line of lines) {
-    test(`an excerpt of ${JSON.stringify(line)} shows no secret, and the lines stay`, () => {
+    test(`an excerpt of ${JSON.stringify(line)} shows no secret, and the lines stay (M1, M2)`, () => {
       const text = `[mcp_servers.a]\n${line}\nlast = 1\n`;
       const source = { name: "config.toml", text };
       const problem = { message: "m", place: { source, start: 16, end: 17 } };
@@ -125,7 +127,7 @@ suite("masking", () => {
     assert.equal(maskLines({ name: "config.toml", text }), text);
   });
 
-  test("a number behind a telling flag is masked", () => {
+  test("a number behind a flag that names a secret is masked", () => {
     const text = '[mcp_servers.a]\nargs = ["--token", 12345, "--port", 80]\n';
     assert.equal(
       maskLines({ name: "config.toml", text }),
@@ -146,7 +148,7 @@ suite("masking", () => {
     assert.equal(maskLines({ name: "config.toml", text }), text);
   });
 
-  test("a problem keeps its place", () => {
+  test("a problem keeps its place (M1)", () => {
     const source = {
       name: "config.toml",
       text: '[mcp_servers.a]\ncommand = "x"\nenv = { A = 1, B = "PLANTED" }\n',
@@ -162,7 +164,7 @@ suite("masking", () => {
   });
 });
 
-suite("the message of a problem shows no secret, and keeps its other words (M3)", () => {
+suite("the message of a problem shows no secret, and keeps its other words (P1)", () => {
   const found: readonly (readonly [line: string, message: string])[] = [
     ['http_headers = "Bearer PLANTED"', 'invalid type: string "*****", expected a map'],
     [
@@ -209,7 +211,7 @@ suite("the message of a problem shows no secret, and keeps its other words (M3)"
     assert.deepEqual(messages, ["unsupported env_vars source `*****`; expected `local` or `remote`"]);
   });
 
-  test("a key that the path says anyway", () => {
+  test("a key that the path names anyway", () => {
     const problem = {
       message: "unknown configuration field `mcp_servers.a.headers`",
       path: ["mcp_servers", "a", "headers"],
@@ -225,7 +227,7 @@ suite("an excerpt of an override shows no secret", () => {
     ["mcp_servers.a={command='x',env={A='PLANTED'}}", "{command='x',env={A='*******'}}"],
     ["mcp_servers={a={url='https://u:PLANTED@b'}}", "{a={url='*******************'}}"],
     ["mcp_servers.a.args=['--token','PLANTED','x']", "['--token','*******','x']"],
-    // No TOML, and so a string to Codex.
+    // Not valid TOML, and so a string to Codex.
     ["mcp_servers.a={env={A='PLANTED'", "{env={A='*******'"],
     ["mcp_servers.a={env={A=PLANTED}}", "{env={A=*******}}"],
     ["mcp_servers.a.url=https://u:PLANTED@b", "*******************"],
@@ -242,7 +244,7 @@ suite("an excerpt of an override shows no secret", () => {
     });
   }
 
-  test("and neither does the message about one that is none", () => {
+  test("and neither does the message about a malformed one", () => {
     const { problems } = parseOverrides(["PLANTED", "=PLANTED", " =\nPLANTED"]);
     assert.deepEqual(
       problems.map((problem) => maskProblem(problem).message),
@@ -255,7 +257,7 @@ suite("an excerpt of an override shows no secret", () => {
   });
 });
 
-test("what is pasted where a name belongs, and what nobody knows, is masked", () => {
+test("what is pasted where a name belongs, and what stands in an unknown key, is masked", () => {
   const masked = maskLines({
     name: "config.toml",
     text:

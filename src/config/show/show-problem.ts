@@ -4,7 +4,7 @@
  * Invariants
  *   D1. What is shown of a problem is bounded, however long its line: a piece of the line with the place in it.
  */
-import { maskProblem } from "./mask.ts";
+import { maskProblem } from "./mask-problem.ts";
 import { ConfigError, type ConfigProblem, where } from "../problem.ts";
 import { countCharacters, lineAndColumn, type Place } from "../../toml/node.ts";
 
