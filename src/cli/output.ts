@@ -37,7 +37,7 @@ export async function printVersion(): Promise<number> {
 /** For a command that prints as it goes: it is stopped when its output cannot be written. */
 export function stopWhenOutputFails(stop: Stop): void {
   process.stdout.on("error", ({ code, message }: NodeJS.ErrnoException) => {
-    stop.because(outputError(code, message));
+    stop.end(outputError(code, message));
   });
 }
 

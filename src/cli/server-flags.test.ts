@@ -31,12 +31,12 @@ test("parseServerFlags tells a URL from a command, and splits a command as a she
 test("parseServerFlags adds headers to the server they name, with all that follows the first =", () => {
   const argv = [
     ...["--server", "a:b=http://h/mcp", "--header", "a:b:Authorization=Basic dTpw=="],
-    ...["-H", "a:b:X-Two=2", "--header-env", "a:b:X-Key=KEY"],
+    ...["-H", "a:b:X-Two=ü", "--header-env", "a:b:X-Key=KEY"],
   ];
   assert.deepEqual(written(argv), {
     "a:b": {
       url: "http://h/mcp",
-      http_headers: { Authorization: "Basic dTpw==", "X-Two": "2" },
+      http_headers: { Authorization: "Basic dTpw==", "X-Two": "ü" },
       env_http_headers: { "X-Key": "KEY" },
     },
   });

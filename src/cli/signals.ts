@@ -1,40 +1,32 @@
 /** One way to end a command from outside, for all of them. */
 
-/** What a shell reports for a process that ended by one of them: 128 and the number of the signal. */
+/** What a shell reports for a process that a signal ended: 128 and the number of the signal. */
 const EXIT_CODES = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 type StopSignal = keyof typeof EXIT_CODES;
+const SIGNALS = Object.keys(EXIT_CODES) as StopSignal[];
 
 /**
- * The first signal asks the command to end; it ends what it started, and its exit code is `exitCode`. The second one
- * ends the process at once.
+ * The first signal asks the command to end: it ends what it started, then itself with `exitCode`. The second one ends
+ * the process at once.
  */
 export class Stop implements Disposable {
-  readonly #controller = new AbortController();
-  readonly #onSignal = (signal: NodeJS.Signals): void => {
-    this.exitCode = EXIT_CODES[signal as StopSignal];
-    if (this.signal.aborted) {
-      this.beforeSecond();
-      process.exit(this.exitCode);
-    }
-    this.#controller.abort();
-  };
-
-  /** For another reason than a signal. */
-  because(reason: Error): void {
-    this.#controller.abort(reason);
-  }
-
-  /** What must not wait for a command that takes too long to end. */
-  beforeSecond: () => void = () => {};
   /** 0 until a signal has come. */
   exitCode = 0;
+  /** Runs before the second signal ends the process. */
+  beforeExit: () => void = () => {};
+  readonly #controller = new AbortController();
 
   constructor() {
-    for (const signal of Object.keys(EXIT_CODES)) process.on(signal, this.#onSignal);
+    for (const signal of SIGNALS) process.on(signal, this.#onSignal);
   }
 
   get signal(): AbortSignal {
     return this.#controller.signal;
+  }
+
+  /** Asks the command to end for a reason of its own. */
+  end(reason: Error): void {
+    this.#controller.abort(reason);
   }
 
   /** Whether a command failed because it was asked to end. */
@@ -44,6 +36,16 @@ export class Stop implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const signal of Object.keys(EXIT_CODES)) process.off(signal, this.#onSignal);
+    for (const signal of SIGNALS) process.off(signal, this.#onSignal);
   }
+
+  readonly #onSignal = (signal: NodeJS.Signals): void => {
+    const isSecond = this.exitCode !== 0;
+    this.exitCode = EXIT_CODES[signal as StopSignal];
+    if (isSecond) {
+      this.beforeExit();
+      process.exit(this.exitCode);
+    }
+    this.#controller.abort();
+  };
 }

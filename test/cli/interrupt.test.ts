@@ -1,4 +1,4 @@
-/** Ctrl-C ends `switchyard mcp`, and what cannot be written is reported. */
+/** Ctrl-C ends a command that waits, and what cannot be written is reported. */
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -29,10 +29,11 @@ test("Ctrl-C ends the wait for a file that another process holds", { timeout }, 
 test("Ctrl-C ends the wait for stdin", { timeout, skip: process.platform !== "linux" }, async (t) => {
   using home = new TestHome();
   for (const args of [
-    ["check", "-"],
-    ["add", "a", "--env-from", "-", "--", "x"],
+    ["mcp", "check", "-"],
+    ["mcp", "add", "a", "--env-from", "-", "--", "x"],
+    ["run", "-"],
   ]) {
-    const child = home.start(["mcp", ...args]);
+    const child = home.start(args);
     const ended = finished(child);
     while (!isReading(child.pid)) await sleep(20, undefined, { signal: t.signal });
     child.kill("SIGINT");

@@ -130,7 +130,7 @@ async function serve(args: Args, stop: Stop): Promise<number> {
   });
   // Processes run on when nobody reads stderr.
   process.stderr.on("error", () => {});
-  stop.beforeSecond = () => server.killAll();
+  stop.beforeExit = () => server.killAll();
   const stopped = new Promise<number>((resolve) => {
     stop.signal.addEventListener("abort", () => resolve(stop.exitCode), { once: true });
   });

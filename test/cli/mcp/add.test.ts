@@ -176,6 +176,12 @@ testCases("switchyard mcp add", [
     stderr: /"A B" is not a valid header name/,
   },
   {
+    what: "add takes a header value that is not ASCII, which Codex sends as UTF-8",
+    args: ["mcp", "add", "web", "--url", "https://example.com/mcp", "--header", "X-Name: ü"],
+    code: 0,
+    after: { [OURS]: /X-Name = "ü"/ },
+  },
+  {
     what: "add notes another error in the file, for which Codex rejects all of it (A2)",
     files: { "project/config.toml": BROKEN },
     args: ["mcp", "add", "--file", "config.toml", "a", "--", "x"],
