@@ -78,7 +78,7 @@ test("parseToml keeps a key like any other that is called __proto__", () => {
   assert.deepEqual([...result.document.root.entries.keys()], ["__proto__", "x"]);
 });
 
-test("parseToml says what is wrong, and where, in the words of Codex's parser", () => {
+test("parseToml says what is wrong, and where, in the words of Codex's parser (B1, B2, B3)", () => {
   for (const [text, error] of ERRORS) assert.equal(refusal(text), error, JSON.stringify(text));
 });
 

@@ -11,11 +11,6 @@ import { test } from "node:test";
 
 const root = join(import.meta.dirname, "../..");
 
-/** How many of a layer may be uncited. It only ever becomes less. */
-const UNCITED: Readonly<Record<string, number>> = {
-  toml: 3,
-};
-
 interface TestFile {
   readonly path: string;
   readonly cited: ReadonlySet<string>;
@@ -80,6 +75,6 @@ for (const layer of new Set(modules.map((module) => module.split("/")[1] ?? ""))
       .filter((module) => module.split("/")[1] === layer)
       .flatMap((module) => uncitedIn(module).map((number) => `${module}: ${number}`));
     const message = `name the number in the test that proves it, or take it away:\n  ${uncited.join("\n  ")}\n`;
-    assert.ok(uncited.length <= (UNCITED[layer] ?? 0), message);
+    assert.ok(uncited.length === 0, message);
   });
 }
