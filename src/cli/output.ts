@@ -49,7 +49,7 @@ export function printJson(value: unknown): void {
   print(`${JSON.stringify(value, undefined, 2)}\n`);
 }
 
-/** For people. Text from a file of somebody else's must not control the terminal. */
+/** For people. Text from a file must not control the terminal. */
 export function say(text: string): void {
   print(`${printable(text)}\n`);
 }

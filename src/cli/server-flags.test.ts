@@ -28,7 +28,7 @@ test("parseServerFlags tells a URL from a command, and splits a command as a she
   });
 });
 
-test("parseServerFlags adds headers to the server they name, with all that follows the first =", () => {
+test("parseServerFlags adds headers to the server they name, with everything after the first =", () => {
   const argv = [
     ...["--server", "a:b=http://h/mcp", "--header", "a:b:Authorization=Basic dTpw=="],
     ...["-H", "a:b:X-Two=ü", "--header-env", "a:b:X-Key=KEY"],
@@ -61,7 +61,7 @@ test("parseServerFlags reads a TOML file, and flags win over it", () => {
   }
 });
 
-test("parseServerFlags takes what is configured and enabled, and nothing else of it", () => {
+test("parseServerFlags takes the configured servers that are enabled", () => {
   const home = mkdtempSync(join(tmpdir(), "switchyard-flags-"));
   const env = { HOME: home, CODEX_HOME: join(home, "codex"), SWITCHYARD_HOME: home };
   const write = (text: string): void => writeFileSync(join(home, "switchyard.toml"), text);

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { table } from "./table.ts";
 import { keepEnd, keepEnds, padText, textWidth } from "./text-width.ts";
 
 suite("text in columns", () => {
@@ -50,38 +49,5 @@ suite("text in columns", () => {
     });
   }
 
-  test("columns that say nothing unusual go when there is no room, and only then", () => {
-    const header = ["name", "what", "scope"];
-    const rows = [["a", "npx -y some-package --with a-long-argument", "thread"]];
-    const usual = new Map([[2, "thread"]]);
-    assert.match(table(header, rows, { width: 200, usual }), /scope/);
-    assert.doesNotMatch(table(header, rows, { width: 50, usual }), /scope/);
-    assert.match(table(header, [...rows, ["b", "c", "host"]], { width: 50, usual }), /host/);
-  });
-
-  test("columns that have to are narrower than reads well", () => {
-    const rows = [["a-name-of-some-length", "npx -y package", "~/a/very/long/path/config.toml:12"]];
-    for (const line of table(["n", "what", "where"], rows, { width: 30, shrink: [1, 2, 0] }).split("\n")) {
-      assert.ok(textWidth(line) <= 30, line);
-    }
-  });
-
-  test("columns line up whatever the characters are", () => {
-    const lines = table(
-      ["a", "b"],
-      [
-        ["日本", "x"],
-        ["ab", "y"],
-      ],
-    ).split("\n");
-    assert.deepEqual(lines, ["a     b", "----  -", "日本  x", "ab    y"]);
-    assert.equal(padText("日", 4), "日  ");
-  });
-
-  test("a table keeps to the width where it may, and to its end first in the column that shrinks", () => {
-    const rows = [["name", "node /somewhere/deep/server.js", "~/a/very/long/path/config.toml:12"]];
-    const lines = table(["n", "what", "where"], rows, { width: 60, shrink: [1, 2] }).split("\n");
-    for (const line of lines) assert.ok(textWidth(line) <= 60, line);
-    assert.match(lines[2] ?? "", /…\S*\/server\.js {2,}~?.*config\.toml:12$/);
-  });
+  test("padding counts columns, not characters", () => assert.equal(padText("日", 4), "日  "));
 });

@@ -3,7 +3,6 @@ import { test } from "node:test";
 import type { Clock } from "../base/clock.ts";
 import type { ThreadEvent, ThreadItem } from "../thread/events.ts";
 import { TurnRenderer } from "./turn-renderer.ts";
-import { table } from "./table.ts";
 
 function renderer(
   options: { width?: number; colour?: boolean } = {},
@@ -45,7 +44,7 @@ test("TurnRenderer shows a tool call with its server, result and duration", () =
   ]);
 });
 
-test("TurnRenderer shows why a tool call failed: the server's answer, or that there was none", () => {
+test("TurnRenderer shows why a tool call failed: the server's answer, or that it did not answer", () => {
   const render = renderer();
   const result = { content: [], structured_content: { error: "denied" } };
   assert.deepEqual(
@@ -93,22 +92,9 @@ test("TurnRenderer shows failures, questions declined and the end", () => {
   ]);
 });
 
-test("TurnRenderer passes over items that the SDK's types do not know", () => {
+test("TurnRenderer ignores items that the SDK's types do not know", () => {
   assert.deepEqual(
     renderer()({ type: "item.completed", item: { id: "i", type: "collab_tool_call" } as never }),
     [],
-  );
-});
-
-test("table lines its columns up", () => {
-  assert.equal(
-    table(
-      ["a", "bb"],
-      [
-        ["ccc", "d"],
-        ["e", "f"],
-      ],
-    ),
-    "a    bb\n---  --\nccc  d\ne    f",
   );
 });

@@ -82,7 +82,7 @@ testCases("a command line", [
     stderr: /^switchyard: --max-concurrent takes a whole number from 1 to 999999999\n/,
   },
   {
-    what: "a word that is none of a flag's",
+    what: "a word that a flag does not take",
     args: ["executor", "--log-level", SECRET],
     code: 2,
     stderr: /^switchyard: --log-level takes debug, info, warn or error\n/,

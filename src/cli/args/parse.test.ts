@@ -40,7 +40,7 @@ suite("a command line", () => {
     assert.deepEqual(parse("-").operands, ["-"]);
   });
 
-  test("a default counts where the flag is not given", () => {
+  test("a default counts when the flag is absent", () => {
     assert.equal(parse("n").one("mode"), "b");
     assert.equal(parse("n").has("mode"), false);
     assert.equal(parse("n", "--mode", "c").one("mode"), "c");
@@ -76,7 +76,7 @@ suite("a command line", () => {
   });
 
   const usage = "Usage: switchyard x [options] NAME [COMMAND…]";
-  const refused: readonly (readonly [argv: readonly string[], message: string])[] = [
+  const rejected: readonly (readonly [argv: readonly string[], message: string])[] = [
     [[], `Missing argument NAME. ${usage}`],
     [["n", "--jsn"], "Unknown option --jsn. Did you mean --json?"],
     [["n", "--jsonn=PLANTED"], "Unknown option --jsonn. Did you mean --json?"],
@@ -91,14 +91,14 @@ suite("a command line", () => {
       'An argument that begins with a dash must come after "--": switchyard x [options] -- NAME [COMMAND…]',
     ],
   ];
-  for (const [argv, message] of refused) {
-    test(`${argv.join(" ") || "nothing"} is rejected, and no value repeated (F1)`, () => {
+  for (const [argv, message] of rejected) {
+    test(`${argv.join(" ") || "nothing"} is rejected, without repeating a value (F1)`, () => {
       assert.throws(() => parse(...argv), { name: "UsageError", message });
       assert.ok(!message.includes("PLANTED"));
     });
   }
 
-  test("too many operands are rejected, and not repeated (F1)", () => {
+  test("too many operands are rejected without repeating them (F1)", () => {
     const two: NamedSpec = {
       name: "y",
       about: "does y",

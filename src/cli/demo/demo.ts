@@ -1,8 +1,8 @@
 /**
  * `switchyard demo`: what Switchyard does, on any machine, without a key and without the internet.
  *
- * The model is scripted. Everything else is real: Codex, the MCP servers over HTTP and stdio (one of them published on
- * npm by somebody else), the processes and the sockets. Every claim is checked; one that does not hold fails the demo.
+ * The model is scripted. Everything else is real: Codex, the MCP servers over HTTP and stdio (one of them by another
+ * author, from npm), the processes and the sockets. Every claim is checked; one that does not hold fails the demo.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

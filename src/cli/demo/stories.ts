@@ -47,7 +47,7 @@ interface Stage {
   readonly interrupted: AbortSignal;
 }
 
-/** A call of `meet` that nobody meets ends with this, and its claim does not hold. */
+/** A call of `meet` that stays alone ends after this time, and its claim does not hold. */
 const MEETING_TIMEOUT_S = 30;
 
 const whoami = promptOf({ call: { server: "desk", tool: "whoami" } }, { say: "done" });
@@ -252,7 +252,7 @@ function identityIn(answer: string): string {
   return /"(?:x-user|DEMO_USER)":\s*"([^"]+)"/.exec(answer)?.[1] ?? "-";
 }
 
-/** A server that somebody else wrote: from node_modules where it is installed, else through npx. */
+/** A server by another author: from node_modules if it is installed, else through npx. */
 function publishedServer(): McpServerInput {
   const name = "@modelcontextprotocol/server-everything";
   try {

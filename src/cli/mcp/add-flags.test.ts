@@ -16,7 +16,7 @@ const serverFrom = async (...argv: string[]): Promise<object> =>
   await serverOf(parseArgs(spec, argv), true, new AbortController().signal);
 
 suite("the flags of add", () => {
-  test("there is one for every key, but for those that are operands or must not be used", () => {
+  test("every key has a flag, except those that are operands or must not be used", () => {
     const without = ["command", "args", "bearer_token", "startup_timeout_ms", "oauth", "name"];
     const keys = [
       ...SERVER.fields.map(({ name }) => name),
@@ -67,7 +67,7 @@ suite("the flags of add", () => {
     });
   }
 
-  const refused: readonly (readonly [argv: readonly string[], message: RegExp])[] = [
+  const rejected: readonly (readonly [argv: readonly string[], message: RegExp])[] = [
     [["--env", "PLANTED"], /^--env takes NAME=VALUE/],
     [["--env", "=PLANTED"], /^--env takes NAME=VALUE/],
     [["--header", "PLANTED"], /^--header takes 'NAME: VALUE'/],
@@ -84,8 +84,8 @@ suite("the flags of add", () => {
     [["--tool-timeout", "-1"], /a number of seconds, 0 or more/],
     [["--env-from", "-", "--oauth-client-secret-file", "-"], /stdin/],
   ];
-  for (const [argv, message] of refused) {
-    test(`${argv.join(" ")} is refused`, async () => {
+  for (const [argv, message] of rejected) {
+    test(`${argv.join(" ")} is rejected`, async () => {
       await assert.rejects(
         serverFrom(...argv),
         (error: Error) =>
@@ -94,7 +94,7 @@ suite("the flags of add", () => {
     });
   }
 
-  test("none is one of Node's, which takes them from anywhere on the command line", () => {
+  test("no flag is one of Node's, which Node takes from anywhere on the command line", () => {
     const node = new Set([
       ...process.allowedNodeEnvironmentFlags,
       ...["--env-file", "--env-file-if-exists", "--eval", "--print", "--check", "--require", "--import"],
@@ -107,7 +107,7 @@ suite("the flags of add", () => {
     );
   });
 
-  test("--env-from is a .env file, and --env is above it", async () => {
+  test("--env-from reads a .env file, and --env wins over it", async () => {
     const folder = mkdtempSync(join(tmpdir(), "switchyard-add-"));
     try {
       const [good, bad] = [join(folder, "good.env"), join(folder, "bad.env")];

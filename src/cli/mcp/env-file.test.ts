@@ -19,7 +19,7 @@ suite("files of variables", () => {
     });
   }
 
-  const refused: readonly (readonly [text: string, line: number])[] = [
+  const rejected: readonly (readonly [text: string, line: number])[] = [
     ["A=1\nbad\nB=2", 2],
     ["=1", 1],
     ["A B=1", 1],
@@ -27,7 +27,7 @@ suite("files of variables", () => {
     ['A="1" 2', 1],
     ["A: 1", 1],
   ];
-  for (const [text, line] of refused) {
+  for (const [text, line] of rejected) {
     test(`${JSON.stringify(text)} is wrong in line ${line}`, () => {
       assert.deepEqual(parseEnvFile(text), { ok: false, line });
     });

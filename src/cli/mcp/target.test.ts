@@ -27,7 +27,7 @@ suite("which file a command is about", () => {
     });
   });
 
-  test("a project's file is in its root, wherever in the project one stands", () => {
+  test("a project's file is in its root, also from a folder inside", () => {
     const root = realpathSync(mkdtempSync(join(tmpdir(), "switchyard-target-")));
     try {
       mkdirSync(join(root, ".git"));
@@ -48,14 +48,14 @@ suite("which file a command is about", () => {
   }
 
   for (const other of [["--codex"], ["--profile", "p"], ["-c", "a=1"]]) {
-    test(`--file and ${other[0]} contradict each other where layers are read`, () => {
+    test(`--file and ${other[0]} contradict each other when layers are read`, () => {
       assert.throws(() => readLayers(parseArgs(spec(READ_FLAGS), ["--file", "x", ...other])), {
         name: "UsageError",
       });
     });
   }
 
-  test("a missing file is said", () => {
+  test("a missing file is reported", () => {
     assert.throws(() => readLayers(parseArgs(spec(READ_FLAGS), ["--file", "/nope/x.toml"])), {
       message: "There is no file /nope/x.toml",
     });

@@ -14,7 +14,7 @@ suite("keys as they are typed", () => {
   for (const [text, path] of keys) test(text, () => assert.deepEqual(keyPath(text), path));
 
   for (const text of ["", ".", "a.", "a b", "a = 1\nb", "a = 1 #", '"a', "[a]"]) {
-    test(`${JSON.stringify(text)} is refused`, () => assert.throws(() => keyPath(text), UsageError));
+    test(`${JSON.stringify(text)} is rejected`, () => assert.throws(() => keyPath(text), UsageError));
   }
 });
 
@@ -40,7 +40,7 @@ suite("values as they are typed", () => {
     });
   }
 
-  const refused: readonly (readonly [key: string, text: string, message: RegExp])[] = [
+  const rejected: readonly (readonly [key: string, text: string, message: RegExp])[] = [
     ["args", "a", /args takes a list, written as '\["a", "b"\]'/],
     ["enabled", "yes", /enabled takes true or false/],
     ["tool_timeout_sec", "soon", /a number of seconds/],
@@ -52,8 +52,8 @@ suite("values as they are typed", () => {
     ["oauth.clientid", "x", /did you mean oauth\.client_id/],
     ["scope", "host", /switchyard\.toml only/],
   ];
-  for (const [key, text, message] of refused) {
-    test(`${key} ${text} is refused`, () => {
+  for (const [key, text, message] of rejected) {
+    test(`${key} ${text} is rejected`, () => {
       assert.throws(() => valueOfKey(keyPath(key), text, { own: false, string: false }), {
         name: "UsageError",
         message,
@@ -61,11 +61,11 @@ suite("values as they are typed", () => {
     });
   }
 
-  test("--string makes text of anything", () => {
+  test("--string makes any value text", () => {
     assert.equal(valueOfKey(["cwd"], '"x"', { own: false, string: true }), '"x"');
   });
 
-  test("a refusal repeats no value of a secret", () => {
+  test("an error does not repeat the value", () => {
     assert.throws(
       () => valueOfKey(["http_headers"], "PLANTED", { own: false, string: false }),
       (error: Error) => !error.message.includes("PLANTED"),

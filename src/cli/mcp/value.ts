@@ -85,36 +85,36 @@ export function valueOfKey(
   if (options.string) return text;
   const node = parseTomlValue({ name: "VALUE", text });
   const key = formatKeys(path);
-  const refuse = (what: string): UsageError => new UsageError(`${key} takes ${what}`);
+  const takes = (what: string): UsageError => new UsageError(`${key} takes ${what}`);
   switch (wanted.type) {
     case "string":
       return node?.kind === "string" ? node.value : text;
     case "boolean":
       if (node?.kind === "boolean") return node.value;
-      throw refuse("true or false");
+      throw takes("true or false");
     case "integer":
       if (node?.kind === "integer" && node.value >= wanted.min && node.value <= (wanted.max ?? node.value)) {
         return node.value;
       }
-      throw refuse(`a ${kindText(wanted)}`);
+      throw takes(`a ${kindText(wanted)}`);
     case "seconds":
       if ((node?.kind === "integer" || node?.kind === "float") && node.value >= 0) return node.value;
-      throw refuse("a number of seconds, 0 or more");
+      throw takes("a number of seconds, 0 or more");
     case "enum": {
       const word = node?.kind === "string" ? node.value : text;
       if (wanted.variants.includes(word)) return word;
-      throw refuse(`one of ${wanted.variants.join(", ")}`);
+      throw takes(`one of ${wanted.variants.join(", ")}`);
     }
     case "strings":
     case "enums":
     case "env_vars":
       if (node?.kind === "array") return toPlain(node);
-      throw refuse(`a list, written as '["a", "b"]'`);
+      throw takes(`a list, written as '["a", "b"]'`);
     case "string_map":
     case "struct":
     case "structs":
       if (node?.kind === "table") return toPlain(node);
-      throw refuse(`a table, such as '{ KEY = "value" }'; one entry of it is ${key}.KEY`);
+      throw takes(`a table, such as '{ KEY = "value" }'; one entry of it is ${key}.KEY`);
   }
 }
 
