@@ -1,4 +1,4 @@
-/** How many runs go on at once, where nobody says. */
+/** How many runs may be in progress at once by default. */
 import { availableMemory } from "node:process";
 
 const MEGABYTE = 1024 * 1024;

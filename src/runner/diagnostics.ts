@@ -1,7 +1,7 @@
 /**
  * Diagnostics as NDJSON: one line each, without secrets.
  *
- * When nobody reads them they are dropped, not kept, and the next one that goes out says how many.
+ * Diagnostics that nobody reads are dropped; the next one that is written says how many.
  */
 import type { Writable } from "node:stream";
 import type { Log } from "../base/log.ts";
@@ -21,7 +21,7 @@ export class DiagnosticWriter {
     this.#stream = stream;
     this.#level = LEVELS.indexOf(level);
     this.#redactor = redactor;
-    // Nobody there to be told: then nobody is told.
+    // stderr is closed: diagnostics are dropped.
     stream.on("error", () => {});
   }
 

@@ -1,5 +1,5 @@
 /**
- * The Codex homes of runs that have a process of their own, and whose they are.
+ * The Codex homes of runs that have a process of their own, and the runners that own them.
  *
  *   $SWITCHYARD_HOME/isolated/
  *     <owner>.sock          listens as long as the runner called <owner> lives
@@ -7,12 +7,12 @@
  *     <owner>.<n>/kept      there once the home holds a thread that can be resumed
  *     threads/<thread id>   the name of the home the thread lives in
  *
- * How we know that a runner is dead: the kernel says so. A socket that nobody listens on any more refuses the
- * connection, whoever has the process id by now, in whatever container. Where no socket can be made, the homes
- * are called `unowned-…` and are left alone for ever.
+ * The kernel tells whether a runner is dead: a socket that nobody listens on refuses the connection, whatever process
+ * has the process id by now, and in whatever container. Where no socket can be made, the homes are called `unowned-…`
+ * and are never removed.
  *
  * Invariants
- *   H1. Only the owner of this machine's account can look into a home (mode 0700).
+ *   H1. Only the account that runs the runner can look into a home (mode 0700).
  *   H2. A home is removed with its run, unless it holds a thread to resume.
  *   H3. A home that a crashed runner left behind is removed at the next start of any runner, unless kept; one
  *       whose runner lives, or may live, is not touched.
@@ -25,9 +25,9 @@ import { join } from "node:path";
 
 export interface IsolatedHome {
   readonly path: string;
-  /** Makes the home the one of the thread, which can then be resumed. */
+  /** Keeps the home for the thread, which can then be resumed. */
   keepFor(threadId: string): Promise<void>;
-  /** The run is over: the home goes, unless it was kept (H2). */
+  /** The run has ended: removes the home, unless it is kept (H2). */
   release(): Promise<void>;
 }
 
@@ -65,7 +65,7 @@ export class IsolatedHomes implements AsyncDisposable {
     return this.#home(name, false);
   }
 
-  /** The home a thread lives in; `undefined` where it lives in none of these. */
+  /** The home a thread lives in; `undefined` for a thread that does not live here. */
   async find(threadId: string): Promise<IsolatedHome | undefined> {
     try {
       const name = await readFile(join(this.#root, "threads", threadId), "utf8");
@@ -124,10 +124,10 @@ export class IsolatedHomes implements AsyncDisposable {
   }
 }
 
-/** @returns nothing where the system or the file system has no such sockets */
+/** @returns `undefined` where the system or the file system has no such sockets */
 async function listen(root: string, owner: string): Promise<Server | undefined> {
   const server = createServer((connection) => connection.destroy());
-  // Named only when it listens: between the two, it would refuse like a dead one.
+  // Renamed only when it listens: until then it would refuse connections, as that of a dead runner does.
   const listening = await withShortPath(root, `${owner}.new`, async (path) => {
     return await new Promise<boolean>((resolve) => {
       server.once("error", () => resolve(false));
@@ -149,11 +149,11 @@ async function isDead(root: string, owner: string): Promise<boolean> {
       connection.once("error", (error: NodeJS.ErrnoException) => resolve(error.code));
     });
   });
-  // A socket that is gone was closed in good order, or removed by a sweep that saw its owner dead.
+  // A missing socket was closed by its owner, or removed by a sweep that found its owner dead.
   return answer === "ECONNREFUSED" || answer === "ENOENT";
 }
 
-/** A socket's path may have some hundred bytes only; Linux knows a folder by its open file, too. */
+/** The path of a socket is limited to about a hundred bytes; on Linux an open folder has a short path of its own. */
 async function withShortPath<T>(
   folder: string,
   name: string,

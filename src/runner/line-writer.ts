@@ -1,9 +1,9 @@
 /**
- * Whole lines to a stream that may be slow, or gone.
+ * Writes whole lines to a stream that may be slow, or closed.
  *
  * Invariants
  *   L1. Lines are written in the order of the calls, each once.
- *   L2. No promise of this class rejects, and none outlives the stream: when it is closed, all settle.
+ *   L2. No promise of this class rejects, and all settle when the stream is closed.
  */
 import type { Writable } from "node:stream";
 
@@ -26,7 +26,7 @@ export class LineWriter {
     stream.on("drain", () => this.#makeRoom());
   }
 
-  /** Settles when nothing can be written any more. */
+  /** Settles when the stream is closed. */
   get closed(): Promise<void> {
     return this.#closed.promise;
   }

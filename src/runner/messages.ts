@@ -5,9 +5,9 @@ import type { ThreadEvent, Usage } from "../thread/events.ts";
 import type { ApprovalMode, Input, ModelReasoningEffort, SandboxMode } from "../thread/options.ts";
 import type { Answer } from "../thread/questions.ts";
 
-// ---- what a host writes ----------------------------------------------------------------------------------------
+// ---- from the host ---------------------------------------------------------------------------------------------
 
-/** What a run is asked to do, and with what. Every field but `input` has a default. */
+/** What a run should do, and with what. Every field but `input` has a default. */
 export interface RunParams {
   readonly input: Input;
   readonly model?: string;
@@ -25,7 +25,7 @@ export interface RunParams {
   readonly additional_directories?: readonly string[];
   /** JSON Schema of the answer. */
   readonly output_schema?: Readonly<Record<string, unknown>>;
-  /** The thread that goes on. @default a new thread */
+  /** The thread to continue. @default a new thread */
   readonly resume?: string;
   /** Keeps nothing: the thread ends with its run. @default false */
   readonly ephemeral?: boolean;
@@ -69,7 +69,7 @@ export interface AnswerMessage extends Answer {
 
 export type Inbound = RunMessage | CancelMessage | AnswerMessage;
 
-// ---- what the runner writes ------------------------------------------------------------------------------------
+// ---- from the runner -------------------------------------------------------------------------------------------
 
 export interface EventMessage {
   readonly type: "event";
@@ -125,11 +125,11 @@ export type Diagnostic =
 
 /**
  * - `invalid_json`, `line_too_long`: the line could not be read
- * - `unknown_type`: `type` is none of run, cancel, answer
+ * - `unknown_type`: `type` is not run, cancel or answer
  * - `missing_field`, `unknown_field`, `wrong_type`, `invalid_value`: about `field`
- * - `invalid_mcp_server`: a server's configuration makes no sense; `field` says which and where
- * - `duplicate_id`: a run with this id is still going on
- * - `unknown_run`, `unknown_ask`: there is no such run, or question, any more or at all
+ * - `invalid_mcp_server`: a server's configuration is not valid; `field` says which server and where
+ * - `duplicate_id`: a run with this id is still in progress
+ * - `unknown_run`, `unknown_ask`: there is no such run or question, or it has ended
  * - `stopping`: the runner takes no more runs
  */
 export type RejectionCode =
@@ -150,7 +150,7 @@ export interface Rejection {
   readonly type: "error";
   /** The id of the line, where it could be read. */
   readonly id?: string;
-  /** Path of the field, e.g. `params.mcp_servers.svc.url`; missing where the line as a whole is meant. */
+  /** Path of the field, e.g. `params.mcp_servers.svc.url`; absent where the line as a whole is meant. */
   readonly field?: string;
   readonly code: RejectionCode;
   readonly message: string;

@@ -5,15 +5,14 @@
  *   output <─lines── Runner's sink                      event, ask, end, error; nothing else
  *   diagnostics <─lines── log                           diag, fatal
  *
- * It owns the streams' use, not the streams: it ends neither output nor diagnostics.
+ * It uses the streams and does not own them: it ends neither output nor diagnostics.
  *
  * Invariants
  *   N1. A line that is not accepted costs its answer and nothing else.
- *   N2. Input is not read while the waiting runs are at their bound, or while output is full and a line has to be
- *       answered.
+ *   N2. Input is not read while as many runs wait as may, or while output is full and a line has to be answered.
  *   N3. What is kept for a full output is bounded: one message for each run, and what `Runner` R4 lets through.
- *   N4. Every message is one line, whole and in order. Diagnostics may get lost when nobody reads them, never
- *       anything on output.
+ *   N4. Every message is one line, whole and in order. Diagnostics may be lost when nobody reads them; nothing on
+ *       output ever is.
  *   N5. An output that is closed ends everything.
  */
 import type { Readable, Writable } from "node:stream";
@@ -43,10 +42,10 @@ export interface ServeOptions extends Omit<RunnerOptions, "sink" | "redactor"> {
   readonly diagLevel?: DiagLevel;
 }
 
-/** `drained`: input ended, every run came to its end. `stopped`: by the signal. `output_closed`: by the host. */
+/** `drained`: input ended, and every run has ended. `stopped`: by the signal. `output_closed`: by the host. */
 export type ServeOutcome = "drained" | "stopped" | "output_closed";
 
-/** What a host that was told to stop gets to read its last messages. */
+/** How long a host has to read the last messages after the signal. */
 const FLUSH_TIMEOUT_MS = 3_000;
 const NEWLINE = 0x0a;
 
@@ -67,7 +66,7 @@ export async function serveNdjson(options: ServeOptions): Promise<ServeOutcome> 
   const aborted = whenAborted(signal).then(() => "stopped" as const);
   const closed = output.closed.then(() => "output_closed" as const);
   runner.start().catch((error: unknown) => {
-    diagnostics.log("warn", `Cannot look for what earlier runners left: ${String(error)}`);
+    diagnostics.log("warn", `Cannot remove what earlier runners left behind: ${String(error)}`);
   });
   const env = options.env ?? process.env;
   const reading = readInput({ input, runner, output, redactor, env, log: diagnostics.log });
@@ -89,7 +88,7 @@ interface Reading {
   readonly log: Log;
 }
 
-/** Reads lines until the input ends; a line is dealt with when there is room for what may follow from it (N2). */
+/** Reads lines until the input ends; the next line is taken when there is room for what may follow from it (N2). */
 async function readInput({ input, runner, output, redactor, env, log }: Reading): Promise<void> {
   const decoder = new LineDecoder(LINE_BYTES_MAX);
   let lineNumber = 1;
@@ -120,7 +119,7 @@ async function readInput({ input, runner, output, redactor, env, log }: Reading)
   try {
     for await (const chunk of input as AsyncIterable<Uint8Array | string>) {
       const bytes = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
-      // Line by line, so that a rejection can say which line it is about, empty ones counted.
+      // Line by line, so that a rejection can say which line it is about; empty lines count.
       for (let start = 0; start < bytes.length; ) {
         const newline = bytes.indexOf(NEWLINE, start);
         const end = newline === -1 ? bytes.length : newline + 1;
@@ -131,8 +130,8 @@ async function readInput({ input, runner, output, redactor, env, log }: Reading)
     }
     await take(undefined);
   } catch (error) {
-    // An input that breaks is over. When we stop, it is we who broke it.
-    log("warn", `Cannot read the input any further: ${String(error)}`);
+    // A broken input is an ended one. When we stop, we break it ourselves.
+    log("warn", `Cannot read any more input: ${String(error)}`);
   }
 }
 

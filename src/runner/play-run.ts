@@ -36,7 +36,7 @@ export interface PlayOptions {
   readonly stopping: AbortSignal;
   /** Sends a message, unless the run has had its end; settles when there is room for the next. */
   readonly send: (message: EventMessage | AskMessage) => Promise<void>;
-  /** A name no other question of this runner has. */
+  /** A name that no other question of this runner has. */
   readonly nextAsk: () => string;
   /** The thread belongs to this run from now on. */
   readonly onThread: (threadId: string) => void;

@@ -1,5 +1,5 @@
 /**
- * Many runs at once: who may begin, what becomes of each, and that each gets its end.
+ * Many runs at once: admission, the queue, slots, and one end for each run.
  *
  *   submit(run) ─> waiting ─> a slot and its thread are free ─> engine ─> sink: event … ask … end
  *   submit(cancel), submit(answer) ─> the run they name
@@ -11,11 +11,11 @@
  *   R1. Every accepted run gets exactly one `end`, whatever happens, and nothing after it.
  *   R2. At most `maxConcurrent` runs have a slot; a run that waits for its thread has none.
  *   R3. One run per thread at a time, in the order they came.
- *   R4. The next event is pulled when the sink has taken the one before: for a host that does not read, the engine
- *       stops reading Codex's pipe. Nothing is lost, and no run fails for it, however long it takes.
+ *   R4. The next event is pulled when the sink has taken the one before: while a host does not read, the engine does
+ *       not read Codex's pipe either. Nothing is lost, and no run fails because of it, however long it takes.
  *   R5. A run with a process of its own leaves neither process nor (if ephemeral) home when its `end` is sent.
  *   R6. `stop` returns in bounded time, with every run ended and every process gone.
- *   R7. Threads that nobody uses any more are unloaded: at most `maxConcurrent` stay loaded for a next run.
+ *   R7. At most `maxConcurrent` threads without a run stay loaded for a next run; the one used longest ago goes first.
  */
 import { abortable, within } from "../base/abort.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
@@ -55,7 +55,7 @@ export interface RunnerOptions {
   readonly waitingBytesMax?: number;
   /** What `stop` allows for runs to end by themselves, and again for the processes to. @default 10 000 */
   readonly stopTimeoutMs?: number;
-  /** Learns the secrets of every run while it goes on. @default one of its own */
+  /** Knows the secrets of every run that is in progress. @default one of its own */
   readonly redactor?: Redactor;
 }
 
@@ -140,7 +140,7 @@ export class Runner implements AsyncDisposable {
     return this.#room.promise;
   }
 
-  /** Accepts no more runs, lets the accepted ones come to their end, and then ends everything else. */
+  /** Accepts no more runs, waits until the accepted ones have ended, and then ends everything else. */
   async drain(): Promise<void> {
     this.#accepting = false;
     await Promise.all([...this.#runs.values()].map((run) => run.ended.promise));
@@ -157,12 +157,12 @@ export class Runner implements AsyncDisposable {
     return this.stop();
   }
 
-  // ---- what a host can say ---------------------------------------------------------------------------------------
+  // ---- messages of the host --------------------------------------------------------------------------------------
 
   #admit({ id, params }: RunMessage, bytes: number): Rejection | undefined {
-    if (!this.#accepting) return refuse("stopping", id, "The runner is stopping and takes no more runs");
+    if (!this.#accepting) return reject("stopping", id, "The runner is stopping and takes no more runs");
     if (this.#runs.has(id)) {
-      return refuse("duplicate_id", id, "id is that of a run that is still going on", "id");
+      return reject("duplicate_id", id, "id belongs to a run that is still in progress", "id");
     }
     const read = readServers(params.mcp_servers ?? {}, this.#env);
     if ("type" in read) return { ...read, id };
@@ -200,7 +200,7 @@ export class Runner implements AsyncDisposable {
     if (run === undefined) return unknownRun(id);
     const open = run.state.kind === "running" ? run.state.asks.get(ask) : undefined;
     if (open === undefined) {
-      return refuse("unknown_ask", id, "ask is not that of a question that is open in this run", "ask");
+      return reject("unknown_ask", id, "ask names no open question of this run", "ask");
     }
     open.resolve({
       decision,
@@ -210,7 +210,7 @@ export class Runner implements AsyncDisposable {
     return undefined;
   }
 
-  // ---- who may begin ---------------------------------------------------------------------------------------------
+  // ---- slots and ends --------------------------------------------------------------------------------------------
 
   #pump(): void {
     while (this.#slots < this.maxConcurrent) {
@@ -272,7 +272,7 @@ export class Runner implements AsyncDisposable {
     return this.#orStopped(taken);
   }
 
-  // ---- the end ---------------------------------------------------------------------------------------------------
+  // ---- stopping --------------------------------------------------------------------------------------------------
 
   async #stop(): Promise<void> {
     this.#accepting = false;
@@ -288,7 +288,7 @@ export class Runner implements AsyncDisposable {
     if ((await within(this.#clock, timeoutMs, this.#engines.close())) === "timeout") {
       this.#log("error", `Codex did not end within ${timeoutMs} ms`);
     }
-    // A run that is stuck all the same gets its end, too (R1).
+    // A run that is still stuck gets its end, too (R1).
     for (const run of running) void this.#end(run, cancelled(run));
     await this.#engines.closeHomes();
   }
@@ -301,9 +301,9 @@ export class Runner implements AsyncDisposable {
 
 function unknownRun(id: string): Rejection {
   const message = "there is no run with this id: it was never accepted, or has ended";
-  return refuse("unknown_run", id, message, "id");
+  return reject("unknown_run", id, message, "id");
 }
 
-function refuse(code: Rejection["code"], id: string, message: string, field?: string): Rejection {
+function reject(code: Rejection["code"], id: string, message: string, field?: string): Rejection {
   return { type: "error", id, ...(field === undefined ? {} : { field }), code, message };
 }

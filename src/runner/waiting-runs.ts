@@ -1,18 +1,18 @@
 /**
- * Runs that have been accepted and not begun, in the order they came.
+ * Runs that were accepted and have no slot yet, in the order they came.
  *
  * Invariants
  *   W1. A run is taken before every run that came after it, unless it waits for its thread and they do not.
  *   W2. Two runs of one thread are taken in the order they came: the later one is blocked by the same thread.
- *   W3. `hasRoom` turns false at the bound, by count or by bytes. What is added beyond it is kept all the same;
- *       to stop reading is the business of whoever reads.
+ *   W3. `hasRoom` turns false at the bound, by count or by bytes. What is added beyond it is still kept; the reader
+ *       has to stop reading.
  */
 
 export interface WaitingRun {
   readonly id: string;
   /** Size of the line it came in. */
   readonly bytes: number;
-  /** The thread it goes on with. */
+  /** The thread it continues. */
   readonly threadId: string | undefined;
 }
 
