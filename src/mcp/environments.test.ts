@@ -112,7 +112,7 @@ suite("Environments", () => {
     assert.equal(box.server.connections, 1);
   });
 
-  test("gives everybody the same executor of an environment (N2)", async () => {
+  test("gives all users the same executor of an environment (N2)", async () => {
     await using environments = new Environments([LOCAL, BOX]);
     assert.equal(environments.get("box"), environments.get("box"));
     assert.notEqual(environments.get("box"), environments.get("local"));
@@ -132,7 +132,7 @@ suite("Environments", () => {
     assert.throws(() => none.get("local"), refusal("unknown_environment", /there are none/));
   });
 
-  test("tells the environment whose executor cannot be reached", async () => {
+  test("names the environment whose executor cannot be reached", async () => {
     await using environments = new Environments([BOX]);
     await assert.rejects(environments.get("box").info(), (error) => {
       assert.ok(error instanceof ExecutorError);
@@ -142,7 +142,7 @@ suite("Environments", () => {
     });
   });
 
-  test("reaches an executor that is a program, and says why one is none", async () => {
+  test("reaches an executor that is a program, and says why another is not", async () => {
     const program = { kind: "program", program: "sh", env: {} } as const;
     await using environments = new Environments([
       {

@@ -1,5 +1,5 @@
 /**
- * Where servers can run: one executor for each environment, which everybody shares.
+ * Where servers can run: one executor for each environment, which all its users share.
  *
  *   get("box") ──> Executor ──each use──> lookup("box") ──> the executor that is there now
  *
@@ -9,7 +9,7 @@
  * Invariants
  *   N1. An id that does not exist, or is not allowed, is an error that names those that are: nothing runs somewhere
  *       else because its environment is missing.
- *   N2. An executor is made when it is first used, once for everybody.
+ *   N2. An executor is made when it is first used, once for all users.
  *   N3. When a definition has changed, the next start goes to a new executor. What runs on the old one goes on there;
  *       the old one is disposed when its last process has ended.
  *   N4. Another token or time-out does not replace an executor: it counts for the next link to it, one that replaces a
@@ -35,17 +35,17 @@ import type {
 } from "../executor/executor.ts";
 import { LocalExecutor } from "../executor/local/local-executor.ts";
 
-/** Which environments there are, now. */
+/** Which environments there are at the moment. */
 export interface EnvironmentSource {
   readonly ids: () => readonly string[];
-  /** What it throws is thrown to whoever wanted to use the environment. */
+  /** An error it throws is thrown to the caller who uses the environment. */
   readonly lookup: (id: string) => EnvironmentDefinition | undefined;
 }
 
 export interface EnvironmentsOptions {
   readonly clock?: Clock;
   readonly log?: Log;
-  /** How long a lost link is tried to be restored, in milliseconds. @default 45 000 */
+  /** How long to try to restore a lost link, in milliseconds. @default 45 000 */
   readonly recoveryMs?: number;
 }
 
@@ -179,7 +179,7 @@ interface Generation {
   uses: number;
 }
 
-/** What everybody who uses an environment holds; what is behind it may change (N3). */
+/** What users of an environment hold; the executor behind it may change (N3). */
 class SharedExecutor implements Executor {
   readonly #lookup: () => EnvironmentDefinition;
   readonly #options: EnvironmentsOptions;

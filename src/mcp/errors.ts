@@ -1,14 +1,14 @@
-/** What goes wrong between us and one MCP server, whoever runs it. */
+/** What goes wrong between us and one MCP server, wherever it runs. */
 
 /**
- * - `invalid_server`: what is configured cannot be started as it is; nothing was started
+ * - `invalid_server`: the configuration cannot be started; nothing was started
  * - `start_failed`: the program could not be started: no such program, no such folder, not allowed
- * - `executor_unreachable`: nobody answers in the environment the server belongs to
- * - `executor_lost`: the executor stopped telling about the server, which may have ended or not
- * - `process_exited`: the server ended by itself, or closed its input for good
- * - `message_too_large`: the server wrote a line above the limit, and was ended; or it was to be sent one that no
- *   executor takes, and only that message is refused
- * - `server_stalled`: the server does not read, and too much waits for it already; only this message is refused
+ * - `executor_unreachable`: the executor of the server's environment does not answer
+ * - `executor_lost`: the executor no longer reports on the server, which may or may not have ended
+ * - `process_exited`: the server ended by itself, or closed its input
+ * - `message_too_large`: the server wrote a line above the limit, and was ended; or a message to it is larger than
+ *   any executor takes, and only that message is rejected
+ * - `server_stalled`: the server is not reading and its queue is full; only this message is rejected
  * - `closed`: it was closed here
  */
 export type TransportErrorCode =
@@ -24,10 +24,10 @@ export type TransportErrorCode =
 /**
  * What the caller may do next. Decided here once, so that no call site guesses from a message.
  *
- * - `fix_config`: nothing will change until a human changes something
- * - `relaunch`: start the server again; what was called may have been done
+ * - `fix_config`: it will not work until a person changes something
+ * - `relaunch`: start the server again; calls in progress may or may not have been carried out
  * - `retry`: the same thing may work later
- * - `none`: it is over because the caller wanted it so
+ * - `none`: the caller ended it
  */
 export type Remedy = "fix_config" | "relaunch" | "retry" | "none";
 
@@ -42,14 +42,14 @@ const REMEDY: Readonly<Record<TransportErrorCode, Remedy>> = {
   closed: "none",
 };
 
-/** A server could not be started, or its transport stopped, and why. Local: it never crosses a wire as it is. */
+/** Why a server could not be started, or its transport ended. Local: it is never sent over a wire. */
 export class TransportError extends Error {
   override readonly name = "TransportError";
   readonly code: TransportErrorCode;
   /** The name of the server. */
   readonly server: string;
 
-  /** @param what a clause with the server as its subject, e.g. `ended with exit code 3` */
+  /** @param what the predicate of a sentence whose subject is the server, such as `ended with exit code 3` */
   constructor(code: TransportErrorCode, server: string, what: string, options?: ErrorOptions) {
     super(`MCP server "${server}" ${what} [${code}]`, options);
     this.code = code;

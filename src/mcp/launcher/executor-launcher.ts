@@ -1,10 +1,9 @@
 /**
  * Stdio servers on the machine of an executor.
  *
- * As with Codex, the server gets what every program needs from the environment of the executor, PATH among it, and
- * nothing of this machine but the values of `env` and of the variables that `env_vars` names without
- * `source = "remote"`. It starts in its own `cwd` or in the folder the thread works in there; a path of this machine
- * would mean nothing.
+ * As with Codex, the server gets the basic variables (such as PATH) from the environment of the executor. From this
+ * machine it gets the values of `env` and the variables that `env_vars` names without `source = "remote"`, and nothing
+ * else. It starts in its `cwd`, or in the folder the thread works in there; paths of this machine do not apply.
  */
 import { posix } from "node:path";
 import type { Clock } from "../../base/clock.ts";
@@ -21,7 +20,7 @@ import {
 import { remoteEnvironment } from "./variables.ts";
 
 export interface ExecutorStdioLauncherOptions {
-  /** Runs the servers. It stays the caller's. */
+  /** Runs the servers. The caller disposes it. */
   readonly executor: Executor;
   /** The `environment_id` of the executor, for messages. */
   readonly environment: string;
@@ -41,11 +40,11 @@ export class ExecutorStdioLauncher implements StdioServerLauncher {
     const { executor, environment, env: host = process.env, clock } = this.#options;
     const variables = variablesOf(server, host);
     for (const name of variables.remote) {
-      // To an executor it would be a pattern, and let through what nobody named.
+      // An executor would take it for a pattern, and pass on variables that nobody named.
       if (/[*?]/.test(name)) {
         throw invalidServer(
           server.name,
-          `has an env_vars entry \`${name}\` that is no name: write out each variable`,
+          `has an env_vars entry \`${name}\` that is not a name: write out each variable`,
         );
       }
     }

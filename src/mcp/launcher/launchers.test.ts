@@ -8,7 +8,7 @@ import { ExecutorStdioLauncher } from "./executor-launcher.ts";
 import { LocalStdioLauncher } from "./local-launcher.ts";
 import type { LaunchOptions, StdioServer } from "./stdio-server.ts";
 
-/** An executor that tells what it was asked for, and starts nothing. */
+/** An executor that records requests, and starts nothing. */
 class RefusingExecutor implements Executor {
   readonly specs: ProcessSpec[] = [];
   error: Error = new ExecutorError("start_failed", "No such file or directory (os error 2)");
@@ -112,7 +112,7 @@ suite("ExecutorStdioLauncher", () => {
       "a pattern for a name",
       server({ cwd: "/", env_vars: [{ name: "A*", source: "remote" }] }),
       undefined,
-      /env_vars entry `A\*` that is no name/,
+      /env_vars entry `A\*` that is not a name/,
     ],
   ];
   for (const [what, given, workspace, says] of refused) {
@@ -129,17 +129,17 @@ suite("ExecutorStdioLauncher", () => {
     assert.equal(
       error.message,
       'MCP server "svc" cannot be started in environment "box": "clock-server": No such file or directory (os error 2). ' +
-        "See that the program is installed there and found in PATH, and that the folder /srv/x exists [start_failed]",
+        "Check that the program is installed there and found in PATH, and that the folder /srv/x exists [start_failed]",
     );
     assert.ok(error.cause instanceof ExecutorError);
   });
 
-  test("does not send whoever may not start it to look for the program", async () => {
+  test("says what to check when the executor does not allow the program", async () => {
     const cause = new ExecutorError("refused", 'Program "clock-server" is not on the list');
     const { error } = await launch("box", server({ cwd: "/" }), {}, cause);
     assert.match(
       error.message,
-      /: Program "clock-server" is not on the list\. See what "box" allows, and how much/,
+      /: Program "clock-server" is not on the list\. Check what "box" allows, and how much/,
     );
   });
 
@@ -160,7 +160,7 @@ suite("ExecutorStdioLauncher", () => {
 });
 
 suite("LocalStdioLauncher", () => {
-  test("starts the program with the whole environment it shall have, and no policy", async () => {
+  test("starts the program with its whole environment, and no policy", async () => {
     const { spec } = await launch("local", server({ env_vars: ["TOKEN"] }));
     assert.deepEqual(structuredClone(spec), {
       argv: ["clock-server", "--fast"],
@@ -208,7 +208,7 @@ suite("both launchers", () => {
     test(`say which variable is not set, and start without it (${where})`, async () => {
       const { spec, log } = await launch(where, server({ cwd: "/", env_vars: ["NOT_SET"] }));
       assert.deepEqual(log, [
-        'warn MCP server "svc" is not given NOT_SET of its env_vars: it is not set on this machine',
+        'warn MCP server "svc" starts without NOT_SET of its env_vars, which is not set on this machine',
       ]);
       assert.equal(spec?.env["NOT_SET"], undefined);
     });

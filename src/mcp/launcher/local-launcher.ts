@@ -20,9 +20,9 @@ import {
 import { localEnvironment } from "./variables.ts";
 
 export interface LocalStdioLauncherOptions {
-  /** Runs the servers on this machine. It stays the caller's. */
+  /** Runs the servers on this machine. The caller disposes it. */
   readonly executor: Executor;
-  /** What servers are given variables from. @default the environment of this process */
+  /** Where variables of servers are looked up. @default the environment of this process */
   readonly env?: Variables;
   /** Where a server starts when neither it nor its thread names a folder. @default the folder of this process */
   readonly cwd?: string;

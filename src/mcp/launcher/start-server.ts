@@ -1,11 +1,11 @@
 /**
- * From a server to its transport, whoever runs the process: what both launchers have in common.
+ * From a server to its transport: what both launchers have in common.
  *
  * Invariants
- *   S1. What cannot be started as it is configured is refused before anything starts.
- *   S2. A process that was started has a transport that owns it, or has ended.
- *   S3. An error names the server, the environment, the program and the cause; values of variables, and arguments,
- *       show neither there nor in the log.
+ *   S1. A configuration that cannot be started is rejected before anything starts.
+ *   S2. Every started process is owned by a transport, or has ended.
+ *   S3. An error names the server, the environment, the program and the cause. Values of variables, and arguments,
+ *       appear neither there nor in the log.
  */
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
@@ -39,10 +39,14 @@ export async function startServer(options: StartServerOptions): Promise<ServerTr
   const redactor = new Redactor();
   for (const value of variables.variables.values()) redactor.add(value);
   for (const unset of variables.unset) {
-    log("warn", `MCP server "${name}" is not given ${unset} of its env_vars: it is not set on this machine`, {
-      server: name,
-      environment,
-    });
+    log(
+      "warn",
+      `MCP server "${name}" starts without ${unset} of its env_vars, which is not set on this machine`,
+      {
+        server: name,
+        environment,
+      },
+    );
   }
   const spec: ProcessSpec = {
     argv: [command, ...args],
@@ -63,7 +67,7 @@ export async function startServer(options: StartServerOptions): Promise<ServerTr
   throw signal?.reason;
 }
 
-/** @param what a clause with the server as its subject, which says what to do */
+/** @param what the predicate of a sentence whose subject is the server; it also says what to do */
 export function invalidServer(server: string, what: string): TransportError {
   return new TransportError("invalid_server", server, what);
 }
@@ -88,17 +92,17 @@ interface StartFailure {
 
 const BROKEN: StartFailure = {
   code: "start_failed",
-  // An executor may have the same words for a program and for a folder that is missing.
+  // An executor may report a missing program and a missing folder in the same words.
   hint: ({ cwd }) =>
-    `See that the program is installed there and found in PATH, and that the folder ${cwd} exists`,
+    `Check that the program is installed there and found in PATH, and that the folder ${cwd} exists`,
 };
 const REFUSED: StartFailure = {
   code: "start_failed",
-  hint: ({ environment }) => `See what "${environment}" allows, and how much it runs already`,
+  hint: ({ environment }) => `Check what "${environment}" allows, and how much it already runs`,
 };
 const UNREACHABLE: StartFailure = {
   code: "executor_unreachable",
-  hint: ({ environment }) => `See that the executor "${environment}" runs and can be reached`,
+  hint: ({ environment }) => `Check that the executor "${environment}" runs and can be reached`,
 };
 const LOST: StartFailure = { code: "executor_lost", hint: () => "Launch it again" };
 

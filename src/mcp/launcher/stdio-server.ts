@@ -1,4 +1,4 @@
-/** A stdio server as it is to be started, and who starts it. */
+/** A stdio server to start, and what starts it. */
 import type { Log } from "../../base/log.ts";
 import type { McpServerEnvVar } from "../../config/server/types.ts";
 import { type ResolvedVariables, resolveVariables, type Variables } from "../../servers/resolve.ts";
@@ -29,9 +29,9 @@ function isMap(env: NonNullable<StdioServer["env"]>): env is ReadonlyMap<string,
 }
 
 export interface LaunchOptions {
-  /** Ends the start, and what was started. What it throws is the reason. */
+  /** Ends the start, and what was started. The start rejects with its reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Gets the stderr of the server, and what is strange about it. @default silent */
+  /** Receives the stderr of the server, and warnings about it. @default silent */
   readonly log?: Log;
   /** The folder the thread works in, in the environment of the server: an absolute path. */
   readonly workspace?: string | undefined;

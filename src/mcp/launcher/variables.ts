@@ -29,7 +29,7 @@ export function remoteEnvironment({ variables, remote }: ResolvedVariables): Rem
   const values = Object.fromEntries(variables);
   const envPolicy = {
     inherit: remote.length === 0 ? "core" : "all",
-    // A variable that is named is wanted, whatever it is called.
+    // Variables are named one by one, so none is excluded by its name.
     ignoreDefaultExcludes: true,
     exclude: [],
     set: values,

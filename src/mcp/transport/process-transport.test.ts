@@ -10,15 +10,15 @@ import { ManualClock } from "../../testing/index.ts";
 import { TransportError } from "../errors.ts";
 import { LINE_BYTES_MAX, ProcessTransport } from "./process-transport.ts";
 
-/** A process whose every event the test decides. It obeys: told to end, it exits and closes. */
+/** A process whose events the test decides. By default it exits and closes when it is terminated. */
 class ScriptedProcess implements ExecutorProcess {
   readonly id = "p";
   /** What reached its stdin. */
   stdin = "";
-  /** How often it was told to end. */
+  /** How often it was terminated. */
   terminations = 0;
   disposals = 0;
-  /** Ends by itself when told to. */
+  /** Exits and closes when it is terminated. */
   obedient = true;
   /** Its disposal waits for its pipes, too. */
   awaitsPipes = true;
@@ -55,7 +55,7 @@ class ScriptedProcess implements ExecutorProcess {
     this.#closed.resolve();
   }
 
-  /** Events nobody has asked for. */
+  /** Events that were not read. */
   get unread(): number {
     return this.#events.length;
   }
@@ -105,7 +105,7 @@ class ScriptedProcess implements ExecutorProcess {
   }
 }
 
-/** A transport over a scripted process, and all that it tells. */
+/** A transport over a scripted process, and everything it reports. */
 class Bench implements AsyncDisposable {
   readonly process = new ScriptedProcess();
   readonly clock = new ManualClock();
@@ -207,7 +207,7 @@ suite("ProcessTransport delivers", () => {
     await assert.rejects(bench.transport.start(), /was started already/);
   });
 
-  test("the messages around lines that are none, which go to the log with what they are (T1)", async () => {
+  test("the messages around other lines, which go to the log with what they are (T1)", async () => {
     await using bench = await Bench.start();
     bench.process.output(
       `Listening…\n${line(ping(1))}[${JSON.stringify(ping(2))}]\n7\nnull\n{"level":"info"}\n`,
@@ -222,28 +222,28 @@ suite("ProcessTransport delivers", () => {
       skipped("a batch", '[{"jsonrpc":"2.0","id":2,"method":"ping"}]'),
       skipped("not a JSON object", "7"),
       skipped("not a JSON object", "null"),
-      skipped("JSON, but no JSON-RPC message", '{"level":"info"}'),
+      skipped("JSON, but not a JSON-RPC message", '{"level":"info"}'),
     ]);
     assert.deepEqual(bench.errors, []);
   });
 
-  test("on through any number of lines that are no messages, of which it shows five, cut, and counts the rest", async () => {
+  test("after any number of lines that are not messages; it shows five of them, cut, and counts the rest", async () => {
     await using bench = await Bench.start();
     for (let n = 0; n < 1234; n++) bench.process.output(`${n} ${"x".repeat(5_000)}\n`);
     bench.process.output(line(ping(1)));
     await bench.settle();
     assert.deepEqual(bench.messages, [ping(1)]);
     assert.deepEqual(bench.log.slice(5), [
-      'warn MCP server "svc" wrote 10 lines to stdout that are no messages; skipped',
-      'warn MCP server "svc" wrote 100 lines to stdout that are no messages; skipped',
-      'warn MCP server "svc" wrote 1000 lines to stdout that are no messages; skipped',
+      'warn MCP server "svc" wrote 10 lines to stdout that are not messages; skipped',
+      'warn MCP server "svc" wrote 100 lines to stdout that are not messages; skipped',
+      'warn MCP server "svc" wrote 1000 lines to stdout that are not messages; skipped',
     ]);
     for (const shown of bench.log.slice(0, 5)) assert.ok(shown.length < 300, shown);
     await bench.transport.close();
-    assert.match(String(bench.log.at(-1)), /wrote 1234 lines to stdout that are no messages, all in all/);
+    assert.match(String(bench.log.at(-1)), /wrote 1234 lines to stdout that are not messages, in total/);
   });
 
-  test("a progress that comes together with its result to who waits for both (T1)", async () => {
+  test("a progress that comes together with its result, to a caller that waits for both (T1)", async () => {
     await using bench = new Bench();
     const client = new Client({ name: "test", version: "1" });
     const answer = (id: number, result: object): string => line({ jsonrpc: "2.0", id, result });
@@ -412,7 +412,7 @@ suite("ProcessTransport ends", () => {
     const reasons = [...(await pending), ...(await later)].map(
       (each) => each.status === "rejected" && each.reason,
     );
-    isError("executor_lost", /is out of reach: the link was given up/)(reasons[0]);
+    isError("executor_lost", /can no longer be reached: the link was given up/)(reasons[0]);
     const ended = await bench.transport.ended;
     for (const reason of reasons) assert.equal(reason, ended);
     assert.deepEqual([bench.errors, bench.closes], [[ended], 1]);
@@ -437,7 +437,7 @@ suite("ProcessTransport ends", () => {
     bench.process.onWrite = () => Promise.reject(new ExecutorError("stdin_closed", "broken pipe"));
     const sent = bench.transport.send(ping(1)).catch((error: unknown) => error);
     await bench.clock.advance(2_000);
-    isError("process_exited", /does not read its input any more/)(await sent);
+    isError("process_exited", /no longer reads its input/)(await sent);
     assert.equal(bench.process.terminations, 1);
   });
 
@@ -482,7 +482,7 @@ suite("ProcessTransport.close", () => {
     assert.equal(bench.clock.pending, 0);
   });
 
-  test("tells at once, as no error, and delivers nothing any more (T3)", async () => {
+  test("reports the end at once, without an error, and delivers nothing more (T3)", async () => {
     const bench = await Bench.start();
     bench.process.obedient = false;
     bench.process.onWrite = () => new Promise(() => {});
@@ -523,17 +523,17 @@ suite("ProcessTransport.close", () => {
     assert.equal(bench.clock.pending, 0);
   });
 
-  test("gives up on an executor that never tells the end, and says so (T4)", async () => {
+  test("gives up on an executor that never reports the end, and logs it (T4)", async () => {
     const bench = await Bench.start();
     bench.process.obedient = false;
     const closing = bench.transport.close();
     await bench.clock.advance(20_000);
     await closing;
-    assert.match(String(bench.log.at(-1)), /^error MCP server "svc" was told to end 20 s ago/);
+    assert.match(String(bench.log.at(-1)), /^error MCP server "svc" was asked to end 20 s ago/);
     assert.equal(bench.clock.pending, 0);
   });
 
-  test("can be called by whoever is told of the end", async () => {
+  test("can be called from the callbacks of the end", async () => {
     const bench = await Bench.start();
     let closing: Promise<void> | undefined;
     bench.transport.onclose = () => {
@@ -566,13 +566,13 @@ suite("ProcessTransport.send", () => {
     assert.equal(await sending, true);
   });
 
-  test("refuses what would be too much to wait, and only that (T5)", async () => {
+  test("rejects a message that would overfill the queue, and only that one (T5)", async () => {
     await using bench = await Bench.start();
     const room = Promise.withResolvers<void>();
     bench.process.onWrite = () => room.promise;
     const big = { jsonrpc: "2.0" as const, method: "x".repeat(40 * 1024 * 1024) };
     const first = bench.transport.send(big);
-    await assert.rejects(bench.transport.send(big), isError("server_stalled", /does not read its input/));
+    await assert.rejects(bench.transport.send(big), isError("server_stalled", /is not reading its input/));
     const small = bench.transport.send(ping(1));
     room.resolve();
     await Promise.all([first, small]);
@@ -582,13 +582,13 @@ suite("ProcessTransport.send", () => {
     const huge = { ...big, method: "x".repeat(64 * 1024 * 1024) };
     await assert.rejects(
       bench.transport.send(huge),
-      isError("message_too_large", /of 671088\d\d bytes; at most 67108864/),
+      isError("message_too_large", /of 671088\d\d bytes; the limit is 67108864/),
     );
     await bench.transport.send(ping(2));
     assert.ok(bench.process.stdin.endsWith(line(ping(2))));
   });
 
-  test("tells of an executor that refuses, and goes on", async () => {
+  test("rejects when an executor refuses, and goes on", async () => {
     await using bench = await Bench.start();
     bench.process.onWrite = () => Promise.reject(new ExecutorError("stdin_full", "64 MiB wait"));
     await assert.rejects(bench.transport.send(ping(1)), isError("server_stalled"));

@@ -5,21 +5,21 @@
  *   client <--onmessage--  whole lines <--events-- executor <-- stdout of the server
  *   log    <-------------  whole lines <--events-- executor <-- stderr of the server
  *
- * This module turns bytes into messages for one process that is already running. Where it runs is the executor's
- * business (`executor/`), how it is started the launchers'; what the messages mean is the client's.
+ * This module turns bytes into messages for one process that is already running. The executor decides where it runs,
+ * a launcher starts it, and the client knows what the messages mean.
  *
  * Invariants
- *   T1. Each message is delivered once and in order, one a turn, wherever its bytes were split. A line that is no
- *       message costs a line in the log and nothing else.
- *   T2. The server has ended when the executor says `closed`, not `exited`: what was flushed while it died still
- *       arrives. What holds its pipes after `exited` for `EXIT_GRACE_MS` is ended.
+ *   T1. Each message is delivered once and in order, one per turn of the event loop, wherever its bytes were split. A
+ *       line that is not a message is logged and skipped.
+ *   T2. The server has ended when the executor reports `closed`, not `exited`: what it flushed while it died still
+ *       arrives. Processes that hold its pipes for `EXIT_GRACE_MS` after `exited` are ended.
  *   T3. There is one end and one error. Every pending and later `send` rejects with it; `onerror` gets it once, unless
  *       it was closed here; then `onclose` is called, once, and nothing is delivered any more.
- *   T4. `close` ends the process once, whoever calls it how often. It never rejects, and returns when the executor has
- *       told the end, or after `CLOSE_MS`. Every other end ends the process too.
- *   T5. Whatever waits is bounded: `send` waits for the server to read, and is refused when `SEND_BYTES_MAX` wait
- *       already; a line on stdout above `LINE_BYTES_MAX` ends the server. Nothing queues on the way in: the next bytes
- *       are asked for when the last ones are delivered.
+ *   T4. `close` ends the process once, however often it is called. It never rejects, and returns when the executor has
+ *       reported the end, or after `CLOSE_MS`. Every other end ends the process too.
+ *   T5. Everything that waits is bounded: `send` waits for the server to read, and rejects when `SEND_BYTES_MAX` are
+ *       already waiting; a line on stdout above `LINE_BYTES_MAX` ends the server. Nothing is queued on the way in: the
+ *       next bytes are asked for when the last ones are delivered.
  *   T6. stderr never enters the stream of messages.
  */
 import { constants } from "node:os";
@@ -44,9 +44,9 @@ export interface ProcessTransportOptions {
   readonly server: string;
   /** Where it runs, for messages. */
   readonly environment: string;
-  /** Gets its stderr, and what it writes to stdout that is no message. @default silent */
+  /** Receives its stderr, and lines on stdout that are not messages. @default silent */
   readonly log?: Log;
-  /** Knows the values that must show neither in the log nor in an error. @default none */
+  /** Knows the values that must appear neither in the log nor in an error. @default none */
   readonly redactor?: Redactor;
   readonly clock?: Clock;
 }
@@ -54,14 +54,14 @@ export interface ProcessTransportOptions {
 /** As Codex 0.169 has it. */
 export const LINE_BYTES_MAX: number = 8 * 1024 * 1024;
 const SEND_BYTES_MAX = 64 * 1024 * 1024;
-/** How long after its exit others may hold the pipes of the server, or its own exit may take to be told. */
+/** How long others may hold the pipes of the server after its exit, and how long the report of its exit may take. */
 const EXIT_GRACE_MS = 2_000;
 /** Longer than any executor takes from closing stdin to SIGKILL. */
 const CLOSE_MS = 20_000;
 
 type State =
   | { readonly kind: "open" }
-  /** It has exited, or will not be spoken to again; `timer` ends it if the executor does not tell its end. */
+  /** It has exited, or closed its input; `timer` ends it if the executor does not report its end. */
   | { readonly kind: "ending"; readonly timer: Timer }
   /** `gone` settles when the process has ended, as far as can be known. */
   | { readonly kind: "ended"; readonly error: TransportError; readonly gone: Promise<void> };
@@ -73,8 +73,8 @@ export class ProcessTransport implements ServerTransport {
 
   readonly server: string;
   /**
-   * The SDK takes a transport that has these two for one over stdio, where a server of the older era may meet its
-   * `server/discover` with silence. Over HTTP silence would be an error.
+   * By these two the SDK recognises a transport over stdio, where a server of the older era may leave
+   * `server/discover` unanswered. Over HTTP that would be an error.
    */
   readonly pid: null = null;
   readonly stderr: null = null;
@@ -126,7 +126,7 @@ export class ProcessTransport implements ServerTransport {
     if (this.#state.kind === "ended") throw this.#state.error;
     const bytes = Buffer.from(`${JSON.stringify(message)}\n`);
     if (bytes.length > SEND_BYTES_MAX) {
-      const what = `cannot be sent a message of ${bytes.length} bytes; at most ${SEND_BYTES_MAX} are`;
+      const what = `cannot be sent a message of ${bytes.length} bytes; the limit is ${SEND_BYTES_MAX}`;
       throw this.#error("message_too_large", what);
     }
     if (this.#waitingBytes + bytes.length > SEND_BYTES_MAX) throw this.#stalled();
@@ -149,7 +149,7 @@ export class ProcessTransport implements ServerTransport {
     return this.close();
   }
 
-  /** Reads to the end, also when nobody is told any more: unread output would hold the process back. */
+  /** Reads to the end, also after ours: unread output would hold the process back. */
   async #read(): Promise<void> {
     try {
       for await (const event of this.#process.events({ signal: this.#reads.signal })) await this.#take(event);
@@ -170,7 +170,7 @@ export class ProcessTransport implements ServerTransport {
     } else if (event.type === "output" && event.stream === "stderr") {
       this.#log.pushStderr(event.chunk);
     } else if (event.type === "output" && this.#state.kind !== "ended") {
-      // It still has something to say: over a link that was restored that may come late.
+      // Output may still arrive: over a restored link it comes late.
       if (this.#state.kind === "ending") this.#expectEndLater(this.#state.timer);
       await this.#takeLines(this.#decoder.push(event.chunk));
     }
@@ -179,8 +179,8 @@ export class ProcessTransport implements ServerTransport {
   async #takeLines(lines: readonly Line[]): Promise<void> {
     for (const line of lines) {
       this.#takeLine(line);
-      // The SDK hands on a notification in the next turn, and a response at once: a progress that came together with
-      // the result of its call would find nobody.
+      // The SDK delivers a notification in the next turn and a response at once: a progress that came together with the
+      // result of its call would find no handler.
       await Promise.resolve();
     }
   }
@@ -199,13 +199,13 @@ export class ProcessTransport implements ServerTransport {
     try {
       this.onmessage?.(message);
     } catch (error) {
-      // The client's own fault; the stream is in order.
-      this.#tell(() => this.onerror?.(error instanceof Error ? error : new Error(String(error))));
+      // The client failed; the stream is intact.
+      this.#notify(() => this.onerror?.(error instanceof Error ? error : new Error(String(error))));
     }
   }
 
-  /** What a callback throws must keep nothing from its end. */
-  #tell(callback: () => void): void {
+  /** Calls a callback of the client; what it throws is logged. */
+  #notify(callback: () => void): void {
     try {
       callback();
     } catch (error) {
@@ -213,7 +213,7 @@ export class ProcessTransport implements ServerTransport {
     }
   }
 
-  /** Its end must be told soon (T2). */
+  /** The end must be reported soon (T2). */
   #expectEnd(): void {
     if (this.#state.kind !== "open") return;
     const timer = this.#clock.schedule(EXIT_GRACE_MS, () => void this.#end(this.#exitError()));
@@ -229,14 +229,14 @@ export class ProcessTransport implements ServerTransport {
   #end(error: TransportError): Promise<void> {
     if (this.#state.kind === "ended") return this.#state.gone;
     if (this.#state.kind === "ending") this.#state.timer.clear();
-    // Before anybody is told: who is told may close.
+    // Before any callback: a callback may call `close`.
     const { promise: gone, resolve } = Promise.withResolvers<void>();
     this.#state = { kind: "ended", error, gone };
     this.#sends.abort(error);
     this.#ended.resolve(error);
     resolve(this.#endProcess());
-    if (error.code !== "closed") this.#tell(() => this.onerror?.(error));
-    this.#tell(() => this.onclose?.());
+    if (error.code !== "closed") this.#notify(() => this.onerror?.(error));
+    this.#notify(() => this.onclose?.());
     return gone;
   }
 
@@ -244,15 +244,18 @@ export class ProcessTransport implements ServerTransport {
     this.#reading ??= this.#read();
     const ended = await within(this.#clock, CLOSE_MS, this.#terminate(this.#reading));
     if (ended !== "timeout") return;
-    this.#log.write("error", `was told to end ${CLOSE_MS / 1000} s ago, and its end was not told`);
+    this.#log.write(
+      "error",
+      `was asked to end ${CLOSE_MS / 1000} s ago, and the executor has not reported its end`,
+    );
     this.#reads.abort();
   }
 
   /** Never rejects: an executor that is lost ends the process without us. */
   async #terminate(reading: Promise<void>): Promise<void> {
     await Promise.allSettled([this.#process.terminate()]);
-    // To the end of its output: what it says on its way out belongs in the log. But what holds the pipes of a server
-    // that has exited may be out of the executor's reach.
+    // To the end of its output: its last lines belong in the log. But a process that holds the pipes of a server that
+    // has exited may be one the executor cannot end.
     const exited = this.#exited.promise.then(() => within(this.#clock, EXIT_GRACE_MS, reading));
     await Promise.race([reading, exited]);
     await Promise.allSettled([this.#process[Symbol.asyncDispose]()]);
@@ -265,7 +268,7 @@ export class ProcessTransport implements ServerTransport {
         return this.#stalled(error);
       case "stdin_closed":
       case "unknown_process":
-        // It ended just now, and how will be told in a moment; or it closed its stdin, and is of no use.
+        // It has just ended, and the report of how is on its way; or it closed its stdin, and is of no use.
         this.#expectEnd();
         return this.ended;
       default:
@@ -276,21 +279,19 @@ export class ProcessTransport implements ServerTransport {
   }
 
   #stalled(cause?: ExecutorError): TransportError {
-    return this.#error("server_stalled", "does not read its input, and too much waits for it", cause);
+    return this.#error("server_stalled", "is not reading its input, and no more can wait for it", cause);
   }
 
   #exitError(): TransportError {
     const how =
-      this.#exitCode === undefined
-        ? "does not read its input any more"
-        : `ended with ${exitName(this.#exitCode)}`;
+      this.#exitCode === undefined ? "no longer reads its input" : `ended with ${exitName(this.#exitCode)}`;
     const words = this.#log.lastWords;
     return this.#error("process_exited", words === undefined ? how : `${how}; its last words: ${words}`);
   }
 
   #lost(cause: unknown): TransportError {
     const why = messageOf(cause);
-    return this.#error("executor_lost", `is out of reach: ${why}`, cause);
+    return this.#error("executor_lost", `can no longer be reached: ${why}`, cause);
   }
 
   #error(code: TransportError["code"], what: string, cause?: unknown): TransportError {

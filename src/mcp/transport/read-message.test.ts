@@ -24,14 +24,14 @@ suite("readMessage", () => {
     ["null", "not a JSON object"],
     ['"ping"', "not a JSON object"],
     ['[{"jsonrpc":"2.0","id":1,"method":"ping"}]', "a batch"],
-    ["{}", "JSON, but no JSON-RPC message"],
-    ['{"level":"info","msg":"up"}', "JSON, but no JSON-RPC message"],
-    ['{"id":1,"method":"ping"}', "JSON, but no JSON-RPC message"],
-    ['{"jsonrpc":"2.0","id":null,"method":"ping"}', "JSON, but no JSON-RPC message"],
-    ['{"jsonrpc":"2.0","id":{},"result":{}}', "JSON, but no JSON-RPC message"],
-    ['{"jsonrpc":"2.0","result":{}}', "JSON, but no JSON-RPC message"],
-    ['{"jsonrpc":"2.0","id":1}', "JSON, but no JSON-RPC message"],
-    ['{"jsonrpc":"2.0","id":1,"error":"no"}', "JSON, but no JSON-RPC message"],
+    ["{}", "JSON, but not a JSON-RPC message"],
+    ['{"level":"info","msg":"up"}', "JSON, but not a JSON-RPC message"],
+    ['{"id":1,"method":"ping"}', "JSON, but not a JSON-RPC message"],
+    ['{"jsonrpc":"2.0","id":null,"method":"ping"}', "JSON, but not a JSON-RPC message"],
+    ['{"jsonrpc":"2.0","id":{},"result":{}}', "JSON, but not a JSON-RPC message"],
+    ['{"jsonrpc":"2.0","result":{}}', "JSON, but not a JSON-RPC message"],
+    ['{"jsonrpc":"2.0","id":1}', "JSON, but not a JSON-RPC message"],
+    ['{"jsonrpc":"2.0","id":1,"error":"no"}', "JSON, but not a JSON-RPC message"],
   ];
   for (const [line, what] of others) {
     test(`says of ${line || "an empty line"}: ${what}`, () => assert.equal(readMessage(line), what));

@@ -16,7 +16,7 @@ export function readMessage(line: string): JSONRPCMessage | string {
   if (typeof value !== "object" || value === null) return "not a JSON object";
   // MCP had batches for one revision, and took them back.
   if (Array.isArray(value)) return "a batch";
-  return isMessage(value) ? value : "JSON, but no JSON-RPC message";
+  return isMessage(value) ? value : "JSON, but not a JSON-RPC message";
 }
 
 function isMessage(value: object): value is JSONRPCMessage {

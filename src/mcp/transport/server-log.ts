@@ -1,9 +1,9 @@
 /**
- * What a server says beside the protocol, for people: its stderr, and the lines on its stdout that are no messages.
+ * What a server writes besides messages: its stderr, and other lines on its stdout.
  *
- * Everything goes into the log with the server's name, a line at a time, without control characters and without the
- * values that are kept secret. Of the lines that are no messages the first `STRAY_LINES_SHOWN` are shown and the
- * others counted; what is kept of stderr is bounded by `process/stderr.ts`.
+ * Everything goes into the log with the server's name, a line at a time, without control characters and without
+ * secrets. The first `STRAY_LINES_SHOWN` lines on stdout that are not messages are shown, the others are counted;
+ * `process/stderr.ts` bounds what is kept of stderr.
  */
 import { type Log, type LogLevel, silentLog } from "../../base/log.ts";
 import { toLogLine } from "../../base/log-line.ts";
@@ -39,7 +39,7 @@ export class ServerLog {
     this.#stderr.push(chunk);
   }
 
-  /** Takes a line of stdout that is no message. @param why what it is instead */
+  /** Takes a line of stdout that is not a message. @param why what it is instead */
   strayLine(why: string, text: string): void {
     this.#strayLines++;
     if (this.#strayLines <= STRAY_LINES_SHOWN) {
@@ -48,24 +48,24 @@ export class ServerLog {
         `wrote a line to stdout that is ${why}; skipped: ${toLogLine(text, this.#options.redactor, STRAY_CHARS_MAX)}`,
       );
     } else if (isPowerOfTen(this.#strayLines)) {
-      this.write("warn", `wrote ${this.#strayLines} lines to stdout that are no messages; skipped`);
+      this.write("warn", `wrote ${this.#strayLines} lines to stdout that are not messages; skipped`);
     }
   }
 
-  /** The server will say no more. */
+  /** Nothing more will come. */
   end(): void {
     this.#stderr.end();
     if (this.#strayLines > STRAY_LINES_SHOWN) {
-      this.write("warn", `wrote ${this.#strayLines} lines to stdout that are no messages, all in all`);
+      this.write("warn", `wrote ${this.#strayLines} lines to stdout that are not messages, in total`);
     }
   }
 
-  /** What it said last on stderr, in a line; `undefined` when it said nothing. */
+  /** The last words on stderr, in one line; `undefined` if there are none. */
   get lastWords(): string | undefined {
     return this.#stderr.lastWords;
   }
 
-  /** @param what a clause with the server as its subject */
+  /** @param what the predicate of a sentence whose subject is the server */
   write(level: LogLevel, what: string): void {
     const { log, server, environment } = this.#options;
     log(level, `MCP server "${server}" ${what}`, { server, environment });

@@ -49,7 +49,7 @@ export function endsSuite(site: Site): void {
     const orphan = expects.orphansEnd
       ? "ends"
       : "lives on, because this executor asks for no group whose leader is gone";
-    test(`and leaves its pipes to a child is over all the same, and the child ${orphan}`, {
+    test(`and leaves its pipes to a child has still ended, and the child ${orphan}`, {
       timeout,
     }, async () => {
       const program =
@@ -95,7 +95,7 @@ export function endsSuite(site: Site): void {
         await lost.kill?.();
         await assert.rejects(call, isClosed);
         assert.deepEqual([server.errors.length, server.closes()], [1, 1]);
-        transportError("executor_lost", /^MCP server "svc" is out of reach: /)(server.errors[0]);
+        transportError("executor_lost", /^MCP server "svc" can no longer be reached: /)(server.errors[0]);
         const again = Launched.launch(lost.launcher, stdioServer(), { workspace: site.machine.dir });
         const says = new RegExp(`See that the executor "${environment}" runs`);
         await assert.rejects(again, transportError("executor_unreachable", says));
@@ -161,7 +161,7 @@ export function endsSuite(site: Site): void {
       assert.equal(existsSync(join(dir, "bye")), expects.gracefulEnd);
     });
 
-    test("while a call runs fails it at once, and is no error", { timeout }, async () => {
+    test("while a call is in progress fails it at once, without an error", { timeout }, async () => {
       await using server = await site.connect(stdioServer({ stubborn: true }));
       const running = Promise.withResolvers<void>();
       const onprogress = (): void => running.resolve();

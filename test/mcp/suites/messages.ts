@@ -29,7 +29,7 @@ export function messagesSuite(site: Site): void {
       assert.deepEqual(await waitUntilGone(server.launched.processes), []);
     });
 
-    test("are found between lines that are none, which are skipped and reported", { timeout }, async () => {
+    test("are found between other lines, which are skipped and reported", { timeout }, async () => {
       await using server = await site.connect(stdioServer({ garbage: 'Welcome!\n{"level":"info"}' }));
       assert.equal(await server.call("print", { text: "thinking…" }), "printed");
       assert.equal(await server.call("echo", { text: "x" }), "x");

@@ -39,7 +39,7 @@ export function surroundingsSuite(site: Site): void {
         HOST_SECRET_KEY: null,
         HOME: "/other",
       });
-      await server.launched.logged(/^warn MCP server "svc" is not given NOT_SET of its env_vars/);
+      await server.launched.logged(/^warn MCP server "svc" starts without NOT_SET of its env_vars/);
     });
 
     if (site.isHost) {
