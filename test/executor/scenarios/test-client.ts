@@ -1,4 +1,6 @@
 /** A client that scenarios are written with: it counts ids, and waits for answers and for the ends of processes. */
+import { existsSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { membersOf, textOf } from "./rows.ts";
 import type { OpenOptions, Transcript } from "./transcript.ts";
@@ -13,12 +15,8 @@ export interface Scenario {
   readonly bare?: true;
 }
 
-/** Time for a server to notice that a link has ended: nothing shows when it has. */
-export function moment(ms: number = 60): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
-}
+const LOOK_MS = 10;
+const SESSION_ATTACHED = -32010;
 
 export interface StartOptions {
   readonly id?: string;
@@ -53,10 +51,36 @@ export class TestClient {
   /** Opens a link and shakes hands. @returns the session it has */
   async connect(conn: string, resumeSessionId?: string): Promise<string> {
     await this.open(conn);
-    const params = { clientName: "probe", ...(resumeSessionId === undefined ? {} : { resumeSessionId }) };
-    const answer = await this.call("initialize", params);
+    const answer =
+      resumeSessionId === undefined
+        ? await this.call("initialize", { clientName: "probe" })
+        : await this.resume(conn, resumeSessionId);
     this.send({ method: "initialized", params: {} });
     return textOf(membersOf(answer["result"])["sessionId"]);
+  }
+
+  /** Asks for a session until the server has noticed that its last link ended. Only the last attempt leaves rows. */
+  async resume(conn: string, resumeSessionId: string): Promise<Members> {
+    const params = { clientName: "probe", resumeSessionId };
+    for (;;) {
+      const answer = await this.transcript.askUnseen(conn, "initialize", params);
+      if (membersOf(answer["error"])["code"] !== SESSION_ATTACHED) {
+        const id = this.#nextId(conn);
+        this.transcript.record(conn, { id, method: "initialize", params }, { ...answer, id });
+        return answer;
+      }
+      await sleep(LOOK_MS);
+    }
+  }
+
+  /** Waits until a process has created a file. */
+  async file(path: string): Promise<void> {
+    while (!existsSync(`${this.workspace.scratch}/${path}`)) await sleep(LOOK_MS);
+  }
+
+  /** Time for what a process wrote at its end to reach the server: nothing shows when it has. */
+  async pause(ms: number): Promise<void> {
+    await sleep(ms);
   }
 
   /** The next calls are on this link. */
@@ -73,8 +97,7 @@ export class TestClient {
 
   /** Sends a request. @returns its id */
   ask(method: string, params?: unknown): number {
-    const id = (this.#ids.get(this.#conn) ?? 0) + 1;
-    this.#ids.set(this.#conn, id);
+    const id = this.#nextId(this.#conn);
     this.send(params === undefined ? { id, method } : { id, method, params });
     return id;
   }
@@ -233,6 +256,12 @@ export class TestClient {
 
   web(path: string): string {
     return `http://127.0.0.1:${this.workspace.webPort}${path}`;
+  }
+
+  #nextId(conn: string): number {
+    const id = (this.#ids.get(conn) ?? 0) + 1;
+    this.#ids.set(conn, id);
+    return id;
   }
 
   async #waitFor(method: string, id: string): Promise<void> {

@@ -110,6 +110,12 @@ export class Transcript implements Disposable {
     return (await this.answer(conn, id)) ?? {};
   }
 
+  /** Adds the rows of a request that left none. */
+  record(conn: string, request: unknown, answer: unknown): void {
+    this.#write(conn, "client->server", request);
+    this.#write(conn, "server->client", answer);
+  }
+
   /** Adds a row that is not a message. */
   note(conn: string, msg: Readonly<Record<string, unknown>>): void {
     this.#write(conn, "event", msg);

@@ -28,8 +28,8 @@ export const WEB: readonly Scenario[] = [
       await ask({ url: client.web("/fault") });
       await ask({ url: client.web("/big") });
       await ask({ url: client.web("/cut") });
-      await ask({ url: client.web("/slow"), timeoutMs: 100 });
-      await ask({ url: client.web("/hang"), timeoutMs: 100 });
+      await ask({ url: client.web("/slow"), timeoutMs: 300 });
+      await ask({ url: client.web("/hang"), timeoutMs: 1_500 });
       await ask({ url: client.web("/ok"), headers: [{ name: "X-Env", value: "", valueEnvVar: "EXEC_HDR" }] });
       await ask({
         url: client.web("/ok"),
