@@ -1,5 +1,5 @@
 /**
- * What an HTTP header may be called and may hold: one rule for whoever writes, checks or sends one.
+ * What an HTTP header may be called and may hold: one rule for all code that writes, checks or sends one.
  *
  * It is what Codex 0.169 sends (measured): a name is a token of RFC 9110; a value holds no control character but the
  * tab, and what is not ASCII goes out as UTF-8. Codex silently leaves out any other header of its configuration, so

@@ -61,7 +61,7 @@ suite("IsolatedHomes", () => {
     await dead.create();
     const kept = await dead.create();
     await kept.keepFor("thread-1");
-    // After a SIGKILL the socket is there and refuses; test/runner/ends.test.ts does that with a real process.
+    // After a SIGKILL the socket file stays and refuses connections; test/runner/ends.test.ts does that with a real process.
     await dead.close();
     mkdirSync(join(root.path, "unowned-0123456789ab.1"));
     writeFileSync(join(root.path, "z is a note of somebody's"), "");
@@ -73,14 +73,14 @@ suite("IsolatedHomes", () => {
     ]);
   });
 
-  test("knows a living runner also where its path is too long for a socket", async () => {
+  test("recognises a living runner whose path is too long for a socket", async () => {
     using root = temporaryRoot("x".repeat(120));
     await using first = await IsolatedHomes.open(root.path);
     await first.create();
     await using _second = await IsolatedHomes.open(root.path);
     assert.equal(namesIn(root.path).length, 1);
     const sockets = readdirSync(root.path).filter((name) => name.endsWith(".sock"));
-    // Elsewhere than on Linux there is no way, and then nothing is ever removed.
+    // On other systems than Linux there is no way, and nothing is ever removed.
     assert.equal(sockets.length, process.platform === "linux" ? 2 : 0);
   });
 });

@@ -7,8 +7,8 @@
  *     <owner>.<n>/kept      there once the home holds a thread that can be resumed
  *     threads/<thread id>   the name of the home the thread lives in
  *
- * The kernel tells whether a runner is dead: a socket that nobody listens on refuses the connection, whatever process
- * has the process id by now, and in whatever container. Where no socket can be made, the homes are called `unowned-…`
+ * The kernel tells whether a runner is dead: a socket that nobody listens on refuses the connection, whichever process
+ * has the process id by now, in any container. Where no socket can be made, the homes are called `unowned-…`
  * and are never removed.
  *
  * Invariants

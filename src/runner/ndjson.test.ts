@@ -148,14 +148,14 @@ suite("serveNdjson", () => {
     assert.equal(longest.length, LINE_BYTES_MAX);
     const tooLong = run("bigger", "x".repeat(LINE_BYTES_MAX - frame));
     const { messages } = await serve([Buffer.from(`${longest}\n${tooLong}\n${run("next", "next")}\n`)]);
-    const told = messages.flatMap((each) => {
+    const answered = messages.flatMap((each) => {
       if (each.type === "error") return [`${each.line} ${each.code}`];
       return each.type === "end" ? [`${each.id} ${each.status}`] : [];
     });
-    assert.deepEqual(told.toSorted(), ["2 line_too_long", "big completed", "next completed"]);
+    assert.deepEqual(answered.toSorted(), ["2 line_too_long", "big completed", "next completed"]);
   });
 
-  test("hides the secrets of a run in what it says about it", async () => {
+  test("hides the secrets of a run in its messages", async () => {
     const line = JSON.stringify({
       type: "run",
       id: "a",
@@ -170,7 +170,7 @@ suite("serveNdjson", () => {
     assert.deepEqual(diagnostics, []);
   });
 
-  test("stops when it is told to while its input stays open, and when its output is closed (N5)", async () => {
+  test("stops by its signal while its input stays open, and when its output is closed (N5)", async () => {
     const stop = new AbortController();
     const streams = (): Pick<
       ServeOptions,

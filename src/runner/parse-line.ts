@@ -7,7 +7,7 @@
  * It knows shapes only. Whether an id is taken or a question is open, `runner.ts` knows.
  *
  * Invariants
- *   P1. `parseLine` never throws, whatever the text is.
+ *   P1. `parseLine` never throws, for any text.
  *   P2. It is strict: an unknown type, an unknown field, a missing one and a value of another type are rejected, so a
  *       spelling mistake never becomes a default.
  *   P3. A rejection quotes names, never values: those may be secrets. (The one value quoted is that of `type`.)

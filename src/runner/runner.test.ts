@@ -42,12 +42,12 @@ interface Turn {
   fail(error: Error): void;
 }
 
-/** An engine whose turns do what the test says, and end with an AbortError when told to stop. */
+/** An engine whose turns do what the test says, and end with an AbortError when their signal aborts. */
 class FakeEngine implements Engine {
   readonly turns: Turn[] = [];
   readonly closedThreads: string[] = [];
   closed = false;
-  /** Turns that do not care whether they are told to stop. */
+  /** Whether turns ignore their signal. */
   deaf = false;
   #threads = 0;
 
@@ -196,7 +196,7 @@ suite("Runner", () => {
     assert.ok(bench.engine.turn("d") !== undefined);
   });
 
-  test("refuses the id of a run that goes on, and takes it again after its end", async () => {
+  test("rejects the id of a run that is in progress, and takes it again after its end", async () => {
     await using bench = createBench();
     bench.run("a");
     const params = { input: "again" };
@@ -370,7 +370,7 @@ suite("Runner", () => {
     assert.deepEqual(bench.engine.closedThreads, [threadId(1), threadId(4)], "an ephemeral one at once");
   });
 
-  test("drains: refuses new runs, ends the accepted ones, then closes the engine", async () => {
+  test("drains: rejects new runs, waits for the accepted ones, then closes the engine", async () => {
     await using bench = createBench({ maxConcurrent: 1 });
     bench.run("a");
     bench.run("b");
@@ -420,7 +420,7 @@ suite("Runner", () => {
     assert.equal(bench.ends().length, 3, "what comes late says nothing more");
   });
 
-  test("stops while nobody takes its messages", async () => {
+  test("stops while its messages are not taken", async () => {
     await using bench = createBench();
     bench.run("a");
     await settle();

@@ -20,7 +20,7 @@ suite("WaitingRuns", () => {
     assert.equal(waiting.take(() => false)?.id, "a");
   });
 
-  test("has no room at its bound by count, and none at its bound by bytes (W3)", () => {
+  test("has no room at its bound by count, nor at its bound by bytes (W3)", () => {
     const waiting = new WaitingRuns<WaitingRun>(bounds);
     waiting.add(run("a"));
     waiting.add(run("b"));
@@ -42,7 +42,7 @@ suite("WaitingRuns", () => {
     assert.ok(waiting.hasRoom);
   });
 
-  test("keeps the order within every thread, whatever is busy when", () => {
+  test("keeps the order within every thread, whichever threads are busy", () => {
     const threads = fc.array(fc.constantFrom("t", "u", "v", undefined), { maxLength: 30 });
     const busy = fc.array(fc.subarray(["t", "u", "v"]), { maxLength: 60 });
     fc.assert(

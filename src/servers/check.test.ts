@@ -99,9 +99,13 @@ suite("check rejects, with the path of the field (M1)", () => {
   }
 
   const cases: readonly (readonly [what: string, servers: unknown, says: RegExp])[] = [
-    ["no object of servers", [], /^mcpServers: must be an object of servers by name$/],
+    ["a list instead of an object of servers", [], /^mcpServers: must be an object of servers by name$/],
     ["null for the servers", null, /^mcpServers: must be an object/],
-    ["a server that is no object", { s: "node server.js" }, /^mcpServers\.s: invalid type: string, expected/],
+    [
+      "a server that is not an object",
+      { s: "node server.js" },
+      /^mcpServers\.s: invalid type: string, expected/,
+    ],
     ["a server that is a list", { s: ["node"] }, /^mcpServers\.s: invalid .*Write a table with named keys/],
     ["a server that is null", { s: null }, /^mcpServers\.s: is null/],
     ["a field that is null", { s: { ...http, required: null } }, /^mcpServers\.s\.required: is null/],
@@ -142,14 +146,18 @@ suite("check rejects, with the path of the field (M1)", () => {
       { s: { command: ["npx"] } },
       /^mcpServers\.s\.command: invalid type: sequence, expected a string$/,
     ],
-    ["a URL that is none", { s: { url: "host/mcp" } }, /^mcpServers\.s\.url: invalid URL \(write it in full/],
+    [
+      "text that is not a URL",
+      { s: { url: "host/mcp" } },
+      /^mcpServers\.s\.url: invalid URL \(write it in full/,
+    ],
     [
       "a URL of another scheme",
       { s: { url: "ftp://host/mcp" } },
       /^mcpServers\.s\.url: unsupported URL scheme \(use http or https\)$/,
     ],
     [
-      "a URL that is no string",
+      "a URL that is not a string",
       { s: { url: 1 } },
       /^mcpServers\.s\.url: invalid type: integer, expected a string/,
     ],
@@ -159,7 +167,7 @@ suite("check rejects, with the path of the field (M1)", () => {
       /^mcpServers\.s\.bearer_token: is not supported for streamable_http\. .*bearer_token_env_var = "NAME"$/,
     ],
     [
-      "a field nobody knows, with the one that was meant",
+      "an unknown field, with the one that was meant",
       { s: { ...http, env_http_header: {} } },
       /^mcpServers\.s\.env_http_header: unknown configuration field\. Did you mean env_http_headers\?$/,
     ],
@@ -169,7 +177,7 @@ suite("check rejects, with the path of the field (M1)", () => {
       /^mcpServers\.s\.allowedTools: unknown configuration field\. The key is enabled_tools$/,
     ],
     [
-      "a field that is none of Codex's",
+      "a field that Codex does not have",
       { s: { ...http, scope: "host" } },
       /^mcpServers\.s\.scope: unknown configuration field/,
     ],
@@ -204,7 +212,7 @@ suite("check rejects, with the path of the field (M1)", () => {
       /^mcpServers\.s\.http_headers: stands beside "headers", .*\. Give one of them$/,
     ],
     [
-      "a tool that is no object",
+      "a tool that is not an object",
       { s: { ...http, tools: { t: true } } },
       /^mcpServers\.s\.tools\.t: invalid type: boolean, expected struct McpServerToolConfig/,
     ],
@@ -276,11 +284,11 @@ suite("check rejects, with the path of the field (M1)", () => {
       /^mcpServers\.s\.env_http_headers\.X-K: the environment variable NOPE is not set$/,
     ],
     [
-      "a variable that is no variable but what every object has",
+      "a name that every object has, instead of a variable",
       { bearer_token_env_var: "constructor" },
       /constructor is not set/,
     ],
-    ["a header from such a variable", { env_http_headers: { "X-K": "__proto__" } }, /__proto__ is not set/],
+    ["a header from such a name", { env_http_headers: { "X-K": "__proto__" } }, /__proto__ is not set/],
     [
       "a variable without a name",
       { bearer_token_env_var: "" },
@@ -312,12 +320,12 @@ suite("check rejects, with the path of the field (M1)", () => {
       /^mcpServers\.s\.headers\.X-A: has a line break/,
     ],
     [
-      "such a value from the environment",
+      "the same value from the environment",
       { env_http_headers: { "X-A": "BROKEN" } },
       /^mcpServers\.s\.env_http_headers\.X-A: has a line break/,
     ],
     [
-      "such a bearer token",
+      "the same value as a bearer token",
       { bearer_token_env_var: "BROKEN" },
       /^mcpServers\.s\.bearer_token_env_var: has a line break/,
     ],
@@ -387,7 +395,7 @@ suite("check rejects, with the path of the field (M1)", () => {
     assert.doesNotMatch(refusal({ s: "hunter2" }), /hunter2/);
   });
 
-  test("whatever secret stands in whatever field without showing it (M4)", () => {
+  test("a secret in any field without showing it (M4)", () => {
     const secret = fc.tuple(fc.string(), fc.string()).map(([before, after]) => `${before}hunter2${after}`);
     const value = fc.oneof(
       ...[
@@ -400,7 +408,7 @@ suite("check rejects, with the path of the field (M1)", () => {
     const server = fc.tuple(fc.constantFrom("url", "command"), fc.constantFrom(...FIELDS), value);
     fc.assert(
       fc.property(server, ([transport, field, given]) => {
-        // The name of a variable that is not set is told; it is a reference, and no value.
+        // The name of a variable that is not set is shown; it is a reference, not a value.
         if (field === "bearer_token_env_var" || field === "env_http_headers") return;
         const checked = check({ s: { [transport]: URL_OF, [field]: given } }, []);
         if (!checked.ok) assert.doesNotMatch(JSON.stringify(checked.problems), /hunter2/);

@@ -34,7 +34,7 @@ export class ServerSet {
 /** How a host may spell `http_headers`. */
 type HeadersKey = "headers" | "http_headers";
 
-/** Codex's own, and what is no usable name of a property. */
+/** Codex's own server, and a name that objects treat in a way of its own. */
 const RESERVED: ReadonlySet<string> = new Set(["codex_apps", "__proto__"]);
 
 /**

@@ -3,7 +3,7 @@
  *
  *   McpServerConfig ──resolve(env)──> headers or variables as they will be sent, and the secrets among them
  *
- * What comes out holds secrets. It goes to whoever starts or calls the server, and is kept nowhere else.
+ * The result holds secrets. It goes to the code that starts or calls the server, and is kept nowhere else.
  *
  * Invariants
  *   V1. A variable that a header needs and that is not set, or empty, is a problem: Codex would silently leave the
@@ -40,7 +40,7 @@ export interface ResolvedStdioServer extends Resolved, ResolvedVariables {
 
 export interface ResolvedHttpServer extends Resolved {
   readonly type: "streamable_http";
-  /** From whatever field they come. */
+  /** Of all fields that give headers. */
   readonly headers: ReadonlyMap<string, string>;
 }
 
@@ -66,7 +66,7 @@ export function resolve(
   return { ok: true, value: { type: "stdio", ...resolved, secrets: [...resolved.variables.values()] } };
 }
 
-/** All servers of a set, or every problem. @param at the keys the servers stand under */
+/** Resolves all servers of a set, or yields every problem. @param at the keys the servers stand under */
 export function resolveAll(
   { configs }: ServerSet,
   env: Variables,
@@ -100,7 +100,7 @@ export function resolveVariables(
   for (const entry of env_vars) {
     const { name, source = "local" } = typeof entry === "string" ? { name: entry } : entry;
     const value = variable(env, name);
-    // A variable of the executor's machine is that machine's to look up.
+    // A variable of the executor's machine is looked up there.
     if (source === "remote") remote.push(name);
     else if (value !== undefined) variables.set(name, value);
     else if (!literal.has(name)) unset.push(name);

@@ -1,4 +1,4 @@
-/** Every accepted run gets one `end`, whatever happens, and nothing stays behind. */
+/** Every accepted run gets exactly one `end`, and nothing stays behind. */
 import assert from "node:assert/strict";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";

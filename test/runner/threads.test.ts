@@ -79,7 +79,7 @@ suite("a question of Codex", () => {
     mcp_servers: { svc: { url, default_tools_approval_mode: "prompt" } },
   });
 
-  test("is asked of the host that wants it, and its answer decides", TIMEOUT, async (t) => {
+  test("goes to the host that wants it, and its answer decides", TIMEOUT, async (t) => {
     await using server = await RecordingMcpServer.start();
     await using runner = await RunnerProcess.start();
     runner.run("yes", { ...asking(server.url, "granted"), questions: "host" });
@@ -103,26 +103,30 @@ suite("a question of Codex", () => {
     assert.equal((await runner.error(4, t.signal)).code, "unknown_run");
   });
 
-  test("is declined where nobody wants it or nobody answers, and an event says so", TIMEOUT, async (t) => {
-    await using server = await RecordingMcpServer.start();
-    await using runner = await RunnerProcess.start();
-    runner.run("unattended", asking(server.url, "a"));
-    runner.run("silent", { ...asking(server.url, "b"), questions: "host", question_timeout_ms: 50 });
-    for (const id of ["unattended", "silent"]) {
-      assert.equal((await runner.end(id, t.signal)).status, "completed");
-      const declined = runner.events(id).some(({ event }) => {
-        return (
-          event.type === "item.completed" &&
-          event.item.type === "error" &&
-          event.item.code === "request_declined"
-        );
-      });
-      assert.ok(declined, id);
-    }
-    assert.deepEqual(server.calls, []);
-  });
+  test(
+    "is declined when the host does not want it or does not answer, and an event says so",
+    TIMEOUT,
+    async (t) => {
+      await using server = await RecordingMcpServer.start();
+      await using runner = await RunnerProcess.start();
+      runner.run("unattended", asking(server.url, "a"));
+      runner.run("silent", { ...asking(server.url, "b"), questions: "host", question_timeout_ms: 50 });
+      for (const id of ["unattended", "silent"]) {
+        assert.equal((await runner.end(id, t.signal)).status, "completed");
+        const declined = runner.events(id).some(({ event }) => {
+          return (
+            event.type === "item.completed" &&
+            event.item.type === "error" &&
+            event.item.code === "request_declined"
+          );
+        });
+        assert.ok(declined, id);
+      }
+      assert.deepEqual(server.calls, []);
+    },
+  );
 
-  test("that is open when its run is cancelled is moot", TIMEOUT, async (t) => {
+  test("that is open when its run is cancelled needs no answer", TIMEOUT, async (t) => {
     await using server = await RecordingMcpServer.start();
     await using runner = await RunnerProcess.start();
     runner.run("a", { ...asking(server.url, "a"), questions: "host" });

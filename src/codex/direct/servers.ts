@@ -99,7 +99,7 @@ function bounded(server: McpServerConfig): McpServerConfig {
   };
 }
 
-/** Variables in `env` and headers in `http_headers`, whatever fields they come from. */
+/** With all variables in `env`, and all headers in `http_headers`. */
 function filledIn(
   transport: McpServerTransportConfig,
   resolved: ResolvedMcpServer,

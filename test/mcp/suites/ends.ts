@@ -97,7 +97,7 @@ export function endsSuite(site: Site): void {
         assert.deepEqual([server.errors.length, server.closes()], [1, 1]);
         transportError("executor_lost", /^MCP server "svc" can no longer be reached: /)(server.errors[0]);
         const again = Launched.launch(lost.launcher, stdioServer(), { workspace: site.machine.dir });
-        const says = new RegExp(`See that the executor "${environment}" runs`);
+        const says = new RegExp(`Check that the executor "${environment}" runs`);
         await assert.rejects(again, transportError("executor_unreachable", says));
       });
     });

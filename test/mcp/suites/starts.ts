@@ -19,7 +19,7 @@ export function startsSuite(site: Site): void {
         site.launch({ command: "nowhere-to-be-found" }),
         transportError("start_failed", says),
       );
-      // What is no program at all.
+      // Not a program.
       const file = join(site.machine.dir, "plain.txt");
       writeFileSync(file, "no program");
       await assert.rejects(
@@ -45,7 +45,7 @@ export function startsSuite(site: Site): void {
         for (let n = 0; n < turns; n++) await new Promise((resolve) => setImmediate(resolve));
         controller.abort(reason);
         const result = await outcome;
-        // One that had started before belongs to whoever launched it, and the signal is over.
+        // A transport that was returned belongs to its launcher's caller; the signal no longer applies.
         if (result instanceof Launched) await result[Symbol.asyncDispose]();
         else assert.equal(result, reason);
       };

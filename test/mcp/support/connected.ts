@@ -1,4 +1,4 @@
-/** The official client, connected to a server, with all that was told about it. */
+/** The official client, connected to a server, with everything that was reported about it. */
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import {
@@ -109,7 +109,7 @@ export class Connected implements AsyncDisposable {
   readonly client: Client;
   readonly launched: Launched;
   readonly errors: readonly Error[];
-  /** How often the client was told that it is over. */
+  /** How often `onclose` was called. */
   readonly closes: () => number;
 
   private constructor(client: Client, launched: Launched, errors: readonly Error[], closes: () => number) {

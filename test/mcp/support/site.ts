@@ -74,7 +74,7 @@ export class Site {
   }
 }
 
-/** What the client of the SDK tells its callers when the transport is over; why is told to `onerror`. */
+/** How calls fail when the transport has ended; the reason goes to `onerror`. */
 export function isClosed(error: unknown): true {
   assert.ok(error instanceof SdkError || error instanceof TransportError, String(error));
   if (error instanceof SdkError) assert.equal(error.code, SdkErrorCode.ConnectionClosed);

@@ -2,7 +2,7 @@
  * `switchyard runner` as a process, as a host sees it, in a home of its own.
  *
  * Disposing it ends it and then looks for what should not be there any more: processes below it, lines on stderr
- * that are no diagnostics, and the folder.
+ * that are not diagnostics, and the folder.
  */
 import assert from "node:assert/strict";
 import { type ChildProcessByStdio, spawn } from "node:child_process";
