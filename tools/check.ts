@@ -3,13 +3,13 @@
  *
  *   npm test                  everything
  *   npm test -- unit types    only these
- *   npm test -- executor      a folder: its unit tests and what is in test/executor
- *   npm test -- exhaustive    every case of the tests that look at a sample of them otherwise
- *   npm test -- --list        what there is
- *   npm test -- --slow        also which files took longest
+ *   npm test -- executor      the unit tests of src/executor and what is in test/executor
+ *   npm test -- exhaustive    every case, in the tests that otherwise try a sample
+ *   npm test -- --list        the names of the checks
+ *   npm test -- --slow        everything, then the files that took longest
  *
- * A check is one command, or the test files of a folder, each of them a process of its own. SWITCHYARD_SEED repeats the
- * samples of an earlier run.
+ * A check is one command, or the test files of a folder, one process for each file. SWITCHYARD_SEED repeats the samples of
+ * an earlier run.
  *
  * Invariants
  *   G1. The exit code is 0 only if every check passed, and the last line is `N passed, N failed` (tests).
@@ -35,15 +35,15 @@ interface Check {
   /** Has a cache in the account's home. */
   readonly keepsHome?: true;
   readonly variables?: Readonly<Record<string, string>>;
-  /** @param alone whether the unit tests are not run besides */
-  readonly jobs: (alone: boolean) => readonly Job[];
+  /** @param byName whether the check was asked for by name, and `unit` was not */
+  readonly jobs: (byName: boolean) => readonly Job[];
 }
 
 const root = join(import.meta.dirname, "..");
 const binaries = join(root, "node_modules", ".bin");
 const seconds = 1_000;
 
-/** They start first, so that the last to end is not a long one. */
+/** These start first, so that no long one is left for the end. */
 const longest = [
   "unit",
   "package",
@@ -74,14 +74,14 @@ function testJob(name: string, files: readonly string[], timeoutMs: number, test
   return { name, timeoutMs, command: [process.execPath, ...args], countsTests: true };
 }
 
-/** What belongs to a folder's unit tests. */
+/** The unit tests below a folder of src/. */
 const unitTests = (folder: string): string[] => find(`src/${folder}/*.test.ts`, ["src/**/*.codex.test.ts"]);
 
 function find(pattern: string, exclude: string[] = []): string[] {
   return globSync(pattern, { cwd: root, exclude }).toSorted();
 }
 
-/** All in one process, so that what a test leaves behind disturbs the next. */
+/** All in one process, so that what one test leaves behind disturbs the next. */
 function unitJob(name: string, files: readonly string[]): readonly Job[] {
   return files.length === 0 ? [] : [testJob(name, files, 300 * seconds, 60 * seconds)];
 }
@@ -94,9 +94,9 @@ function folderCheck(folder: string): Check {
     about: aboutFolder(folder, files.length > 0),
     ...(files.length === 0 ? { onlyByName: true } : {}),
     needsBuild: true,
-    jobs: (alone) => [
+    jobs: (byName) => [
       ...files.map((file) => testJob(file, [file], 300 * seconds, 180 * seconds)),
-      ...(alone ? unitJob(`unit tests of ${folder}`, unitTests(`${folder}/**`)) : []),
+      ...(byName ? unitJob(`unit tests of ${folder}`, unitTests(`${folder}/**`)) : []),
     ],
   };
 }
@@ -112,7 +112,7 @@ function folders(path: string): string[] {
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
 
-/** Folders of test/ that hold no tests of a layer. */
+/** Folders of test/ that are not a check of their own. */
 const noFolderCheck = ["package", "fixtures", "support"];
 
 const checks: readonly Check[] = [
@@ -139,7 +139,7 @@ const checks: readonly Check[] = [
   },
   {
     name: "unit",
-    about: "src/**/*.test.ts in one process, so that what a test leaves behind disturbs the next",
+    about: "src/**/*.test.ts in one process, so that what one test leaves behind disturbs the next",
     jobs: () => unitJob("unit", unitTests("**")),
   },
   {
@@ -153,7 +153,7 @@ const checks: readonly Check[] = [
     .map(folderCheck),
   {
     name: "exhaustive",
-    about: "the test files that look at a sample (test/support/sample.ts), with every case",
+    about: "every case, in the test files that otherwise try a sample (test/support/sample.ts)",
     onlyByName: true,
     needsBuild: true,
     variables: { SWITCHYARD_EXHAUSTIVE: "1" },
@@ -174,16 +174,16 @@ interface Outcome {
   readonly results: readonly Result[];
 }
 
-/** Runs the checks; prints each when the last of its jobs has ended. */
+/** Runs the checks, and prints each when its last job has ended. */
 async function runChecks(
   run: Run,
   chosen: readonly Check[],
-  alone: boolean,
+  byName: boolean,
   measure: boolean,
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   const open = chosen.map((check) => {
-    const jobs = check.jobs(alone);
+    const jobs = check.jobs(byName);
     return { check, jobs, left: jobs.length, results: [] as Result[], startedMs: Number.POSITIVE_INFINITY };
   });
   type Open = (typeof open)[number];
@@ -238,7 +238,7 @@ function printSlow(results: readonly Result[]): void {
   console.log(`          ${all.toFixed(1).padStart(7)} s   all ${results.length}`);
 }
 
-/** The checks of these names, in the order of the table, with the build that one of them needs; or what is not a name. */
+/** The checks of these names, in the order of the table, with the build if one of them needs it; or an error. */
 function choose(names: readonly string[]): readonly Check[] | string {
   const unknown = names.filter((name) => !checks.some((check) => check.name === name));
   if (unknown.length > 0) {

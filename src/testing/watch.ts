@@ -1,7 +1,7 @@
 /**
  * Waiting for a recorded fact instead of for a duration.
  *
- * A recorder calls `changed()` after every fact it writes down; whoever waits has its check run again then.
+ * A recorder calls `changed()` after every fact it writes down; the check of every waiter then runs again.
  * The facts themselves belong to the recorder.
  */
 

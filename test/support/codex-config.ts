@@ -1,7 +1,7 @@
 /**
- * What the real Codex makes of a configuration file: its app-server, asked again and again, a millisecond or two each.
+ * What the real Codex makes of a configuration file. One app-server answers every question, in a millisecond or two.
  *
- * Disposing it ends the process, looks that nothing is left of it, and removes its home.
+ * Disposing it ends the process, checks that nothing is left of it, and removes its home.
  */
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -18,7 +18,7 @@ import { descendants, waitUntilGone } from "../../src/testing/index.ts";
 export type CodexVerdict =
   | { readonly ok: true; readonly servers: unknown }
   /**
-   * `message` is the text before ``in `path` ``. A file that is no TOML, or whose `projects` are wrong, has a line
+   * `message` is the text before ``in `path` ``. A file that is not valid TOML, or whose `projects` are wrong, has a line
    * instead of a path: Codex needs them before it merges its layers.
    */
   | {

@@ -22,7 +22,7 @@ function isUpToDate(): boolean {
   );
 }
 
-/** What a Node process needs in an environment that a test makes itself: without the cache it starts half as fast. */
+/** What a Node process needs in an environment that a test makes itself. With the cache it starts in half the time. */
 export const NODE_VARIABLES: { readonly PATH: string; readonly NODE_COMPILE_CACHE: string } = {
   PATH: process.env["PATH"] ?? "",
   NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? ownCache(),

@@ -1,8 +1,7 @@
 /**
  * A real Codex, a scripted model and a folder of its own for one test.
  *
- * Disposing it ends all of them and then looks for what should not be there any more: processes below this one, and
- * the folder.
+ * Disposing it ends all of them and then checks that no process below this one is left, and removes the folder.
  */
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
@@ -32,7 +31,7 @@ export async function startEngine(options: CodexOptions = {}, model?: ScriptedMo
   const ownModel = model ?? (await ScriptedModel.start());
   const log: string[] = [];
   const all: Codex[] = [];
-  // What runs beside the engine, and what that starts, is not the engine's to end.
+  // What already runs, and what that starts, does not belong to the engine.
   const others = descendants(process.pid);
   const another = (more: CodexOptions = {}): Codex => {
     const codex = new Codex({
@@ -58,7 +57,7 @@ export async function startEngine(options: CodexOptions = {}, model?: ScriptedMo
       const started = descendants(process.pid).filter((pid) => !beside.has(pid));
       await Promise.all(all.map((codex) => codex.close()));
       if (model === undefined) await ownModel[Symbol.asyncDispose]();
-      // A Codex that another process had started here may still be on its way out, and write.
+      // A Codex that another process started on this home may still be ending, and writing.
       const guests = processesWithEnv("CODEX_HOME", home);
       const left = await waitUntilGone([...started, ...guests]);
       rmSync(root, { recursive: true, force: true });

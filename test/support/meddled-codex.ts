@@ -1,4 +1,4 @@
-/** The real Codex behind a pipe that misbehaves on cue. */
+/** The real Codex behind a pipe that misbehaves on request. */
 import { randomUUID } from "node:crypto";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,9 +8,9 @@ import { findCodex } from "../../src/codex/app-server/binary.ts";
 export interface Meddling {
   /** Drops the first reply to this method, as a burst of requests makes Codex do. */
   readonly loseReplyTo?: string;
-  /** Writes an item that lacks what it should have before every item that completes. */
+  /** Writes an incomplete item before every item that completes. */
   readonly oddItems?: boolean;
-  /** Says once of a thread that is to be resumed that it is still closing, as Codex does when it is. */
+  /** Rejects the first `thread/resume` because the thread is still closing, as Codex does. */
   readonly stillClosing?: boolean;
 }
 

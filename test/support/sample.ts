@@ -1,7 +1,7 @@
 /**
- * Which of many cases a run looks at: a share that rotates with a seed, or all of them.
+ * Which of many cases a run tries: a share that rotates with a seed, or all of them.
  *
- * The seed comes from SWITCHYARD_SEED, or else from chance; it is printed, and with it the same cases are met again.
+ * The seed is SWITCHYARD_SEED, or random; it is printed, and setting it tries the same cases again.
  * SWITCHYARD_EXHAUSTIVE=1 (`npm test -- exhaustive`) takes every case.
  */
 import { randomInt } from "node:crypto";

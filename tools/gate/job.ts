@@ -1,7 +1,7 @@
 /**
- * One command of the gate: started, given a time, ended with all it started, and judged.
+ * One command of the gate: started, limited in time, ended with everything it started, and judged.
  *
- * A test file is a job of its own, so that one that hangs is named, and takes nothing else with it.
+ * Each test file is a job, so one that hangs is named and does not stop the others.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -32,7 +32,7 @@ export interface JobOptions {
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
   readonly stop: AbortSignal;
-  /** Puts a shell around it, which says what it has used. */
+  /** Runs it in a shell, which prints the processor time it used. */
   readonly measure: boolean;
 }
 
@@ -144,7 +144,7 @@ function readTally(output: string): { readonly passed: number; readonly failed: 
   return { passed, failed: failed + (counts.get("cancelled") ?? 0) };
 }
 
-/** What `times` of a shell says at the end: itself, then what it started; user, then system. */
+/** Reads what a shell's `times` printed last: its own time and its children's, user and system. */
 function takeTimes(text: string): { readonly output: string; readonly cpuSeconds: number | undefined } {
   const found = /(?:\d+m[\d.]+s [\d.]*m?[\d.]+s\n){2}$/.exec(text);
   if (found === null) return { output: text, cpuSeconds: undefined };

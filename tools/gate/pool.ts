@@ -1,8 +1,8 @@
 /**
  * How many jobs run at once: one for each processor, and more while the machine idles.
  *
- * Some test files compute, others wait for time-outs and processes. So nobody has to say which is which, the pool looks
- * at the processors: while they idle it starts another job, on a machine that is busy with something else it does not.
+ * Some test files compute, others wait for time-outs and processes. Nothing lists which is which: the pool starts another
+ * job while the processors idle, and none while the machine is busy with something else.
  */
 import { availableParallelism, cpus } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -32,7 +32,7 @@ export async function runAll<T>(items: readonly T[], run: (item: T) => Promise<v
       sleep(lookEveryMs, undefined, { signal: look.signal }).catch(() => {}),
     ]).finally(() => look.abort());
     const now = processorTime();
-    // Too short a time says nothing.
+    // Too short an interval shows nothing.
     if (now.total - before.total < (lookEveryMs * processors) / 2) continue;
     const idle = (now.idle - before.idle) / (now.total - before.total);
     before = now;

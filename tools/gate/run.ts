@@ -1,8 +1,8 @@
 /**
  * One run of the gate: the environment of what it starts, and what of that is left at the end.
  *
- * Every job gets a tag (SWITCHYARD_CHECK), a TMPDIR and a HOME. So no test depends on the files and the shell of an account,
- * and what is left behind, also in its home, can be told by the job that left it.
+ * Every job gets a tag (SWITCHYARD_CHECK), a TMPDIR and a HOME. So no test depends on the files or the shell settings of the
+ * account, and what is left behind, in its home too, names the job that left it.
  */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { randomUUID } from "node:crypto";

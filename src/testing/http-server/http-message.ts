@@ -4,7 +4,7 @@ import type { IncomingMessage } from "node:http";
 /**
  * Reads the whole body.
  *
- * @returns the parsed JSON, the text when it is none, `undefined` without a body
+ * @returns the parsed JSON, the text when it is not JSON, `undefined` without a body
  * @throws when the client leaves before the end
  */
 export async function readBody(request: IncomingMessage): Promise<unknown> {

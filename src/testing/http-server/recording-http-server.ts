@@ -121,8 +121,8 @@ export class RecordingMcpServer implements AsyncDisposable {
     this.#tools = defaultTools((context) => this.#identify(context));
     if (options.stateless === true) this.#stateless = createMcpHandler(() => this.#createServer());
     this.#http = createServer((request, response) => void this.#serve(request, response));
-    // Node closes an idle connection after 5 s. A client that uses it in that moment loses its request, and Codex does not
-    // send a tool call twice: on a busy machine that would fail a test now and then.
+    // Node closes an idle connection after 5 s. A client that uses it at that moment loses its request, and Codex
+    // does not send a tool call twice: on a busy machine a test would fail now and then.
     this.#http.keepAliveTimeout = 120_000;
     this.#http.on("connection", (socket) => {
       this.#connections++;
@@ -237,7 +237,7 @@ export class RecordingMcpServer implements AsyncDisposable {
       if (await this.#misbehave(entry, response, signal)) return;
       await this.#handle(entry, request, response);
     } catch (error) {
-      // When the client left or we are closing (H3) there is nobody to tell.
+      // If the client left or we are closing (H3), nobody is left to answer.
       if (signal.aborted || response.headersSent) return void response.destroy();
       sendError(response, 500, -32_603, messageOf(error));
     }

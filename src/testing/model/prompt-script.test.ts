@@ -7,7 +7,7 @@ import { parseModelRequest } from "./responses-request.ts";
 
 const signal = new AbortController().signal;
 
-/** Plays the step of a prompt, as if the model had answered so often before. */
+/** Plays a prompt as if the model had already given this many answers. */
 function play(prompt: string, step = 0): ReplyPart[] {
   const request = parseModelRequest({ input: prompt }, {}, signal);
   return [playPrompt({ ...request, step })].flat<ModelReply[]>();
@@ -63,10 +63,10 @@ suite("playPrompt", () => {
   });
 
   for (const [mistake, why] of [
-    ['[{"sya":"hi"}]', /"sya" is none of/],
+    ['[{"sya":"hi"}]', /"sya" is not one of/],
     ['[{"say":1}]', /"say" must be of type string/],
     ['[{"call":{"server":"svc"}}]', /"call" needs/],
-    ['[{"toString":"x"}]', /"toString" is none of/],
+    ['[{"toString":"x"}]', /"toString" is not one of/],
   ] as const) {
     test(`refuses ${mistake} and says why (P3)`, () => {
       const [part] = play(mistake);

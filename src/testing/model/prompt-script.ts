@@ -13,8 +13,8 @@
  *   P1. Every step is played exactly once, in order, when the client answers every call.
  *   P2. The last answer says something: a script that ends on a call, or without a word, is followed by
  *       "done".
- *   P3. An array that looks like a script and is none is refused with status 400 and the reason, so that a
- *       typing error fails the turn instead of being echoed.
+ *   P3. An array that looks like a script but is not valid is rejected with status 400 and the reason, so a typing
+ *       error fails the turn instead of being echoed.
  */
 import type { ModelReply, PlanStep, ReplyPart, ToolCallRequest, Usage } from "./reply.ts";
 import { applyPatch, callTool, cut, delay, fail, hang, pace, raw, reason } from "./reply.ts";
@@ -23,8 +23,8 @@ import { isCall } from "./responses-items.ts";
 import type { ModelRequest } from "./responses-request.ts";
 
 /**
- * One step. Several keys may stand together and are played in the order listed here; for another order, or
- * several of a kind, a step may be an array of these objects.
+ * One step. It may have several keys; they are played in the order listed here. For another order, or several of a
+ * kind, a step may be an array of these objects.
  */
 export interface PromptStep {
   /** Waits first, in milliseconds. */
@@ -33,7 +33,7 @@ export interface PromptStep {
   readonly usage?: Usage;
   /** Streams texts in pieces of so many UTF-16 units. */
   readonly chunkLength?: number;
-  /** Refuses the request. A client that tries again meets the same step again. */
+  /** Rejects the request. A client that tries again meets the same step again. */
   readonly fail?: {
     readonly status: number;
     readonly body?: unknown;
@@ -124,10 +124,10 @@ const KEYS: Readonly<Record<keyof PromptStep, "string" | "number" | "object" | "
 };
 
 function findMistake(object: unknown): string | undefined {
-  if (typeof object !== "object" || object === null) return "it is no object";
+  if (typeof object !== "object" || object === null) return "it is not an object";
   for (const [key, value] of Object.entries(object)) {
     const wanted = Object.hasOwn(KEYS, key) ? KEYS[key as keyof PromptStep] : undefined;
-    if (wanted === undefined) return `"${key}" is none of ${Object.keys(KEYS).join(", ")}`;
+    if (wanted === undefined) return `"${key}" is not one of ${Object.keys(KEYS).join(", ")}`;
     if (typeof value !== wanted || value === null) return `"${key}" must be of type ${wanted}`;
   }
   const { call, fail: failure } = object as PromptStep;

@@ -33,7 +33,7 @@ import { ResponseStream } from "./responses-stream.ts";
 import { Watch } from "../watch.ts";
 import type { WaitOptions } from "../watch.ts";
 
-/** Decides the answer to one request. It may wait; `request.signal` tells when nobody listens any more. */
+/** Decides the answer to one request. It may wait; `request.signal` aborts when the client has left. */
 export type Script = (request: ModelRequest) => ModelReply | Promise<ModelReply>;
 
 export interface ScriptedModelOptions {
@@ -56,7 +56,7 @@ export interface RecordedModelRequest {
   readonly path: string;
   /** Names in lower case; repeated headers are joined by a comma. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Parsed JSON, or the text when it is none; `undefined` without a body. */
+  /** Parsed JSON, or the text when it is not JSON; `undefined` without a body. */
   readonly body: unknown;
   /** The request as the script saw it; only for `POST /v1/responses`. */
   readonly request?: ModelRequest;
@@ -80,8 +80,8 @@ export class ScriptedModel implements AsyncDisposable {
     this.#script = options.script ?? playPrompt;
     this.#requestsMax = options.requestsMax ?? 1000;
     this.#http = createServer((request, response) => void this.#serve(request, response));
-    // Node closes an idle connection after 5 s. A client that uses it in that moment loses its request, and Codex does not
-    // send a tool call twice: on a busy machine that would fail a test now and then.
+    // Node closes an idle connection after 5 s. A client that uses it at that moment loses its request, and Codex
+    // does not send a tool call twice: on a busy machine a test would fail now and then.
     this.#http.keepAliveTimeout = 120_000;
     // A client that gets no answer to its upgrade would wait; one that is refused falls back or fails.
     this.#http.on("upgrade", (_request, socket) => {
@@ -124,7 +124,7 @@ export class ScriptedModel implements AsyncDisposable {
   }
 
   /**
-   * Waits until so many requests have arrived since the start, or until the predicate holds for one in the
+   * Waits until that many requests have arrived since the start, or until the predicate holds for one in the
    * record.
    *
    * @returns the record then
@@ -140,7 +140,7 @@ export class ScriptedModel implements AsyncDisposable {
     return [...this.#requests];
   }
 
-  /** Waits until nobody is being answered. */
+  /** Waits until no request is being answered. */
   async waitUntilIdle(options?: WaitOptions): Promise<void> {
     await this.#watch.waitFor(() => this.#answering === 0, options);
   }
@@ -169,7 +169,7 @@ export class ScriptedModel implements AsyncDisposable {
     try {
       await this.#answer(request, await readBody(request), response, signal);
     } catch (error) {
-      // When the client left or we are closing (M3) there is nobody to tell.
+      // If the client left or we are closing (M3), nobody is left to answer.
       if (signal.aborted || response.headersSent) response.destroy();
       else refuse(response, 500, messageOf(error));
     } finally {

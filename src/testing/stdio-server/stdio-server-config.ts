@@ -1,5 +1,5 @@
 /**
- * How a test says what the stdio test server shall do.
+ * Options that tell the stdio test server what to do.
  *
  * The options travel as JSON in the first argument, so that a configuration made here can be pasted into any
  * host's `mcp_servers` table. The program that obeys them is `stdio-server.ts`.
@@ -40,8 +40,8 @@ export interface StdioServerEntry {
 }
 
 /**
- * The `mcp_servers` entry that starts the test server with these options, under the running Node and with the folder in
- * which that one keeps compiled code, where NODE_COMPILE_CACHE names it.
+ * The `mcp_servers` entry that starts the test server with these options under the running Node. It passes on
+ * NODE_COMPILE_CACHE.
  *
  * @param env variables of the server. Put secrets here, not into the options: those show in `ps`
  */
@@ -52,7 +52,7 @@ export function stdioServer(
   // Beside this file lies the source when run from `src`, and the compiled program in `dist`.
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
   const program = fileURLToPath(new URL(`./stdio-server.${extension}`, import.meta.url));
-  // Hosts hand a server little of their environment; with the cache it starts in half the time.
+  // Hosts pass a server little of their environment; with the cache it starts in half the time.
   const cache = process.env["NODE_COMPILE_CACHE"];
   return {
     command: process.execPath,

@@ -1,5 +1,5 @@
 /**
- * Tools only a process of its own can have: dying in the middle of a call, and leaving children behind.
+ * Tools that only a separate process can have: dying in the middle of a call, and leaving children behind.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
