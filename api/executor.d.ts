@@ -28,8 +28,6 @@ export interface Authenticator {
     check(header: string | undefined): Promise<AuthVerdict>;
 }
 
-export declare const DEFAULT_LIMITS: Limits;
-
 export interface EnvironmentInfo {
     readonly shell: {
         readonly name: string;
@@ -144,7 +142,7 @@ export interface Listener extends AsyncDisposable {
 
 export declare class LocalExecutor implements Executor {
     #private;
-    constructor(options?: LocalExecutorOptions);
+    constructor(options?: LocalExecutorOptions, shared?: SharedParts);
     info(): Promise<EnvironmentInfo>;
     get running(): number;
     start(spec: ProcessSpec, { signal }?: WaitOptions): Promise<LocalProcess>;
@@ -158,9 +156,6 @@ export interface LocalExecutorOptions {
     readonly env?: Readonly<Record<string, string | undefined>>;
     readonly graces?: Partial<Graces>;
     readonly retainBytes?: number;
-    readonly budget?: OutputBudget;
-    readonly reaper?: Reaper;
-    readonly sweeper?: Sweeper;
     readonly checkStart?: (start: StartRequest) => void;
 }
 
@@ -262,8 +257,6 @@ export interface WebSocketOpenerOptions {
 }
 
 export declare function bearerAuthenticator(options: BearerOptions): Authenticator;
-
-export declare function checkExposure(address: ListenAddress, { authenticated }: Authentication): void;
 
 export declare function jwtAuthenticator(options: JwtOptions): Authenticator;
 

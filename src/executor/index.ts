@@ -32,7 +32,7 @@ export {
   openAuthenticator,
 } from "./server/access/auth.ts";
 export { ExecutorServer, type ExecutorServerOptions } from "./server/executor-server.ts";
-export { DEFAULT_LIMITS, type Limits } from "./server/limits.ts";
+export type { Limits } from "./server/limits.ts";
 export { listen, type Listener, type ListenOptions, serveStdio } from "./server/listen.ts";
-export { checkExposure, type ListenAddress, parseListenAddress } from "./server/listen-address.ts";
+export { type ListenAddress, parseListenAddress } from "./server/listen-address.ts";
 export { StartPolicy } from "./server/access/start-policy.ts";

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { WebSocket } from "ws";
 import { executor } from "../../src/cli/executor/executor.ts";
-import { DEFAULT_LIMITS } from "../../src/executor/index.ts";
+import { DEFAULT_LIMITS } from "../../src/executor/server/limits.ts";
 import { startServer } from "./support/subjects.ts";
 
 const document = readFileSync(join(import.meta.dirname, "../../docs/executor.md"), "utf8");

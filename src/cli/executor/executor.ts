@@ -14,8 +14,6 @@ import type { LogLevel } from "../../base/log.ts";
 import {
   AuditLog,
   type Authenticator,
-  checkExposure,
-  DEFAULT_LIMITS,
   ExecutorError,
   ExecutorServer,
   type Limits,
@@ -26,6 +24,8 @@ import {
   serveStdio,
   StartPolicy,
 } from "../../executor/index.ts";
+import { DEFAULT_LIMITS } from "../../executor/server/limits.ts";
+import { checkExposure } from "../../executor/server/listen-address.ts";
 import { type Args, UsageError } from "../args/parse.ts";
 import type { Command } from "../command.ts";
 import type { Stop } from "../signals.ts";

@@ -45,13 +45,15 @@ export interface LocalExecutorOptions {
   readonly graces?: Partial<Graces>;
   /** Bytes of output that can be read again, per process; at least 1 MiB. @default 1 MiB */
   readonly retainBytes?: number;
-  readonly budget?: OutputBudget;
-  /** Shared with other executors of this process. It stays the caller's. @default one of its own */
-  readonly reaper?: Reaper;
-  /** Shared with other executors of this process. @default one of its own */
-  readonly sweeper?: Sweeper;
-  /** Asked before a process is started; throws what the caller shall get. @default everything is allowed */
+  /** Called before a process is started; throws to reject it. @default everything is allowed */
   readonly checkStart?: (start: StartRequest) => void;
+}
+
+/** What executors of one process share. It stays the caller's. */
+export interface SharedParts {
+  readonly reaper: Reaper;
+  readonly sweeper: Sweeper;
+  readonly budget: OutputBudget;
 }
 
 /** A process about to be started. */
@@ -64,6 +66,7 @@ export interface StartRequest {
 
 export class LocalExecutor implements Executor {
   readonly #options: LocalExecutorOptions;
+  readonly #shared: SharedParts | undefined;
   readonly #clock: Clock;
   readonly #env: Readonly<Record<string, string>>;
   readonly #tag: string = createTag();
@@ -74,11 +77,12 @@ export class LocalExecutor implements Executor {
   #started = 0;
   #disposing: Promise<void> | undefined;
 
-  constructor(options: LocalExecutorOptions = {}) {
+  constructor(options: LocalExecutorOptions = {}, shared?: SharedParts) {
     this.#options = options;
+    this.#shared = shared;
     this.#clock = options.clock ?? systemClock;
-    this.#reaper = options.reaper ?? new Reaper(options.log ?? silentLog);
-    this.#sweeper = options.sweeper ?? new Sweeper(this.#clock);
+    this.#reaper = shared?.reaper ?? new Reaper(options.log ?? silentLog);
+    this.#sweeper = shared?.sweeper ?? new Sweeper(this.#clock);
     this.#env = Object.fromEntries(
       Object.entries(options.env ?? process.env).filter(
         (entry): entry is [string, string] => entry[1] !== undefined && entry[0] !== TAG_VARIABLE,
@@ -165,7 +169,7 @@ export class LocalExecutor implements Executor {
       clock: this.#clock,
       graces: { stdinMs: 500, termMs: 1_500, ...this.#options.graces },
       retainBytes: Math.max(this.#options.retainBytes ?? 0, RETAINED_BYTES_MIN),
-      ...(this.#options.budget === undefined ? {} : { budget: this.#options.budget }),
+      ...(this.#shared === undefined ? {} : { budget: this.#shared.budget }),
       tty,
       hasStdin: tty || spec.pipeStdin === true,
       start: async (events) => {
@@ -197,7 +201,7 @@ export class LocalExecutor implements Executor {
     await Promise.all([...this.#live].map((each) => each[Symbol.asyncDispose]()));
     // What lives on of a process that ended by itself.
     if (this.#started > 0) await this.#sweeper.sweep(this.#tag);
-    if (this.#options.reaper === undefined) this.#reaper[Symbol.dispose]();
+    if (this.#shared === undefined) this.#reaper[Symbol.dispose]();
   }
 }
 

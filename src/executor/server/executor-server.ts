@@ -187,7 +187,11 @@ export class ExecutorServer implements AsyncDisposable {
     if (this.#sessions.size >= this.limits.sessionsMax) {
       throw rpcError("failed", `this executor has ${this.limits.sessionsMax} sessions, and takes no more`);
     }
-    const executor = new LocalExecutor(this.#executorOptions());
+    const executor = new LocalExecutor(this.#executorOptions(), {
+      reaper: this.#reaper,
+      sweeper: this.#sweeper,
+      budget: this.#budget,
+    });
     this.#executors.add(executor);
     const session = new Session({
       clock: this.#clock,
@@ -211,9 +215,6 @@ export class ExecutorServer implements AsyncDisposable {
       clock: this.#clock,
       log: this.#log,
       env: this.#env,
-      reaper: this.#reaper,
-      sweeper: this.#sweeper,
-      budget: this.#budget,
       checkStart: (start) => this.#policy.checkStart(start),
       ...(this.#options.graces === undefined ? {} : { graces: this.#options.graces }),
     };
