@@ -146,7 +146,7 @@ suite("buildThreadSpec trusts nothing (F1)", () => {
     assert.ok(!JSON.stringify(projects).includes('"trusted"'));
   });
 
-  test("refuses a working directory that is none, naming it", (t) => {
+  test("rejects a working directory that is not a directory, naming it", (t) => {
     const top = folder(t);
     writeFileSync(join(top, "file"), "");
     for (const path of [
@@ -167,7 +167,7 @@ suite("buildThreadSpec trusts nothing (F1)", () => {
 });
 
 suite("buildThreadSpec chooses the provider", () => {
-  test("of Codex where neither endpoint nor key is given for the thread", () => {
+  test("of Codex when the thread has neither endpoint nor key", () => {
     const { start, secrets } = build({ apiKey: "sk-process" });
     assert.equal(start.modelProvider, undefined);
     assert.equal((start.config as object as { model_providers?: unknown }).model_providers, undefined);
@@ -189,7 +189,7 @@ suite("buildThreadSpec chooses the provider", () => {
     assert.deepEqual(provider({ baseUrl: "https://b.example" }, { baseUrl: "https://a.example/v1" }), wanted);
   });
 
-  test("of its own for a key, at OpenAI's endpoint where none is given", () => {
+  test("of its own for a key, at OpenAI's endpoint by default", () => {
     assert.deepEqual(provider({}, { apiKey: "sk-1" }), {
       ...base,
       base_url: "https://api.openai.com/v1",
@@ -213,7 +213,7 @@ suite("buildThreadSpec chooses the provider", () => {
     assert.deepEqual(Object.keys(providers), ["mine", "switchyard"]);
   });
 
-  test("and refuses an endpoint that is none, naming the option", () => {
+  test("and rejects an endpoint that is not a URL, naming the option", () => {
     for (const baseUrl of ["", "localhost:1234/v1", "ftp://a.example", "/v1"]) {
       assert.match(refusal({ baseUrl }), /^baseUrl ".*" is not an http or https URL$/);
     }
@@ -272,7 +272,7 @@ suite("buildThreadSpec merges the configuration", () => {
     test(what, () => assert.deepEqual(merged(config, ...overrides), wanted));
   }
 
-  test("and refuses an override without a key or a value, naming it", () => {
+  test("and rejects an override without a key or a value, naming it", () => {
     for (const override of ["", "=1", "model", "  "]) {
       assert.equal(
         refusal({ configOverrides: [override] }),
@@ -281,7 +281,7 @@ suite("buildThreadSpec merges the configuration", () => {
     }
   });
 
-  test("and changes no object but its own, whatever the keys", () => {
+  test("and changes no object but its own, for any keys", () => {
     const pollute = JSON.parse('{"a":{"__proto__":{"polluted":1}}}') as NonNullable<CodexOptions["config"]>;
     const attempts: CodexOptions[] = [
       { config: { "__proto__.polluted": 1 } },
@@ -302,7 +302,7 @@ suite("buildThreadSpec merges the configuration", () => {
     assert.deepEqual(config, before);
   });
 
-  test("to the same, in whatever nesting the same keys are written", () => {
+  test("to the same, however the same keys are nested", () => {
     const path = fc.array(fc.constantFrom("a", "b", "c"), { minLength: 1, maxLength: 3 });
     fc.assert(
       fc.property(path, fc.integer(), fc.nat(2), (keys, value, split) => {
@@ -345,7 +345,7 @@ suite("buildThreadSpec takes the servers", () => {
     assert.equal(config.mcp_optional_startup_grace_ms, 0);
   });
 
-  test("with approval implied only where nobody could be asked", () => {
+  test("with approval implied only when the policy is never to ask", () => {
     const mode = (approvalPolicy?: ThreadOptions["approvalPolicy"]): unknown =>
       build({}, { mcpServers: { a: { url } }, ...(approvalPolicy === undefined ? {} : { approvalPolicy }) })
         .servers[0]?.config.default_tools_approval_mode;
@@ -355,7 +355,7 @@ suite("buildThreadSpec takes the servers", () => {
     );
   });
 
-  test("of a configuration that is wrong not at all, naming the server", () => {
+  test("of a wrong configuration not at all, naming the server", () => {
     assert.match(
       refusal({ config: { mcp_servers: { a: { uri: url } } } }),
       /^config\.mcp_servers\.a: invalid transport/,
@@ -365,7 +365,7 @@ suite("buildThreadSpec takes the servers", () => {
 });
 
 suite("buildThreadSpec sends", () => {
-  test("never as the approval policy unless told otherwise, and on-request for on-failure", () => {
+  test("never as the approval policy by default, and on-request for on-failure", () => {
     const policy = (approvalPolicy: NonNullable<ThreadOptions["approvalPolicy"]>): unknown =>
       build({}, { approvalPolicy }).start.approvalPolicy;
     assert.equal(build().start.approvalPolicy, "never");
@@ -388,7 +388,7 @@ suite("buildThreadSpec sends", () => {
     );
   });
 
-  test("what the thread says of its model, source and life, and nothing it does not say", () => {
+  test("the model, source and life of the thread, and nothing that its options leave out", () => {
     assert.deepEqual(
       Object.keys(build().start).toSorted((a, b) => a.localeCompare(b)),
       ["approvalPolicy", "config", "cwd", "sandbox"],
@@ -501,7 +501,7 @@ suite("buildInput", () => {
     );
   });
 
-  test("adds no text where there is none", () => {
+  test("adds no text when there is no text", () => {
     assert.deepEqual(buildInput([]), []);
     assert.equal(buildInput([{ type: "local_image", path: "a" }]).length, 1);
   });

@@ -1,18 +1,17 @@
 /**
- * From options to what is sent: the parameters of `thread/start` and `thread/resume`, and of `turn/start`.
+ * From options to the parameters of `thread/start`, `thread/resume` and `turn/start`.
  *
- * Codex stores none of the configuration of a thread, so the whole of it goes with every start, resume and fork
- * (measured with 0.169: a resume without it loses the servers without an error). The key of what is sent is compared between
- * turns; another key means the thread must be loaded anew.
+ * Codex does not store the configuration of a thread, so every start, resume and fork sends all of it (measured with
+ * 0.169: a resume without it silently loses the servers). A fingerprint of what was sent is compared between turns; if
+ * it differs, the thread is loaded anew.
  *
  * Invariants
  *   F1. A repository is never trusted because a thread works in it: the directory, its repository and everything
  *       between are sent as untrusted, so Codex neither records trust nor starts the repository's servers.
- *   F2. The agent's commands see a minimal environment and what the thread's `env` says, unless asked otherwise.
+ *   F2. The agent's commands see a minimal environment and the thread's `env`, unless options say otherwise.
  *   F3. Configuration holds secrets. It is sent over the pipe and kept in memory; nothing here writes it anywhere.
  */
-import { readFileSync, realpathSync, type Stats, statSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { isObject, type JsonObject, type JsonValue } from "../../base/json.ts";
 import type { Input, ThreadOptions } from "../../thread/options.ts";
 import { assign, codexConfig } from "../config-values.ts";
@@ -21,6 +20,7 @@ import { processFeatures } from "../app-server/features.ts";
 import { type DirectServer, directServers } from "../direct/servers.ts";
 import type { CodexOptions } from "../options.ts";
 import type { ApprovalPolicy, ThreadStartParams, WireInput } from "../app-server/protocol.ts";
+import { isDirectory, untrustedDirectories } from "./untrusted-directories.ts";
 
 /** Everything a thread is opened with, ready to be sent. */
 export interface ThreadSpec {
@@ -47,7 +47,7 @@ export function buildThreadSpec(
   const shared = config.features;
   delete config.features;
   for (const [key, value] of Object.entries(thread.config ?? {})) assign(config, key, value);
-  // Those of all threads are flags of the process, as far as they are switches: see `features.ts`.
+  // Switches for all threads are flags of the process: see `features.ts`.
   const hasMore = isObject(shared) && Object.values(shared).some((value) => typeof value !== "boolean");
   if (isObject(config.features) || hasMore) {
     config.features = {
@@ -56,7 +56,7 @@ export function buildThreadSpec(
       ...(isObject(config.features) ? config.features : {}),
     };
   }
-  // Code written for the SDK puts servers here; they are the thread's only if it names none itself.
+  // Code written for the SDK puts servers here; they count if the thread has no `mcpServers`.
   const fromConfig = config.mcp_servers;
   delete config.mcp_servers;
 
@@ -67,7 +67,7 @@ export function buildThreadSpec(
     at: thread.mcpServers === undefined ? ["config", "mcp_servers"] : ["mcpServers"],
     defaultApproval: approvalPolicy === "never" ? "approve" : undefined,
   });
-  // Codex leaves out a server that is not ready after a second, without a word. 0 means: wait for it.
+  // By default Codex silently leaves out a server that is not ready after a second. 0 means: wait for it.
   config.mcp_optional_startup_grace_ms = 0;
   config.projects = Object.fromEntries(
     untrustedDirectories(cwd).map((directory) => [directory, { trust_level: "untrusted" }]),
@@ -92,7 +92,7 @@ export function buildThreadSpec(
     start.modelProvider = PROVIDER;
   }
   if (thread.model !== undefined) start.model = thread.model;
-  // In the user's own home, what they set themselves stays the default.
+  // In the user's own home, their own setting stays the default.
   if (thread.sandboxMode !== undefined || codex.home !== "user")
     start.sandbox = thread.sandboxMode ?? "read-only";
   if (thread.ephemeral === true) start.ephemeral = true;
@@ -114,7 +114,7 @@ export function buildInput(input: Input): WireInput[] {
 
 function checkDirectory(directory: string): string {
   const path = resolve(directory);
-  if (look(path)?.isDirectory() !== true) {
+  if (!isDirectory(path)) {
     throw new CodexError("invalid_options", `workingDirectory "${directory}" is not a directory`, {
       option: "workingDirectory",
     });
@@ -127,53 +127,6 @@ function webSearchOf(enabled: boolean | undefined): "live" | "disabled" | undefi
   return enabled ? "live" : "disabled";
 }
 
-/**
- * The directories to name as untrusted (F1): Codex looks up trust by the directory itself and by the root of its
- * repository (of the main one, for a worktree), and reads `.codex/` of every directory in between.
- */
-function untrustedDirectories(cwd: string): string[] {
-  const found = new Set([cwd]);
-  for (const start of new Set([cwd, realpathSync(cwd)])) {
-    found.add(start);
-    for (let at = start; ; at = dirname(at)) {
-      const git = look(join(at, ".git"));
-      if (git !== undefined || look(join(at, ".codex")) !== undefined) found.add(at);
-      if (git?.isFile() === true) for (const main of mainRepository(at)) found.add(main);
-      if (dirname(at) === at) break;
-    }
-  }
-  return [...found];
-}
-
-/**
- * The repository a worktree belongs to, by each of its names. The worktree's `.git` file says
- * `gitdir: <main>/.git/worktrees/<name>`; Codex asks only for the `worktrees`, so that the folder above it, e.g. that of
- * a bare repository, may have any name.
- */
-function mainRepository(worktree: string): string[] {
-  try {
-    const gitdir = /^gitdir:(.+)$/m.exec(readFileSync(join(worktree, ".git"), "utf8"))?.[1]?.trim();
-    if (gitdir === undefined || gitdir === "") return [];
-    const given = resolve(worktree, gitdir);
-    const candidates = look(given) === undefined ? [given] : [given, realpathSync(given)];
-    return candidates
-      .filter((each) => basename(dirname(each)) === "worktrees")
-      .map((each) => dirname(dirname(dirname(each))));
-  } catch {
-    // Not readable, for Codex neither.
-    return [];
-  }
-}
-
-/** @returns `undefined` also for what we may not look at, and for what can be no path */
-function look(path: string): Stats | undefined {
-  try {
-    return statSync(path, { throwIfNoEntry: false });
-  } catch {
-    return undefined;
-  }
-}
-
 function commandEnvironment(
   codex: CodexOptions,
   thread: ThreadOptions,
@@ -183,15 +136,15 @@ function commandEnvironment(
     inherit: codex.env === undefined ? "core" : "all",
     ...(isObject(configured) ? configured : {}),
   };
-  // What a thread says for itself counts more than what is configured for all.
+  // The thread's own options win over the configuration of all threads.
   if (thread.inheritEnv !== undefined) policy.inherit = thread.inheritEnv ? "all" : "core";
   if (thread.env !== undefined) policy.set = { ...(isObject(policy.set) ? policy.set : {}), ...thread.env };
   return policy;
 }
 
 /**
- * A provider of our own, where the built-in one cannot do it: for another endpoint (the built-in one loses 6 s per
- * thread to WebSocket attempts where only HTTP is spoken), or for the key of one thread among many.
+ * A model provider of our own where the built-in one does not do: for another endpoint (with one that speaks only HTTP, the
+ * built-in provider loses 6 s per thread to WebSocket attempts), or for the key of a single thread.
  */
 function modelProvider(
   codex: CodexOptions,
