@@ -5,16 +5,16 @@
  * `/etc/codex` of the recording is a folder below the test's own.
  */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { suite, test } from "node:test";
 import { type EffectiveMcpServer, effectiveMcpServers } from "../../src/config/effective/effective.ts";
 import { configuredMcpServers } from "../../src/config/effective/configured.ts";
 import { loadConfigLayers } from "../../src/config/layers/layers.ts";
 import { ConfigError, type ConfigProblem } from "../../src/config/problem.ts";
 import { listed, type ListedServer, shownByCodex } from "./support/listed-servers.ts";
-import { readRecordings, type RecordedLayers } from "./support/recorder.ts";
+import { createFiles, readRecordings, type RecordedLayers } from "./support/recorder.ts";
 
 const recordings = readRecordings("config-layers.jsonl");
 
@@ -27,26 +27,14 @@ type Outcome = { readonly servers: readonly EffectiveMcpServer[] } | { readonly 
 
 function read(recorded: RecordedLayers, root: string): Outcome {
   const inRoot = (text: string): string => text.replaceAll("$ROOT", root);
-  const folder = (path: string): string => {
-    mkdirSync(path, { recursive: true });
-    return path;
-  };
-  for (const [path, text] of Object.entries(recorded.files)) {
-    const file = path.startsWith("/etc/codex/") ? join(root, path) : inRoot(path);
-    folder(dirname(file));
-    writeFileSync(file, inRoot(text));
-  }
-  if (recorded.git_init) {
-    for (const part of ["objects", "refs"]) folder(join(root, "proj/.git", part));
-    writeFileSync(join(root, "proj/.git/HEAD"), "ref: refs/heads/main\n");
-  }
+  createFiles(recorded, root);
   const [profile] = valuesOf(recorded.argv, "--profile");
   try {
     const layers = loadConfigLayers({
       codexHome: inRoot(recorded.codex_home),
       switchyardHome: join(root, "switchyard"),
       systemDir: join(root, "etc/codex"),
-      cwd: folder(inRoot(recorded.cwd)),
+      cwd: inRoot(recorded.cwd),
       overrides: valuesOf(recorded.argv, "-c").map(inRoot),
       ...(profile === undefined ? {} : { profile }),
     });

@@ -190,23 +190,28 @@ export function needsEtc({ files }: RecordedLayers): boolean {
   return Object.keys(files).some((path) => path.startsWith("/etc/"));
 }
 
+/** Makes the files and folders of a line below `root`, what belongs in `/etc` too. */
+export function createFiles({ files, git_init, cwd }: RecordedLayers, root: string): void {
+  const inRoot = (text: string): string => text.replaceAll("$ROOT", root);
+  for (const [path, text] of Object.entries(files)) {
+    const file = path.startsWith("/etc/") ? join(root, path) : inRoot(path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, inRoot(text));
+  }
+  if (git_init) {
+    for (const part of ["objects", "refs"]) mkdirSync(join(root, "proj/.git", part), { recursive: true });
+    writeFileSync(join(root, "proj/.git/HEAD"), "ref: refs/heads/main\n");
+  }
+  mkdirSync(inRoot(cwd), { recursive: true });
+}
+
 async function recordLayers(line: RecordedLayers): Promise<RecordedLayers> {
   return await inFolder(async (root) => {
     const inRoot = (text: string): string => text.replaceAll("$ROOT", root);
-    for (const [path, text] of Object.entries(line.files)) {
-      const file = path.startsWith("/etc/") ? join(root, path) : inRoot(path);
-      mkdirSync(dirname(file), { recursive: true });
-      writeFileSync(file, inRoot(text));
-    }
-    if (line.git_init) {
-      for (const part of ["objects", "refs"]) mkdirSync(join(root, "proj/.git", part), { recursive: true });
-      writeFileSync(join(root, "proj/.git/HEAD"), "ref: refs/heads/main\n");
-    }
-    const cwd = inRoot(line.cwd);
-    mkdirSync(cwd, { recursive: true });
+    createFiles(line, root);
     const etc = needsEtc(line) ? join(root, "etc") : undefined;
     if (etc !== undefined) cpSync("/etc/passwd", join(etc, "passwd"));
-    const ran = await runCodex(inRoot(line.codex_home), cwd, line.argv.map(inRoot), etc);
+    const ran = await runCodex(inRoot(line.codex_home), inRoot(line.cwd), line.argv.map(inRoot), etc);
     const stderr = ran.stderr.replaceAll(root, "$ROOT");
     const shown = ran.exit === 0 ? (JSON.parse(ran.stdout.replaceAll(root, "$ROOT")) as unknown[]) : null;
     return { ...line, exit: ran.exit, stderr, list: shown };
