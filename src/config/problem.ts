@@ -1,7 +1,7 @@
 /** What is wrong with a configuration, where, and what to do about it. */
 import { lineAndColumn, type Place, type TomlNode } from "../toml/node.ts";
 
-/** The words of a problem, for whoever may see the configuration and for whoever may not. */
+/** What a problem says, with the value that is wrong and without it. */
 export interface ProblemText {
   /** One sentence. Where Codex has an error for it, Codex's own words, which may quote a value and name the key. */
   readonly message: string;
@@ -24,11 +24,11 @@ export interface ConfigProblem extends ProblemText {
 }
 
 /**
- * - `invalid_config`: a file or an override does not say a valid configuration; `problems` holds every error
- * - `unreadable`: a file that is there cannot be read
- * - `invalid_edit`: an edit that makes no sense: a name that exists or does not, a value that is not allowed
- * - `unprovable_edit`: the edited text would not mean what was asked for; a fault of ours, and nothing was written
- * - `conflict`: the file was changed by somebody else while it was edited
+ * - `invalid_config`: a file or an override is not a valid configuration; `problems` has every error
+ * - `unreadable`: a file exists and cannot be read
+ * - `invalid_edit`: an edit cannot be made: its name exists or does not, its value is not allowed
+ * - `unprovable_edit`: the edited text would not mean what was asked for; a bug of ours, and nothing was written
+ * - `conflict`: another program changed the file while it was edited
  * - `locked`: another process holds the file for longer than we wait
  * - `write_failed`: the file could not be written; the old one is untouched
  */
@@ -83,9 +83,9 @@ export class ProblemCollector {
   readonly errors: ConfigProblem[] = [];
   /** Keys that Codex ignores: errors in strict mode, else warnings. */
   readonly unknown: ConfigProblem[] = [];
-  /** Errors that Codex finds when everything else is in order, unknown keys included. */
+  /** Errors that Codex reports only when there is no other, not even an unknown key. */
   readonly late: ConfigProblem[] = [];
-  /** What Codex leaves out without a word: warnings in every mode. */
+  /** What Codex silently leaves out: warnings in every mode. */
   readonly ignored: ConfigProblem[] = [];
   /** Whether keys of ours are known. */
   readonly own: boolean;

@@ -1,8 +1,8 @@
 /**
  * A TOML text as statements: what stands where, comments and spelling untouched.
  *
- * `root` says what the text means; `statements` say how it is written. Whatever lies between two statements is blank
- * or a comment. The editor works on statements, everything else on `root`.
+ * `root` says what the text means; `statements` say how it is written. Between two statements there are only blanks
+ * and comments. The editor works on statements, everything else on `root`.
  */
 import type { Place, Source, TomlNode, TomlTable } from "./node.ts";
 

@@ -44,13 +44,13 @@ export function formatSection(names: readonly string[], table: TomlTable, newlin
   const sections = entries.flatMap(([key, { value }]) =>
     isSection(value) ? [formatSection([...names, key], value, newline)] : [],
   );
-  // A header that holds nothing but other sections says nothing.
+  // A header that holds only other sections is not needed.
   const own =
     lines.length === 0 && sections.length > 0 ? [] : [`[${formatKeys(names)}]${newline}${lines.join("")}`];
   return [...own, ...sections].join(newline);
 }
 
-/** `names.key = value`, a line for every value that is no table. */
+/** `names.key = value`, a line for every value that is not a table. */
 export function formatDotted(names: readonly string[], node: TomlNode): string[] {
   if (node.kind !== "table" || node.entries.size === 0)
     return [`${formatKeys(names)} = ${formatValue(node)}`];
@@ -60,7 +60,7 @@ export function formatDotted(names: readonly string[], node: TomlNode): string[]
 /** A literal string where that saves escapes, as Codex writes it. */
 function formatString(text: string): string {
   if (/["\\]/.test(text) && /^[\t -&(-~\u0080-\uffff]*$/.test(text)) return `'${text}'`;
-  // JSON escapes what TOML wants escaped, except DEL; what it writes for a lone surrogate is no TOML, nor is the text.
+  // JSON escapes what TOML wants escaped, except DEL; what it writes for a lone surrogate is not valid TOML, and neither is the text.
   return JSON.stringify(text.toWellFormed()).replaceAll("\u007f", "\\u007f");
 }
 

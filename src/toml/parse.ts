@@ -1,6 +1,6 @@
 /**
  * TOML text to a document. The dialect is that of Codex 0.169 (its parser reads TOML 1.1), so a file counts here
- * exactly where it counts there; where the first error has words there, the same words are used here.
+ * exactly where it counts there, and the first error has the same words.
  *
  * Libraries were measured first: none has places for every value, keeps the order of integer-like keys, and is fast
  * enough to edit a file of a thousand servers in 50 ms; two differ from Codex in what they accept.
@@ -34,7 +34,7 @@ export function parseToml(source: Source): ParseTomlResult {
   }
 }
 
-/** Reads one value and nothing else, as in `-c key=value`; `undefined` where the text is no TOML value. */
+/** Reads one value and nothing else, as in `-c key=value`; `undefined` where the text is not a TOML value. */
 export function parseTomlValue(source: Source): TomlNode | undefined {
   try {
     return new Parser(source).onlyValue();

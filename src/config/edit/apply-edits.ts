@@ -15,7 +15,7 @@ import { withoutValue, withValue } from "../../toml/tree.ts";
  * Each is proven: the new text is read again and must mean exactly what was asked for, and nothing but lines of the
  * servers that were named may differ.
  *
- * @throws {ConfigError} `invalid_edit` when an edit makes no sense for the document, `unprovable_edit`
+ * @throws {ConfigError} `invalid_edit` when an edit cannot be made in the document, `unprovable_edit`
  *   when the result is not what was asked for
  */
 export function editDocument(document: TomlDocument, edits: readonly ConfigEdit[]): TomlDocument {
@@ -25,7 +25,10 @@ export function editDocument(document: TomlDocument, edits: readonly ConfigEdit[
     for (const change of changesOf(round.wanted, edit, file)) {
       const names = change.kind === "rename" ? [...change.path, change.name] : change.path;
       if (!names.every((name) => name.isWellFormed())) {
-        throw new ConfigError("invalid_edit", `${formatKeys(names)} is no text: it has half a character`);
+        throw new ConfigError(
+          "invalid_edit",
+          `${formatKeys(names)} is not valid text: it has half a character`,
+        );
       }
       if (!round.takes(change)) round = new Round(round.finish());
       round.add(change);
@@ -34,21 +37,21 @@ export function editDocument(document: TomlDocument, edits: readonly ConfigEdit[
   return round.finish();
 }
 
-/** The same from text to text. @throws {ConfigError} also `invalid_config` when the text is no TOML */
+/** The same from text to text. @throws {ConfigError} also `invalid_config` when the text is not valid TOML */
 export function applyEdits(source: Source, edits: readonly ConfigEdit[]): string {
   return editDocument(readDocument(source), edits).source.text;
 }
 
-/** @throws {ConfigError} `invalid_config` when the text is no TOML */
+/** @throws {ConfigError} `invalid_config` when the text is not valid TOML */
 export function readDocument(source: Source): TomlDocument {
   const result = parseToml(source);
   if (result.ok) return result.document;
-  throw new ConfigError("invalid_config", `${source.name} is no TOML: ${result.problem.message}`, {
+  throw new ConfigError("invalid_config", `${source.name} is not valid TOML: ${result.problem.message}`, {
     problems: [result.problem],
   });
 }
 
-/** Changes that do not get in each other's way: they are planned on one text, and proven together. */
+/** Changes that do not affect each other: they are planned on one text, and proven together. */
 class Round {
   /** What the text will mean. */
   wanted: TomlTable;
@@ -63,7 +66,7 @@ class Round {
     this.wanted = document.root;
   }
 
-  /** Not two changes for one owner, nor some that are about what is there and some that bring what is new. */
+  /** Two changes for one owner are not planned together, nor changes that edit with changes that add. */
   takes(change: Change): boolean {
     if (this.#first === undefined) return true;
     const isAlike =

@@ -161,7 +161,7 @@ suite("ConfigEditor", () => {
     };
     await assert.rejects(
       new ConfigEditor(file, { fs }).disable("a").apply(),
-      says("conflict", /was changed by somebody else/),
+      says("conflict", /was changed by another program/),
     );
     assert.equal(readFileSync(file, "utf8"), `${TEXT}# ${written - 1}\r\n`);
     assert.deepEqual(readdirSync(join(file, "..")), ["config.toml"]);

@@ -1,5 +1,5 @@
 /**
- * Edits a configuration file without harming a byte that is not its business.
+ * Edits a configuration file, and changes no byte that the edits are not about.
  *
  *   new ConfigEditor(file).add("docs", { command: "docs-mcp" }).disable("old").apply()
  *
@@ -9,7 +9,7 @@
  *   E1. All edits count, or none: one text, proven as a whole, replaces the other.
  *   E2. No change is lost: Switchyard's own writers wait for each other, and when anybody else changed the file since
  *       it was read, the edits are made again on what it says now.
- *   E3. A server that was valid is never made invalid; one that was broken may stay so or be mended.
+ *   E3. A valid server is never made invalid; a broken one may stay broken or be mended.
  */
 import { createTwoFilesPatch } from "diff";
 import type { Clock } from "../../base/clock.ts";
@@ -40,9 +40,9 @@ export interface ConfigEditorOptions {
 }
 
 export interface ApplyOptions {
-  /** Nothing is written; the result is what would be. @default false */
+  /** Nothing is written; the result is what would be written. @default false */
   readonly dryRun?: boolean;
-  /** Ends the wait for the file; what has been replaced by then stays replaced. */
+  /** Ends the wait for the file. A file that was replaced by then stays replaced. */
   readonly signal?: AbortSignal;
 }
 
@@ -63,12 +63,12 @@ interface Found {
   readonly warnings: readonly ConfigProblem[];
 }
 
-/** How often somebody else may change the file while we edit it, until we give up. */
+/** How often other programs may change the file while it is edited before we give up. */
 const CONFLICTS_MAX = 20;
 
 /**
- * Collects edits for one file and applies them together. A file that is not there counts as an empty one, and comes
- * into being with mode 0600.
+ * Collects edits for one file and applies them together. A missing file counts as an empty one, and is created
+ * with mode 0600.
  */
 export class ConfigEditor {
   readonly #file: string;
@@ -85,7 +85,7 @@ export class ConfigEditor {
     return this.edit({ kind: "add", name, server });
   }
 
-  /** Writes a server exactly so, whether it is there or not; keys that stay equal keep their spelling. */
+  /** Writes a server exactly like this, whether it exists or not; keys that stay equal keep their spelling. */
   replace(name: string, server: WrittenMcpServer): this {
     return this.edit({ kind: "replace", name, server });
   }
@@ -121,8 +121,8 @@ export class ConfigEditor {
   }
 
   /**
-   * These servers and no others. Codex's `replace_mcp_servers`, without what that loses: a server that already means
-   * what it shall is left as it is written.
+   * These servers and no others. Codex's `replace_mcp_servers`, without what that loses: a server that already has
+   * the wanted meaning is left as it is written.
    */
   replaceMcpServers(servers: McpServerTables): this {
     return this.edit({ kind: "replace_all", servers });
@@ -142,8 +142,8 @@ export class ConfigEditor {
    * Makes all edits, in their order, or none. They are the editor's until they are written: after a dry run or a failure
    * it still has them.
    *
-   * @throws {ConfigError} `invalid_edit` when an edit makes no sense or would break a server, `invalid_config` when
-   *   the file is no TOML, `unreadable`, `locked`, `conflict`, `write_failed`; nothing was written then
+   * @throws {ConfigError} `invalid_edit` when an edit cannot be made or would break a server, `invalid_config` when
+   *   the file is not valid TOML, `unreadable`, `locked`, `conflict`, `write_failed`; nothing was written then
    */
   async apply({ dryRun = false, signal }: ApplyOptions = {}): Promise<EditResult> {
     const edits = [...this.#edits];
@@ -153,7 +153,7 @@ export class ConfigEditor {
     const seen = await readVersioned(target, fs);
     const preview = dryRun || seen === undefined ? this.#edited(seen?.text ?? "", edits) : undefined;
     if (dryRun && preview !== undefined) return preview;
-    // The lock would make the folder of a missing file, for nothing.
+    // The lock would create the folder of a missing file without need.
     const isNothing = preview?.changed === false;
     const write = async (): Promise<EditResult> => {
       for (let attempt = 1; ; attempt++) {
@@ -218,7 +218,7 @@ export class ConfigEditor {
   }
 }
 
-/** Edits that a server may come into being by. */
+/** Edits that may create a server. */
 const BRINGS_NEW: ReadonlySet<ConfigEdit["kind"]> = new Set([
   "add",
   "replace",
@@ -227,7 +227,7 @@ const BRINGS_NEW: ReadonlySet<ConfigEdit["kind"]> = new Set([
   "rename",
 ]);
 
-/** Loading takes any name, any URL and any command, as Codex does; what is new has to be able to start. */
+/** Loading accepts any name, URL and command, as Codex does; a new one has to be able to start. */
 function checkNew(root: TomlTable, edits: readonly ConfigEdit[]): void {
   for (const edit of edits) {
     if (BRINGS_NEW.has(edit.kind)) {
@@ -247,7 +247,7 @@ function checkNew(root: TomlTable, edits: readonly ConfigEdit[]): void {
   }
 }
 
-/** The servers an edit brings, or what it brings of one. */
+/** The servers that an edit writes, or the part of one. */
 function serversOf(edit: ConfigEdit): (readonly [name: string, server: WrittenMcpServer])[] {
   switch (edit.kind) {
     case "add":
@@ -264,7 +264,7 @@ function serversOf(edit: ConfigEdit): (readonly [name: string, server: WrittenMc
   }
 }
 
-/** The servers that may be another after the edit than before. */
+/** The servers that an edit may change. */
 function namesOf(edit: ConfigEdit): string[] {
   switch (edit.kind) {
     case "add":

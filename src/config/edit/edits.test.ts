@@ -568,12 +568,12 @@ const REFUSED: readonly (readonly [text: string, edit: ConfigEdit, message: stri
   [
     A,
     { kind: "set", name: "a", key: ["command", "x"], value: 1 },
-    "Cannot set mcp_servers.a.command.x: mcp_servers.a.command is no table in config.toml",
+    "Cannot set mcp_servers.a.command.x: mcp_servers.a.command is not a table in config.toml",
   ],
   [
     "[[mcp_servers.a.env_vars]]\nname = 'A'\n",
     { kind: "set", name: "a", key: ["env_vars", "name"], value: "B" },
-    "Cannot set mcp_servers.a.env_vars.name: mcp_servers.a.env_vars is no table in config.toml",
+    "Cannot set mcp_servers.a.env_vars.name: mcp_servers.a.env_vars is not a table in config.toml",
   ],
   [
     A,
@@ -584,14 +584,14 @@ const REFUSED: readonly (readonly [text: string, edit: ConfigEdit, message: stri
   [
     A,
     { kind: "rename", name: "a", to: "\ud800" },
-    'mcp_servers.a."\ufffd" is no text: it has half a character',
+    'mcp_servers.a."\ufffd" is not valid text: it has half a character',
   ],
   [
     A,
     { kind: "set", name: "a", key: Array.from({ length: 77 }, () => "k"), value: [[]] },
     `Cannot set mcp_servers.a${".k".repeat(77)}: more than 80 levels deep`,
   ],
-  ["mcp_servers = 1", { kind: "add", name: "a", server: {} }, "config.toml: mcp_servers is no table"],
+  ["mcp_servers = 1", { kind: "add", name: "a", server: {} }, "config.toml: mcp_servers is not a table"],
 ];
 
 test("an edit that makes no sense for the text is refused with the reason", () => {

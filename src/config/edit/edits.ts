@@ -1,4 +1,4 @@
-/** The edits of a configuration file, and the changes of its tree that each comes down to. */
+/** The edits of a configuration file, and the changes of its tree that they consist of. */
 import { DEPTH_MAX } from "../../toml/parse.ts";
 import { formatKeys } from "../../toml/format.ts";
 import { fromPlain, nodeAt, type TomlNode, type TomlTable, toPlain } from "../../toml/node.ts";
@@ -11,9 +11,9 @@ import type { AppToolApproval, WrittenMcpServer } from "../server/types.ts";
 import { depthOf } from "../../toml/tree.ts";
 
 export type ConfigEdit =
-  /** A new server, behind the last one. Refused where the name exists. */
+  /** A new server, behind the last one. Rejected where the name exists. */
   | { readonly kind: "add"; readonly name: string; readonly server: WrittenMcpServer }
-  /** A server that shall be written exactly so, whether it is there or not. Equal keys keep their spelling. */
+  /** A server to be written exactly like this, whether it exists or not. Equal keys keep their spelling. */
   | { readonly kind: "replace"; readonly name: string; readonly server: WrittenMcpServer }
   | { readonly kind: "remove"; readonly name: string }
   | { readonly kind: "rename"; readonly name: string; readonly to: string }
@@ -22,7 +22,7 @@ export type ConfigEdit =
   | { readonly kind: "set"; readonly name: string; readonly key: readonly string[]; readonly value: unknown }
   | { readonly kind: "unset"; readonly name: string; readonly key: readonly string[] }
   | { readonly kind: "approve"; readonly name: string; readonly tool: string; readonly mode: AppToolApproval }
-  /** These servers and no others. One that already means what it shall is left as it is written. */
+  /** These servers and no others. One that already has the wanted meaning is left as it is written. */
   | { readonly kind: "replace_all"; readonly servers: McpServerTables }
   /** Whether the files of a project folder count. `undefined` takes the entry away. */
   | { readonly kind: "trust"; readonly folder: string; readonly level: "trusted" | "untrusted" | undefined };
@@ -42,13 +42,13 @@ interface SetChange {
   readonly value: TomlNode;
 }
 
-/** One change of the tree, which every edit comes down to. */
+/** One change of the tree; every edit is a list of these. */
 export type Change =
   | SetChange
   | { readonly kind: "unset"; readonly path: readonly string[] }
   | { readonly kind: "rename"; readonly path: readonly string[]; readonly name: string };
 
-/** @throws {ConfigError} `invalid_edit` when the edit makes no sense for the tree */
+/** @throws {ConfigError} `invalid_edit` when the edit cannot be made in the tree */
 export function changesOf(root: TomlTable, edit: ConfigEdit, file: string): Change[] {
   if (edit.kind === "trust") {
     const path = ["projects", edit.folder, "trust_level"];
@@ -59,7 +59,7 @@ export function changesOf(root: TomlTable, edit: ConfigEdit, file: string): Chan
   }
   const servers = nodeAt(root, [SERVERS]);
   if (servers !== undefined && servers.kind !== "table") {
-    throw new ConfigError("invalid_edit", `${file}: ${SERVERS} is no table`);
+    throw new ConfigError("invalid_edit", `${file}: ${SERVERS} is not a table`);
   }
   const existing = servers?.entries ?? new Map<string, never>();
   if (edit.kind === "replace_all") {
@@ -71,7 +71,7 @@ export function changesOf(root: TomlTable, edit: ConfigEdit, file: string): Chan
       .map(([name, server]) => replaced(root, [SERVERS, name], server, file))
       .filter(({ path, value }) => !isSameServer(nodeAt(root, path), value));
     const gone = [...existing.keys()].filter((name) => !names.has(name));
-    // The new ones are put behind the old ones before those go, so that they stand where servers stood.
+    // New servers are added before the old ones are removed, so that they stand where servers stood.
     return [
       ...sets.filter(({ path }) => nodeAt(root, path) !== undefined),
       ...sets.filter(({ path }) => nodeAt(root, path) === undefined),
@@ -110,7 +110,7 @@ export function changesOf(root: TomlTable, edit: ConfigEdit, file: string): Chan
     case "enable":
     case "disable":
       mustExist();
-      // Absent means enabled: the fewest bytes say it by saying nothing.
+      // An absent key means enabled.
       if (edit.kind === "enable" && nodeAt(root, [...path, "enabled"]) === undefined) return [];
       return [set(root, [...path, "enabled"], edit.kind === "enable", file)];
     case "set":
@@ -149,7 +149,7 @@ function isSameNumber(a: TomlNode, b: TomlNode): boolean {
   return isNumber(a) && isNumber(b) && toPlain(a) === toPlain(b);
 }
 
-/** Whether both are valid and mean the same, whatever is spelled out. What is not known of the new one counts. */
+/** Whether both are valid and mean the same, however they are spelled. Unknown keys of the new one count. */
 function isSameServer(old: TomlNode | undefined, wanted: TomlNode): boolean {
   if (old === undefined) return false;
   const [before, after] = [old, wanted].map((value) =>
@@ -163,7 +163,7 @@ function set(root: TomlTable, path: readonly string[], value: unknown, file: str
   for (let length = 1; length < path.length; length++) {
     const above = path.slice(0, length);
     if ((nodeAt(root, above)?.kind ?? "table") === "table") continue;
-    const what = `Cannot set ${formatKeys(path)}: ${formatKeys(above)} is no table in ${file}`;
+    const what = `Cannot set ${formatKeys(path)}: ${formatKeys(above)} is not a table in ${file}`;
     throw new ConfigError("invalid_edit", what);
   }
   try {

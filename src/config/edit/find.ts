@@ -39,7 +39,7 @@ export function find<Statement extends TomlStatement>(
   return below.length === 0 ? { kind: "absent" } : { kind: "table", written: below };
 }
 
-/** The statements of a document by the first two keys of their paths: in a long file, few have to be looked at. */
+/** The statements of a document by the first two keys of their paths, so that few are searched in a long file. */
 export class StatementIndex {
   readonly #statements: readonly TomlStatement[];
   readonly #byKeys = new Map<string, Map<string | undefined, TomlStatement[]>>();
@@ -56,7 +56,7 @@ export class StatementIndex {
     }
   }
 
-  /** All that `find` needs to see for this path, in the order of the text. */
+  /** The statements that `find` needs for this path, in the order of the text. */
   around(path: readonly string[]): Written[] {
     const [first, second] = path as [string, ...string[]];
     const inner = this.#byKeys.get(first);

@@ -2,7 +2,7 @@
  * Lines around statements: where they begin and end, and whose the comments are.
  *
  * An owner is a server, an entry of `projects`, or a part of one, and goes with its comments. What no invariant gives
- * to an owner is nobody's, and stays.
+ * to an owner belongs to nobody, and stays.
  *
  * Invariants
  *   L1. The comments right above a header are the owner's, at the start of the file too. When it goes as a whole, so

@@ -1,7 +1,7 @@
 /**
- * From "this key shall have this value" to a text: the fewest bytes that make a document say so.
+ * From a wanted value of a key to a text: the smallest change that gives the document this meaning.
  *
- * A new key goes where its neighbours are and is written as they are: a line under the header, a dotted key beside
+ * A new key goes beside its neighbours and is written like them: a line under the header, a dotted key beside
  * dotted keys, a pair in the inline table; a new table becomes a section behind the last one of its parent.
  *
  * Invariants
@@ -76,7 +76,7 @@ export class EditPlan {
     }
   }
 
-  /** A table that loses its last key is empty, and stays. Nothing happens where the key is not there. */
+  /** A table that loses its last key stays, empty. Nothing happens where the key does not exist. */
   unset(path: readonly string[]): void {
     const found = this.#find(path);
     if (found.kind === "inside") this.#inline.unset(found.pair, found.rest);
@@ -288,7 +288,7 @@ export class EditPlan {
     this.#splices.push({ ...insertion(at, text), rank: HEADER });
   }
 
-  /** @param value of `names`; one that is no table goes under the header of its parent */
+  /** @param value of `names`; one that is not a table goes under the header of its parent */
   #addSection(at: number, names: readonly string[], value: TomlNode): void {
     const newline = newlineAt(this.#text, at);
     const text =

@@ -33,7 +33,7 @@ test("a text that means what was asked for, and keeps the lines of others, is pr
 });
 
 const DOCTORED: readonly (readonly [what: string, text: string, message: RegExp])[] = [
-  ["no TOML", GOOD.replace("false", "fals"), /would be no TOML/],
+  ["not valid TOML", GOOD.replace("false", "fals"), /would not be valid TOML/],
   ["nothing changed", TEXT, /would not mean/],
   ["another value", GOOD.replace("false", "true"), /would not mean/],
   ["another server changed", GOOD.replace('"u"', '"v"'), /would not mean/],

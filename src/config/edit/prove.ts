@@ -1,5 +1,5 @@
 /**
- * The proof that an edited text is what was asked for, made before anything is written.
+ * Proves that an edited text is what was asked for, before anything is written.
  *
  * It trusts nothing of the plan: the new text is read again, its meaning is compared with the old meaning edited as
  * a tree, and all lines that belong to others are compared with those of the old text.
@@ -30,10 +30,10 @@ export function proveEdit(
     const who = owners.map(formatKeys).join(", ");
     return new ConfigError(
       "unprovable_edit",
-      `Cannot edit ${who} in ${source.name}: ${what}. Nothing was written; this is a fault of Switchyard's editor`,
+      `Cannot edit ${who} in ${source.name}: ${what}. Nothing was written; this is a bug in Switchyard's editor`,
     );
   };
-  if (!result.ok) throw fail(`the new text would be no TOML (${result.problem.message})`);
+  if (!result.ok) throw fail(`the new text would not be valid TOML (${result.problem.message})`);
   const { document } = result;
   if (!sameMeaning(withoutHollow(document.root, owners), withoutHollow(wanted, owners))) {
     throw fail("the new text would not mean what was asked for");
@@ -60,7 +60,7 @@ function withoutHollow(root: TomlTable, owners: readonly (readonly string[])[]):
 
 type Owners = ReadonlyMap<string, ReadonlyMap<string, Owner>>;
 
-/** The owners by their two keys. One that will not be there any more goes as a whole. */
+/** The owners by their two keys. One that is removed goes as a whole. */
 function ownersFor(wanted: TomlTable, paths: readonly (readonly string[])[]): Owners {
   const owners = new Map<string, Map<string, Owner>>();
   for (const path of paths as readonly [string, string][]) {
@@ -71,7 +71,7 @@ function ownersFor(wanted: TomlTable, paths: readonly (readonly string[])[]): Ow
   return owners;
 }
 
-/** Whether the lines that are nobody's and those of others are the same, blank ones aside. */
+/** Whether all lines but those of the owners are the same, blank ones aside. */
 function othersStay(before: TomlDocument, after: TomlDocument, owners: Owners): boolean {
   // What closes the last line of one text has to close that of the other.
   const newline = lastNewline(before.source.text);
@@ -117,7 +117,7 @@ function ownedStatements(document: TomlDocument, owners: Owners): ReadonlyMap<To
     const [first, second] = firstKeys(statement);
     const inner = owners.get(first);
     if (inner === undefined) continue;
-    // `mcp_servers = { … }` holds all of them; a header alone is nobody's.
+    // `mcp_servers = { … }` holds all of them; a header alone belongs to nobody.
     const owner = second !== undefined ? inner.get(second) : statement.kind === "pair" ? shared : undefined;
     if (owner !== undefined) owned.set(statement, owner);
   }

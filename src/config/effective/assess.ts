@@ -26,7 +26,7 @@ export interface Assessment {
   readonly strict: boolean;
   /** `mcp_servers` of `merged`, leftovers included. */
   readonly read: ReadServersResult;
-  /** What stands beside the servers. */
+  /** The problems of the keys beside the servers. */
   readonly root: Pick<ReadServersResult, "errors" | "warnings">;
   readonly leftovers: ByServer<ConfigProblem>;
   readonly hybrids: ByServer<ConfigProblem>;
@@ -72,7 +72,7 @@ export function checkHybrids(root: TomlTable, layers: readonly ConfigLayer[]): B
 function checkRoot(layers: readonly ConfigLayer[], strict: boolean): Assessment["root"] {
   const own = layers.filter(isOwnFile);
   const codexs = mergeLayers(layers.filter((layer) => !isOwnFile(layer)));
-  // Ours are merged as they are written: what does not count in them is what is reported.
+  // Ours are merged as written, because the keys that do not count in them are reported.
   const ours = own.reduce((merged, { root }) => mergeTables(merged, root), EMPTY_TABLE);
   const [first, second] = [checkBeside(codexs, { strict }), checkBeside(ours, { strict, own: true })];
   return {

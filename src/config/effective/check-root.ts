@@ -6,7 +6,7 @@
  *   K1. Keys are read in the order of the file, `project_root_markers` before all, so the first error is Codex's.
  *   K2. What Codex checks only when all values are of the right type comes last, in Codex's order (measured).
  *   K3. In Codex's own file an unknown key is a finding in strict mode; otherwise only one that looks like
- *       `mcp_servers` is: a newer Codex may know it, and it is no business of ours. In `switchyard.toml` each one is.
+ *       `mcp_servers` is: a newer Codex may know it. In `switchyard.toml` every unknown key is.
  */
 import { isBlank } from "../server/check-server.ts";
 import { problem, ProblemCollector } from "../problem.ts";
@@ -39,15 +39,14 @@ export function checkConfig(root: TomlTable, options: ReadOptions = {}): ReadSer
   return readResult(servers, problems, options);
 }
 
-/** Where a project begins is what Codex has to know before it can read on (measured). */
+/** Codex has to know where a project begins before it reads on (measured). */
 export function readingOrder(keys: Iterable<string>): readonly string[] {
   const first = "project_root_markers";
   return [...keys].sort((a, b) => Number(b === first) - Number(a === first));
 }
 
 function unknownRootKeyHint(key: string, known: ReadonlySet<string>, own: boolean): string | undefined {
-  if (MISTAKEN_ROOT_KEYS.includes(key))
-    return "The key is mcp_servers; without it these servers are not there";
+  if (MISTAKEN_ROOT_KEYS.includes(key)) return "The key is mcp_servers; these servers are ignored";
   if (own && CODEX_ROOT_NAMES.has(key)) return "It is a key of Codex's: it belongs in config.toml";
   const meant = nearest(key, ["mcp_servers", ...known]);
   return meant === undefined ? undefined : `Did you mean ${meant}?`;

@@ -60,7 +60,7 @@ export function configuredServers(assessment: Assessment): ConfiguredMcpServers 
   };
 }
 
-/** By the root key they are about, as Codex meets them; those about the whole come last. */
+/** Sorted by the root key they are about, in Codex's order; those about the whole come last. */
 export function inCodexsOrder({ entries }: TomlTable, problems: readonly ConfigProblem[]): ConfigProblem[] {
   const keys = readingOrder(entries.keys());
   const rank = ({ path: [key = ""] = [] }: ConfigProblem): number => {

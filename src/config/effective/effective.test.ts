@@ -65,7 +65,7 @@ suite("a part of a server that only our files have", () => {
     assert.match(gone?.reason ?? "", /part of a server.*switchyard mcp remove gone/s);
     const { ok, warnings, servers } = configuredMcpServers(load());
     assert.deepEqual([ok, [...servers.keys()]], [true, ["b"]]);
-    assert.match(warnings[0]?.message ?? "", /`gone` is a part of a server/);
+    assert.match(warnings[0]?.message ?? "", /`gone` is only a part of a server/);
   });
 
   test("is an error as ever where a file of Codex's or an override speaks of the server, too", () => {
@@ -164,7 +164,7 @@ suite("effectiveMcpServers", () => {
     assert.deepEqual(others, []);
     assert.equal(
       formatProblem(warning as ConfigProblem).replaceAll(dir, "$DIR"),
-      "$DIR/p/.codex/config.toml:1:14: what this file asks of MCP server `a` does not count (in mcp_servers.a)\n" +
+      "$DIR/p/.codex/config.toml:1:14: what this file says about MCP server `a` does not count (in mcp_servers.a)\n" +
         "  |\n1 | [mcp_servers.a]\n  |              ^\n" +
         "  $DIR/p/.codex/config.toml does not count: its project is not trusted. To use it: switchyard trust $DIR/p",
     );

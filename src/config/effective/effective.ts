@@ -195,7 +195,7 @@ function ignoredChange(
   if (counts === undefined || asked === undefined || inactive === undefined) return [];
   const now = withValue(EMPTY_TABLE, [name], counts.value);
   if (sameMeaning(mergeTables(now, withValue(EMPTY_TABLE, [name], asked.value)), now)) return [];
-  const message = `what this file asks of MCP server \`${name}\` does not count`;
+  const message = `what this file says about MCP server \`${name}\` does not count`;
   const hint = `${inactive.reason}. ${inactive.hint}`;
   return [{ message, path: ["mcp_servers", name], place: asked.keyPlace, hint }];
 }

@@ -1,9 +1,9 @@
 /**
- * `auth = "ema_auth"`: logins that an enterprise manages. What it takes, and from where (measured with Codex 0.169).
+ * `auth = "ema_auth"`: logins that an enterprise manages, and what they need (measured with Codex 0.169).
  *
- * Such a server carries an enterprise's credentials, so a project may neither define nor redirect one, and what it is
- * must be said in one place. That is fatal in Codex. A server that merely lacks something is switched off in silence
- * there; here it gets a reason.
+ * Such a server carries an enterprise's credentials, so a project may neither define nor redirect one, and one layer
+ * must define it alone. A breach is fatal in Codex. A server that merely lacks something is silently switched off there;
+ * here it gets a reason.
  *
  * Invariants
  *   E1. A project's files never contribute to the identity provider, to the switch for it, or to who a server is.
@@ -82,7 +82,7 @@ function chooseProvider(trusted: readonly ConfigLayer[]): TomlTable | undefined 
   return (sections.find(({ name }) => name === "managed" || name === "system") ?? sections[0])?.section;
 }
 
-/** What is wrong with its values, `checkConfig` says; here, that its parts must not come from several layers. */
+/** Checks that its parts come from one layer. `checkConfig` checks its values. */
 function checkProvider(section: TomlTable): ConfigProblem[] {
   const idp = section.entries.get("idp");
   const parts = idp?.value.kind === "table" ? idp.value.entries : new Map<string, TomlEntry>();

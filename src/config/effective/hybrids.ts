@@ -1,6 +1,6 @@
 /**
- * Two layers that mean different servers by one name. Codex merges them key by key, then blames a key; which two
- * files met, only we can say.
+ * Two layers that mean different servers by one name. Codex merges them key by key and reports a key; here the two
+ * files are named.
  */
 import { SERVER } from "../schema/server-keys.ts";
 import type { ConfigLayer } from "../layers/layers.ts";

@@ -1,7 +1,7 @@
 /**
- * Parts of servers that only our own files have: what is left of a change to a server of another layer when that layer
- * is gone, or does not count here. To Codex such a part would be an error. It never reads these files, and a change that
- * was right in one folder must break no other.
+ * Parts of servers that only our own files have: a change to a server of another layer that is gone, or does not count
+ * here. Such a part is not an error: Codex never reads these files, and a change that is right in one folder must not
+ * break another one.
  */
 import { shellWord } from "../../base/shell-word.ts";
 import { type ConfigLayer, isOwnFile } from "../layers/layers.ts";
@@ -20,10 +20,10 @@ export function findLeftovers(
     const isPart = value.kind === "table" && !value.entries.has("command") && !value.entries.has("url");
     if (!isPart || others.some(({ root }) => nodeAt(root, ["mcp_servers", name]) !== undefined)) continue;
     leftovers.set(name, {
-      message: `\`${name}\` is a part of a server, and no file that counts here says what the server is`,
+      message: `\`${name}\` is only a part of a server: no file that counts here sets its command or url`,
       path: ["mcp_servers", name],
       place: keyPlace,
-      hint: `Take it away (switchyard mcp remove ${shellWord(name)}), or set command or url`,
+      hint: `Remove it (switchyard mcp remove ${shellWord(name)}), or set command or url`,
     });
   }
   return leftovers;

@@ -1,9 +1,9 @@
 /**
- * What an environment may say as a whole.
+ * Checks an environment as a whole.
  *
  * Invariants
  *   C1. The checks run in Codex's order (measured with 0.169), so the first error is Codex's. Unlike Codex, all run.
- *   C2. A key that is there counts, whatever its value: `args = []` is refused beside `url`.
+ *   C2. A key counts when it is there, whatever its value: `args = []` is rejected beside `url`.
  *   C3. No message holds a token.
  */
 import { isBlank } from "../server/check-server.ts";
@@ -20,7 +20,7 @@ const ID_BYTES_MAX = 64;
 const NOT_IN_HEADERS = /[^\t\x20-\x7e\u0080-\u{10ffff}]/u;
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
-/** Codex's sentence for an id that is none, or `undefined`. */
+/** Codex's sentence for an id that is not valid, or `undefined`. */
 export function environmentIdProblem(id: string): string | undefined {
   if (isBlank(id)) return "environment id cannot be empty";
   const refused = (why: string): string => `environment id \`${id}\` ${why}`;
@@ -34,7 +34,7 @@ export function environmentIdProblem(id: string): string | undefined {
 
 /**
  * @param path of the environment, as Codex names it
- * @param place of the environment's own
+ * @param place of the environment itself
  */
 export function checkEnvironment(
   { entries, values }: StructReading,
@@ -53,7 +53,7 @@ export function checkEnvironment(
     refuse(
       `environment \`${id}\` args, env, and cwd require program`,
       keyPlace(ofProgram),
-      "They are of the program that reaches the executor; where a server runs, its own cwd says",
+      "They belong to the program that reaches the executor; a server has a cwd of its own",
     );
   }
   for (const key of ["auth_bearer_token", "auth_bearer_token_env_var", "connect_timeout_sec"]) {
@@ -85,7 +85,7 @@ function checkUrl(url: string, { entries, values }: StructReading, refuse: Refus
   const hasToken = entries.has("auth_bearer_token") || entries.has("auth_bearer_token_env_var");
   const parsed = URL.parse(url);
   if (parsed === null) {
-    // Without a token Codex finds out when it connects, again and again.
+    // Without a token Codex finds out only when it connects, again and again.
     const message = hasToken
       ? "invalid exec-server WebSocket URL"
       : withValue("nothing can connect to environment url", `\`${url}\``, "");
@@ -94,7 +94,7 @@ function checkUrl(url: string, { entries, values }: StructReading, refuse: Refus
     refuse(
       "exec-server WebSocket headers require wss:// or a loopback destination",
       at,
-      "On the way anybody could read the token: use wss://, or a tunnel that begins on this machine",
+      "Anyone on the way could read the token: use wss://, or a tunnel that begins on this machine",
     );
   }
   const [token, variable] = [values.get("auth_bearer_token"), values.get("auth_bearer_token_env_var")];
@@ -104,7 +104,7 @@ function checkUrl(url: string, { entries, values }: StructReading, refuse: Refus
   }
   if (typeof variable === "string" && !VARIABLE.test(variable)) {
     refuse(
-      "auth_bearer_token_env_var is no name of a variable",
+      "auth_bearer_token_env_var is not the name of a variable",
       entries.get("auth_bearer_token_env_var")?.keyPlace,
       "It takes the name of the variable, not the token",
     );

@@ -1,9 +1,9 @@
 /**
- * The environments that Codex itself has: of `<Codex home>/environments.toml`, or, where there is no such file, of the
- * variable CODEX_EXEC_SERVER_URL.
+ * Codex's own environments: those of `<Codex home>/environments.toml`, or, without that file, the one of the variable
+ * CODEX_EXEC_SERVER_URL.
  *
- * The file counts where Codex 0.169 takes it, and its first error is Codex's, in its words; then all others are named.
- * Codex does not even start with a file that has an error. `environments.codex.test.ts` holds the two together.
+ * The file is valid where it is to Codex 0.169. The first error is Codex's, in its words; then come all others. Codex
+ * does not start with a file that has an error. test/config/environments.test.ts compares the two.
  *
  * Invariants
  *   E1. Errors of values come before those of entries as a whole, both in the order of the file; the default is last.
@@ -38,13 +38,13 @@ export interface CodexEnvironments {
   readonly errorsOf: ReadonlyMap<string, readonly ConfigProblem[]>;
   /** What switches `local` off, where something does: a key of the file, or the variable. */
   readonly withoutLocal?: TomlEntry | typeof URL_VARIABLE;
-  /** Where Codex works unless it is told; absent where it has no place to work. */
+  /** Where Codex works by default; absent where it has no place to work. */
   readonly defaultId?: string;
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** @throws {ConfigError} `unreadable`, or `invalid_config` for a file that is no TOML */
+/** @throws {ConfigError} `unreadable`, or `invalid_config` for a file that is not valid TOML */
 export function readCodexEnvironments(codexHome: string, env: Env): CodexEnvironments {
   const source = readConfigFile(join(codexHome, FILE_NAME));
   if (source === undefined) return ofVariable(env[URL_VARIABLE]);
@@ -53,7 +53,7 @@ export function readCodexEnvironments(codexHome: string, env: Env): CodexEnviron
   return ofFile(parsed.document.root);
 }
 
-/** Codex looks at what the URL is when it connects, so nothing is an error here. */
+/** Codex checks the URL when it connects, so nothing is an error here. */
 function ofVariable(value: string | undefined): CodexEnvironments {
   const url = trimmed(value ?? "");
   const nothing = { from: "variable", entries: new Map(), errors: [], errorsOf: new Map() } as const;
@@ -82,7 +82,7 @@ function ofFile(root: TomlTable): CodexEnvironments {
   const ofLocal = findings.errors.filter(({ path }) => path?.[0] === "include_local");
   blame(LOCAL_ENVIRONMENT_ID, ofLocal);
   const ofWholes = read.flatMap(({ id, entry, ofValues, ofWhole }) => {
-    // Which of two was meant nobody knows.
+    // It is not known which of the two was meant.
     const twice = entries.has(id)
       ? [problem(`environment id \`${id}\` is duplicated`, ["environments"], entry.keyPlace)]
       : [];
@@ -101,12 +101,12 @@ function ofFile(root: TomlTable): CodexEnvironments {
     errors: [...findings.errors, ...ofWholes, ...ofPreset],
     errorsOf,
     ...(withoutLocal === undefined ? {} : { withoutLocal }),
-    // Unless it is written, `local` is the default where it is there.
+    // `local` is the default where it exists.
     ...(ids.includes(defaultId) ? { defaultId } : {}),
   };
 }
 
-/** An entry that says what it is called. */
+/** An entry with an id. */
 interface Entry {
   readonly id: string;
   /** The place of its key is that of the id, where the array has no name for it. */
@@ -150,16 +150,16 @@ function readEntries(node: TomlNode, findings: ProblemCollector): Entry[] {
 }
 
 function presetProblems({ value }: TomlEntry, preset: unknown, ids: readonly string[]): ConfigProblem[] {
-  // A value of a wrong type has its error.
+  // A value of a wrong type has its error already.
   if (typeof preset !== "string") return [];
   const id = trimmed(preset);
   if (id === "") return [problem("default environment id cannot be empty", ["default"], value.place)];
   if (id.toLowerCase() === "none" || ids.includes(id)) return [];
-  const hint = ids.length === 0 ? undefined : `There are ${ids.join(", ")}; "none" is no place at all`;
+  const hint = ids.length === 0 ? undefined : `There are ${ids.join(", ")}; "none" means no environment`;
   return [problem(`default environment \`${id}\` is not configured`, ["default"], value.place, hint)];
 }
 
-/** In this file, unlike in `config.toml`, Codex finds a table with one odd key where a date is (measured). */
+/** In this file, unlike in `config.toml`, a date is a table with one odd key to Codex (measured). */
 function withoutDatetimes(node: TomlNode): TomlNode {
   if (node.kind === "array") return { ...node, items: node.items.map(withoutDatetimes) };
   if (node.kind === "table") {

@@ -1,4 +1,4 @@
-/** The environment a server asks for, or a sentence that says which ones there are. */
+/** Finds the environment that a server names, or says which ones there are. */
 import { type ConfigLayers, mergeLayers } from "../layers/layers.ts";
 import { type ConfigProblem, problem } from "../problem.ts";
 import { nearest } from "../../base/suggest.ts";
@@ -39,8 +39,7 @@ function list(ids: readonly string[]): string {
 }
 
 /**
- * What the servers that are switched on ask of environments in vain. Codex says nothing about it: it leaves such a
- * server out.
+ * Warnings about enabled servers whose environment cannot be used. Codex silently leaves such a server out.
  */
 export function checkServerEnvironments(
   { layers }: ConfigLayers,
@@ -61,7 +60,7 @@ export function checkServerEnvironments(
   });
 }
 
-/** Of a server that names none: only of one whose process has to run somewhere. */
+/** A server that names no environment needs `local` only if it is a process. */
 function environmentId(server: TomlNode, written: TomlNode | undefined): string | undefined {
   if (written !== undefined) return written.kind === "string" ? written.value : undefined;
   return nodeAt(server, ["command"]) === undefined ? undefined : LOCAL_ENVIRONMENT_ID;

@@ -335,7 +335,7 @@ suite("a project", () => {
     assert.ok(found.kind === "url" && found.url === "wss://a");
     assert.deepEqual(
       load().warnings.map(({ message }) => message),
-      ["what this file says of environment `box` does not count"],
+      ["what this file says about environment `box` does not count"],
     );
   });
 
@@ -409,7 +409,7 @@ suite("a token", () => {
   test("where the name of a variable belongs is rejected, and not shown (C3)", () => {
     write(OURS, '[environments.box]\nurl = "wss://a"\nauth_bearer_token_env_var = "s3cret-token"\n');
     const box = only("box");
-    assert.match(reason(box), /^auth_bearer_token_env_var is no name of a variable/);
+    assert.match(reason(box), /^auth_bearer_token_env_var is not the name of a variable/);
     assert.doesNotMatch(box.errors.map((error) => formatProblem(error)).join(), /s3cret/);
   });
 });

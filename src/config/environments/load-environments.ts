@@ -59,7 +59,7 @@ export interface LoadEnvironmentsOptions extends LoadLayersOptions {
 
 /**
  * @throws {ConfigError} what `loadConfigLayers` throws, and of `environments.toml`: `unreadable`, or `invalid_config`
- *   where it is no TOML
+ *   where it is not valid TOML
  */
 export function loadEnvironments(options: LoadEnvironmentsOptions = {}): LoadedEnvironments {
   const { env = process.env, codexHome = existingCodexHome(env) } = options;
@@ -202,7 +202,7 @@ function ignoredChange(id: string, layer: ConfigLayer): ConfigProblem[] {
   const { inactive } = layer;
   const entry = entriesOf(layer).get(id);
   if (entry === undefined || inactive === undefined) return [];
-  const message = `what this file says of environment \`${id}\` does not count`;
+  const message = `what this file says about environment \`${id}\` does not count`;
   const hint = `${inactive.reason}. ${inactive.hint}`;
   return [problem(message, ["environments", id], entry.keyPlace, hint)];
 }

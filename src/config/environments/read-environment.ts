@@ -14,7 +14,7 @@ export function toEnvironmentConfig(id: string, { values, entries }: StructReadi
     return {
       id,
       kind: "url",
-      // No server is told the fragment, and a WebSocket takes no URL that has one.
+      // A fragment is not sent to a server, and a WebSocket rejects a URL that has one.
       url: trimmed(url as string).replace(/#[^]*/, ""),
       ...(bearerToken === undefined ? {} : { bearerToken }),
       ...milliseconds("connectTimeoutMs", values.get("connect_timeout_sec")),
@@ -29,7 +29,7 @@ export function toEnvironmentConfig(id: string, { values, entries }: StructReadi
     program: trimmed(values.get("program") as string),
     args: (values.get("args") ?? []) as readonly string[],
     env: (values.get("env") ?? new Map()) as ReadonlyMap<string, string>,
-    // Joined and not resolved, as in Codex: `link/..` is where the link leads.
+    // Joined and not resolved, as in Codex: `link/..` is the folder above the target of the link.
     ...(cwd === undefined ? {} : { cwd: isAbsolute(cwd) ? cwd : `${dirname(resolve(file))}${sep}${cwd}` }),
     ...initializeTimeout,
   };
@@ -42,7 +42,7 @@ function tokenReference(values: StructReading["values"]): BearerTokenReference |
 }
 
 function milliseconds<Key extends string>(key: Key, seconds: unknown): { readonly [K in Key]?: number } {
-  // Rounded up: what is longer than nothing stays so.
+  // Rounded up, so that a short time-out does not become 0.
   return typeof seconds === "number" ? ({ [key]: Math.ceil(seconds * 1000) } as { [K in Key]: number }) : {};
 }
 

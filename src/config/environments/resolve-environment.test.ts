@@ -43,8 +43,8 @@ suite("toEnvironmentDefinition", () => {
   const wrong: readonly (readonly [value: string | undefined, why: string])[] = [
     [undefined, "is not set"],
     ["", "is empty"],
-    ["s3cret\n", "holds a blank, a line break or another character that no token has"],
-    ["s3crét", "holds a blank, a line break or another character that no token has"],
+    ["s3cret\n", "has a blank, a line break or another character that a token cannot have"],
+    ["s3crét", "has a blank, a line break or another character that a token cannot have"],
   ];
   for (const [value, why] of wrong) {
     test(`refuses a variable that ${why} (${JSON.stringify(value)}), and does not show it`, () => {

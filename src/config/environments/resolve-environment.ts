@@ -12,7 +12,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 /**
  * Looks up the token now, so that a variable that was set meanwhile counts.
  *
- * @throws {ConfigError} `invalid_config` when there should be a token and is none that a header can carry
+ * @throws {ConfigError} `invalid_config` when the token is missing, or is not one that a header can carry
  */
 export function toEnvironmentDefinition(
   { id, config, origins }: UsableEnvironment,
@@ -33,7 +33,7 @@ export function toEnvironmentDefinition(
         ? "is empty"
         : /^[\x21-\x7e]+$/.test(token)
           ? undefined
-          : "holds a blank, a line break or another character that no token has";
+          : "has a blank, a line break or another character that a token cannot have";
   if (token !== undefined && wrong === undefined) return { ...others, bearerToken: token };
   throw new ConfigError(
     "invalid_config",

@@ -48,13 +48,13 @@ export function checkTokenUrl(id: string, layers: readonly LayerEntry[]): Config
   return [problem(message, ["environments", id], used.keyPlace, hint)];
 }
 
-/** A warning where our own file holds the token itself. In Codex's file there is no other way. */
+/** A warning where our own file holds the token itself. Codex's file allows nothing else. */
 export function checkTokenInFile(id: string, layers: readonly LayerEntry[]): ConfigProblem[] {
   return layers.flatMap((each): ConfigProblem[] => {
     const entry = each.layer.own ? entryIn(each, TOKEN) : undefined;
     if (entry === undefined) return [];
     const message = `the token of environment \`${id}\` is in a file`;
-    const hint = 'Put it into an environment variable and set auth_bearer_token_env_var = "NAME"';
+    const hint = 'Put it in an environment variable and set auth_bearer_token_env_var = "NAME"';
     return [problem(message, ["environments", id, TOKEN], entry.keyPlace, hint)];
   });
 }

@@ -63,7 +63,7 @@ interface Loaded {
   readonly warnings: readonly ConfigProblem[];
   /** By the path of the key inside of it (`env.TOKEN`). */
   readonly origins: ReadonlyMap<string, EnvironmentOrigin>;
-  /** Where its url or program is written, or else its first key. Absent for a `local` that nobody wrote about. */
+  /** Where its url or program is written, or else its first key. Absent for a `local` that is not written anywhere. */
   readonly definedIn: EnvironmentOrigin | undefined;
 }
 

@@ -18,7 +18,7 @@ export function websocketUrlProblem(url: string): string | ProblemText | undefin
     : withValue("environment url", `\`${url}\``, ` is invalid: HTTP format error: ${wrong}`);
 }
 
-/** Whether a token may be sent there in the open: only to this very machine. */
+/** Whether a token may be sent there unencrypted: only to this machine. */
 export function isLoopback({ hostname }: URL): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127(?:\.\d+){3}$/.test(hostname);
 }
@@ -61,7 +61,7 @@ function authorityProblem(authority: string): string | undefined {
     }
     if (char === "]" && (!opened || closed)) return "invalid authority";
     if (char === "]") closed = true;
-    // What came before was an address or a password, where colons and percent signs are at home.
+    // What came before was an address or a password, where colons and percent signs are allowed.
     if (char === "]" || char === "@") [colons, percent] = [0, false];
   }
   const isRight = opened === closed && colons <= 1 && !percent && !authority.endsWith("@");

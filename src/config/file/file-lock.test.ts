@@ -113,7 +113,7 @@ suite("withFileLock", () => {
       holder({ token: "../../x", pid: gone }),
     ]) {
       fs.writeFileSync(lock, text);
-      assert.match((await waitInVain(0)).message, /names nobody/);
+      assert.match((await waitInVain(0)).message, /without a holder/);
       assert.deepEqual(left(), [".config.toml.switchyard-lock"], text);
     }
   });

@@ -26,7 +26,7 @@
  *       it; by L3 and L4 nobody else does that between the two, so what is removed is the lock with T. Who comes to
  *       a marker too late finds another token, or none, and removes only its own marker (L2).
  *   L6. Markers of other tokens, claims of the dead and the files of failed writes are removed by the holder of the
- *       lock: nobody else can be using them. A living process whose claim is removed while it writes it, finds it
+ *       lock: nobody else can be using them. A living process whose claim is removed while it writes it finds it
  *       missing and writes it again.
  *   L7. The lock is released when the work is over, however it ends; a lock that is not ours is left alone.
  */
@@ -123,7 +123,7 @@ async function enterQueue(path: string, signal: AbortSignal): Promise<() => void
   };
 }
 
-/** What is at a path: nothing, somebody's claim, or something that says nobody. */
+/** What is at a path: nothing, a holder's claim, or something without a holder. */
 type Found = { readonly kind: "none" } | { readonly kind: "held"; readonly by: Holder | undefined };
 
 class FileLock {
@@ -189,14 +189,14 @@ class FileLock {
     const file = `Cannot change "${this.#target}": `;
     const waited = `for more than ${waitedMs / 1000} s`;
     if (holder === undefined) {
-      const who = `another caller in this process, or a lock file that names nobody, has held it ${waited}`;
+      const who = `another caller in this process, or a lock file without a holder, has held it ${waited}`;
       const what = `Try again; if nothing else is running, remove "${this.path}"`;
       return new ConfigError("locked", `${file}${who}. ${what}`);
     }
     const who = `process ${holder.pid} on ${holder.host} has held its lock "${this.path}" ${waited}`;
     const what = canSee(this.#self, holder)
       ? "Wait for it, or end it, and try again"
-      : `If that process is not running any more, remove "${this.path}" and try again`;
+      : `If that process is no longer running, remove "${this.path}" and try again`;
     return new ConfigError("locked", `${file}${who}. ${what}`);
   }
 
@@ -212,7 +212,7 @@ class FileLock {
     const text = `${JSON.stringify(this.#self)}\n`;
     await withFile(await this.#fs.open(this.#claim, "w", 0o600), async (handle) => {
       await handle.writeFile(Buffer.from(text));
-      // Else a power failure could leave a lock that names nobody.
+      // Otherwise a power failure could leave a lock without a holder.
       await handle.sync();
     });
   }
@@ -301,7 +301,7 @@ class FileLock {
     return remove().catch(remove);
   }
 
-  /** What others left behind (L6). It harms nobody, so a failure is no reason to stop. */
+  /** Removes what others left behind (L6). It does no harm, so a failure does not stop the work. */
   async #removeLitter(): Promise<void> {
     const folder = dirname(this.#target);
     const names = await this.#fs.readdir(folder).catch(() => []);

@@ -2,7 +2,7 @@
  * The calls by which configuration files are read, locked and replaced.
  *
  * An interface with only the calls that are used, so that a test can fail or kill at any one of them. What goes
- * wrong is put into words here, once.
+ * wrong is worded here, once.
  */
 import * as fs from "node:fs/promises";
 import { dirname } from "node:path";
@@ -49,7 +49,7 @@ export function errorCode(error: unknown): string | undefined {
   return typeof error.code === "string" ? error.code : undefined;
 }
 
-/** The folder a file is in, made if need be: only for us, since configuration may hold what is nobody else's. */
+/** Makes the folder of a file if needed, for its owner alone, because configuration may hold secrets. */
 export async function makeFolderOf(path: string, fs: ConfigFileSystem): Promise<void> {
   await fs.mkdir(dirname(path), { recursive: true, mode: 0o700 });
 }
@@ -67,7 +67,7 @@ export async function removeFile(path: string, fs: ConfigFileSystem): Promise<vo
   await unlink().catch(unlink);
 }
 
-/** Does something with an open file, and closes it whatever comes of it. */
+/** Does something with an open file, and closes it in any case. */
 export async function withFile<T>(
   handle: ConfigFileHandle,
   use: (handle: ConfigFileHandle) => Promise<T>,
@@ -76,7 +76,7 @@ export async function withFile<T>(
   try {
     result = await use(handle);
   } catch (error) {
-    // A second failure would hide the first, which says more.
+    // A second failure would hide the first one.
     await handle.close().catch(() => {});
     throw error;
   }

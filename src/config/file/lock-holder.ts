@@ -56,7 +56,7 @@ function threadsOf(pid: number): number {
   }
 }
 
-/** @returns `undefined` for what is no holder: it is never trusted to name a process or a file */
+/** @returns `undefined` for a text that is not a holder: it is never trusted to name a process or a file */
 export function parseHolder(bytes: Uint8Array): Holder | undefined {
   let value: unknown;
   try {

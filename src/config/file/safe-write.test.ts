@@ -219,7 +219,7 @@ suite("replaceFile", () => {
     await refuses(
       replaceFile(target, "ours", { expectedVersion: version }),
       "conflict",
-      /changed by somebody else/,
+      /changed by another program/,
     );
     await refuses(replaceFile(target, "ours", { expectedVersion: undefined }), "conflict", /was created/);
     assert.equal(fs.readFileSync(target, "utf8"), "theirs");

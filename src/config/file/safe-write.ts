@@ -72,7 +72,7 @@ export async function resolveTarget(path: string, fs: ConfigFileSystem = nodeFil
 
 /**
  * @returns `undefined` when there is no such file
- * @throws {ConfigError} `unreadable` for what is no file, is no UTF-8, or has more than 16 MiB
+ * @throws {ConfigError} `unreadable` for what is not a file, is not UTF-8, or has more than 16 MiB
  */
 export async function readVersioned(
   path: string,
@@ -155,7 +155,7 @@ export async function replaceFile(target: string, text: string, options: Replace
       signal?.throwIfAborted();
       await fs.rename(temporary, target);
     } catch (error) {
-      // A second failure would hide the first, which says more.
+      // A second failure would hide the first one.
       await removeFile(temporary, fs).catch(() => {});
       throw error;
     }
@@ -199,7 +199,7 @@ async function keepOwner(handle: ConfigFileHandle, old: FileStatus): Promise<boo
     await handle.chown(old.uid, old.gid);
     return true;
   } catch {
-    // Only root may give files away; that is no reason not to write.
+    // Only root may give files away; writing goes on without it.
     return born.gid === old.gid;
   }
 }
@@ -214,10 +214,10 @@ async function checkVersion(
   if (found === expected) return;
   const what =
     expected === undefined
-      ? "was created by somebody else"
+      ? "was created by another program"
       : found === undefined
         ? "was removed"
-        : "was changed by somebody else";
+        : "was changed by another program";
   throw new ConfigError(
     "conflict",
     `Cannot write "${target}": it ${what} since it was read. Read it again and repeat the change`,

@@ -2,7 +2,7 @@
  * Where each product keeps its servers, and what it means by a word that others use differently.
  *
  * From the products' own documentation and sources, as of autumn 2026. What could not be confirmed is left open
- * (`undefined`), and then said to the user instead of guessed.
+ * (`undefined`): the user is asked to decide instead of a guess.
  */
 import type { JsonDocument, JsonNode } from "./json-document.ts";
 
@@ -28,7 +28,7 @@ export interface Dialect {
   readonly plainUrl: "http" | "sse";
   /** Whether `$NAME` stands for a variable too. */
   readonly bareReferences?: boolean;
-  /** How such a file is called, and what its folder is called. */
+  /** The name of such a file, and of its folder. */
   readonly file?: RegExp;
 }
 
@@ -84,7 +84,7 @@ export const DIALECTS: Readonly<Record<ImportFormat, Dialect>> = {
   zed: { product: "Zed", path: ["context_servers"], plainUrl: "http", file: /(?:^|\/)zed\/settings\.json$/i },
 };
 
-/** Keys by which a file of `mcpServers` gives away whose it is. */
+/** Keys that show whose a file of `mcpServers` is. */
 const MARKS: readonly (readonly [ImportFormat, readonly string[]])[] = [
   ["gemini", ["httpUrl", "includeTools", "excludeTools", "trust"]],
   ["windsurf", ["serverUrl"]],

@@ -428,10 +428,10 @@ suite("importServers notes", () => {
     assert.deepEqual(
       notes.map(({ key, message }) => `${key}: ${message}`),
       [
-        "env.A: nobody is asked for its value here: set A itself before the start",
-        "env.B: its value is that of the variable C, which is not looked up here: set B itself before the start",
-        "env.D: its value is one that only the product knows: set D itself before the start",
-        "env.E: its value is put together from others, which is not done here: set E itself before the start",
+        "env.A: its value is not asked for here: set A itself before the start",
+        "env.B: it is the value of the variable C, which is not looked up here: set B itself before the start",
+        "env.D: only the product knows its value: set D itself before the start",
+        "env.E: its value is put together from others, which is not supported here: set E itself before the start",
       ],
     );
   });
@@ -494,7 +494,7 @@ suite("importServers refuses", () => {
         "mcpServers.a.alwaysAllow: alwaysAllow must be an array of strings, not a boolean",
         "mcpServers.a.timeout: timeout must be a finite number that is not negative",
         "mcpServers.b: url is missing",
-        "mcpServers.c: neither command nor url is there",
+        "mcpServers.c: both command and url are missing",
         "mcpServers.d: d must be an object, not an array",
         "mcpServers.e: command is missing",
         "mcpServers.f.headers.A: A must be a string, not null",

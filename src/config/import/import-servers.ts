@@ -1,8 +1,8 @@
 /**
  * Other products' files of MCP servers, in Codex's words.
  *
- * What the words of one server become is `import/translate-server.ts`; whose file it is, `import/dialects.ts`. The
- * servers are not validated here: whoever adds them to a configuration does that.
+ * `translate-server.ts` translates one server; `dialects.ts` knows whose file it is. The
+ * servers are not validated here: that is done when they are added to a configuration.
  */
 import { DIALECTS, detectFormat, findServers, child, type ImportFormat } from "./dialects.ts";
 import { JsonDocument, type JsonNode } from "./json-document.ts";
@@ -31,7 +31,7 @@ export interface ImportResult {
  * @param options.file the file's path: shown in messages, and its name helps to see whose it is
  * @param options.format whose it is, for a file that does not tell
  * @param options.only the servers that are wanted; what is wrong with others does not matter then
- * @throws {ConfigError} `invalid_config` for what is no JSON, has the wrong shape, or holds no servers
+ * @throws {ConfigError} `invalid_config` for what is not valid JSON, has the wrong shape, or holds no servers
  */
 export function importServers(
   text: string,
@@ -60,7 +60,7 @@ export function importServers(
     if (translated.server !== undefined) {
       servers.set(name, translated.server);
       if (name !== written) {
-        const message = `"${written}" is no valid name for a server, so it is called "${name}"`;
+        const message = `"${written}" is not a valid name for a server, so it is called "${name}"`;
         notes.push({ server: name, key: "name", message });
       }
     }
@@ -112,7 +112,7 @@ function notesOnRepetitions(
     at = child(at, key);
   }
   return document.repetitions.flatMap(({ path, lines }): ImportNote[] => {
-    const message = `it is written ${lines.length} times (lines ${lines.join(", ")}): the last one counts, as in every product, and the rest is left out`;
+    const message = `it is written ${lines.length} times (lines ${lines.join(", ")}): the last one counts, as in every product, and the others are left out`;
     const isOnTheWay = path.every((key, depth) => depth >= toServers.length || key === toServers[depth]);
     if (!isOnTheWay) return [];
     const [written, ...keys] = path.slice(toServers.length);
@@ -130,7 +130,7 @@ function notesOfFile(document: JsonDocument, format: ImportFormat): ImportNote[]
   if (DIALECTS[format].product === "VS Code" && (inputs?.children?.length ?? 0) > 0) {
     notes.push({
       key: "inputs",
-      message: "nobody is asked for values here; where one was used is noted there",
+      message: "values are not asked for here; each place that used one has a note",
     });
   }
   const projects = format === "claude_code" ? child(document.root, "projects") : undefined;

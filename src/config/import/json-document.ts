@@ -6,7 +6,7 @@
  *       by asterisks of the same length. A file of servers is full of secrets, and an excerpt goes to a terminal.
  *       Where the file is broken, keys are replaced too: after a quote too many, what looks like one may be a value.
  *   J2. Every wrong shape is found, not only the first.
- *   J3. Of a key that is written twice the last counts, as in every product, and the ones before are told.
+ *   J3. When a key is written twice, the last one counts, as in every product, and the others are reported.
  */
 import { createScanner, type Node, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
 import { toAsterisks } from "../show/mask-source.ts";
@@ -22,7 +22,7 @@ export interface Repetition {
   readonly lines: readonly number[];
 }
 
-/** The scanner's tokens. Its own enumeration is not there at run time. */
+/** The scanner's tokens. Its own enumeration does not exist at run time. */
 const PUNCTUATION_LAST = 6;
 const WORDS = [7, 8, 9];
 const LINE_BREAK = 14;
@@ -38,7 +38,7 @@ export class JsonDocument {
   readonly repetitions: Repetition[] = [];
   readonly #shown: Source;
 
-  /** @throws {ConfigError} `invalid_config` for what is no JSON */
+  /** @throws {ConfigError} `invalid_config` for what is not valid JSON */
   constructor(written: string, file: string) {
     // Blank, so that places stay where they are.
     const text = written.replace(/^\ufeff/, " ");

@@ -16,7 +16,7 @@ const BARE = /\$([A-Za-z_]\w*)/;
 
 /**
  * @param bare whether `$NAME` is a reference too (Gemini CLI)
- * @returns the reference that is the whole value, `"part"` when there is one within it, `undefined` when there is none
+ * @returns the reference that is the whole value, `"part"` when the value contains one, else `undefined`
  */
 export function findReference(value: string, bare: boolean): Reference | "part" | undefined {
   const match = BRACED.exec(value) ?? (bare ? BARE.exec(value) : null);
@@ -35,14 +35,14 @@ function readReference(body: string): Reference {
 
 /** Why a value with a reference in it cannot be taken as it is. */
 export function whyNotTaken(reference: Reference | "part"): string {
-  if (reference === "part") return "its value is put together from others, which is not done here";
+  if (reference === "part") return "its value is put together from others, which is not supported here";
   switch (reference.kind) {
     case "input":
-      return "nobody is asked for its value here";
+      return "its value is not asked for here";
     case "variable":
-      return `its value is that of the variable ${reference.name}, which is not looked up here`;
+      return `it is the value of the variable ${reference.name}, which is not looked up here`;
     case "other":
-      return "its value is one that only the product knows";
+      return "only the product knows its value";
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * What is written of one server, taken key by key, and what there is to say about it.
+ * One server as it is written, taken key by key, with the notes about it.
  *
  * The translation takes what it knows; what is then left in `entries` has no counterpart.
  */
@@ -50,7 +50,7 @@ export class ServerReader {
     return node === undefined ? undefined : read(node, [...this.path, key]);
   }
 
-  /** A text that is used as it stands; a note says if the product would have replaced something in it. */
+  /** A text that is used as it is written; a note says if the product would have replaced something in it. */
   takeText(key: string): string | undefined {
     return this.take(key, (node, path) => {
       const value = this.document.text(node, path);
@@ -74,7 +74,7 @@ export class ServerReader {
     if (this.findReference(value) === undefined) return;
     this.note(
       key,
-      "variables in it are not replaced here: it is carried over as it is, so write what they stand for",
+      "variables in it are not replaced here: it is carried over as written, so replace them by their values",
     );
   }
 

@@ -22,7 +22,7 @@ export function translateHttp(reader: ServerReader, draft: Draft): void {
   }
   for (const key of others) {
     reader.entries.delete(key);
-    reader.note(key, `the server has another URL, ${url}, which counts`);
+    reader.note(key, `the server has another URL, ${url}, which is used`);
   }
   reader.take("headers", (node, path) => translateHeaders(reader, draft, node, path));
   reader.take("headersHelper", (node, path) => {
@@ -31,18 +31,18 @@ export function translateHttp(reader: ServerReader, draft: Draft): void {
     draft.http_headers_helper = helper;
     reader.note(
       "headersHelper",
-      "it is carried over, but is not told the server's name and URL in CLAUDE_CODE_MCP_*",
+      "it is carried over, but does not get the server's name and URL in CLAUDE_CODE_MCP_*",
     );
   });
   translateOauth(reader, draft, "oauth");
   translateOauth(reader, draft, "auth");
 }
 
-/** A name of a user, a password or a query; what a variable stands for is no secret of the file. */
+/** A name of a user, a password or a query; the value of a variable is not in the file. */
 function noteSecretUrl(reader: ServerReader, key: string, url: string = ""): void {
   if (maskUrl(url) === url || reader.findReference(url) !== undefined) return;
   const what = "its user, password or query may be a secret, and is now in the configuration";
-  reader.note(key, `${what}: if it is one, put it into a header that env_http_headers names`);
+  reader.note(key, `${what}: if it is one, put it in a header that env_http_headers names`);
 }
 
 function translateHeaders(reader: ServerReader, draft: Draft, node: JsonNode, path: readonly string[]): void {
@@ -58,13 +58,13 @@ function translateHeaders(reader: ServerReader, draft: Draft, node: JsonNode, pa
     if (reference === undefined) {
       literal.set(header, value);
       if (bearer !== undefined) {
-        const how = "put the token into a variable and name that in bearer_token_env_var";
+        const how = "put the token in a variable and name that in bearer_token_env_var";
         reader.note(
           key,
           `the token is a secret, and is now in the configuration: ${how}, instead of the header`,
         );
       } else if (mayNameSecret(header)) {
-        const how = "put it into a variable and name that in env_http_headers";
+        const how = "put it in a variable and name that in env_http_headers";
         reader.note(
           key,
           `it looks like a secret, and is now in the configuration: ${how}, instead of http_headers`,
@@ -73,13 +73,13 @@ function translateHeaders(reader: ServerReader, draft: Draft, node: JsonNode, pa
       continue;
     }
     if (reference === "part" || reference.kind === "other") {
-      const how = "put the whole value into a variable and name that in env_http_headers";
+      const how = "put the whole value in a variable and name that in env_http_headers";
       reader.note(key, `${whyNotTaken(reference)}, so it is left out: ${how}`);
       continue;
     }
     const variable = reference.kind === "input" ? variableForInput(reference.id) : reference.name;
     if (reference.kind === "input") {
-      reader.note(key, `nobody is asked for it here: set ${variable} before the start`);
+      reader.note(key, `it is not asked for here: set ${variable} before the start`);
     } else if (reference.hasDefault) {
       reader.note(key, `its default is not carried over: set ${variable} before the start`);
     }
@@ -137,7 +137,7 @@ function translateOauth(reader: ServerReader, draft: Draft, section: "oauth" | "
     }
     if (oauth.client_secret !== undefined && oauth.client_id === undefined) {
       delete oauth.client_secret;
-      reader.note(`${section}.clientSecret`, "without a client id it means nothing, so it is left out");
+      reader.note(`${section}.clientSecret`, "it is left out, because it means nothing without a client id");
     }
     if (Object.keys(oauth).length > 0) draft.oauth = oauth;
   });

@@ -2,9 +2,9 @@
  * One server of another product in Codex's words.
  *
  * Invariants
- *   I1. Whatever of a server is not carried over as it was has a note: nothing is lost in silence.
+ *   I1. Everything of a server that is not carried over as it was has a note: nothing is lost silently.
  *   I2. No note holds a value of the file, only names: of keys, servers, tools and variables.
- *   I3. What a product would have let run without a question is not given that right unless the file names the tool.
+ *   I3. A tool that a product would have run without a question gets that right only if the file names the tool.
  */
 import type { AppToolApproval, WrittenMcpServer } from "../server/types.ts";
 import type { Dialect } from "./dialects.ts";
@@ -33,7 +33,7 @@ const REMARKS: ReadonlyMap<string, string> = new Map([
     "envFile",
     "a file of variables is not read: name the variables in env_vars and set them before the start",
   ],
-  ["dev", "watching and debugging a server is not done here"],
+  ["dev", "watching and debugging a server is not supported here"],
   ["gallery", "where a server came from is not kept"],
   ["version", "where a server came from is not kept"],
   ["settings", "the settings of an editor's extension are not carried over"],
@@ -91,17 +91,17 @@ function findTransport(reader: ServerReader): "stdio" | "http" | "skipped" {
     return "stdio";
   }
   if (type !== undefined && !HTTP_TYPES.includes(type)) {
-    return skip(reader, typeKey, "this transport is not supported: there are stdio and streamable HTTP");
+    return skip(reader, typeKey, "this transport is not supported: use stdio or streamable HTTP");
   }
   if (url !== undefined) return "http";
   if (reader.entries.has("source")) {
     return skip(
       reader,
       "source",
-      "the server is part of an editor's extension, and how it is started is not in the file",
+      "the server is part of an editor's extension; the file does not say how to start it",
     );
   }
-  const missing = type === undefined ? "neither command nor url is there" : "url is missing";
+  const missing = type === undefined ? "both command and url are missing" : "url is missing";
   reader.document.problem(reader.node, reader.path, missing);
   return "skipped";
 }
@@ -140,7 +140,7 @@ function translateTools(reader: ServerReader, draft: Draft): void {
     reader.takeList(key, (tools) => {
       for (const tool of tools) {
         if (tool !== "*") approved.set(tool, { approval_mode: "approve" });
-        else reader.note(key, `it names every tool at once, which is not carried over; ${ADVICE_TRUST}`);
+        else reader.note(key, `it names all tools at once, which is not carried over; ${ADVICE_TRUST}`);
       }
     });
   }
@@ -155,7 +155,7 @@ function translateTimeout(reader: ServerReader, draft: Draft): void {
     if (timeoutUnit === undefined) {
       reader.note(
         "timeout",
-        `whether ${product} means seconds or milliseconds is not known: set tool_timeout_sec`,
+        `it is not known whether ${product} means seconds or milliseconds: set tool_timeout_sec`,
       );
     } else if (product === "Claude Code" && timeout < 1_000) {
       reader.note(

@@ -24,7 +24,7 @@ export function translateStdio(reader: ServerReader, draft: Draft): void {
       else if (masked[index] !== value) {
         reader.note(
           key,
-          "it looks like a secret, and is now in the configuration: put it into a variable, if the server reads one",
+          "it looks like a secret, and is now in the configuration: put it in a variable, if the server reads one",
         );
       }
     }
@@ -41,7 +41,7 @@ function translateEnv(reader: ServerReader, draft: Draft, node: JsonNode, path: 
     if (entry.type === "null") {
       reader.note(
         key,
-        "a variable cannot be taken away: the server starts with few variables, and those of env_vars",
+        "a variable cannot be unset: the server starts with few variables, and those of env_vars",
       );
       continue;
     }

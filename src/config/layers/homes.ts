@@ -16,8 +16,8 @@ export function switchyardHome(env: Env): string {
 }
 
 /**
- * The Codex home, to read it or to write into it. A folder that the environment names has to be there, as in Codex:
- * with a slip in the name, every server would silently be missing, or land where nobody reads it.
+ * The Codex home, to read it or to write into it. A folder that the environment names has to exist, as in Codex: with
+ * a misspelt name, every server would silently be missing, or be written where it is never read.
  *
  * @throws {ConfigError} `unreadable`, in Codex's words
  */

@@ -10,15 +10,15 @@
  *   overrides          -c key=value, the configuration of a thread
  *   managed            <system>/managed_config.toml      high
  *
- * `requirements.toml` is no layer: it takes away from the merged result (`requirements.ts`). The order is Codex's
+ * `requirements.toml` is not a layer: it takes away from the merged result (`requirements.ts`). The order is Codex's
  * (measured with 0.169), with our files above the Codex file they stand beside. What the layers say about servers is
- * not looked at here: Codex validates after merging, and so does `effective.ts`.
+ * not checked here: Codex validates after merging, and so does `effective/`.
  *
  * Invariants
  *   L1. A project's file of either kind is active only where the user trusts its folder; the files of the projects
  *       have no say in it. An inactive layer is kept, with the reason, and can make nothing fail.
- *   L2. Everything else that is there and cannot be read fails the loading: a file that is skipped in silence would
- *       run servers its owner has switched off.
+ *   L2. Any other file that exists and cannot be read makes loading fail: silently skipping it could run servers that
+ *       its owner has disabled.
  */
 import { join, resolve } from "node:path";
 import { fs } from "../../base/builtin.ts";
@@ -79,7 +79,7 @@ export interface LoadLayersOptions {
   readonly switchyardHome?: string;
   /** @default "/etc/codex" */
   readonly systemDir?: string;
-  /** Name of a profile; without a file of that name it says nothing, as in Codex. */
+  /** Name of a profile; it has no effect without a file of that name, as in Codex. */
   readonly profile?: string;
   /** `key=value`, as behind `-c`, in order. */
   readonly overrides?: readonly string[];
@@ -90,7 +90,7 @@ export interface LoadLayersOptions {
 const DEFAULT_SYSTEM_DIR = "/etc/codex";
 /** A profile is a name, not a path. */
 const PROFILE_NAME = /^[A-Za-z0-9_-]+$/;
-/** Keys of Codex's that it does not even look at in a project's file (each was tried with 0.169). */
+/** Codex's keys that it ignores in a project's file (each was tried with 0.169). */
 const NOT_FOR_PROJECTS: readonly string[] = [
   "apps_mcp_product_sku",
   "chatgpt_base_url",
@@ -107,10 +107,10 @@ const NOT_FOR_PROJECTS: readonly string[] = [
 ];
 
 /**
- * What the files say about servers, or at their root, is not checked yet: `configuredMcpServers` does.
+ * What the files say is not checked yet: `configuredMcpServers` does that.
  *
  * @throws {ConfigError} `invalid_config` with every error of the overrides, the requirements and of TOML;
- *   `unreadable` for the first file that is there and cannot be read, and for a CODEX_HOME that is not there
+ *   `unreadable` for the first file that exists and cannot be read, and for a CODEX_HOME that does not exist
  */
 export function loadConfigLayers(options: LoadLayersOptions = {}): ConfigLayers {
   const { env = process.env, systemDir = DEFAULT_SYSTEM_DIR, profile, cwd = process.cwd() } = options;
@@ -159,7 +159,7 @@ export function loadConfigLayers(options: LoadLayersOptions = {}): ConfigLayers 
     }
   }
 
-  // What decides about projects is read before their files: its errors come first, as in Codex.
+  // The settings that decide about projects are read before their files, so their errors come first, as in Codex.
   if (problems.length > problemsBefore) problems.splice(problemsBefore, 0, ...checkProjectSettings(settings));
   if (problems.length > 0) throw invalidConfig(problems);
   return {
@@ -169,12 +169,12 @@ export function loadConfigLayers(options: LoadLayersOptions = {}): ConfigLayers 
   };
 }
 
-/** Layers as one table, low to high, without what does not count where it stands. */
+/** Layers as one table, low to high, without the keys that do not count in their layer. */
 export function mergeLayers(layers: readonly ConfigLayer[]): TomlTable {
   return layers.reduce((merged, layer) => mergeTables(merged, countedRoot(layer)), EMPTY_TABLE);
 }
 
-/** `switchyard.toml`, which may say less at its root than Codex's files, and more about a server. */
+/** `switchyard.toml`, which has fewer keys at its root than Codex's files, and more for a server. */
 export function isOwnFile({ name }: ConfigLayer): boolean {
   return name === "switchyard" || name === "project_switchyard";
 }
@@ -195,7 +195,7 @@ function countedRoot(layer: ConfigLayer): TomlTable {
 }
 
 /**
- * The text of a file, `undefined` where there is none.
+ * The text of a file, or `undefined` where it does not exist.
  *
  * @throws {ConfigError} `unreadable`, in Codex's words
  */
@@ -205,7 +205,7 @@ export function readConfigFile(file: string): Source | undefined {
   };
   let bytes: Buffer;
   try {
-    // Looked at first: reading a pipe would wait forever.
+    // Checked first, because reading a pipe would wait forever.
     const status = fs.statSync(file);
     if (!status.isFile()) return refuse(`path \`${file}\` is not a file`);
     if (status.size > FILE_BYTES_MAX) return refuse(TOO_LARGE);
@@ -221,7 +221,7 @@ export function readConfigFile(file: string): Source | undefined {
   return refuse(`invalid utf-8 sequence (${decoded.wrong}). Save it as UTF-8`, decoded.cause);
 }
 
-/** A layer that does not count. Whatever is wrong with its file is only told (L1). */
+/** A layer that does not count. What is wrong with its file is part of the reason (L1). */
 function inertLayer(
   name: ConfigLayerName,
   file: string,

@@ -24,7 +24,7 @@ interface Writing {
 }
 
 /**
- * The origins of everything below a path, by dotted path relative to it; of a value that is no table, by "".
+ * The origins of everything below a path, by dotted path relative to it; of a value that is not a table, by "".
  *
  * @param layers low to high, as they are merged
  */
@@ -47,7 +47,7 @@ function writingsOf(key: string, layer: ConfigLayer, parent: TomlNode | undefine
   return entry === undefined ? [] : [{ layer, entry }];
 }
 
-/** @param writings of one path, high to low: tables merge down to the first that is none */
+/** @param writings of one path, high to low: tables merge down to the first that is not a table */
 function collect(writings: readonly Writing[], path: string, origins: Map<string, Origin>): void {
   const [highest] = writings;
   if (highest === undefined) return;

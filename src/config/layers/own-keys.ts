@@ -1,4 +1,4 @@
-/** Our own keys of a server, where they do not count: Codex ignores them in its files, so we do too, and say so. */
+/** Our own keys of a server in Codex's files, where Codex ignores them. So do we, with a warning. */
 import { SERVER } from "../schema/server-keys.ts";
 import { type ConfigProblem, problem } from "../problem.ts";
 import { unknownKey } from "../schema/serde-text.ts";
@@ -7,7 +7,7 @@ import { withoutValue } from "../../toml/tree.ts";
 
 const OWN_KEYS = SERVER.fields.filter(({ own }) => own).map(({ name }) => name);
 
-/** Of a layer: whether our keys count in it, and what it says. */
+/** The part of a layer that is looked at here: whether our keys count in it, and its tables. */
 interface Layer {
   readonly own: boolean;
   readonly root: TomlTable;

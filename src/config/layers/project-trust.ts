@@ -5,7 +5,7 @@
  * `[projects."<folder>"] trust_level = "trusted"`. The rules are Codex's (measured with 0.169).
  *
  * Invariants
- *   T1. Trust is looked up in what the user and the system say. Nothing inside a project is read for it, except git's
+ *   T1. Trust is looked up in the settings of the user and the system. Nothing inside a project is read for it, except git's
  *       own files, and of those only a worktree's link to its repository that the repository links back.
  *   T2. The folder itself decides, then the project root, then the git repository; the first that is named wins. A
  *       folder in between or above decides nothing.
@@ -17,11 +17,11 @@ import { nodeAt, type Place, type TomlTable } from "../../toml/node.ts";
 export type TrustLevel = "trusted" | "untrusted";
 
 export interface Trust {
-  /** Absent where nobody said anything, which counts as untrusted. */
+  /** Absent where no entry decides, which counts as untrusted. */
   readonly level?: TrustLevel;
-  /** The folder it is said of. */
+  /** The folder of the entry that decides. */
   readonly folder?: string;
-  /** Where it is said; absent too for what a program handed over as an object. */
+  /** Where that entry is written; also absent for what a program handed over as an object. */
   readonly place?: Place | undefined;
 }
 
@@ -42,12 +42,12 @@ export function projectKey(folder: string): string {
   try {
     return fs.realpathSync(absolute);
   } catch {
-    // It does not exist (yet), or we may not look: then its name is all there is.
+    // It does not exist, or may not be read: its name has to do.
     return absolute;
   }
 }
 
-/** @param settings what the user and the system say, merged: `project_root_markers` is read from it */
+/** @param settings the settings of the user and the system, merged: `project_root_markers` is read from it */
 export function findProject(folder: string, settings: TomlTable): Project {
   const cwd = projectKey(folder);
   const above = ancestors(cwd);
@@ -65,7 +65,7 @@ export function findProject(folder: string, settings: TomlTable): Project {
 
 /**
  * @param folder one of `project.folders`
- * @param settings what the user and the system say, merged
+ * @param settings the settings of the user and the system, merged
  * @param asGiven the working directory as the caller spelled it: looked up after its real path
  */
 export function trustOf(folder: string, project: Project, settings: TomlTable, asGiven?: string): Trust {
@@ -74,7 +74,7 @@ export function trustOf(folder: string, project: Project, settings: TomlTable, a
     if (key === undefined) continue;
     const level = nodeAt(settings, ["projects", key, "trust_level"]);
     if (level === undefined) continue;
-    // Any other value is an error, which `checkConfig` reports, and no trust.
+    // Any other value is an error, which `checkConfig` reports, and gives no trust.
     const trusted = level.kind === "string" && level.value === "trusted";
     return { level: trusted ? "trusted" : "untrusted", folder: key, place: level.place };
   }
@@ -97,7 +97,7 @@ function hasMarker(folder: string, marker: string): boolean {
   return marker === ".git" ? gitEntry(folder) !== undefined : fs.existsSync(join(folder, marker));
 }
 
-/** `.git` of a repository or a worktree. A folder without HEAD is no repository (an empty `.git` is a common trick). */
+/** `.git` of a repository or a worktree. A folder without HEAD is not a repository (an empty `.git` is a common trick). */
 function gitEntry(folder: string): { readonly path: string; readonly isFolder: boolean } | undefined {
   const path = join(folder, ".git");
   if (!fs.existsSync(path)) return undefined;
@@ -135,7 +135,7 @@ function readLine(file: string): string | undefined {
   try {
     return fs.statSync(file).isFile() ? fs.readFileSync(file, "utf8").trim() : undefined;
   } catch {
-    // Not there, or not for us to read: either way it says nothing.
+    // It does not exist, or may not be read: either way it decides nothing.
     return undefined;
   }
 }

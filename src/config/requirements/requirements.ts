@@ -2,7 +2,7 @@
  * What the administrator of a machine allows: `requirements.toml`, by Codex's rules (measured with 0.169).
  *
  * A table `mcp_servers` in it is an allowlist: a server runs only if its name is listed and it is what the list says
- * it is (its command, or its URL). Nothing is removed and nothing fails: what is not allowed is switched off.
+ * it is (its command, or its URL). Nothing is removed and nothing fails: a server that is not allowed is switched off.
  *
  * Invariants
  *   Q1. A file that is there and cannot be understood allows nothing: it is an error, never an absent list.
@@ -41,7 +41,7 @@ export function refusalReason(
 ): string | undefined {
   if (mcpServers === undefined) return undefined;
   const requirement = mcpServers.get(name);
-  if (requirement === undefined) return `${file} does not list it, and what it does not list is not allowed`;
+  if (requirement === undefined) return `${file} does not list it, so it is not allowed`;
   if ("unusable" in requirement) return `what ${file} says of it cannot be checked: ${requirement.unusable}`;
   if (requirement.allows(server)) return undefined;
   return `${file} allows a server of this name, but not what this one is`;
@@ -92,7 +92,7 @@ export function readRequirements(root: TomlTable, file: string): ReadRequirement
 
 /**
  * Four forms, tried in Codex's order: `command = "x"`, `url = "u"` (both leave other keys alone), then
- * `command = { executable, args }` and `url = matcher` (both refuse them). `undefined` where none fits.
+ * `command = { executable, args }` and `url = matcher` (both reject them). `undefined` where no form fits.
  */
 function readIdentity(node: TomlNode): Requirement | undefined {
   if (node.kind !== "table") return undefined;
@@ -114,7 +114,7 @@ function readIdentity(node: TomlNode): Requirement | undefined {
   return { allows: ({ transport: t }) => t.type === "streamable_http" && matcher.matches(t.url) };
 }
 
-/** Exactly so many arguments, each like its matcher. */
+/** As many arguments as matchers, each matching its own. */
 function readCommand({ entries }: TomlTable): Requirement | undefined {
   const executable = stringOf(entries.get("executable")?.value);
   const args = entries.get("args")?.value;

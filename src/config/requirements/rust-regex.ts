@@ -5,7 +5,7 @@
  * A requirements file is a fence, and an expression that is handed to JavaScript as it is means something else there in
  * places: `\d`, `\w` and `\s` are ASCII in Rust, and `x++` is a repetition of a repetition. Understood are literal
  * characters, `.`, classes, groups, `|`, `*`, `+`, `?`, `{n,m}`, `^`, `$` and these escapes. Anything else is rejected
- * by name; whoever asks must then allow nothing.
+ * by name, and the caller must then allow nothing.
  *
  * Invariants
  *   R1. Every character of the output comes from `literal`, from a table here, or is a digit: no text of the input

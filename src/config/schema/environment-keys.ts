@@ -91,10 +91,10 @@ const CODEX_FIELDS: readonly Field[] = [
 /** An entry of `[[environments]]` in Codex's file. */
 export const CODEX_ENVIRONMENT: Struct = { name: "EnvironmentToml", closed: true, fields: CODEX_FIELDS };
 
-/** What of Codex's entry says nothing about where it is. */
+/** The keys of Codex's entry that do not say where it is. */
 export const ONLY_CODEX: readonly string[] = ["id", "skills"];
 
-/** `[environments.<id>]` in ours. An unknown key is an error here too: without a token or with another one is no small slip. */
+/** `[environments.<id>]` in ours. An unknown key is an error here too: a misspelt token must not be ignored. */
 export const ENVIRONMENT: Struct = {
   name: "EnvironmentToml",
   closed: true,

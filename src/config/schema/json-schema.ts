@@ -1,7 +1,7 @@
 /**
  * The JSON Schema (draft-07) of a configuration file, made from the tables the validator reads by.
  *
- * Stricter than the one Codex publishes: a server has one transport, and what Codex refuses is refused. Editors use
+ * Stricter than the one Codex publishes: a server has one transport, and what Codex rejects is rejected. Editors use
  * it to complete and to warn, on `switchyard.toml` and on Codex's own files, so the root allows other keys.
  */
 import { ENVIRONMENT, ONLY_WITH_PROGRAM, ONLY_WITH_URL } from "./environment-keys.ts";
@@ -80,7 +80,7 @@ export function configJsonSchema(): JsonSchema {
   };
 }
 
-/** What else at the root is about MCP or ours. */
+/** The other keys of the root that are about MCP, or ours. */
 function rootProperties(): JsonSchema {
   const codex = [...CODEX_ROOT_KEYS].filter(([key]) => key.startsWith("mcp_"));
   const all = [...codex, ...OWN_ROOT_KEYS].map(([key, value]) => [key, valueSchema(value)] as const);
@@ -158,7 +158,7 @@ function structSchema(struct: Struct): JsonSchema {
   return struct === OAUTH || struct === TOOL ? definition(struct.name) : object(struct);
 }
 
-/** draft-07 ignores what stands beside `$ref`, and a property has a description beside it. */
+/** draft-07 ignores everything beside `$ref`, and a property has its description there. */
 function definition(name: string): JsonSchema {
   return { allOf: [{ $ref: `#/definitions/${name}` }] };
 }

@@ -1,11 +1,11 @@
 /**
  * One value, read as Codex's serde reads it, with Codex's words where it is wrong.
  *
- * What a server as a whole may say is the business of `check-server.ts`; which keys there are, of `server-keys.ts`.
+ * `server-keys.ts` has the keys; `check-server.ts` checks a server as a whole.
  *
  * Invariants
- *   V1. Every value is looked at, also behind a wrong one; problems come in the order in which Codex would meet them.
- *   V2. A finding's place is the offending value (the element, in an array), its path is Codex's: without indices.
+ *   V1. Every value is checked, also after a wrong one; problems come in the order in which Codex would meet them.
+ *   V2. The place of a problem is the offending value (in an array, the element); its path is Codex's, without indices.
  */
 import type { Field, FieldValue, Struct } from "./server-keys.ts";
 import { ENV_VAR, fieldNamed, MISTAKEN_KEYS } from "./server-keys.ts";
@@ -59,7 +59,7 @@ export function readStruct(
   return { values, entries: node.entries };
 }
 
-/** The elements of an array as the fields of a struct: Codex takes that, too. */
+/** The elements of an array as the fields of a struct, which Codex accepts too. */
 function readByPosition(
   struct: Struct,
   node: TomlNode & { kind: "array" },
@@ -153,7 +153,7 @@ function readString(
     invalidType(node, expects),
     path,
     node,
-    scalar ? "Put the value into quotes" : undefined,
+    scalar ? "Put the value in quotes" : undefined,
   );
 }
 
@@ -165,7 +165,7 @@ function readItems<Item>(
   read: (item: TomlNode) => Item | undefined,
 ): readonly Item[] | undefined {
   if (node.kind !== "array") {
-    const hint = node.kind === "table" ? undefined : "Put the value into brackets";
+    const hint = node.kind === "table" ? undefined : "Put the value in brackets";
     return problems.error(invalidType(node, "a sequence"), path, node, hint);
   }
   const items = node.items.map(read).filter((item) => item !== undefined);
@@ -223,11 +223,12 @@ function readInteger(
     return Number(node.value);
   }
   const text = invalidInteger(node.value, kind.expects);
-  const hint = kind.max === undefined ? `The least is ${kind.min}` : `It is from ${kind.min} to ${kind.max}`;
+  const hint =
+    kind.max === undefined ? `The minimum is ${kind.min}` : `It must be from ${kind.min} to ${kind.max}`;
   return problems.error(text, path, node, hint);
 }
 
-/** A string, or a table with the string as its only key: Codex takes that, too. */
+/** A string, or a table with the string as its only key, which Codex accepts too. */
 function readEnum(
   { variants }: Pick<FieldValue & { type: "enum" }, "variants">,
   node: TomlNode,
@@ -276,7 +277,7 @@ function readEnvVar(node: TomlNode, path: Path, problems: ProblemCollector): unk
   );
 }
 
-/** What an unknown key should probably be. */
+/** What was probably meant by an unknown key. */
 function unknownKeyHint(key: string, fields: readonly Field[]): string | undefined {
   const known = fields.filter(({ own, transport }) => !own && transport !== "none").map(({ name }) => name);
   const mistaken = known.includes("command") ? MISTAKEN_KEYS.get(key) : undefined;

@@ -2,8 +2,8 @@
  * What stands beside the servers at the root of a configuration file, as data: Codex 0.169's keys, and those of
  * `switchyard.toml`.
  *
- * Only what servers depend on has its type here. Of all other keys Codex is the judge: `switchyard mcp check
- * --ask-codex` asks it.
+ * Only what servers depend on has its type here. Codex judges all other keys: `switchyard mcp check --ask-codex`
+ * asks it.
  */
 import { ENVIRONMENT } from "./environment-keys.ts";
 import type { FieldValue, Struct } from "./server-keys.ts";
@@ -105,7 +105,7 @@ export const CODEX_ROOT_NAMES: ReadonlySet<string> = new Set(
   ).split(" "),
 );
 
-/** The keys of `switchyard.toml` without `mcp_servers`. What an environment may say as a whole, its loader knows. */
+/** The keys of `switchyard.toml` besides `mcp_servers`. The loader of environments checks each as a whole. */
 export const OWN_ROOT_KEYS: ReadonlyMap<string, FieldValue> = new Map<string, FieldValue>([
   ["projects", PROJECTS],
   ["environments", { type: "structs", struct: ENVIRONMENT }],

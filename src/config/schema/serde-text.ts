@@ -43,7 +43,7 @@ export function unknownField(name: string, known: readonly string[]): ProblemTex
   return { message: `unknown field \`${name}\`, expected ${oneOf(known)}`, what };
 }
 
-/** What Codex says of a key that it does not know, where it says anything. */
+/** Codex's words for a key that it does not know, in strict mode. */
 export function unknownKey(path: readonly string[]): ProblemText {
   const what = "unknown configuration field";
   return { message: `${what} \`${path.join(".")}\``, what };
@@ -68,7 +68,7 @@ const SHORT_ESCAPES: Readonly<Record<string, string>> = {
   '"': '\\"',
   "\\": "\\\\",
 };
-/** What Rust does not print as it is: everything but letters, marks that stand alone, digits, signs and the blank. */
+/** What Rust escapes: everything but letters, marks that stand alone, digits, signs and the blank. */
 const ESCAPED = /["\\\p{C}\p{Z}\p{Grapheme_Extend}]/gu;
 
 /** A string as Rust's `{:?}` prints it. */

@@ -5,7 +5,7 @@
  * Invariants
  *   F1. The fields of a struct stand in the order of Codex's own: it reads a struct that is written as an array by
  *       position (measured with 0.169). Keys of ours come last and are never read by position.
- *   F2. A field that is refused for a transport says so here and in `REFUSED`, which has Codex's order of checks.
+ *   F2. A field that a transport rejects says so here and in `REFUSED`, which has Codex's order of checks.
  */
 
 /** What a key takes. `expects` is serde's word for it in Codex's errors. */
@@ -28,7 +28,7 @@ export type FieldValue =
 export interface Field {
   readonly name: string;
   readonly value: FieldValue;
-  /** Which servers may have it; `none` is there only to be refused. */
+  /** Which servers may have it; `none` means that it is always rejected. */
   readonly transport: "both" | "stdio" | "streamable_http" | "none";
   /** What its absence means, where that is one value. */
   readonly default?: string | number | boolean | readonly never[];
@@ -50,7 +50,7 @@ export interface Struct {
 
 const BY_NAME = new WeakMap<Struct, ReadonlyMap<string, Field>>();
 
-/** Asked for every key of a file, so the list is not searched each time. */
+/** A map, because it is looked up for every key of a file. */
 export function fieldNamed(struct: Struct, name: string): Field | undefined {
   let byName = BY_NAME.get(struct);
   if (byName === undefined) {
@@ -127,7 +127,7 @@ export const TOOL: Struct = {
   ],
 };
 
-/** An element of `env_vars` that is no plain name. Other keys are refused, also when not strict. */
+/** An element of `env_vars` that is not a plain name. Other keys are rejected, also when not strict. */
 export const ENV_VAR: Struct = {
   name: "McpServerEnvVar",
   fields: [
@@ -340,7 +340,7 @@ export const SERVER: Struct = {
   ],
 };
 
-/** What a transport refuses, in the order in which Codex looks (measured with 0.169). */
+/** What a transport rejects, in Codex's order (measured with 0.169). */
 export const REFUSED: Readonly<Record<"stdio" | "streamable_http", readonly string[]>> = {
   stdio: [
     "url",
@@ -356,7 +356,7 @@ export const REFUSED: Readonly<Record<"stdio" | "streamable_http", readonly stri
   streamable_http: ["args", "env", "env_vars", "cwd", "bearer_token"],
 };
 
-/** Keys people write that Codex silently ignores, and what they should write. */
+/** Keys that people write and Codex silently ignores, and what to write instead. */
 export const MISTAKEN_KEYS: ReadonlyMap<string, string> = new Map([
   ["headers", "The key is http_headers; without it the headers are not sent"],
   ["environment", "The key is environment_id; without it the server runs on this machine"],
@@ -364,7 +364,7 @@ export const MISTAKEN_KEYS: ReadonlyMap<string, string> = new Map([
   ["type", "Leave it out: command makes a stdio server, url a streamable HTTP server"],
   ["transport", "Leave it out: command makes a stdio server, url a streamable HTTP server"],
   ["disabled", "The key is enabled: enabled = false switches the server off"],
-  ["disabled_reason", "It is no setting; put the reason into a comment"],
+  ["disabled_reason", "It is not a setting; put the reason in a comment"],
   ["tool_timeout_ms", "The key is tool_timeout_sec, in seconds"],
   ["timeout", "The keys are startup_timeout_sec and tool_timeout_sec, in seconds"],
   ["timeout_ms", "The keys are startup_timeout_sec and tool_timeout_sec, in seconds"],

@@ -1,9 +1,9 @@
 /**
- * What a server may say as a whole: one transport, nothing of the other one, and settings that go together.
+ * Checks a server as a whole: one transport, no keys of the other one, and settings that go together.
  *
  * Invariants
  *   C1. The checks run in Codex's order (measured with 0.169), so the first error is Codex's. Unlike Codex, all run.
- *   C2. A key that is there counts, whatever its value: `args = []` is refused on an HTTP server.
+ *   C2. A key counts when it is there, whatever its value: `args = []` is rejected on an HTTP server.
  *   C3. The place of an error is the offending key; of a missing transport, the server's own.
  */
 import { headerNameProblem, headerValueProblem } from "../../base/http-header.ts";
@@ -16,7 +16,7 @@ import type { Place, TomlEntry } from "../../toml/node.ts";
 import { LOCAL_ENVIRONMENT_ID, type McpServerOAuthConfig } from "./types.ts";
 
 const REFUSAL_HINTS: ReadonlyMap<string, string> = new Map([
-  ["bearer_token", 'Put the token into an environment variable and set bearer_token_env_var = "NAME"'],
+  ["bearer_token", 'Put the token in an environment variable and set bearer_token_env_var = "NAME"'],
   ["url", "A server has either command (stdio) or url (streamable HTTP): remove one of them"],
 ]);
 
@@ -58,7 +58,7 @@ export function checkServer(
   return problems;
 }
 
-/** In the words of Codex's `mcp add`, which refuses it before anything else (measured). */
+/** In the words of Codex's `mcp add`, which rejects it before anything else (measured). */
 export function inlineToken(path: readonly string[], { keyPlace }: TomlEntry): ConfigProblem {
   const message = `${path.join(".")} uses unsupported \`bearer_token\`; set \`bearer_token_env_var\`.`;
   const text = { message, what: "is not supported" };
@@ -121,7 +121,7 @@ function checkOauth(oauth: McpServerOAuthConfig, entries: Entries, values: Value
     const at = entry?.value.kind === "table" ? entry.value.entries.get(key) : entry;
     refuse(aboutField(`oauth.${key}`, what), ["oauth", key], at?.keyPlace);
   };
-  // A wrong `auth` has its own error; what it would have allowed nobody knows.
+  // A wrong `auth` has its own error, and would have allowed anything.
   const isEma = values.has("auth") || !entries.has("auth") ? values.get("auth") === "ema_auth" : true;
   const onlyEma = 'requires auth = "ema_auth"';
   if (client_secret !== undefined) {
@@ -137,7 +137,7 @@ function checkOauth(oauth: McpServerOAuthConfig, entries: Entries, values: Value
   }
 }
 
-/** The headers that Codex leaves out without a word, because no request could carry them. */
+/** The headers that Codex silently leaves out, because no request could carry them. */
 export function ignoredHeaders({ entries, values }: StructReading, path: readonly string[]): ConfigProblem[] {
   return ["http_headers", "env_http_headers"].flatMap((key) => {
     const node = entries.get(key)?.value;

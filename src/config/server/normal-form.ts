@@ -1,5 +1,5 @@
 /**
- * A server as others see it: in Codex's normal form, and as the shortest table that means the same.
+ * A server in Codex's normal form, and as the shortest table that means the same.
  *
  * Invariants
  *   N1. `toNormalForm` has the keys of app-server `config/read` (Codex 0.169), in its order; tables of names are
@@ -47,7 +47,7 @@ export function toNormalForm(config: McpServerConfig): McpServerNormalForm {
 /** The smallest table that means the same. */
 export function toWritten(config: McpServerConfig): WrittenMcpServer {
   const { transport } = config;
-  // What `config/read` shows is itself a table that means the same; what it shows only of habit is left out.
+  // What `config/read` shows is itself a table that means the same; its defaults are left out.
   const { args, enabled, environment_id, tool_timeout_sec, ...rest } = toNormalForm(config);
   const raw = {
     ...rest,

@@ -1,13 +1,13 @@
 /**
- * `[mcp_servers]`, from what is written to what is meant.
+ * Reads `[mcp_servers]` into configured servers.
  *
- * Accepts and refuses what Codex 0.169 does, and its first error is Codex's, in its words; then it names all others.
+ * Accepts and rejects what Codex 0.169 does. The first error is Codex's, in its words; then come all others.
  * The differential test holds it against the real binary.
  *
  * Invariants
  *   R1. Servers are read in the order of the file; within one, the values come before the server as a whole.
  *   R2. A server with an error is in no result; its neighbours are.
- *   R3. Unknown keys never decide over a server: they are warnings, or errors behind all others in strict mode.
+ *   R3. An unknown key never makes a server invalid: it is a warning, or in strict mode an error behind all others.
  */
 import { checkServer, ignoredHeaders } from "./check-server.ts";
 import { SERVER } from "../schema/server-keys.ts";
@@ -98,7 +98,7 @@ export function readServers(node: TomlNode, findings: ProblemCollector): Map<str
     const errorsBefore = findings.errors.length;
     const reading = readStruct(SERVER, entry.value, path, findings);
     if (reading === undefined) continue;
-    // An array that is too short for a server has said so; what its elements would mean together is idle.
+    // An array that is too short has its error already; its elements mean nothing together.
     if (entry.value.kind === "table" || findings.errors.length === errorsBefore) {
       findings.errors.push(...checkServer(reading, path, entry.keyPlace));
     }

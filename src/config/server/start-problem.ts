@@ -1,4 +1,4 @@
-/** What is refused when a server is added or started, though a file may say it: Codex loads any name and any URL. */
+/** What a file may say and no server can start with: Codex loads any name and any URL. */
 import { LOCAL_ENVIRONMENT_ID, type McpServerConfig } from "./types.ts";
 
 /** Why a server cannot have this name, or `undefined`. */
@@ -26,7 +26,7 @@ export function serverUrlProblem(
 
 /**
  * Why a server that loads will not start, and what to do, or `undefined`. Each was tried with Codex 0.169. Only what
- * the configuration alone tells: whether a program is there, its start will show.
+ * the configuration shows: whether a program exists, its start shows.
  */
 export function startProblem(
   name: string,

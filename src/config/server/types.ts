@@ -106,7 +106,7 @@ export interface WrittenMcpServer {
 export type McpServerTransportConfig =
   | {
       readonly type: "stdio";
-      /** May be empty in a file, as in Codex; refused at start. */
+      /** May be empty in a file, as in Codex; rejected at start. */
       readonly command: string;
       readonly args: readonly string[];
       readonly env?: ReadonlyMap<string, string>;
@@ -116,7 +116,7 @@ export type McpServerTransportConfig =
     }
   | {
       readonly type: "streamable_http";
-      /** As written: any text in a file, as in Codex; refused at start when it is no http URL. */
+      /** As written: any text in a file, as in Codex; rejected at start when it is not an http URL. */
       readonly url: string;
       readonly bearer_token_env_var?: string;
       readonly http_headers?: ReadonlyMap<string, string>;

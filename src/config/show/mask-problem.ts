@@ -26,7 +26,7 @@ function maskMessage(problem: ConfigProblem): string {
 
 function isAboutSecret(problem: ConfigProblem): boolean {
   const { path, place } = problem;
-  // What is nowhere may be anything.
+  // Without path and place it may be anything.
   if (path === undefined && place === undefined) return true;
   // What `env_vars` holds besides names was meant for `env`.
   if (isSecretPath(keysOf(problem)) || keysOf(problem).at(-1) === "env_vars") return true;

@@ -4,7 +4,7 @@
  *
  * Invariants
  *   M1. A masked source has the length and the lines of the real one, so that places in it stay true.
- *   M2. In a file that is not valid TOML nobody knows what is a secret, so every string and every bare value is masked.
+ *   M2. In a file that is not valid TOML anything may be a secret, so every string and every bare value is masked.
  */
 import { isSecretName, maskArgs, MASK, maskText, maskUrl, maskVariable, SECRET_VALUES } from "./mask-text.ts";
 import { CODEX_ENVIRONMENT, ENVIRONMENT } from "../schema/environment-keys.ts";
@@ -12,7 +12,7 @@ import { fieldNamed, SERVER } from "../schema/server-keys.ts";
 import type { Source, TomlNode } from "../../toml/node.ts";
 import { parseToml, parseTomlValue } from "../../toml/parse.ts";
 
-/** Every value below these, of a server and of other tables of Codex's. */
+/** Every value below these keys is a secret, in a server and in other tables of Codex's. */
 const SECRET_KEYS = ["env", "http_headers", "http_headers_helper", "headers", "bearer_token", "query_params"];
 
 const MASKED = new WeakMap<Source, Source>();
@@ -129,12 +129,12 @@ export function isSecretPath(path: readonly string[]): boolean {
   return inner.some((step) => SECRET_KEYS.includes(step)) || isSecretName(inner.at(-1) ?? "");
 }
 
-/** Of an environment in Codex's file, where it has no name, or in ours. */
+/** A key of an environment, in Codex's file or in ours. */
 function isEnvironmentKey(name: string): boolean {
   return [ENVIRONMENT, CODEX_ENVIRONMENT].some((struct) => fieldNamed(struct, name) !== undefined);
 }
 
-/** Between the quotes. */
+/** The range between the quotes. */
 function contents(text: string, start: number, end: number): Range {
   const quote = /^(?:"""|'''|"|')/.exec(text.slice(start, start + 3))?.[0] ?? "";
   const isClosed = end - start >= 2 * quote.length && text.slice(start, end).endsWith(quote);

@@ -1,5 +1,5 @@
 /**
- * What gives itself away as a secret in any text: a word after `--token`, `API_KEY=…`, `Bearer …`, the keys of well-known
+ * What looks like a secret in any text: a word after `--token`, `API_KEY=…`, `Bearer …`, the keys of well-known
  * services, passwords and queries in URLs.
  *
  * The time is linear: every pattern begins where a word does, and looks back a few characters at most.
@@ -65,7 +65,7 @@ function maskPairs(text: string): string {
     .join("&");
 }
 
-/** The words of a command line: what follows a flag with a telling name, and what looks like a secret. */
+/** Masks the words of a command line: those after a flag that names a secret, and those that look like one. */
 export function maskArgs(args: readonly string[]): string[] {
   return args.map((word, at) => {
     const before = args[at - 1] ?? "";

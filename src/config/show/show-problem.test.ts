@@ -20,7 +20,7 @@ test("formatProblem shows the line, marks the piece, and says what to do", () =>
   assert.equal(
     formatProblem(problem),
     "/u/config.toml:3:14: invalid type: integer `1`, expected a string (in mcp_servers.ü.args)\n" +
-      '  |\n3 | args = ["é", 1]\n  |              ^\n  Put the value into quotes',
+      '  |\n3 | args = ["é", 1]\n  |              ^\n  Put the value in quotes',
   );
 });
 

@@ -2,7 +2,7 @@
  * Problems for people and for programs, without the secrets of the lines they are in.
  *
  * Invariants
- *   D1. What is shown of a problem is bounded, however long its line: a piece of the line with the place in it.
+ *   D1. What is shown of a problem is bounded, however long its line: the piece of the line around the place.
  */
 import { maskProblem } from "./mask-problem.ts";
 import { ConfigError, type ConfigProblem, where } from "../problem.ts";
@@ -20,14 +20,14 @@ export interface ConfigProblemJson {
 }
 
 export interface ShowProblemOptions {
-  /** Show what is wrong as it is written. @default false: what is or looks like a secret is masked */
+  /** Show values as they are written. @default false: what is or looks like a secret is masked */
   readonly showSecrets?: boolean;
 }
 
-/** In UTF-16 units: of a line that is shown, and of it what comes before the place. */
+/** Limits in UTF-16 units: of the line that is shown, and of the part before the place. */
 const EXCERPT_MAX = 160;
 const BEFORE_MAX = 60;
-/** Of a message, from its start and from its end, which says what was expected. */
+/** Limits of a message: in all, and of its end, which says what was expected. */
 const MESSAGE_MAX = 600;
 const MESSAGE_END = 200;
 
@@ -104,7 +104,7 @@ interface Excerpt {
   readonly marked: number;
 }
 
-/** The line, or of a long one what is around the place (D1). */
+/** The line, or the piece of a long line around the place (D1). */
 function excerptOf({ source: { text }, start, end }: Place): Excerpt {
   const lineStart = start === 0 ? 0 : text.lastIndexOf("\n", start - 1) + 1;
   const from = lineStart === 0 && text.startsWith("\ufeff") ? 1 : lineStart;
@@ -124,7 +124,7 @@ function excerptOf({ source: { text }, start, end }: Place): Excerpt {
   };
 }
 
-/** Not in the middle of a character of two units. */
+/** The offset, moved out of the middle of a character of two units. */
 function outsidePair(text: string, at: number): number {
   return (text.codePointAt(at - 1) ?? 0) > 0xff_ff ? at - 1 : at;
 }

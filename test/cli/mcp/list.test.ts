@@ -68,7 +68,7 @@ testCases("switchyard mcp list", [
     args: ["mcp", "list", "--json"],
     code: 0,
     stdout:
-      /"name": "docs"[^]*"command": "docs-mcp"[^]*"what this file asks of MCP server `docs` does not count"/,
+      /"name": "docs"[^]*"command": "docs-mcp"[^]*"what this file says about MCP server `docs` does not count"/,
     stderr:
       /^warning: ~\/project\/switchyard.toml does not count: its project is not trusted; it asks for docs/,
   },
@@ -129,7 +129,7 @@ testCases("switchyard mcp list", [
     args: ["mcp", "list"],
     code: 0,
     stdout: /docs .* inactive /,
-    stderr: /`docs` is a part of a server[^]*switchyard mcp remove docs/,
+    stderr: /`docs` is only a part of a server[^]*switchyard mcp remove docs/,
   },
   {
     what: "list names the folder whose trust decides, as it has to be typed",
