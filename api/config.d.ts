@@ -279,8 +279,6 @@ export type McpServerEnvVar = string | {
     readonly source?: "local" | "remote";
 };
 
-export type McpServerNormalForm = Readonly<Record<string, unknown>>;
-
 export interface McpServerOAuthConfig {
     readonly client_id?: string;
     readonly client_secret?: string;
@@ -501,7 +499,7 @@ export declare function serverUrlProblem(url: string, { quoteScheme }?: {
 
 export declare function toEnvironmentDefinition({ id, config, origins }: UsableEnvironment, env?: Env): EnvironmentDefinition;
 
-export declare function toNormalForm(config: McpServerConfig): McpServerNormalForm;
+export declare function toNormalForm(config: McpServerConfig): Readonly<Record<string, unknown>>;
 
 export declare function toPlain(node: TomlNode): PlainValue;
 

@@ -47,7 +47,7 @@ export {
 export { type ImportNote, type ImportResult, importServers } from "./import/import-servers.ts";
 export { configJsonSchema } from "./schema/json-schema.ts";
 export { serverNameProblem, serverUrlProblem } from "./server/start-problem.ts";
-export { type McpServerNormalForm, toNormalForm, toWritten } from "./server/normal-form.ts";
+export { toNormalForm, toWritten } from "./server/normal-form.ts";
 export type { Origin } from "./layers/origins.ts";
 export { ConfigError, type ConfigErrorCode, type ConfigProblem } from "./problem.ts";
 export { type ConfigProblemJson, formatProblem, problemToJson } from "./show/show-problem.ts";

@@ -1,13 +1,11 @@
 /** The flags of `switchyard mcp add`: one for every key of a server, made from the table of keys. */
 import { type Field, type FieldValue, SERVER, OAUTH } from "../../config/schema/server-keys.ts";
-import type { McpServerEnvVar, WrittenMcpServer } from "../../config/server/types.ts";
+import type { DraftMcpServer, McpServerEnvVar, WrittenMcpServer } from "../../config/server/types.ts";
 import { type Args, UsageError } from "../args/parse.ts";
 import type { Flag } from "../args/spec.ts";
 import { isStdin, readInput } from "../input.ts";
 import { parseEnvFile } from "./env-file.ts";
 import { headerProblem, valueOfKey } from "./value.ts";
-
-export type Draft = { -readonly [Key in keyof WrittenMcpServer]: WrittenMcpServer[Key] };
 
 /** A flag, the key it sets, and how to set it where the type of the key does not say so. */
 interface KeyFlag {
@@ -16,7 +14,7 @@ interface KeyFlag {
   readonly value?: string;
   readonly about?: string;
   readonly set?: (
-    draft: Draft,
+    draft: DraftMcpServer,
     values: readonly string[],
     flag: string,
     signal: AbortSignal,
@@ -157,7 +155,7 @@ export const ADDED_KEYS: readonly string[] = KEY_FLAGS.map(({ key }) => key);
 
 /** @throws {UsageError} for a value that the key does not take */
 export async function serverOf(args: Args, own: boolean, signal: AbortSignal): Promise<WrittenMcpServer> {
-  const draft: Draft = {};
+  const draft: DraftMcpServer = {};
   const fromStdin = FILE_FLAGS.flatMap((flag) => args.all(flag)).filter(isStdin);
   if (fromStdin.length > 1) throw new UsageError("Only one flag can read from stdin");
   for (const each of KEY_FLAGS) {
@@ -183,7 +181,12 @@ function placeholderOf(type: FieldValue): string | undefined {
   return type.type === "seconds" ? "SEC" : "TEXT";
 }
 
-function setByType(draft: Draft, { flag, key }: KeyFlag, values: readonly string[], own: boolean): void {
+function setByType(
+  draft: DraftMcpServer,
+  { flag, key }: KeyFlag,
+  values: readonly string[],
+  own: boolean,
+): void {
   const { value: type } = fieldOf(key);
   const path = key.split(".");
   let value: unknown;
@@ -211,13 +214,13 @@ function oneOf(flag: string, text: string, variants: readonly string[]): string 
   throw new UsageError(`--${flag} takes ${variants.join(", ")}`);
 }
 
-function setOAuth(draft: Draft, key: string, value: unknown): void {
+function setOAuth(draft: DraftMcpServer, key: string, value: unknown): void {
   draft.oauth = { ...draft.oauth, [key]: value };
 }
 
 /** `K=V`: the key is trimmed and the value is not, as Codex does; one blank after a colon is dropped. */
 function addPairs(
-  draft: Draft,
+  draft: DraftMcpServer,
   key: "env" | "http_headers" | "env_http_headers",
   pairs: readonly string[],
   flag: string,
@@ -240,7 +243,7 @@ function addPairs(
 
 /** `--env` wins over a file. */
 async function setEnvFrom(
-  draft: Draft,
+  draft: DraftMcpServer,
   files: readonly string[],
   flag: string,
   signal: AbortSignal,
@@ -255,7 +258,7 @@ async function setEnvFrom(
   draft.env = { ...fromFiles, ...draft.env };
 }
 
-function setEnvVars(draft: Draft, values: readonly string[], flag: string): void {
+function setEnvVars(draft: DraftMcpServer, values: readonly string[], flag: string): void {
   draft.env_vars = values.map((value): McpServerEnvVar => {
     const [name = "", source, ...more] = value.split("=");
     if (name.trim() === "" || more.length > 0)
@@ -267,7 +270,7 @@ function setEnvVars(draft: Draft, values: readonly string[], flag: string): void
 }
 
 function setTools(
-  draft: Draft,
+  draft: DraftMcpServer,
   values: readonly string[],
   flag: string,
   key: "approval_mode" | "output_token_limit",

@@ -5,7 +5,8 @@ import { ConfigError } from "../../config/problem.ts";
 import { type Args, UsageError } from "../args/parse.ts";
 import type { Command } from "../command.ts";
 import type { Stop } from "../signals.ts";
-import { ADD_FLAGS, type Draft, flagsOf, serverOf } from "./add-flags.ts";
+import type { DraftMcpServer } from "../../config/server/types.ts";
+import { ADD_FLAGS, flagsOf, serverOf } from "./add-flags.ts";
 import { applyAndReport } from "./apply-edit.ts";
 import { EDIT_FLAGS, elsewhere, openEditContext } from "./edit-context.ts";
 import { WRITE_FLAGS } from "./target.ts";
@@ -27,7 +28,7 @@ async function addServer(args: Args, { signal }: Stop): Promise<number> {
   const [name = "", ...words] = args.operands;
   checkTransport(args, words);
   const context = openEditContext(args);
-  const server: Draft = {
+  const server: DraftMcpServer = {
     ...(words[0] === undefined ? {} : { command: words[0] }),
     ...(words.length > 1 ? { args: words.slice(1) } : {}),
     ...(await serverOf(args, context.target.own, signal)),

@@ -3,7 +3,7 @@
  *
  * The translation takes what it knows; what is then left in `entries` has no counterpart.
  */
-import type { WrittenMcpServer } from "../server/types.ts";
+import type { DraftMcpServer } from "../server/types.ts";
 import type { Dialect } from "./dialects.ts";
 import type { JsonDocument, JsonNode } from "./json-document.ts";
 import { findReference } from "./references.ts";
@@ -15,9 +15,6 @@ export interface ImportNote {
   readonly key: string;
   readonly message: string;
 }
-
-/** A server on its way into Codex's words. */
-export type Draft = { -readonly [Key in keyof WrittenMcpServer]: WrittenMcpServer[Key] };
 
 export class ServerReader {
   readonly notes: ImportNote[] = [];
@@ -83,6 +80,10 @@ export class ServerReader {
   }
 }
 
-export function setText(draft: Draft, key: "command" | "cwd" | "url", value: string | undefined): void {
+export function setText(
+  draft: DraftMcpServer,
+  key: "command" | "cwd" | "url",
+  value: string | undefined,
+): void {
   if (value !== undefined) draft[key] = value;
 }

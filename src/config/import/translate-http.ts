@@ -1,14 +1,14 @@
 /** A server with a URL: where it is, and with whose credentials. */
-import type { McpServerOAuthConfig } from "../server/types.ts";
+import type { DraftMcpServer, McpServerOAuthConfig } from "../server/types.ts";
 import type { JsonNode } from "./json-document.ts";
 import { maskUrl, mayNameSecret } from "../show/mask-text.ts";
 import { variableForInput, whyNotTaken } from "./references.ts";
-import { type Draft, type ServerReader, setText } from "./server-reader.ts";
+import { type ServerReader, setText } from "./server-reader.ts";
 
 /** In the order in which they count. */
 export const URL_KEYS: readonly string[] = ["httpUrl", "serverUrl", "url"];
 
-export function translateHttp(reader: ServerReader, draft: Draft): void {
+export function translateHttp(reader: ServerReader, draft: DraftMcpServer): void {
   const [url, ...others] = URL_KEYS.filter((key) => reader.entries.has(key));
   if (url !== undefined) {
     setText(draft, "url", reader.takeText(url));
@@ -45,7 +45,12 @@ function noteSecretUrl(reader: ServerReader, key: string, url: string = ""): voi
   reader.note(key, `${what}: if it is one, put it in a header that env_http_headers names`);
 }
 
-function translateHeaders(reader: ServerReader, draft: Draft, node: JsonNode, path: readonly string[]): void {
+function translateHeaders(
+  reader: ServerReader,
+  draft: DraftMcpServer,
+  node: JsonNode,
+  path: readonly string[],
+): void {
   const literal = new Map<string, string>();
   const fromVariable = new Map<string, string>();
   for (const [header, entry] of reader.document.entries(node, path) ?? []) {
@@ -91,7 +96,7 @@ function translateHeaders(reader: ServerReader, draft: Draft, node: JsonNode, pa
 }
 
 /** `oauth` of Claude Code, VS Code, Gemini CLI and Zed; `auth` of Cursor. */
-function translateOauth(reader: ServerReader, draft: Draft, section: "oauth" | "auth"): void {
+function translateOauth(reader: ServerReader, draft: DraftMcpServer, section: "oauth" | "auth"): void {
   reader.take(section, (node, path) => {
     const oauth: { -readonly [Key in keyof McpServerOAuthConfig]: McpServerOAuthConfig[Key] } = {};
     for (const [name, entry] of reader.document.entries(node, path) ?? []) {

@@ -6,10 +6,10 @@
  *   I2. No note holds a value of the file, only names: of keys, servers, tools and variables.
  *   I3. A tool that a product would have run without a question gets that right only if the file names the tool.
  */
-import type { AppToolApproval, WrittenMcpServer } from "../server/types.ts";
+import type { AppToolApproval, DraftMcpServer, WrittenMcpServer } from "../server/types.ts";
 import type { Dialect } from "./dialects.ts";
 import type { JsonDocument, JsonNode } from "./json-document.ts";
-import { type Draft, type ImportNote, ServerReader } from "./server-reader.ts";
+import { type ImportNote, ServerReader } from "./server-reader.ts";
 import { translateHttp, URL_KEYS } from "./translate-http.ts";
 import { translateStdio } from "./translate-stdio.ts";
 
@@ -59,7 +59,7 @@ function translate(reader: ServerReader): WrittenMcpServer | undefined {
   if (reader.node.type !== "object") return undefined;
   const transport = findTransport(reader);
   if (transport === "skipped") return undefined;
-  const draft: Draft = {};
+  const draft: DraftMcpServer = {};
   if (transport === "stdio") translateStdio(reader, draft);
   else translateHttp(reader, draft);
   translateSwitches(reader, draft);
@@ -111,7 +111,7 @@ function skip(reader: ServerReader, key: string, message: string): "skipped" {
   return "skipped";
 }
 
-function translateSwitches(reader: ServerReader, draft: Draft): void {
+function translateSwitches(reader: ServerReader, draft: DraftMcpServer): void {
   reader.take("disabled", (node, path) => {
     if (reader.document.flag(node, path) === true) draft.enabled = false;
   });
@@ -127,7 +127,7 @@ function translateSwitches(reader: ServerReader, draft: Draft): void {
   });
 }
 
-function translateTools(reader: ServerReader, draft: Draft): void {
+function translateTools(reader: ServerReader, draft: DraftMcpServer): void {
   reader.takeList("includeTools", (tools) => (draft.enabled_tools = tools));
   reader.takeList("enabledTools", (tools) => (draft.enabled_tools = tools));
   const disabled: string[] = [];
@@ -147,7 +147,7 @@ function translateTools(reader: ServerReader, draft: Draft): void {
   if (approved.size > 0) draft.tools = Object.fromEntries(approved);
 }
 
-function translateTimeout(reader: ServerReader, draft: Draft): void {
+function translateTimeout(reader: ServerReader, draft: DraftMcpServer): void {
   reader.take("timeout", (node, path) => {
     const timeout = reader.document.amount(node, path);
     if (timeout === undefined) return;
@@ -169,7 +169,7 @@ function translateTimeout(reader: ServerReader, draft: Draft): void {
 }
 
 /** I1. */
-function noteRest(reader: ServerReader, draft: Draft): void {
+function noteRest(reader: ServerReader, draft: DraftMcpServer): void {
   for (const key of reader.entries.keys()) {
     if (key === "source") continue;
     const isOther = OTHER_TRANSPORT.includes(key);

@@ -2,9 +2,10 @@
 import type { JsonNode } from "./json-document.ts";
 import { maskArgs, mayNameSecret } from "../show/mask-text.ts";
 import { whyNotTaken } from "./references.ts";
-import { type Draft, type ServerReader, setText } from "./server-reader.ts";
+import type { DraftMcpServer } from "../server/types.ts";
+import { type ServerReader, setText } from "./server-reader.ts";
 
-export function translateStdio(reader: ServerReader, draft: Draft): void {
+export function translateStdio(reader: ServerReader, draft: DraftMcpServer): void {
   const command = reader.entries.get("command");
   if (command?.type === "object") {
     // Zed, before 2025.
@@ -33,7 +34,12 @@ export function translateStdio(reader: ServerReader, draft: Draft): void {
   reader.take("env", (node, path) => translateEnv(reader, draft, node, path));
 }
 
-function translateEnv(reader: ServerReader, draft: Draft, node: JsonNode, path: readonly string[]): void {
+function translateEnv(
+  reader: ServerReader,
+  draft: DraftMcpServer,
+  node: JsonNode,
+  path: readonly string[],
+): void {
   const literal = new Map<string, string>();
   const passed: string[] = [];
   for (const [name, entry] of reader.document.entries(node, path) ?? []) {

@@ -18,9 +18,7 @@ import type {
 import { LOCAL_ENVIRONMENT_ID } from "./types.ts";
 
 /** What `config/read` shows of one server. Secrets are as they are written. */
-export type McpServerNormalForm = Readonly<Record<string, unknown>>;
-
-export function toNormalForm(config: McpServerConfig): McpServerNormalForm {
+export function toNormalForm(config: McpServerConfig): Readonly<Record<string, unknown>> {
   const { transport } = config;
   return defined({
     ...(transport.type === "stdio" ? stdioForm(transport) : httpForm(transport)),

@@ -103,6 +103,9 @@ export interface WrittenMcpServer {
   readonly scope?: McpServerScope;
 }
 
+/** A server as written, while it is put together. */
+export type DraftMcpServer = { -readonly [Key in keyof WrittenMcpServer]: WrittenMcpServer[Key] };
+
 export type McpServerTransportConfig =
   | {
       readonly type: "stdio";
