@@ -2,8 +2,8 @@
  * `Codex` and `Thread`: the surface of `@openai/codex-sdk`, over one long-lived app-server.
  *
  * A `Codex` owns one app-server process, which starts with the first turn and serves all its threads. A `Thread` is
- * a view of a thread with the options it was asked for; two views of the same thread share its session, so their turns
- * wait for each other.
+ * a view of a thread, with options of its own; two views of the same thread share its session, so their turns wait for
+ * each other.
  */
 import { join } from "node:path";
 import { within } from "../base/abort.ts";
@@ -45,7 +45,7 @@ export type RunStreamedResult = StreamedTurn;
 const QUESTION_TIMEOUT_MS = 600_000;
 const CLOSE_GRACE_MS = 3_000;
 
-/** The SDK's names of the programs, to the wire's. */
+/** The SDK's name of each program, and the wire's. */
 const CYBER_ACCESS = {
   standard: "standard",
   daybreak_blue: "daybreakBlue",
@@ -80,7 +80,7 @@ export class Codex implements Engine, AsyncDisposable {
     const redactor = new Redactor();
     if (checked.apiKey !== undefined) redactor.add(checked.apiKey);
     const codexHome = chooseHome(checked, env);
-    // The key goes to the built-in provider by login, to one of ours with the configuration of each thread.
+    // The built-in provider gets the key by login, one of ours with the configuration of each thread.
     const loginKey = checked.baseUrl === undefined ? checked.apiKey : undefined;
     const find = (): ReturnType<typeof findCodex> => findCodex(checked.codexPathOverride, env);
     this.#appServer = new CodexAppServer({
@@ -116,17 +116,17 @@ export class Codex implements Engine, AsyncDisposable {
     return new Thread(this.#context, options, { kind: "new" });
   }
 
-  /** A thread that goes on, by its id. Of what it was opened with before, nothing is kept: `options` say it all. */
+  /** Continues a thread. Nothing of its earlier options is kept: `options` is the whole of them. */
   resumeThread(id: string, options: ThreadOptions = {}): Thread {
     return new Thread(this.#context, options, { kind: "existing", threadId: id.toLowerCase() });
   }
 
-  /** A new thread that begins with the history of another. Ours; the SDK has no such call. */
+  /** A new thread that begins with the history of another. Ours: the SDK has no such method. */
   forkThread(id: string, options: ThreadOptions = {}): Thread {
     return new Thread(this.#context, options, { kind: "fork", threadId: id.toLowerCase() });
   }
 
-  /** Process id of the app-server, while one runs. */
+  /** Process id of the app-server; `undefined` while none runs. */
   get pid(): number | undefined {
     return this.#appServer.current?.pid;
   }
@@ -134,7 +134,7 @@ export class Codex implements Engine, AsyncDisposable {
   /** Interrupts every turn, ends the process and everything it started. Idempotent. */
   async close(): Promise<void> {
     const threads = this.#context.sessions.close();
-    // In good order where that is quick; a server that hangs, or a Codex that does not answer, ends with the process.
+    // Threads are closed one by one if that is quick. What hangs ends with the process.
     await within(this.#clock, CLOSE_GRACE_MS, threads);
     await this.#appServer.close();
     await threads;
@@ -150,12 +150,12 @@ export class Thread implements EngineThread, AsyncDisposable {
   readonly #context: CodexContext;
   readonly #options: ThreadOptions;
   readonly #start: ThreadStart;
-  /** The session of a thread that had no id when it was made. One with an id is looked up by it. */
+  /** The session of a thread that had no id when it was created. With an id, it is looked up. */
   #session: ThreadSession | undefined;
   #closed = false;
   #mcpServers: ThreadOptions["mcpServers"];
 
-  /** @internal use `Codex.startThread` and its like */
+  /** @internal use `Codex.startThread`, `resumeThread` or `forkThread` */
   constructor(context: CodexContext, options: ThreadOptions, start: ThreadStart) {
     this.#context = context;
     this.#options = options;
@@ -177,7 +177,7 @@ export class Thread implements EngineThread, AsyncDisposable {
   /**
    * Runs a turn and returns it as a whole.
    *
-   * @throws {Error} the turn failed, with the model's or Codex's message; a `CodexError` where the cause is known
+   * @throws {Error} the turn failed, with the model's or Codex's message; a `CodexError` when the cause is known
    * @throws {AbortError} the signal aborted
    */
   async run(input: Input, turnOptions: TurnOptions = {}): Promise<Turn> {
@@ -231,10 +231,10 @@ export class Thread implements EngineThread, AsyncDisposable {
       onQuestion: options.onQuestion,
       questionTimeoutMs: options.questionTimeoutMs ?? QUESTION_TIMEOUT_MS,
     };
-    // They count from now on; a mistake in them has been refused before it could.
+    // They count from now on. Invalid ones have been rejected above.
     this.#mcpServers = mcpServers;
     let session = this.#findSession();
-    // Another view has closed the thread; that does not close this one. It is opened anew when it is gone.
+    // Another view is closing the thread, but this view stays open: it opens the thread again afterwards.
     if (session.isClosing) {
       await session.close();
       session = this.#findSession();
@@ -244,7 +244,7 @@ export class Thread implements EngineThread, AsyncDisposable {
 
   #findSession(): ThreadSession {
     const own = this.#session;
-    // What is not on disk cannot be found again by its id alone.
+    // A thread that is not on disk cannot be found again by its id.
     if (own !== undefined && !own.isOnDisk) return own;
     const { id } = this;
     if (id !== null) {
@@ -263,7 +263,7 @@ function guarded(log: Log): Log {
     try {
       log(...entry);
     } catch {
-      // There is nobody left to tell.
+      // There is no other place to report it.
     }
   };
 }
@@ -274,11 +274,11 @@ function chooseHome(options: CodexOptions, env: CodexContext["env"]): string {
   return home === "user" ? userCodexHome(env) : home.path;
 }
 
-/** Settings of the process. None of them is a secret: they stand in argv. */
+/** Settings of the process. They are visible in argv, so no secret may be among them. */
 function processFlags(options: CodexOptions): string[] {
   return [
     ...Object.entries(processFeatures(options)).map(([feature, on]) => `features.${feature}=${on}`),
-    // A thread that nobody is subscribed to is unloaded at once, with its MCP servers, instead of after 30 minutes.
+    // A thread without subscribers is unloaded at once, with its MCP servers, instead of after 30 minutes.
     "thread_unload_delay_secs=0",
     `cli_auth_credentials_store="${options.apiKey === undefined ? "file" : "ephemeral"}"`,
   ];

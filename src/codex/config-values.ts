@@ -1,4 +1,4 @@
-/** Codex configuration as hosts write it: nested objects, dotted keys, and `key=value` strings, made one object. */
+/** Codex configuration as hosts write it, nested objects, dotted keys and `key=value` strings, as one object. */
 import { isObject, type JsonObject, type JsonValue } from "../base/json.ts";
 import { plainOverrideValue } from "../config/layers/overrides.ts";
 import { CodexError } from "./errors.ts";
@@ -19,7 +19,7 @@ export function codexConfig(codex: CodexOptions): JsonObject {
 /** Sets `value` at a dotted path, merging objects. */
 export function assign(target: JsonObject, path: string, value: JsonValue): void {
   const keys = path.split(".");
-  // It is no setting, and setting it would change every object of this process.
+  // Not a setting; assigning it would change every object of this process.
   if (keys.includes("__proto__")) {
     throw new CodexError("invalid_options", `config: ${JSON.stringify(path)} is not a key`);
   }

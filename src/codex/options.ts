@@ -6,16 +6,16 @@ import type { CodexConfigObject } from "../thread/options.ts";
 export type CodexOptions = {
   /** Path of the Codex binary. @default see `findCodex` */
   codexPathOverride?: string;
-  /** A Responses API endpoint, e.g. `https://example.com/v1`. It is spoken to over HTTP, without WebSocket. */
+  /** A Responses API endpoint, e.g. `https://example.com/v1`. It is reached over HTTP, without WebSocket. */
   baseUrl?: string;
   /** Key for the model. Sent over the pipe; never in argv, environment or a file. @default the user's login */
   apiKey?: string;
   /** Codex configuration for every thread, as nested objects or dotted keys. */
   config?: CodexConfigObject;
-  /** The same as raw `key=value` strings; the value is TOML, or a plain string where it is not. */
+  /** The same as `key=value` strings. The value is TOML, or else a plain string. */
   configOverrides?: string[];
   /**
-   * The environment of Codex, instead of what `process.env` holds. Commands of the agent see all of it.
+   * The environment of Codex, instead of `process.env`. Commands of the agent see all of it.
    * @default the harmless part of `process.env` (paths, locale, proxies, certificates)
    */
   env?: Record<string, string>;
@@ -23,14 +23,14 @@ export type CodexOptions = {
   // ---- ours ----
 
   /**
-   * The home (`CODEX_HOME`) Codex runs in. `"switchyard"`: one that is ours, with the user's login and nothing else
-   * of theirs. `"user"`: the user's own, with their sessions, skills and settings; its MCP servers are still kept
-   * out. Or the path of another. @default "switchyard"
+   * The home (`CODEX_HOME`) Codex runs in. `"switchyard"`: our own, with the user's login and nothing else of
+   * theirs. `"user"`: the user's own, with their sessions, skills and settings, but without its MCP servers. Or the
+   * path of another. @default "switchyard"
    */
   home?: "switchyard" | "user" | { readonly path: string };
   /**
-   * A file of the root certificates to trust, instead of the system's. Codex parses all of them for every thread; a
-   * small file saves 60 % of its time per turn (bench/README.md). Commands of the agent see the setting, too.
+   * A file with the root certificates to trust, instead of the system's. Codex parses all of them for every thread: a
+   * small file saves 60 % of its time per turn (bench/README.md). Commands of the agent see the setting too.
    */
   caFile?: string;
   /**
@@ -38,11 +38,14 @@ export type CodexOptions = {
    * @default none
    */
   environments?: readonly CodexEnvironment[];
-  /** Milliseconds a thread stays loaded after its last turn. Its MCP servers run that long. @default 60 000 */
+  /** Milliseconds a thread stays loaded, with its MCP servers, after its last turn. @default 60 000 */
   idleUnloadMs?: number;
-  /** Milliseconds of vain tries to reach the model after which a turn fails. @default 120 000 */
+  /** A turn fails when the model could not be reached for this many milliseconds. @default 120 000 */
   reconnectTimeoutMs?: number;
-  /** Milliseconds a full event stream may go unread before its turn is interrupted. All threads stand still meanwhile. @default 60 000 */
+  /**
+   * Milliseconds a full event stream may go unread before its turn is interrupted. All threads are held back meanwhile.
+   * @default 60 000
+   */
   readerStallMs?: number;
   /** Receives diagnostics. @default none */
   log?: Log;
@@ -55,7 +58,7 @@ export type CodexEnvironment = {
   readonly id: string;
   /** `ws://` or `wss://`. */
   readonly url: string;
-  /** Codex sends it to `wss://` and to this machine only. Given to Codex over the pipe, and kept in its memory. */
+  /** Sent only to `wss://` URLs and to this machine. Codex gets it over the pipe and keeps it in memory. */
   readonly bearerToken?: string;
   /** @default 10 000 */
   readonly connectTimeoutMs?: number;

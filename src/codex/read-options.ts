@@ -38,7 +38,7 @@ const texts = optional(list(string));
 const textByName = optional(map(string));
 const milliseconds = optional(number({ min: 0, unit: "milliseconds" }));
 
-/** An object that is checked, where it is used, by those who know what belongs in it. */
+/** An object whose content is checked where it is used. */
 function objectOf<T>(): Optional<T> {
   return optional(guard("an object", (input): input is T => isObject(input)));
 }
@@ -72,7 +72,7 @@ function home(input: unknown): NonNullable<CodexOptions["home"]> | Issue {
   return new Issue("invalid_value", 'must be "switchyard", "user" or { path }');
 }
 
-/** A file without a certificate makes every connection fail, with an error that names neither. */
+/** Without a certificate in it, every connection would fail with an error that names neither file nor cause. */
 function certificates(file: string): string | undefined {
   try {
     accessSync(file, constants.R_OK);

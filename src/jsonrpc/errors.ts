@@ -1,7 +1,7 @@
-/** Two families: what the other side said (`RpcError`), and what happened here (`PeerError`). */
+/** Two families: errors that the other side answered (`RpcError`), and errors on this side (`PeerError`). */
 import type { RpcErrorObject } from "./message.ts";
 
-/** The other side answered a request with an error; or a handler of ours wants to answer with one. */
+/** An answer that is an error: the other side's, or one that a handler of ours gives. */
 export class RpcError extends Error {
   override readonly name = "RpcError";
   /** The number on the wire, e.g. -32601 for an unknown method. */
@@ -31,7 +31,7 @@ export const INTERNAL_ERROR: number = -32603;
  * A request got no answer, for a reason on this side.
  *
  * - `timeout`: no answer within the time the caller gave
- * - `closed`: the connection ended; `cause` says why
+ * - `closed`: the conversation ended; `cause` says why
  */
 export class PeerError extends Error {
   override readonly name = "PeerError";

@@ -1,7 +1,7 @@
 /**
  * The shapes of JSON-RPC 2.0 messages, as Codex writes them: without the `jsonrpc` member.
  *
- * `parseMessage` is the only way in; past it the shape is a fact.
+ * `parseMessage` is the only way in; what it returns has the shape of a message.
  */
 
 export type RequestId = number | string;
@@ -19,7 +19,7 @@ export type Message =
   | { readonly kind: "result"; readonly id: RequestId; readonly result: unknown }
   | { readonly kind: "error"; readonly id: RequestId | null; readonly error: RpcErrorObject };
 
-/** @returns the message, or a string that says why the line is none */
+/** @returns the message, or a string that says why the line is not a message */
 export function parseMessage(line: string): Message | string {
   let value: unknown;
   try {
@@ -30,7 +30,7 @@ export function parseMessage(line: string): Message | string {
   return toMessage(value);
 }
 
-/** The same for what was parsed already. */
+/** The same for a value that was parsed already. */
 export function toMessage(value: unknown): Message | string {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return "not a JSON object";
   const { id, method, params, result, error } = value as Record<string, unknown>;

@@ -34,7 +34,7 @@ export interface PeerOptions {
   readonly onNotification: (method: string, params: unknown, lineChars: number) => void;
   /**
    * Answers a request of the other side; throw `RpcError` to answer with an error of your choice.
-   * `signal` aborts when the conversation is closed: nobody is there to hear the answer.
+   * `signal` aborts when the conversation is closed: the answer could not be sent.
    */
   readonly onRequest: (
     method: string,
@@ -42,7 +42,7 @@ export interface PeerOptions {
     id: RequestId,
     signal: AbortSignal,
   ) => Promise<unknown>;
-  /** A line that is no message, or an answer nobody waits for. @default ignored */
+  /** A line that is not a message, or an answer that no request waits for. @default ignored */
   readonly onStray?: (why: string, line: string) => void;
   /** @default 64 */
   readonly inFlightMax?: number;
@@ -57,7 +57,7 @@ export interface RequestOptions {
   /** Milliseconds from the moment the request is sent, or `Infinity`. The wait in front of the gate does not count. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
-  /** Gets the result if it comes after the caller gave up; e.g. to undo what it reports. */
+  /** Gets a result that comes after the caller gave up, for example to undo what it reports. */
   readonly onLateResult?: ((result: unknown) => void) | undefined;
 }
 
@@ -113,7 +113,7 @@ export class Peer {
       gone.throwIfAborted();
       options.signal?.throwIfAborted();
       id = this.#nextId++;
-      // What cannot be written as JSON must fail before there is anything to clean up.
+      // A value that cannot be written as JSON must fail before there is anything to clean up.
       line = JSON.stringify(params === undefined ? { id, method } : { id, method, params });
     } catch (error) {
       release();
@@ -164,14 +164,14 @@ export class Peer {
 
   /** The same for a line that was read already. */
   accept(message: Message, line: string): void {
-    // What was still in the pipe when the conversation was ended concerns nobody any more.
+    // Lines that were in the pipe when the conversation ended are dropped.
     if (this.#closing.signal.aborted) return;
     switch (message.kind) {
       case "notification":
         try {
           return this.#options.onNotification(message.method, message.params, line.length);
         } catch (error) {
-          // One message that is not as expected must not end everything else.
+          // One unexpected message must not end everything else.
           return this.#options.onStray?.(`a notification that could not be handled (${String(error)})`, line);
         }
       case "request":
@@ -191,7 +191,7 @@ export class Peer {
     this.#late.clear();
   }
 
-  /** Takes a request out of the table, with all it holds. Whoever takes it settles it (P1). */
+  /** Takes a request out of the table, with everything it holds. The caller settles it (P1). */
   #take(id: RequestId): Pending | undefined {
     const pending = this.#pending.get(id);
     if (pending === undefined) return undefined;
@@ -244,7 +244,7 @@ export class Peer {
     try {
       this.#options.send(reply, method);
     } catch {
-      // Nobody waits here; the end of the connection is told through `close`.
+      // Nothing waits here; `close` reports the end of the conversation.
     }
   }
 }
@@ -263,7 +263,7 @@ function errorJson(error: unknown): string {
     if (error instanceof RpcError) return toJson(error.toObject());
     message = messageOf(error);
   } catch {
-    // What cannot be written, or has no text, is told without its details.
+    // An error that cannot be written, or has no text, is reported without details.
     if (error instanceof RpcError) message = error.message;
   }
   return toJson({ code: INTERNAL_ERROR, message });

@@ -1,12 +1,12 @@
-/** The line of a dying program's stderr that tells a human most. */
+/** The line of a failed program's stderr that helps a person most. */
 
 /** What Node prints below an uncaught error without indenting it. */
 const NODE_FOOTER = /^(?:Node\.js v\d|Require stack:|- \/)/;
 const LETTERS = /\p{Letter}/u;
 
 /**
- * The last line that is neither indented, nor a lone bracket, nor what Node prints below an error: in the stack trace of Node that is
- * the error itself, in one of Python its last line. Where there is none, the last line.
+ * The last line that is neither indented, nor a lone bracket, nor what Node prints below an error. In a stack trace of Node
+ * that is the error itself, in one of Python the last line. Without such a line, the last line of all.
  *
  * @returns `undefined` when there is no text
  */

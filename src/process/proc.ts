@@ -1,4 +1,4 @@
-/** What `/proc` says about processes. On systems without it there are none to be seen. */
+/** What `/proc` says about processes. On systems without it, no process is found. */
 import { readFileSync, readdirSync, readlinkSync } from "node:fs";
 
 export function listProcesses(): number[] {
@@ -11,7 +11,7 @@ export function listProcesses(): number[] {
   }
 }
 
-/** The environment a process was started with, as `NAME=value`. Empty for one that is gone or not ours. */
+/** The environment a process was started with, as `NAME=value`. Empty when it is gone or another user's. */
 export function readEnvironment(pid: number): string[] {
   return read(`/proc/${pid}/environ`)?.split("\0") ?? [];
 }
@@ -28,7 +28,7 @@ export interface ProcessStat {
 export function readStat(pid: number): ProcessStat | undefined {
   const stat = read(`/proc/${pid}/stat`);
   if (stat === undefined) return undefined;
-  // The name stands in parentheses and may contain any character, closing parentheses too.
+  // The name is in parentheses and may contain any character, including closing parentheses.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return { state: fields[0] ?? "", parent: Number(fields[1]), startTime: Number(fields[19]) };
 }

@@ -1,8 +1,8 @@
 /**
- * Ends processes, all of them: a child, its process group, and what escaped from the group.
+ * Ends processes completely: a child, its process group, and what escaped from the group.
  *
- * A process started with `leaseEnv(id)` in its environment can be found again by that tag as long as its
- * descendants hand the environment on, even when they left the group or were adopted by init. Finding by tag
+ * A process that was started with a tag in its environment can be found again by it as long as its
+ * descendants pass the environment on, even when they left the group or were adopted by init. Finding by tag
  * reads `/proc` and so works on Linux only; elsewhere the group is all there is.
  *
  * The tag names its owner, so that what a killed owner could not end is recognised by the next one.
@@ -18,7 +18,7 @@ export function createTag(): string {
   return `${randomUUID()}@${hostMark()}`;
 }
 
-/** A tag of the same family: whoever looks for `tag` finds what carries this one too, but not the other way. */
+/** A tag of the same family: a search for `tag` finds processes with this one too, but not the other way round. */
 export function memberTag(tag: string, member: number): string {
   return tag.replace("@", `.${member}@`);
 }
@@ -59,7 +59,7 @@ function tagOf(pid: number): string | undefined {
   return entry?.slice(TAG_VARIABLE.length + 1);
 }
 
-/** Only what is known for sure counts as death. */
+/** An owner is dead only if that is certain. */
 function isDead(pid: number, owner: string): boolean {
   const stat = readStat(pid);
   if (stat !== undefined) return ownerTag(pid) !== owner;
@@ -71,10 +71,10 @@ function isDead(pid: number, owner: string): boolean {
   }
 }
 
-/** `<namespace>:<pid>:<start time>`; `undefined` where there is no such process, or no `/proc`. */
+/** `<namespace>:<pid>:<start time>`; `undefined` without such a process, or without `/proc`. */
 function ownerTag(pid: number): string | undefined {
   const stat = readStat(pid);
-  // A zombie ends nothing any more.
+  // A zombie cannot end anything.
   if (stat === undefined || stat.state === "Z") return undefined;
   return `${processNamespace()}:${pid}:${stat.startTime}`;
 }
@@ -132,12 +132,12 @@ export function sweepTags(tags: Iterable<string>): number[] {
         process.kill(pid, "SIGKILL");
         killed.push(pid);
       } catch {
-        // Gone between the look and the kill.
+        // Gone in the meantime.
       }
     }
     if (fresh.length > 0) continue;
     if (!others.some(isBecomingAnother)) break;
-    // A thousandth of a second, without letting anything else happen in between.
+    // One millisecond, in which nothing else runs.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
   }
   return killed;
@@ -154,5 +154,5 @@ function isBecomingAnother(pid: number): boolean {
   return stat !== undefined && stat.state !== "Z" && stat.parent !== 0 && stat.parent !== KERNEL_THREADS;
 }
 
-/** The parent of all threads of the kernel. */
+/** The parent of all kernel threads. */
 const KERNEL_THREADS = 2;

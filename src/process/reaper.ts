@@ -1,20 +1,20 @@
 /**
  * Ends what this process started when it cannot do so itself: when it is killed.
  *
- * A shell waits for the end of a pipe that only we hold. The kernel closes it whatever we die of; then the shell kills
- * the process groups it was told of, and what carries a tag of ours. A shell takes a megabyte where a second
- * Node would take forty.
+ * A shell waits for the end of a pipe that only this process holds. However this process ends, the kernel closes the
+ * pipe; then the shell kills the process groups it was given, and every process with a tag of ours. A shell takes one
+ * megabyte, a second Node would take forty.
  *
  * Invariants
  *   R1. There is at most one shell, from the first `arm` or `watch` to `dispose`; one that died is replaced at the next change.
- *   R2. Disposed in good order it kills nothing: whoever started something has ended it.
+ *   R2. When it is disposed it kills nothing: what was started has been ended by then.
  *   R3. Neither it nor its pipe keeps this process alive.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { type Log, silentLog } from "../base/log.ts";
 import { TAG_VARIABLE, hostMark } from "./process-tree.ts";
 
-/** `$1` is the variable of the tag, `$2` the owner in it. A group whose leader ended may have been given away again. */
+/** `$1` is the variable of the tag, `$2` the owner in it. The id of a group whose leader has ended may belong to another one. */
 const SCRIPT = `
 trap '' INT HUP TERM
 groups=' '
@@ -52,13 +52,13 @@ export class Reaper implements Disposable {
     this.#log = log;
   }
 
-  /** Starts the shell, before what it shall end: a tag finds even what nobody had the time to tell of. */
+  /** Starts the shell before any process: the tag finds even those that were not watched in time. */
   arm(): void {
     if (this.#disposed || process.platform === "win32" || this.#shell !== undefined) return;
     this.#start();
   }
 
-  /** Has the process group led by `pid` killed when we are. Windows has neither groups nor this. */
+  /** Kills the process group led by `pid` when this process is killed. Not on Windows, which has no groups. */
   watch(pid: number): void {
     if (this.#disposed || process.platform === "win32") return;
     this.#groups.add(pid);
@@ -66,7 +66,7 @@ export class Reaper implements Disposable {
     else this.#tell(`+ ${pid}`);
   }
 
-  /** Takes that back: the leader has ended, and its number may soon be somebody else's. */
+  /** Undoes `watch`: the leader has ended, and its id may soon belong to another process. */
   forget(pid: number): void {
     if (this.#groups.delete(pid)) this.#tell(`- ${pid}`);
   }
@@ -80,7 +80,7 @@ export class Reaper implements Disposable {
 
   #start(): void {
     const shell = spawn("/bin/sh", ["-c", SCRIPT, "switchyard-reaper", TAG_VARIABLE, hostMark()], {
-      // A session of its own: what a terminal sends to us must not end it before us.
+      // A session of its own, so that a signal from the terminal does not end it before us.
       detached: true,
       stdio: ["pipe", "ignore", "ignore"],
       env: { PATH: process.env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin" },
@@ -89,7 +89,10 @@ export class Reaper implements Disposable {
     const lost = (why: string): void => {
       if (this.#shell !== shell) return;
       this.#shell = undefined;
-      this.#log("warn", `The reaper ended (${why}); what runs is not ended if this process is killed`);
+      this.#log(
+        "warn",
+        `The reaper ended (${why}); if this process is killed now, the processes it has started stay behind`,
+      );
     };
     shell.once("error", (error) => lost(error.message));
     shell.once("exit", (code, signal) => lost(signal ?? `exit code ${code}`));

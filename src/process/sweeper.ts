@@ -1,8 +1,8 @@
 /**
- * Sweeps for many at once: what is asked for within a few milliseconds shares one walk through `/proc`.
+ * Sweeps for many callers at once: requests within a few milliseconds share one walk through `/proc`.
  *
- * A walk reads the environment of every process there is, and nothing else happens meanwhile: with a thousand processes
- * 50 ms. Two hundred clients that vanish together must not cost everybody else two hundred of them.
+ * A walk reads the environment of every process and blocks this one meanwhile: 50 ms for a thousand processes. Two hundred
+ * clients that vanish together must not block everything else two hundred times.
  */
 import type { Clock } from "../base/clock.ts";
 import { sweepTags } from "./process-tree.ts";

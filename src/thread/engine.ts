@@ -1,5 +1,5 @@
 /**
- * What an engine is to those who use threads without asking which engine it is: `runner` and `cli`.
+ * The interface of an engine, for users of threads that do not depend on a particular engine: `runner` and `cli`.
  *
  * `Codex` and `Thread` (`codex/codex.ts`) are the first to implement it.
  */

@@ -1,7 +1,7 @@
 /** What can go wrong with a thread, whichever engine it belongs to. */
 
 /**
- * - `invalid_options`: the caller's request makes no sense; nothing was started
+ * - `invalid_options`: the caller's request was invalid; nothing was started
  * - `thread_not_found`: the engine has no thread with that id, or an ephemeral thread has ended
  * - `thread_busy`: another process has the thread open
  * - `request_failed`: the engine or the model rejected a request

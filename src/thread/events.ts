@@ -2,8 +2,8 @@
  * The events and items of a thread, in the shapes of `@openai/codex-sdk` 0.163.
  *
  * Code written for the SDK reads ours, and the other way round; `test/codex/sdk-types.test.ts` holds that.
- * What we add is optional members, never another kind of event. They are type aliases, as the SDK's are: an
- * interface could not be passed where a `Record<string, unknown>` is asked for.
+ * We add optional members, never another kind of event. They are type aliases, as in the SDK: an interface could not be
+ * passed as a `Record<string, unknown>`.
  */
 
 /** What a content block may carry besides its content, as MCP has it. */
@@ -118,9 +118,9 @@ export type WebSearchItem = {
 /**
  * Something went wrong that did not end the turn.
  *
- * `code` and what belongs to it are ours; the message alone says it all to a reader that does not know them:
+ * `code` and what belongs to it are ours; the message alone is complete for a reader that does not know them:
  * - `mcp_server_failed`: `server` is missing in this turn, for `reason`
- * - `request_declined`: Codex asked for something nobody was there to answer. `request` says what kind of
+ * - `request_declined`: the engine asked for something, and got no answer. `request` says what kind of
  *   question it was, `option` which option would have let it through
  */
 export type ErrorItem = {
@@ -156,7 +156,7 @@ export type ThreadItem =
   | TodoListItem
   | ErrorItem;
 
-/** First event of every turn, also of a thread that goes on. */
+/** First event of every turn, also in a thread that was resumed. */
 export type ThreadStartedEvent = {
   type: "thread.started";
   thread_id: string;
@@ -182,7 +182,7 @@ export type TurnCompletedEvent = {
   usage: Usage;
 };
 
-/** Why a turn failed. `code` is ours: the code of the `CodexError`, where the failure is not the model's. */
+/** Why a turn failed. `code` is ours: the code of the `CodexError`, if the failure is not the model's. */
 export type ThreadError = {
   message: string;
   code?: string;
@@ -208,7 +208,7 @@ export type ItemCompletedEvent = {
   item: ThreadItem;
 };
 
-/** An error of the stream, also one after which Codex tries again. */
+/** An error of the stream, including those after which the engine tries again. */
 export type ThreadErrorEvent = {
   type: "error";
   message: string;

@@ -27,29 +27,29 @@ export type ThreadOptions = {
   sandboxMode?: SandboxMode;
   /** @default the current directory */
   workingDirectory?: string;
-  /** Accepted and ignored: no thread of ours trusts its directory, so the check it skips has nothing to protect. */
+  /** Accepted and ignored: threads never trust their directory, so the check that it skips is not needed. */
   skipGitRepoCheck?: boolean;
   modelReasoningEffort?: ModelReasoningEffort;
   networkAccessEnabled?: boolean;
   webSearchMode?: WebSearchMode;
   webSearchEnabled?: boolean;
-  /** `"on-failure"` is gone from Codex and means `"on-request"`. @default "never" */
+  /** `"on-failure"`, which Codex no longer has, means `"on-request"`. @default "never" */
   approvalPolicy?: ApprovalMode;
   additionalDirectories?: string[];
 
   // ---- ours ----
 
-  /** The MCP servers of this thread, by name. They replace whatever is configured elsewhere. @default none */
+  /** The MCP servers of this thread, by name. They replace all that are configured elsewhere. @default none */
   mcpServers?: McpServers | ServerSet;
-  /** Answers what Codex asks. @default decline, and say so in the event stream */
+  /** Answers the engine's questions. @default decline them, with an event for each */
   onQuestion?: QuestionHandler;
   /** Milliseconds `onQuestion` has for an answer; then the question is declined. @default 600 000 */
   questionTimeoutMs?: number;
-  /** Codex configuration of this thread, over that of `CodexOptions`. */
+  /** Codex configuration of this thread, which counts more than that of `CodexOptions`. */
   config?: CodexConfigObject;
-  /** Keeps nothing on disk: cheaper, but the thread ends when it is closed or its process ends. @default false */
+  /** Keeps nothing on disk. Cheaper, but the thread is lost when it is closed or its process ends. @default false */
   ephemeral?: boolean;
-  /** Variables the agent's commands see, besides a minimal set (PATH, HOME and the like). */
+  /** Variables for the agent's commands, in addition to a minimal set (PATH, HOME and the like). */
   env?: Record<string, string>;
   /** Whether the agent's commands also see the environment of Codex. @default only if `CodexOptions.env` is given */
   inheritEnv?: boolean;
@@ -63,7 +63,7 @@ export type TurnOptions = {
   cyberAccessProgram?: CyberAccessProgram;
   /** JSON Schema of the answer. */
   outputSchema?: unknown;
-  /** Interrupts the turn. The MCP call in flight is cancelled, too. */
+  /** Interrupts the turn. The MCP call in flight is cancelled too. */
   signal?: AbortSignal;
 
   // ---- ours ----

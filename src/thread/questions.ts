@@ -14,7 +14,7 @@ export interface CommandQuestion extends QuestionOf<"command"> {
   readonly reason: string | null;
 }
 
-/** A patch wants to be applied. Which files, the `file_change` item with the same raw id says. */
+/** A patch wants to be applied. The `file_change` item with the same raw id has its files. */
 export interface FileChangeQuestion extends QuestionOf<"file_change"> {
   readonly itemId: string;
   readonly grantRoot: string | null;
@@ -59,9 +59,9 @@ export type Question =
   | UserInputQuestion;
 
 /**
- * - `accept`: once. `accept_for_session`: this and the like, as long as the thread is loaded (commands, file changes,
- *   MCP tool calls; elsewhere it means `accept`)
- * - `decline`: no, and the turn goes on. `cancel`: no, and (for commands and file changes) the turn is interrupted
+ * - `accept`: once. `accept_for_session`: this and similar requests, as long as the thread is loaded (commands, file
+ *   changes, MCP tool calls; otherwise the same as `accept`)
+ * - `decline`: the turn goes on. `cancel`: for commands and file changes the turn is interrupted too
  * - `content`: the filled form of an elicitation
  * - `answers`: for `user_input`, the answers by the id of the question
  */
@@ -71,13 +71,13 @@ export interface Answer {
   readonly answers?: Readonly<Record<string, readonly string[]>>;
 }
 
-/** Answers a question. `signal` aborts when the question is moot or its time is over. */
+/** Answers a question. `signal` aborts when no answer is needed any more, or the time is over. */
 export type QuestionHandler = (
   question: Question,
   options: { readonly signal: AbortSignal },
 ) => Promise<Answer> | Answer;
 
-/** The option that lets a kind of question through without asking. */
+/** The option that allows each kind of question. */
 export const OPTION_FOR: Readonly<Record<Question["kind"], string>> = {
   command: 'onQuestion, or approvalPolicy "never" with a wider sandboxMode',
   file_change: 'onQuestion, or sandboxMode "workspace-write"',
@@ -86,7 +86,7 @@ export const OPTION_FOR: Readonly<Record<Question["kind"], string>> = {
   user_input: "onQuestion",
 };
 
-/** One line for people: what was asked. */
+/** The question as a clause for people, after "Codex asked". */
 export function describe(question: Question): string {
   switch (question.kind) {
     case "command":

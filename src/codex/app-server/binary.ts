@@ -3,7 +3,7 @@
  * PATH, in this order.
  *
  * From node_modules it takes the native file itself, not the Node wrapper around it: that saves a process and
- * 44 MB. Where the files lie in that package was read off `@openai/codex` 0.169 and the resolver of
+ * 44 MB. The places of the files in that package are those of `@openai/codex` 0.169 and the resolver of
  * `@openai/codex-sdk` 0.163.
  */
 import { execFile } from "node:child_process";
@@ -59,10 +59,10 @@ const versions = new Map<string, Promise<void>>();
 /**
  * Checks once per binary that its version is one we support.
  *
- * @throws {CodexError} `codex_unsupported` or `codex_not_found` (it cannot be run)
+ * @throws {CodexError} `codex_unsupported`, or `codex_not_found` when it cannot be run
  */
 export function checkCodexVersion(binary: CodexBinary): Promise<void> {
-  // A binary may be replaced while we live.
+  // A binary may be replaced while this process runs.
   const stat = statSync(binary.path, { throwIfNoEntry: false });
   const key = `${binary.path} ${stat?.mtimeMs} ${stat?.size}`;
   const known = versions.get(key);
@@ -73,7 +73,7 @@ export function checkCodexVersion(binary: CodexBinary): Promise<void> {
   return check;
 }
 
-/** What ignores SIGTERM would be waited for for ever. */
+/** A program that ignores SIGTERM would keep us waiting for ever. */
 const VERSION_LIMITS = { timeout: 30_000, killSignal: "SIGKILL" } as const;
 
 async function readVersion(binary: CodexBinary): Promise<void> {
@@ -129,8 +129,8 @@ function findPackaged(): CodexBinary | undefined {
   const platform = `${process.platform === "android" ? "linux" : process.platform}-${process.arch}`;
   const triple = TRIPLES[platform];
   if (triple === undefined) return undefined;
-  // Beside this package, or beside the program that runs. Never the working directory: a repository that somebody
-  // works in must not choose what is run.
+  // Beside this package, or beside the program that runs. Never in the working directory: a repository must not choose
+  // what is run.
   const program = process.argv[1];
   for (const from of [import.meta.url, ...(program === undefined ? [] : [realPath(program)])]) {
     try {
@@ -166,12 +166,12 @@ function isFile(path: string): boolean {
   try {
     return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
   } catch {
-    // We may not look there, or it can be no path.
+    // No permission to look there, or not a valid path.
     return false;
   }
 }
 
-/** Like a shell, the search of PATH passes over what cannot be run. */
+/** Like a shell, the search of PATH skips files that cannot be run. */
 function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);

@@ -1,8 +1,8 @@
 /**
  * The environment of the Codex process.
  *
- * Commands of the agent can read it, so by default only what is harmless and needed is handed on: no key, no token,
- * nothing of the host's own. References in server configurations are resolved before (`servers/resolve.ts`).
+ * Commands of the agent can read it, so by default only harmless and necessary variables are passed on: no key, no
+ * token, nothing of the host's own. References in server configurations are resolved earlier (`servers/resolve.ts`).
  */
 import { delimiter } from "node:path";
 import { isCodexVariable } from "../../base/variables.ts";
@@ -18,13 +18,13 @@ export function processEnvironment(
     if (value === undefined) continue;
     if (options.env !== undefined || isCodexVariable(name)) result[name] = value;
   }
-  // Windows calls it "Path"; two spellings in one environment, and one of them is lost.
+  // Windows calls it "Path". Of two spellings in one environment, one is lost.
   const pathName = result.PATH === undefined ? (Object.keys(result).find(isPath) ?? "PATH") : "PATH";
   const path = [...pathDirs, ...(result[pathName] ?? "").split(delimiter).filter((dir) => dir !== "")];
   result[pathName] = path.join(delimiter);
-  // With a back trace, errors of MCP servers reach the model with our stack in them.
+  // With a backtrace, errors of MCP servers would reach the model with a stack in them.
   result.RUST_BACKTRACE ??= "0";
-  // Its warnings are several lines a turn about nothing a host could change.
+  // Codex writes several warnings per turn about things that a host cannot change.
   result.RUST_LOG ??= "error";
   if (options.caFile !== undefined) {
     result.SSL_CERT_FILE = options.caFile;

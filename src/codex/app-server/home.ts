@@ -29,13 +29,13 @@ export function prepareCodexHome(home: string, env: Env, login: boolean): void {
   mkdirSync(home, { recursive: true, mode: 0o700 });
   const ours = join(home, "auth.json");
   const users = join(userCodexHome(env), "auth.json");
-  // The same folder under two names has one login, and a link to itself would be the end of it.
+  // One folder may have two names. A link to itself would destroy its login.
   if (!login || !existsSync(users) || realpathSync(home) === realpathSync(dirname(users))) return;
   const there = lstatSync(ours, { throwIfNoEntry: false });
   if (there?.isSymbolicLink() === true && readlinkSync(ours) === users) return;
-  // On Windows the file may be our own copy, see below.
+  // On Windows the file may be our own copy: see below.
   if (there !== undefined && !there.isSymbolicLink() && process.platform !== "win32") return;
-  // Put in place in one step: another process of ours may do the same, or read it, at this moment.
+  // In one step: another process may create or read the link at the same moment.
   const link = join(home, `.auth.json.${randomUUID()}`);
   try {
     symlinkSync(users, link);
@@ -43,7 +43,7 @@ export function prepareCodexHome(home: string, env: Env, login: boolean): void {
   } catch (error) {
     rmSync(link, { force: true });
     if (process.platform !== "win32") throw error;
-    // Windows without the right to make links: a copy works until the token is refreshed.
+    // Windows, without permission to create links: a copy works until the token is refreshed.
     copyFileSync(users, ours);
   }
 }

@@ -7,12 +7,11 @@
  * by `supervisor.ts`.
  *
  * Invariants
- *   A1. The process is owned before it is spoken to: whatever fails in `start` leaves no process behind.
+ *   A1. The process has an owner before the handshake: whatever fails in `start`, no process is left behind.
  *   A2. When the process ends, everything pending fails once, with an error that says how it ended.
- *   A3. `stop` returns when the process and everything it started are gone: stdin is closed, then the process
- *       group gets SIGTERM, then SIGKILL, then what carries our tag is swept.
- *   A4. While `pause` is held nothing is read: the pipe fills, Codex keeps what does not fit, in order. Time spent
- *       paused does not count against the time-outs of requests.
+ *   A3. `stop` returns when the process and everything it started are gone: see `process/end.ts`.
+ *   A4. While `pause` is held, nothing is read: the pipe fills, and Codex keeps the rest, in order. Paused time does not
+ *       count against the time-outs of requests.
  *   A5. Secrets go over stdin only: never into argv, never into the environment.
  */
 import { type ChildProcess, spawn } from "node:child_process";
@@ -42,11 +41,11 @@ export interface AppServerProcessOptions {
   readonly flags: readonly string[];
   /** Given to Codex over the pipe and kept in its memory only. */
   readonly apiKey: string | undefined;
-  /** Made known to Codex before any thread; those of its `environments.toml` are there besides. @default none */
+  /** Announced to Codex before any thread, in addition to those of its `environments.toml`. @default none */
   readonly environments?: readonly CodexEnvironment[];
   readonly clock: Clock;
   readonly log: Log;
-  /** Whether every message goes into the log, too, at level `debug`. @default false */
+  /** Whether every message is logged too, at level `debug`. @default false */
   readonly logWire?: boolean;
   readonly redactor: Redactor;
   readonly onNotification: (method: string, params: unknown, lineChars: number) => void;
@@ -65,17 +64,17 @@ export interface RequestOptions {
   readonly onLateResult?: ((result: unknown) => void) | undefined;
 }
 
-/** Codex answers this, without data, when more than 128 requests wait (measured with 0.169). */
+/** Codex answers with this code, without data, when more than 128 requests wait (measured with 0.169). */
 const OVERLOADED = -32001;
 const RETRIES_MAX = 6;
 const REQUEST_TIMEOUT_MS = 60_000;
 const HANDSHAKE_TIMEOUT_MS = 30_000;
-/** A 10 MB tool result arrives as 1 MB; a resumed history we ask not to be sent. */
+/** A 10 MB tool result arrives as 1 MB, and resumed threads are asked for without their history. */
 const LINE_BYTES_MAX = 256 * 1024 * 1024;
-/** Of a line that is shown in the log. */
+/** Longest line that is shown in the log. */
 const LINE_CHARS_MAX = 2_000;
 const WIRE_LINE_CHARS_MAX = 8_000;
-/** Codex leaves within 30 ms of the end of its input, also in the middle of a turn (measured with 0.169). */
+/** Codex exits within 30 ms of the end of its input, even in the middle of a turn (measured with 0.169). */
 const GRACES = { stdinMs: 3_000, termMs: 2_000 };
 
 export class AppServerProcess {
@@ -92,7 +91,7 @@ export class AppServerProcess {
   #stopping: Promise<void> | undefined;
 
   /**
-   * Starts Codex and shakes hands.
+   * Starts Codex and completes the handshake.
    *
    * @throws {CodexError} `codex_not_found`, `codex_unsupported` or `codex_start_failed`
    */
@@ -123,7 +122,7 @@ export class AppServerProcess {
     this.#child = spawn(options.binary.path, args, {
       env: { ...options.env, CODEX_HOME: options.codexHome, [TAG_VARIABLE]: this.#tag },
       stdio: ["pipe", "pipe", "pipe"],
-      // A group of its own: the terminal's Ctrl-C is ours to handle, and the group is what `stop` ends.
+      // A group of its own, so that Ctrl-C in the terminal reaches us alone, and `stop` can end the whole group.
       detached: process.platform !== "win32",
     });
     this.#peer = new Peer({
@@ -143,7 +142,7 @@ export class AppServerProcess {
     this.#setReferenced(false);
   }
 
-  /** Settles when the process has ended, with the error that everything pending was given. Never rejects. */
+  /** Settles when the process has ended, with the error that pending requests fail with. Never rejects. */
   get exited(): Promise<CodexError> {
     return this.#exited.promise;
   }
@@ -152,7 +151,7 @@ export class AppServerProcess {
     return this.#options.codexHome;
   }
 
-  /** Ids of the environments it was told of. */
+  /** Ids of the environments that were announced to it. */
   get environmentIds(): readonly string[] {
     return (this.#options.environments ?? []).map(({ id }) => id);
   }
@@ -176,7 +175,7 @@ export class AppServerProcess {
   }
 
   /**
-   * Asks Codex. Requests above the gate of 64 wait their turn; an overloaded Codex is asked again, later.
+   * Sends a request. Above 64 in flight, requests wait in order; an overloaded Codex is asked again later.
    *
    * @throws {RpcError} Codex answered with an error
    * @throws {CodexError} `request_timeout` or `process_exited`
@@ -196,8 +195,8 @@ export class AppServerProcess {
   }
 
   /**
-   * Keeps the host alive until the returned function is called. A Codex that nobody waits for does not: a script that
-   * never closes anything ends when it is done, and Codex with it, because its input ends.
+   * Keeps the host process alive until the returned function is called. An idle Codex does not: a script that never
+   * closes anything ends when its work is done, and Codex with it, because its input ends.
    */
   hold(): () => void {
     if (this.#holds++ === 0) this.#setReferenced(true);
@@ -218,7 +217,7 @@ export class AppServerProcess {
     const timeoutMs = options.timeoutMs ?? REQUEST_TIMEOUT_MS;
     for (;;) {
       try {
-        // The wire types are held against the binary's own schema by protocol.codex.test.ts.
+        // protocol.codex.test.ts compares the wire types with the binary's own schema.
         return (await this.#peer.request(method, params, {
           ...options,
           timeoutMs,
@@ -239,7 +238,7 @@ export class AppServerProcess {
     return this.#pauses > 0;
   }
 
-  /** Stops reading until the returned function is called (A4). Counted: every holder must let go. */
+  /** Stops reading until the returned function is called (A4). Reading resumes when every caller has done so. */
   pause(): () => void {
     this.#pauses++;
     this.#child.stdout?.pause();
@@ -294,11 +293,14 @@ export class AppServerProcess {
           this.#logWire("<-", line.text);
           this.#peer.receive(line.text);
         } else
-          this.#options.log("error", `Codex wrote a line longer than ${LINE_BYTES_MAX} bytes; it is lost`);
+          this.#options.log(
+            "error",
+            `Codex wrote a line longer than ${LINE_BYTES_MAX} bytes; it was skipped`,
+          );
       }
     });
     this.#child.stderr?.on("data", (chunk: Buffer) => this.#stderr.push(chunk));
-    // Without a listener a broken pipe would end our own process; the exit says what there is to say.
+    // Without a listener, a broken pipe would end our own process. The exit of Codex is reported anyway.
     this.#child.stdin?.on("error", () => {});
   }
 
@@ -314,7 +316,7 @@ export class AppServerProcess {
       const { lastWords } = this.#stderr;
       const words =
         this.#stopping !== undefined || lastWords === undefined ? "" : `; its last words: ${lastWords}`;
-      // Once many threads use it, its last words may be about somebody else's: they are for the log.
+      // Once threads use the process, its last words may concern any of them: they go to the log only.
       const error = new CodexError("process_exited", `Codex ended (${how})${this.#ready ? "" : words}`, {
         cause,
       });
@@ -323,11 +325,11 @@ export class AppServerProcess {
       this.#exited.resolve(error);
     };
     this.#child.once("error", (error) => end("it could not be started", error));
-    // "close" and not "exit": what Codex wrote before it ended must still be read (A2 comes after it).
+    // "close" and not "exit": what Codex wrote before it ended is read before requests fail.
     this.#child.once("close", (code, signal) =>
       end(signal === null ? `exit code ${code}` : `signal ${signal}`),
     );
-    // A grandchild may hold the pipes open for ever; then the end must not wait for "close".
+    // A grandchild may hold the pipes open for ever, so that "close" never comes.
     this.#child.once("exit", (code, signal) => {
       this.#options.clock.schedule(
         1_000,
@@ -340,7 +342,7 @@ export class AppServerProcess {
 
   #setReferenced(referenced: boolean): void {
     const { stdin, stdout, stderr } = this.#child;
-    // They are sockets, whatever their types say.
+    // They are sockets, although their types say otherwise.
     for (const each of [this.#child, stdin, stdout, stderr] as ({ ref?(): void; unref?(): void } | null)[]) {
       if (referenced) each?.ref?.();
       else each?.unref?.();
@@ -349,7 +351,7 @@ export class AppServerProcess {
 
   async #stop(): Promise<void> {
     this.hold();
-    // A paused pipe would keep "close" from ever coming, and nobody will read it any more.
+    // While a pipe is paused, "close" never comes.
     this.#child.stdout?.resume();
     const { pid } = this.#child;
     if (pid !== undefined) {
@@ -375,7 +377,7 @@ export class AppServerProcess {
   }
 }
 
-/** Too much at once, or a thread that somebody opens again while Codex still closes it (seen with 0.169). */
+/** Codex is overloaded, or still closing the thread that is to be resumed (seen with 0.169). */
 function asksToRetry({ code, message }: RpcError): boolean {
   return code === OVERLOADED || message.includes("is closing; retry thread/resume");
 }

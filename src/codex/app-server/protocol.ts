@@ -1,9 +1,9 @@
 /**
- * The part of the app-server's wire protocol (v2) that we use, by hand.
+ * The part of the app-server's wire protocol (v2) that we use, written by hand.
  *
- * Source: `codex app-server generate-json-schema --experimental` of Codex 0.169. `protocol.codex.test.ts` asks
- * the real binary for that schema and compares: what we send must be accepted by it, what we read must be
- * promised by it. Members we neither send nor read are left out.
+ * Source: `codex app-server generate-json-schema --experimental` of Codex 0.169. `protocol.codex.test.ts` compares
+ * with the schema of the real binary: it must accept what we send, and promise what we read. Members that we neither send
+ * nor read are left out.
  */
 import type { JsonObject, JsonValue } from "../../base/json.ts";
 
@@ -44,7 +44,7 @@ export interface ThreadForkParams extends ThreadResumeParams {
   threadSource?: string;
 }
 
-/** What we read of a thread that was started, resumed or forked. */
+/** The part we read of the answer to start, resume and fork. */
 export interface ThreadOpened {
   thread: { id: string };
 }
@@ -81,7 +81,7 @@ export interface McpServerStatusListResponse {
   }[];
 }
 
-/** Method to its parameters and to what we read of its result. */
+/** For each method: its parameters, and the part of its result that we read. */
 export interface Requests {
   initialize: { params: InitializeParams; result: { userAgent: string } };
   "account/login/start": { params: { type: "apiKey"; apiKey: string }; result: { type: string } };
@@ -115,7 +115,7 @@ export interface Requests {
 export interface TurnError {
   message: string;
   additionalDetails: string | null;
-  /** A word, or an object with one member. New ones come with new versions. */
+  /** A string, or an object with one member. New versions of Codex add more. */
   codexErrorInfo: string | { [kind: string]: unknown } | null;
 }
 
@@ -145,7 +145,7 @@ export type WebSearchAction =
   | { type: "findInPage"; url: string | null; pattern: string | null }
   | { type: "other" };
 
-/** The items that become events. Codex has more kinds; the mapper ignores what is not here. */
+/** The items that become events. The mapper ignores all other kinds. */
 export type WireItem =
   | { type: "agentMessage"; id: string; text: string }
   | { type: "reasoning"; id: string; summary: string[] }
@@ -186,7 +186,7 @@ export type WireItem =
       agentsStates: { [threadId: string]: { status: string; message: string | null } | undefined };
     };
 
-/** Method to its parameters. */
+/** For each method: its parameters. */
 export interface Notifications {
   error: { threadId: string; turnId: string; willRetry: boolean; error: TurnError };
   warning: { threadId: string | null; message: string };
@@ -225,8 +225,8 @@ export type Notification = {
 }[keyof Notifications];
 
 /**
- * Notifications that no event of ours is made of. Codex is asked not to send them: streaming ten answers of
- * 20 kB costs it 40 % less time without the deltas, and us nearly all of ours.
+ * Notifications that become no event. Codex is asked not to send them: without the deltas, streaming ten answers of
+ * 20 kB takes 40 % less of its time, and nearly none of ours.
  */
 export const UNUSED_NOTIFICATIONS: readonly string[] = [
   "item/agentMessage/delta",
@@ -259,7 +259,7 @@ export type FormElicitation = {
   _meta: JsonValue | null;
 };
 
-/** Method to the parameters we read and the answer we give. */
+/** For each method: the parameters we read and the answer we give. */
 export interface ServerRequests {
   "item/commandExecution/requestApproval": {
     params: {

@@ -1,4 +1,4 @@
-/** The answer to a request of Codex that no one answers: Codex parks a turn for ever on an open one. */
+/** The answers to requests of Codex that no session answers. Without an answer, the turn would wait for ever. */
 import { METHOD_NOT_FOUND, RpcError } from "../../jsonrpc/index.ts";
 import type { ServerRequests } from "./protocol.ts";
 
@@ -7,7 +7,7 @@ type Refusals = { readonly [Method in keyof ServerRequests]: ServerRequests[Meth
 const REFUSALS: Refusals = {
   "item/commandExecution/requestApproval": { decision: "decline" },
   "item/fileChange/requestApproval": { decision: "decline" },
-  // The policy behind it is not for a host to widen in the middle of a turn, so it is never a question.
+  // Never a question: a host must not widen the policy in the middle of a turn.
   "item/permissions/requestApproval": { permissions: {}, scope: "turn" },
   "item/tool/requestUserInput": { answers: {} },
   "mcpServer/elicitation/request": { action: "decline", content: null, _meta: null },

@@ -20,7 +20,7 @@ import { refuse } from "./refusals.ts";
 export interface ThreadSink {
   /** @param weight the size of the message, in characters */
   onNotification(notification: Notification, weight: number): void;
-  /** `signal` aborts when the question is moot: resolved otherwise, or its process has ended. */
+  /** `signal` aborts when no answer is needed any more: Codex resolved the question, or its process has ended. */
   onRequest(method: string, params: unknown, signal: AbortSignal): Promise<unknown>;
   onProcessExit(error: CodexError): void;
 }
@@ -88,7 +88,7 @@ export class ThreadRouter {
 
   /** Takes a notification. @param weight its size, in characters */
   route(method: string, params: unknown, weight: number): void {
-    // Unknown methods are carried along; the mapper ignores them.
+    // Unknown methods are passed on; the mapper ignores them.
     const notification = { method, params } as Notification;
     switch (notification.method) {
       case "configWarning":
@@ -128,16 +128,16 @@ export class ThreadRouter {
 
   #warn(warning: Extract<Notification, { method: "configWarning" | "deprecationNotice" }>): void {
     const { summary } = warning.params;
-    // About the machine or the configuration, and of no consequence by itself.
+    // About the machine or the configuration, without consequences by itself.
     this.#log("info", summary);
-    // About the configuration of one thread, which is told by a `warning` of its own.
+    // About the configuration of one thread, which gets a `warning` of its own.
     if (summary.includes("session-flags:")) return;
     const known = this.#processWarnings;
     if (known.length < PROCESS_WARNINGS_MAX && !known.some((each) => same(each, warning)))
       known.push(warning);
   }
 
-  /** Codex names a sub-agent's thread in the items of its parent, and nowhere else (0.169). */
+  /** Codex 0.169 names a sub-agent's thread only in the items of its parent. */
   #learnChildren(threadId: string, item: WireItem): void {
     const children =
       item.type === "collabAgentToolCall"
@@ -147,7 +147,7 @@ export class ThreadRouter {
           : [];
     const root = this.#parents.get(threadId) ?? threadId;
     for (const child of children) {
-      // A thread with an owner of its own stays with it, whoever names it.
+      // A thread that has a session keeps it, even if another thread names it.
       if (child === root || this.#sinks.has(child)) continue;
       this.#parents.set(child, root);
       this.#drop(child);
@@ -155,7 +155,7 @@ export class ThreadRouter {
   }
 
   #keep(threadId: string, notification: Notification, weight: number): void {
-    // The last word about a thread nobody owns: nobody will claim it any more.
+    // The last message of a thread without a session: it will not be claimed any more.
     if (notification.method === "thread/closed") return void this.#drop(threadId);
     let kept = this.#unclaimed.get(threadId);
     if (kept === undefined) {

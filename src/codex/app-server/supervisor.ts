@@ -24,9 +24,9 @@ import type { CodexEnvironment } from "../options.ts";
 import { ThreadRouter } from "./router.ts";
 
 export interface CodexAppServerOptions {
-  /** Called for every start, so that a Codex installed meanwhile is found. */
+  /** Called for every start, so that a Codex that was installed in the meantime is found. */
   readonly findBinary: () => CodexBinary;
-  /** Called before every start: makes sure the home exists. @returns its path */
+  /** Called before every start: makes sure that the home exists. @returns its path */
   readonly prepareHome: () => string;
   /** The environment of a process that is about to start. */
   readonly env: () => Readonly<Record<string, string>>;
@@ -34,15 +34,15 @@ export interface CodexAppServerOptions {
   readonly apiKey: string | undefined;
   readonly environments: readonly CodexEnvironment[];
   readonly clock: Clock;
-  /** Chance, for the jitter of restarts. @default Math.random */
+  /** Random numbers for the jitter of restarts. @default Math.random */
   readonly random?: () => number;
   readonly log: Log;
-  /** Whether every message goes into the log, too. @default false */
+  /** Whether every message is logged too. @default false */
   readonly logWire?: boolean;
   readonly redactor: Redactor;
 }
 
-/** A process that lives this long has proved itself. */
+/** A process that lives this long counts as stable. */
 const STABLE_MS = 10_000;
 
 type State =
@@ -55,7 +55,7 @@ export class CodexAppServer implements AsyncDisposable {
   readonly #options: CodexAppServerOptions;
   readonly #backoff: Backoff;
   readonly #closing = new AbortController();
-  /** Who gets which message. */
+  /** Routes messages to threads. */
   readonly threads: ThreadRouter;
   #state: State = { kind: "idle", notBefore: 0 };
   #closed: Promise<void> | undefined;
@@ -73,7 +73,7 @@ export class CodexAppServer implements AsyncDisposable {
   }
 
   /**
-   * The running process; starts one if there is none (R1, R2).
+   * The running process; when absent, a new one is started (R1, R2).
    *
    * @throws {CodexError} `closed`, or why it could not be started
    * @throws the signal's reason when it aborts first; the start goes on for the others
@@ -82,7 +82,7 @@ export class CodexAppServer implements AsyncDisposable {
     const state = this.#state;
     if (state.kind === "running") {
       if (state.process.alive) return Promise.resolve(state.process);
-      // It has ended; what follows from that comes first: see `#onExit`.
+      // It has ended; `#onExit` runs first.
       return abortable(
         state.process.exited.then(() => this.process(signal)),
         signal,
@@ -92,12 +92,12 @@ export class CodexAppServer implements AsyncDisposable {
     if (state.kind === "closed") return Promise.reject(closedError());
     const process = this.#start(state.notBefore);
     this.#state = { kind: "starting", process };
-    // Whoever asked is told; the failure itself is already in the state.
+    // Callers get the failure; the state already has it.
     process.catch(() => {});
     return abortable(process, signal);
   }
 
-  /** Ends the process and refuses further use. Idempotent. */
+  /** Ends the process; later use fails. Idempotent. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -127,7 +127,7 @@ export class CodexAppServer implements AsyncDisposable {
       this.threads.onStart();
       const orphans = sweepOrphans();
       if (orphans.length > 0)
-        log("warn", `Ended ${orphans.length} process(es) that a killed host had left behind`);
+        log("warn", `Ended ${orphans.length} process(es) left behind by a host that was killed`);
       const process = await AppServerProcess.start({
         binary: this.#options.findBinary(),
         codexHome: this.#options.prepareHome(),
@@ -151,7 +151,7 @@ export class CodexAppServer implements AsyncDisposable {
       void process.exited.then((error) => this.#onExit(process, error));
       return process;
     } catch (error) {
-      // Where there is no Codex, nothing was started, and installing one must help at once.
+      // Without a Codex, nothing was started. Installing one must help at once.
       const absent =
         error instanceof CodexError &&
         (error.code === "codex_not_found" || error.code === "codex_unsupported");
@@ -167,7 +167,7 @@ export class CodexAppServer implements AsyncDisposable {
     if (state.kind === "running" && state.process === process) {
       state.stable.clear();
       this.#options.log("error", error.message);
-      // Every end counts until a process proves itself: the first restart is quick, a loop is not.
+      // Every end counts until a process is stable: the first restart is quick, a loop is not.
       this.#state = { kind: "idle", notBefore: this.#nextStart() };
     }
     this.threads.onExit(error);
@@ -182,7 +182,7 @@ export class CodexAppServer implements AsyncDisposable {
         `Codex ended ${failures} times in a row soon after its start; the next start waits ${Math.round(delayMs)} ms`,
       );
     }
-    // The first end after a good life is no loop: the next use starts at once.
+    // The first end after a stable process is not a loop: the next use starts at once.
     return this.#options.clock.now() + (failures === 1 ? 0 : delayMs);
   }
 }

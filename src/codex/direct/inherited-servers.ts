@@ -1,11 +1,11 @@
-/** Which MCP servers Codex's own configuration files bring along; `wire.ts` keeps them out. */
+/** The MCP servers that Codex's own configuration files define. `wire.ts` switches them off. */
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { abortable } from "../../base/abort.ts";
 import { isObject } from "../../base/json.ts";
 import type { AppServerProcess } from "../app-server/process.ts";
 
-/** Names of the servers in Codex's files, asked for again only when a file has changed. */
+/** The names of the servers in Codex's files. Codex is asked again only after a file has changed. */
 export class InheritedServers {
   readonly #files: Set<string>;
   #known:
@@ -25,7 +25,7 @@ export class InheritedServers {
     );
   }
 
-  /** Many threads may ask at once; Codex is asked once. */
+  /** Many callers at once share one request. */
   names(process: AppServerProcess, signal: AbortSignal | undefined): Promise<readonly string[]> {
     const stamp = this.#stamp();
     if (this.#known?.process !== process || this.#known.stamp !== stamp) {
@@ -56,7 +56,7 @@ export class InheritedServers {
           const stat = statSync(file, { throwIfNoEntry: false });
           return stat === undefined ? "-" : `${stat.mtimeMs}:${stat.size}`;
         } catch {
-          // A folder we may not look into. Codex runs as we do, so it cannot read the file either.
+          // No permission to look. Codex runs as the same user, so it cannot read the file either.
           return "?";
         }
       })

@@ -1,4 +1,4 @@
-/** Why a server that Codex runs itself is not there, in our words. The texts are those of Codex 0.169. */
+/** Why a server that Codex runs is absent, in our words. The texts that are recognised are those of Codex 0.169. */
 import { LOCAL_ENVIRONMENT_ID } from "../../config/server/types.ts";
 import { findEnvironment } from "../../config/environments/find-environment.ts";
 import { loadEnvironments } from "../../config/environments/load-environments.ts";
@@ -6,12 +6,12 @@ import { ConfigError } from "../../config/problem.ts";
 import type { WireItem } from "../app-server/protocol.ts";
 
 /**
- * Why a server's environment is not there: Codex leaves such a server out without a message.
+ * Why the environment of a server does not exist: Codex leaves out such a server without a message.
  *
  * @param id the server's `environment_id`, if it has one
  * @param codexHome where this Codex has its `environments.toml`
- * @param added the ids of environments that were added to it
- * @returns a sentence, or `undefined` when that environment is there
+ * @param added ids of the environments that were announced to it
+ * @returns a sentence, or `undefined` when the environment exists
  */
 export function missingEnvironment(
   id: unknown,
@@ -20,7 +20,7 @@ export function missingEnvironment(
 ): string | undefined {
   if (typeof id !== "string" || id === LOCAL_ENVIRONMENT_ID || added.includes(id)) return undefined;
   try {
-    // Codex knows nothing of our own files.
+    // Codex does not read our own files.
     const loaded = loadEnvironments({ codexHome, switchyardHome: "/dev/null", cwd: codexHome, env: {} });
     const found = findEnvironment(loaded, id);
     if (found.ok) return undefined;
@@ -33,14 +33,14 @@ export function missingEnvironment(
   }
 }
 
-/** What Codex says about a server that failed, without its own module names and repetitions. */
+/** Codex's message about a server that failed, without its module names and repetitions. */
 export function plainReason(error: string): string {
   const text = error
     .replace(/^MCP client for `[^`]*` failed to start: (MCP startup failed: )?/, "")
     .replaceAll(/ ?\[[a-z_]+::[^\]]*\]/g, "");
   const seconds = /timed out after (\d+) seconds/.exec(text)?.[1];
   if (seconds !== undefined) return `timed out after ${seconds} s; startup_timeout_sec sets the limit`;
-  // The same end of a process, seen while writing to it or while reading from it.
+  // The end of the same process, noticed while writing or while reading.
   const ended = /(Broken pipe|connection closed: initialize response)/.test(text);
   return ended ? "the process ended before it answered the handshake" : text;
 }
@@ -48,7 +48,7 @@ export function plainReason(error: string): string {
 /**
  * The sentence about required servers, when Codex rejects an open because of them.
  *
- * @param names Codex's names of servers, to the host's
+ * @param names Codex's name of each server, and the host's
  */
 export function requiredServersFailure(
   message: string,

@@ -1,4 +1,4 @@
-/** Which of a thread's servers are ready, and which are not and why, since the thread was opened. */
+/** Which servers of an open thread are ready, which have failed, and why. */
 import { within } from "../../base/abort.ts";
 import type { Clock } from "../../base/clock.ts";
 import { plainReason } from "./reasons.ts";
@@ -14,9 +14,9 @@ type Startup =
   | { readonly kind: "ready" }
   | { readonly kind: "failed"; readonly reason: string };
 
-/** After this long without news we ask: a server that an administrator forbids is never reported (Codex 0.169). */
+/** Codex is asked after this time without news: it never reports a server that an administrator forbids (0.169). */
 const PROBE_AFTER_MS = 1_500;
-/** Codex ends a start-up itself at the server's time-out; this is for the news to arrive. */
+/** Codex ends a start at the server's time-out; this is the time for the news to arrive. */
 const MARGIN_MS = 5_000;
 
 export class ServerStartups {
@@ -25,7 +25,7 @@ export class ServerStartups {
   readonly #hostNames: ReadonlyMap<string, string>;
   #settled = Promise.withResolvers<void>();
 
-  /** @param names of the enabled servers: as Codex knows them, to the host's */
+  /** @param names of the enabled servers: Codex's name of each, and the host's */
   constructor(clock: Clock, names: ReadonlyMap<string, string>) {
     this.#clock = clock;
     this.#hostNames = names;
@@ -41,7 +41,7 @@ export class ServerStartups {
     );
   }
 
-  /** What `mcpServer/startupStatus/updated` says. */
+  /** Takes `mcpServer/startupStatus/updated`. */
   update({ name, status, error }: { name: string; status: string; error: string | null }): void {
     if (status === "ready") this.#set(name, { kind: "ready" });
     else if (status !== "starting") {
@@ -52,7 +52,7 @@ export class ServerStartups {
     }
   }
 
-  /** What `mcpServerStatus/list` says. News that came meanwhile counts more. */
+  /** Takes an entry of `mcpServerStatus/list`. News that came in the meantime counts more. */
   probed(name: string, runtimeStatus: string | null, toolsError: string | null): void {
     if (this.#startups.get(name)?.kind !== "starting") return;
     if (runtimeStatus === "connected") this.#set(name, { kind: "ready" });
@@ -63,7 +63,7 @@ export class ServerStartups {
     }
   }
 
-  /** The connection of a server that was ready broke for good. */
+  /** A server that was ready has been lost. */
   lost(name: string, reason: string): void {
     this.#set(name, { kind: "failed", reason });
   }
@@ -73,7 +73,7 @@ export class ServerStartups {
    *
    * @param timeoutMs the longest start-up time-out among them
    * @param probe asks Codex; called once, if there is no news for a while
-   * @param stopped rejects when nobody waits any more
+   * @param stopped rejects to end the wait
    * @throws what `stopped` rejects with
    */
   async settle(
@@ -84,7 +84,7 @@ export class ServerStartups {
     const settled = Promise.race([this.#settled.promise, stopped]);
     settled.catch(() => {});
     if ((await within(this.#clock, PROBE_AFTER_MS, settled)) === "timeout") {
-      // The answer comes when the servers have settled; if it fails, the news may still come.
+      // The answer comes when the servers have settled. If the request fails, news may still come.
       probe().catch(() => {});
       if ((await within(this.#clock, timeoutMs + MARGIN_MS, settled)) === "timeout") {
         for (const [name, { kind }] of this.#startups) {

@@ -52,7 +52,7 @@ export class ThreadServers {
   /**
    * Waits until every server is ready or has failed. @returns the failed ones
    *
-   * @param stopped rejects when nobody waits any more
+   * @param stopped rejects to end the wait
    * @throws what `stopped` rejects with
    */
   settle(threadId: string, stopped: Promise<never>): Promise<StartupFailure[]> {

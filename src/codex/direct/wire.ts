@@ -1,17 +1,17 @@
 /**
- * The servers of a thread in the form Codex's own MCP client takes them.
+ * The servers of a thread as they are sent to Codex, beside those of its configuration files.
  *
  * Codex merges the configuration of a thread over its files field by field, headers included, and has no way to
- * say "only these". So a server of a file is switched off by name, and a server of the thread that happens to have
- * the same name runs under another one, so that not a single field of the file's reaches it.
+ * say "only these". So a server of a file is switched off by name, and a server of the thread with the same name
+ * runs under another one, so that no field of the file's server reaches it.
  */
 import { isObject, type JsonObject, type JsonValue } from "../../base/json.ts";
 import type { DirectServer } from "./servers.ts";
 
-/** What is sent, and what the names in it mean. */
+/** The servers as they are sent, and whose they are. */
 export interface WireServers {
   readonly config: JsonObject;
-  /** The name Codex knows a server by, to the host's name of it. */
+  /** Codex's name of each server, and the host's. */
   readonly names: ReadonlyMap<string, string>;
 }
 
@@ -25,7 +25,7 @@ export function toWireServers(
   tagVariable: string,
   tag: string,
 ): WireServers {
-  // A map, and not an object: a file may name a server "__proto__".
+  // Not an object: a file may name a server "__proto__".
   const config = new Map<string, JsonValue>(inherited.map((name) => [name, { enabled: false }]));
   const names = new Map<string, string>();
   const taken = new Set([...inherited, ...servers.map((server) => server.name)]);

@@ -1,13 +1,13 @@
 /**
- * From the app-server's notifications to the SDK's events, one turn at a time.
+ * Turns the app-server's notifications into the SDK's events, for one turn.
  *
  * It reproduces what `codex exec --experimental-json` prints (0.163 and 0.169 print the same), item for item:
  * which notification becomes which event, how items are numbered, what is left out. It keeps the state of one
- * turn and does no I/O. `test/codex/sdk-parity.test.ts` compares it with the real thing.
+ * turn and does no I/O. `test/codex/sdk-parity.test.ts` compares it with the real SDK.
  *
  * Invariants
- *   E1. Items are numbered from `item_0` in the order they are first seen; a web search spends a number but keeps
- *       its own id.
+ *   E1. Items are numbered from `item_0` in the order of their first notification; a web search uses up a number but
+ *       keeps its own id.
  *   E2. A notification of another turn, an unknown method and an unknown kind of item yield nothing.
  *   E3. Servers are named as the host named them, whatever name Codex knows them by.
  *   E4. An item that was started keeps its id in every event about it.
@@ -42,8 +42,8 @@ export const NO_USAGE: Usage = {
 };
 
 /**
- * Warnings that only the app-server makes, about the machine and not about the thread, so exec has no event for them:
- * the sandbox helper is not installed, or may not do its work.
+ * Warnings of the app-server alone, about the machine and not the thread, for which exec has no event: the sandbox helper
+ * is missing or not permitted.
  */
 const ABOUT_THE_MACHINE = /^Codex(?: could not find|'s Linux sandbox uses) bubblewrap/;
 
@@ -60,9 +60,9 @@ export class EventMapper {
   #nextItem = 0;
   /** The turn this mapper is for, once it has started. */
   #turnId: string | undefined;
-  /** The last error of the stream; the reason of a turn that fails without one of its own. */
+  /** The last error of the stream: the reason of a turn that fails without an error of its own. */
   #lastError: string | undefined;
-  /** Raw id of an item that was started to what was said of it. */
+  /** The items that were started, by their raw ids, with the events about them. */
   readonly #started = new Map<string, ThreadItem>();
   #todo: TodoListItem | undefined;
 
@@ -75,12 +75,12 @@ export class EventMapper {
     return this.#usage;
   }
 
-  /** An error item of our own, or of Codex about something that does not end the turn. */
+  /** An error item about something that does not end the turn, ours or Codex's. */
   errorItem(error: Omit<ErrorItem, "id" | "type">): ThreadEvent {
     return { type: "item.completed", item: { id: this.#newId(), type: "error", ...error } };
   }
 
-  /** The events that a notification stands for; mostly none or one. */
+  /** The events of a notification: mostly one, or none. */
   map(notification: Notification): ThreadEvent[] {
     if (this.#isOfAnotherTurn(notification)) return [];
     switch (notification.method) {
@@ -129,13 +129,13 @@ export class EventMapper {
   }
 
   #itemStarted(wire: WireItem): ThreadEvent[] {
-    // These are told of once they are complete; their start would only spend a number.
+    // Reported when complete: their start would only use up a number.
     if (wire.type === "agentMessage" || wire.type === "reasoning") return [];
     const known = this.#started.get(wire.id);
     const item = this.#toItem(wire, known?.id);
     if (item === undefined) return [];
     this.#started.set(wire.id, item);
-    // A patch is told of again when it grows. For anything else exec says "started" once more, with the same id.
+    // A patch is reported again when it grows. For other items exec repeats "started", with the same id.
     const again = known !== undefined && item.type === "file_change";
     return [{ type: again ? "item.updated" : "item.started", item }];
   }
@@ -165,7 +165,7 @@ export class EventMapper {
   }
 
   #turnCompleted(turn: Notifications["turn/completed"]["turn"]): ThreadEvent[] {
-    // exec stops without a word; a turn in progress has not completed.
+    // exec prints nothing for an interrupted turn, and a turn in progress has not completed.
     if (turn.status === "interrupted" || turn.status === "inProgress") return [];
     const events: ThreadEvent[] = [];
     if (this.#todo !== undefined) events.push({ type: "item.completed", item: this.#todo });
@@ -196,7 +196,7 @@ export class EventMapper {
           id: knownId ?? this.#newId(),
           type: "file_change",
           changes: wire.changes.map(toFileChange),
-          // "in_progress" is not among the SDK's types, but it is what exec prints.
+          // exec prints "in_progress", which is not in the SDK's types.
           status: (wire.status === "inProgress"
             ? "in_progress"
             : wire.status === "declined"
@@ -222,7 +222,7 @@ export class EventMapper {
   }
 }
 
-/** Whether there was no answer at all, as opposed to one that says no. */
+/** Whether there was no answer, as opposed to a negative one. */
 function isUnreachable(error: TurnError | null): boolean {
   const info = error?.codexErrorInfo;
   if (typeof info !== "object" || info === null) return false;
@@ -232,13 +232,13 @@ function isUnreachable(error: TurnError | null): boolean {
   return failed !== undefined && (failed.httpStatusCode ?? null) === null;
 }
 
-/** The turn that a notification is about, where it is about one. */
+/** The turn that a notification belongs to, if it belongs to one. */
 export function turnIdOf({ params }: Notification): string | undefined {
   const { turnId, turn } = params as { turnId?: string | null; turn?: { id: string } };
   return turn?.id ?? turnId ?? undefined;
 }
 
-/** As exec words an error: the text, and what is known besides. */
+/** An error as exec words it: the text and its details. */
 export function errorText(error: TurnError): string {
   return withDetails(error.message, error.additionalDetails);
 }
@@ -263,7 +263,7 @@ function toCommand(wire: WireItem & { type: "commandExecution" }, id: string): C
     type: "command_execution",
     command: wire.command,
     aggregated_output: wire.aggregatedOutput ?? "",
-    // exec prints null while the command runs, and "declined" for one that was refused; the SDK's types know neither.
+    // exec prints null while the command runs, and "declined" for a refused one. The SDK's types have neither.
     exit_code: wire.exitCode as number,
     status: (wire.status === "inProgress" ? "in_progress" : wire.status) as CommandExecutionItem["status"],
   };
@@ -292,7 +292,7 @@ function toToolCall(wire: WireItem & { type: "mcpToolCall" }, id: string, server
     error: error === null ? null : { message: error.message },
     status: wire.status === "inProgress" ? ("in_progress" as const) : wire.status,
   };
-  // exec prints null where the SDK's types leave the member out.
+  // exec prints null where the SDK's types omit the member.
   return item as unknown as McpToolCallItem;
 }
 
@@ -309,7 +309,7 @@ function toSearchAction(action: WebSearchAction | null): object {
   }
 }
 
-/** A kind of item that exec prints and the SDK's types do not know. */
+/** A kind of item that exec prints and the SDK's types do not have. */
 function toCollabCall(wire: WireItem & { type: "collabAgentToolCall" }, id: string): ThreadItem {
   const agents = Object.entries(wire.agentsStates).map(
     ([threadId, state]) =>

@@ -129,7 +129,7 @@ export class OpenThread {
       threadId: id,
       process,
       servers: new ThreadServers(spec.servers, wire, process, clock),
-      // A thread that is resumed is on disk, whatever is asked for now.
+      // A resumed thread is on disk, whatever its options say now.
       ephemeral: this.#start.kind !== "existing" && ephemeral === true,
       key,
       closed: Promise.withResolvers<CodexError>(),
@@ -201,7 +201,7 @@ export class OpenThread {
     };
     const required = spec.servers.filter((server) => server.required && server.enabled);
     const timeoutMs = OPEN_TIMEOUT_MS + Math.max(0, ...required.map((server) => server.startupTimeoutMs));
-    // A thread whose reply came too late has no owner: it must not stay loaded with its servers.
+    // A thread whose reply came too late has no session. It must not stay loaded with its servers.
     const onLateResult = (late: unknown): void => {
       const { thread } = late as ThreadOpened;
       if (thread.id === this.loaded?.threadId) return;
@@ -227,7 +227,7 @@ export class OpenThread {
   }
 }
 
-/** What Codex says when it cannot open a thread, in our words. The texts are those of Codex 0.169. */
+/** Codex's error for a thread it does not open, in our words. The texts that are recognised are those of Codex 0.169. */
 function openError(error: unknown, start: ThreadStart, wire: WireServers): unknown {
   if (!(error instanceof RpcError)) return error;
   const options = { cause: error };

@@ -4,9 +4,9 @@ import type { Answer, Question } from "../../thread/questions.ts";
 import type { ServerRequests } from "../app-server/protocol.ts";
 
 /**
- * Translates a request of Codex into a question, and an answer back.
+ * Translates a request of Codex into a question, and the answer back.
  *
- * @returns `undefined` for a method that asks nothing a host could answer
+ * @returns `undefined` for a request that a host cannot answer
  */
 export function toQuestion(
   method: string,
@@ -38,7 +38,7 @@ export function toQuestion(
     }
     case "mcpServer/elicitation/request": {
       const p = params as ServerRequests[typeof method]["params"];
-      // Codex has a further mode, for the user's verification by its own applications: no host can answer that.
+      // Codex has another mode, for verification by its own applications, which no host can answer.
       const known: readonly string[] = ["form", "openai/form", "openaiForm", "url"];
       return known.includes(p.mode) ? { question: elicitation(p), reply: elicited } : undefined;
     }
@@ -87,7 +87,7 @@ function elicitation(p: ServerRequests["mcpServer/elicitation/request"]["params"
 
 type Approval = ServerRequests["item/commandExecution/requestApproval"]["result"];
 
-// An answer comes from the host's code, which may be JavaScript: whatever is no decision is a refusal.
+// An answer comes from the host's code, which may be JavaScript: an unknown decision counts as "decline".
 
 function approval(answer: Answer): Approval {
   switch (answer.decision) {

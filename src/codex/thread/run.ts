@@ -2,19 +2,19 @@
  * One run of a thread: from its acceptance to its end.
  *
  *   notifications ──> mapper ──> channel ──> reader
- *   questions ──────> handler, or a refusal that the reader is told of
- *   stop(reason) ───> whatever waits for the run
+ *   questions ──────> handler, or a refusal and an event about it
+ *   stop(reason) ───> everything that waits for the run
  *
  * It owns what belongs to one run: the events that wait for their reader, the state of the turn, the timers that
  * end it early. Opening the thread and asking Codex is the business of `session.ts`.
  *
  * Invariants
- *   N1. The reader gets everything in order, also when it falls behind: the pipe is stopped, nothing is dropped. If it
- *       stays away for `readerStallMs`, the run is stopped, and it is told so after everything that was kept.
- *   N2. A run that is stopped holds the pipe for nobody: what ends it must be read, too.
+ *   N1. The reader gets everything in order. When it falls behind, the pipe is stopped and nothing is dropped. When it
+ *       stays away for `readerStallMs`, the run is stopped; the error comes after everything that was kept.
+ *   N2. A run that was stopped does not hold the pipe: the messages that end it must be read too.
  *   N3. The run ends exactly once: by `end`, or by the first `fail`.
  *   N4. Every question is answered once: by the handler, or, when it is absent, fails or is late, by declining; then an
- *       event says what was declined and which option allows it. Codex parks a turn for ever on an open question.
+ *       event says what was declined and which option allows it. A turn waits for ever on an open question.
  */
 import { Channel } from "../../base/channel.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
@@ -45,7 +45,7 @@ export interface RunRequest {
 
 /** What stops and restarts the flow of events: the process that the thread is loaded in. */
 export interface PausableInput {
-  /** Stops until the returned function is called. */
+  /** Stops the flow until the returned function is called. */
   pause(): () => void;
   readonly paused: boolean;
 }
@@ -96,11 +96,11 @@ export class ActiveRun {
       onFull: () => this.#onReaderBehind(),
       onRoom: () => this.#stall?.clear(),
     });
-    // It may be stopped while nobody waits for that, or after everything is over.
+    // It may be stopped while nothing waits for that.
     this.#stopped.promise.catch(() => {});
   }
 
-  /** For the reader; one, once. */
+  /** For one reader, once. */
   get events(): AsyncIterable<ThreadEvent> {
     return this.#channel;
   }
@@ -110,12 +110,12 @@ export class ActiveRun {
     return this.#stopped.promise;
   }
 
-  /** Settles when Codex says that the turn runs. The reply to `turn/start` may be lost; this is as good. */
+  /** Settles when Codex reports the start of the turn. It stands in for a reply to `turn/start` that was lost. */
   get turnStarted(): Promise<void> {
     return this.#turnStarted.promise;
   }
 
-  /** Settles when Codex says that the turn is over. */
+  /** Settles when Codex reports the end of the turn. */
   get turnEnded(): Promise<TurnEnd> {
     return this.#turnEnded.promise;
   }
@@ -139,7 +139,7 @@ export class ActiveRun {
     if (this.#stopReason !== undefined) throw this.#stopReason;
   }
 
-  /** Ends the run early, for the first reason that is given. */
+  /** Ends the run early. Only the first reason counts. */
   stop(reason: Error): void {
     if (this.#stopReason !== undefined) return;
     this.#stopReason = reason;
@@ -149,17 +149,17 @@ export class ActiveRun {
     if (isThrown(reason)) this.fail(reason);
   }
 
-  /** From now on, the turn that starts is that of this run. */
+  /** The next turn that starts belongs to this run. */
   beginTurn(): void {
     this.#turn ??= { id: undefined };
   }
 
-  /** What the reply to `turn/start` says. */
+  /** Takes the id of the turn from the reply to `turn/start`. */
   turnIsNamed(turnId: string): void {
     if (this.#turn !== undefined) this.#turn.id ??= turnId;
   }
 
-  /** Tells the reader which thread it is. @returns whether that is news */
+  /** Reports the id of the thread. @returns whether it is new to the reader */
   announce(threadId: string): boolean {
     if (this.#announced === threadId) return false;
     this.#announced = threadId;
@@ -167,7 +167,7 @@ export class ActiveRun {
     return true;
   }
 
-  /** Tells the reader of something that does not end the turn. */
+  /** Reports an error that does not end the turn. */
   tell(error: Omit<ErrorItem, "id" | "type">): void {
     this.#channel.push(this.#mapper.errorItem(error));
   }
@@ -188,7 +188,7 @@ export class ActiveRun {
     }
   }
 
-  /** Has a question answered: by the host, or by a refusal that the reader is told of. */
+  /** Answers a question through the host's handler, or declines it (N4). @param moot aborts when no answer is needed */
   async ask(question: Question, moot: AbortSignal): Promise<Answer> {
     const { onQuestion, questionTimeoutMs } = this.request;
     if (onQuestion === undefined) return this.#decline(question, "nobody is there to answer");
@@ -205,7 +205,7 @@ export class ActiveRun {
       if (answer !== "moot or late") {
         return isAnswer(answer) ? answer : this.#decline(question, "the handler gave no decision");
       }
-      // Moot: the answer goes nowhere, and there is nothing to tell.
+      // Moot: no answer is needed, and nothing is reported.
       if (moot.aborted) return { decision: "decline" };
       return this.#decline(question, `there was no answer within ${questionTimeoutMs} ms`);
     } catch (error) {
@@ -217,12 +217,12 @@ export class ActiveRun {
     }
   }
 
-  /** Everything there is to read has been pushed. */
+  /** No more events will come. */
   end(): void {
     this.#channel.end();
   }
 
-  /** Ends the run with an error: as the last event, or thrown at the reader (see `isThrown`). */
+  /** Ends the run with an error: as the last event, or thrown to the reader (see `isThrown`). */
   fail(error: unknown): void {
     if (isThrown(error)) return this.#channel.fail(error);
     const message = messageOf(error);
@@ -232,7 +232,7 @@ export class ActiveRun {
     this.#channel.end();
   }
 
-  /** The reader has left: what is kept for it is dropped. */
+  /** The reader has left: events kept for it are dropped. */
   async leave(): Promise<void> {
     await this.#channel.return();
   }
@@ -241,7 +241,7 @@ export class ActiveRun {
     this.#reconnect?.clear();
   }
 
-  /** Stops the run when Codex tries in vain to reach the model for too long. */
+  /** Stops the run when Codex has retried the model for too long. */
   #watchConnection({ method, params }: Notification): void {
     if (method !== "error" || !params.willRetry) {
       this.#reconnect?.clear();
@@ -251,7 +251,7 @@ export class ActiveRun {
     const { clock, reconnectTimeoutMs: limitMs, input } = this.#options;
     const { message } = params.error;
     const giveUp = (): void => {
-      // While nothing is read, the news that it works again may be in the pipe.
+      // While the pipe is stopped, the news that the model answers again may be in it.
       if (input()?.paused === true) this.#reconnect = clock.schedule(limitMs, giveUp);
       else {
         const text = `The model could not be reached for ${limitMs} ms: ${message}`;
@@ -277,7 +277,7 @@ export class ActiveRun {
     };
   }
 
-  /** Takes secrets out of what Codex and the provider say. What tools and commands say is the host's own data. */
+  /** Hides secrets in messages of Codex and the provider. The output of tools and commands is the host's own data. */
   #clean(event: ThreadEvent): ThreadEvent {
     const { redactor } = this.#options;
     if (event.type === "error") return { ...event, message: redactor.redact(event.message) };
@@ -300,8 +300,8 @@ export class ActiveRun {
 }
 
 /**
- * Whether an error is thrown to the reader instead of becoming a `turn.failed`: the caller gave up, asked for
- * something that makes no sense, or there is no Codex to ask.
+ * Whether an error is thrown to the reader instead of becoming a `turn.failed`: the caller gave up, the request was
+ * invalid, or there is no usable Codex or thread.
  */
 export function isThrown(error: unknown): boolean {
   if (error instanceof AbortError) return true;

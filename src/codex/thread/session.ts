@@ -4,8 +4,8 @@
  *   run() ─ wait for the run before ─> open ─> servers settled ─> turn ─> events
  *
  * It owns the queue of runs, the run that is active, the timer that unloads the thread, and the decision how a run
- * ends. Whether the thread is loaded belongs to `open-thread.ts`, asking for a turn to `turn.ts`, events and questions
- * of a run to `run.ts`.
+ * ends. Loading the thread belongs to `open-thread.ts`, asking for a turn to `turn.ts`, the events and questions of a
+ * run to `run.ts`.
  *
  * Invariants
  *   T1. One run at a time; the next ones wait in order. Codex would take a second turn for more input to the first.
@@ -81,7 +81,7 @@ export class ThreadSession implements ThreadSink {
   #usage: Usage = NO_USAGE;
   #idle: Timer | undefined;
   #closed: Promise<void> | undefined;
-  /** Takes the secrets of the thread's present configuration out of the redactor again. */
+  /** Removes the secrets of the thread's present configuration from the redactor. */
   #forgetSecrets: () => void = () => {};
 
   constructor(options: ThreadSessionOptions, registry: SessionRegistry, start: ThreadStart) {
@@ -114,7 +114,7 @@ export class ThreadSession implements ThreadSink {
    * Runs one turn. Nothing happens before the first event is asked for; leaving the loop early interrupts the turn.
    *
    * @throws {AbortError} the signal aborted
-   * @throws {CodexError} no turn could be made of the request: see `isThrown`
+   * @throws {CodexError} the request did not become a turn: see `isThrown`
    */
   async *run(request: RunRequest): AsyncGenerator<ThreadEvent, void, undefined> {
     const signal =
@@ -231,7 +231,7 @@ export class ThreadSession implements ThreadSink {
       const end = await runTurn(run, this.#thread, loaded, this.#options.clock);
       return { kind: end === "interrupted" ? "interrupted" : "over" };
     } catch (error) {
-      // Whatever else failed, failed because of that.
+      // Other errors are consequences of the stop.
       if (run.stopReason !== undefined) return { kind: "stopped", reason: run.stopReason };
       return isGone(error, run) ? { kind: "gone", error } : { kind: "failed", error };
     }
@@ -244,9 +244,9 @@ export class ThreadSession implements ThreadSink {
     run.throwIfStopped();
     for (const { server, reason: raw } of failures) {
       const reason = this.#options.redactor.redact(raw);
-      // Codex fails such a thread itself, but not one whose environment it does not have.
+      // Codex itself rejects such a thread, unless the environment of the server does not exist.
       if (run.request.spec.servers.some(({ name, required }) => name === server && required)) {
-        const message = `A required MCP server did not start: ${server}: ${reason}`;
+        const message = `A required MCP server did not start: "${server}": ${reason}`;
         throw new CodexError("mcp_server_failed", message);
       }
       const message = `MCP server "${server}" did not start and is missing in this turn: ${reason}`;
@@ -269,7 +269,7 @@ export class ThreadSession implements ThreadSink {
     });
   }
 
-  /** The secrets of a configuration stay hidden in everything we say as long as the thread has it. */
+  /** The secrets of a configuration stay in the redactor as long as the thread has it. */
   #hideSecrets(spec: ThreadSpec): void {
     const before = this.#forgetSecrets;
     const take = spec.secrets.map((secret) => this.#options.redactor.add(secret));
@@ -292,7 +292,7 @@ export class ThreadSession implements ThreadSink {
   #afterRun(): void {
     if (this.#isWanted || this.isClosing) return;
     if (this.#thread.loaded === undefined) return this.#rest();
-    // An ephemeral thread cannot be resumed: it stays until it is closed.
+    // An ephemeral thread cannot be resumed, so it stays loaded until it is closed.
     if (this.#thread.isEphemeral) return;
     const unload = (): void => void this.#unloadIfIdle();
     this.#idle = this.#options.clock.schedule(this.#options.idleUnloadMs, unload, { background: true });
@@ -329,7 +329,7 @@ export class ThreadSession implements ThreadSink {
     }
   }
 
-  /** The thread is not loaded, and no run waits: from now on what is on disk is all there is to know. */
+  /** The thread is not loaded, and no run waits: nothing of it is kept but what is on disk. */
   #rest(): void {
     this.#forgetSecrets();
     if (this.threadId !== null) this.#options.appServer.threads.release(this.threadId);

@@ -36,7 +36,7 @@ export class ThreadSessions implements SessionRegistry {
     if (session.threadId !== null) this.#byThread.set(session.threadId, session);
   }
 
-  /** A thread that is not loaded costs nothing here either; its id is enough to find it again. */
+  /** A thread that is not loaded takes no memory: its id is enough to open it again. */
   onCold(session: ThreadSession): void {
     this.#inUse.delete(session);
     const { threadId } = session;

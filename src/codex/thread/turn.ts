@@ -51,7 +51,7 @@ async function startTurn(run: ActiveRun, { process, threadId }: Loaded): Promise
   }
 }
 
-/** Ends the turn that runs, if one does; a thread that will not let go of it is unloaded. */
+/** Ends the turn, if one runs. A thread whose turn does not end is unloaded. */
 async function interrupt(
   run: ActiveRun,
   thread: OpenThread,
