@@ -360,7 +360,7 @@ suite("check rejects, with the path of the field (M1)", () => {
     }
   });
 
-  test("no value in the message (M4)", () => {
+  test("no value in the message (M3)", () => {
     const http = { url: URL_OF };
     const servers: readonly object[] = [
       { ...http, headers: { "X-A": "hunter2\n" } },
@@ -395,7 +395,7 @@ suite("check rejects, with the path of the field (M1)", () => {
     assert.doesNotMatch(refusal({ s: "hunter2" }), /hunter2/);
   });
 
-  test("a secret in any field without showing it (M4)", () => {
+  test("a secret in any field without showing it (M3)", () => {
     const secret = fc.tuple(fc.string(), fc.string()).map(([before, after]) => `${before}hunter2${after}`);
     const value = fc.oneof(
       ...[

@@ -10,16 +10,16 @@
  * Invariants
  *   M1. Servers are rejected whole, before anything starts, and each problem has the path of the field.
  *   M2. Nothing is inherited: what is not written here does not apply.
- *   M4. A problem shows names (of servers, fields, headers, variables) and no other value: it may be a secret that
+ *   M3. A problem shows names (of servers, fields, headers, variables) and no other value: it may be a secret that
  *       landed in the wrong place.
  */
 import { headerNameProblem, headerValueProblem } from "../base/http-header.ts";
 import { isObject } from "../base/json.ts";
-import { keysOf, valueFreeText } from "../config/problem.ts";
+import { type ConfigProblem, keysOf, valueFreeText } from "../config/problem.ts";
 import { parseMcpServers } from "../config/server/read-servers.ts";
 import { serverNameProblem, serverUrlProblem } from "../config/server/start-problem.ts";
 import type { McpServerConfig } from "../config/server/types.ts";
-import { type Outcome, outcome, type ServerProblem } from "./problem.ts";
+import { type Outcome, rejected, type ServerProblem, unless, within } from "./problem.ts";
 
 /** Servers that have been checked, by name, in the order they were written in. */
 export class ServerSet {
@@ -43,16 +43,16 @@ const RESERVED: ReadonlySet<string> = new Set(["codex_apps", "__proto__"]);
  */
 export function check(input: unknown, at: readonly string[]): Outcome<ServerSet> {
   if (input instanceof ServerSet) return { ok: true, value: input };
-  if (!isObject(input)) return outcome([{ path: at, what: "must be an object of servers by name" }], never);
+  if (!isObject(input)) return rejected({ path: at, what: "must be an object of servers by name" });
   const configs = new Map<string, McpServerConfig>();
   const problems: ServerProblem[] = [];
   for (const [name, written] of Object.entries(input)) {
     if (written === undefined) continue;
     const read = readServer(name, written);
     if (read.ok) configs.set(name, read.value);
-    else problems.push(...read.problems.map((each) => ({ ...each, path: [...at, name, ...each.path] })));
+    else problems.push(...within([...at, name], read.problems));
   }
-  return outcome(problems, () => new ServerSet(configs));
+  return unless(problems, () => new ServerSet(configs));
 }
 
 /** The same for servers that have been read from files. */
@@ -61,44 +61,44 @@ export function checkConfigs(
   at: readonly string[],
 ): Outcome<ServerSet> {
   const problems = [...configs].flatMap(([name, config]) =>
-    [...nameProblems(name), ...configProblems(config, "http_headers")].map((each) => ({
-      ...each,
-      path: [...at, name, ...each.path],
-    })),
+    within([...at, name], [...nameProblems(name), ...configProblems(config, "http_headers")]),
   );
-  return outcome(problems, () => new ServerSet(configs));
+  return unless(problems, () => new ServerSet(configs));
 }
 
 /** The paths of its problems begin below the server. */
 function readServer(name: string, written: unknown): Outcome<McpServerConfig> {
-  const wrongName = nameProblems(name);
-  if (wrongName.length > 0) return outcome(wrongName, never);
+  const [wrongName] = nameProblems(name);
+  if (wrongName !== undefined) return rejected(wrongName);
   let given = written;
   let headersKey: HeadersKey = "http_headers";
   if (isObject(written) && written.headers !== undefined) {
     const { headers, ...rest } = written;
     if (rest.http_headers !== undefined) {
       const what = 'stands beside "headers", which means the same';
-      return outcome([{ path: ["http_headers"], what, hint: "Give one of them" }], never);
+      return rejected({ path: ["http_headers"], what, hint: "Give one of them" });
     }
     headersKey = "headers";
     given = { ...rest, http_headers: headers };
   }
   const read = parseMcpServers(new Map([[name, given]]), { strict: true });
-  const config = read.servers.get(name);
-  if (read.ok && config !== undefined) return outcome(configProblems(config, headersKey), () => config);
-  return outcome(
-    read.errors.map((problem) => {
-      const [, , key, ...rest] = keysOf(problem);
-      const { hint } = problem;
-      return {
-        path: key === undefined ? [] : [key === "http_headers" ? headersKey : key, ...rest],
-        what: valueFreeText(problem),
-        ...(hint === undefined ? {} : { hint }),
-      };
-    }),
-    never,
-  );
+  if (!read.ok) {
+    const [first, ...others] = read.errors;
+    return rejected(toProblem(first, headersKey), ...others.map((other) => toProblem(other, headersKey)));
+  }
+  const [config] = read.servers.values();
+  if (config === undefined) throw new Error(`Server ${name} was read as nothing`);
+  return unless(configProblems(config, headersKey), () => config);
+}
+
+function toProblem(problem: ConfigProblem, headersKey: HeadersKey): ServerProblem {
+  const [, , key, ...rest] = keysOf(problem);
+  const { hint } = problem;
+  return {
+    path: key === undefined ? [] : [key === "http_headers" ? headersKey : key, ...rest],
+    what: valueFreeText(problem),
+    ...(hint === undefined ? {} : { hint }),
+  };
 }
 
 function nameProblems(name: string): ServerProblem[] {
@@ -112,7 +112,7 @@ function configProblems({ transport }: McpServerConfig, headersKey: HeadersKey):
   }
   const { url, http_headers = [], env_http_headers = [], bearer_token_env_var } = transport;
   const problems: ServerProblem[] = [];
-  // Without the scheme: that of "user:password" is the user (M4).
+  // Without the scheme: that of "user:password" is the user (M3).
   const wrongUrl = serverUrlProblem(url, { quoteScheme: false });
   if (wrongUrl !== undefined) problems.push({ path: ["url"], what: wrongUrl });
   /** Lower-case name to the field that gives it: which of two would be sent is chance. */
@@ -130,8 +130,4 @@ function configProblems({ transport }: McpServerConfig, headersKey: HeadersKey):
   for (const [name] of env_http_headers) add(["env_http_headers", name], name, "");
   if (bearer_token_env_var !== undefined) add(["bearer_token_env_var"], "Authorization", "");
   return problems;
-}
-
-function never(): never {
-  throw new Error("There are problems");
 }

@@ -16,10 +16,19 @@ export type Outcome<Value> =
   | { readonly ok: true; readonly value: Value }
   | { readonly ok: false; readonly problems: ServerProblems };
 
-/** @returns the value if there are no problems */
-export function outcome<Value>(problems: readonly ServerProblem[], value: () => Value): Outcome<Value> {
+export function rejected(first: ServerProblem, ...others: readonly ServerProblem[]): Outcome<never> {
+  return { ok: false, problems: [first, ...others] };
+}
+
+/** The value, unless there are problems. */
+export function unless<Value>(problems: readonly ServerProblem[], value: () => Value): Outcome<Value> {
   const [first, ...others] = problems;
-  return first === undefined ? { ok: true, value: value() } : { ok: false, problems: [first, ...others] };
+  return first === undefined ? { ok: true, value: value() } : rejected(first, ...others);
+}
+
+/** The same problems, seen from what holds the value under `path`. */
+export function within(path: readonly string[], problems: readonly ServerProblem[]): ServerProblem[] {
+  return problems.map((problem) => ({ ...problem, path: [...path, ...problem.path] }));
 }
 
 /** One sentence. @param showPath spells the path as the reader would write it */

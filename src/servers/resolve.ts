@@ -13,7 +13,7 @@
 import { headerValueProblem } from "../base/http-header.ts";
 import type { McpServerConfig, McpServerEnvVar, McpServerTransportConfig } from "../config/server/types.ts";
 import type { ServerSet } from "./check.ts";
-import { type Outcome, outcome, type ServerProblem } from "./problem.ts";
+import { type Outcome, type ServerProblem, unless } from "./problem.ts";
 
 /** The environment of a process. */
 export type Variables = Readonly<Record<string, string | undefined>>;
@@ -79,7 +79,7 @@ export function resolveAll(
     if (result.ok) resolved.set(name, result.value);
     else problems.push(...result.problems);
   }
-  return outcome(problems, () => resolved);
+  return unless(problems, () => resolved);
 }
 
 /** The variables of a stdio server. */
@@ -136,7 +136,7 @@ function resolveHttp(
   };
   for (const [name, from] of env_http_headers) lookUp(["env_http_headers", name], name, from);
   if (bearer !== undefined) lookUp(["bearer_token_env_var"], "Authorization", bearer, "Bearer ");
-  return outcome(problems, () => {
+  return unless(problems, () => {
     const secretHeaders = [...headers].filter(([name]) => !HARMLESS_HEADERS.has(name.toLowerCase()));
     const secrets = [
       ...secretsOfUrl(url),

@@ -69,7 +69,7 @@ suite("directServers gives Codex", () => {
     assert.deepEqual(secrets, ["k-123456"]);
   });
 
-  test("nothing but what was written (M2), and leaves what it was given as it is", () => {
+  test("nothing but what was written (D1), and leaves what it was given as it is", () => {
     const given = { command: "node", env: { A: "1" }, cwd: undefined };
     assert.deepEqual(direct(given).config, { command: "node", env: { A: "1" } });
     assert.deepEqual(given, { command: "node", env: { A: "1" }, cwd: undefined });
@@ -117,7 +117,7 @@ suite("directServers gives Codex", () => {
     assert.deepEqual(direct({ url: URL_OF, ...usual }).config, { url: URL_OF, http_headers: {} });
   });
 
-  test("what was read, and not what was written, where Codex knows several ways to say it (M3)", () => {
+  test("what was read, and not what was written, where Codex knows several ways to say it (D1)", () => {
     const { config, secrets } = direct({
       url: URL_OF,
       name: "old",

@@ -8,7 +8,7 @@
  * missing variable is an error instead of a header that is silently left out.
  *
  * Invariants
- *   M3. Only what was read goes to Codex, so that no value has a meaning there that we have not seen.
+ *   D1. Only what was read goes to Codex, so that no value has a meaning there that we have not seen.
  */
 import type { JsonObject } from "../../base/json.ts";
 import { showPath } from "../../base/reader.ts";
