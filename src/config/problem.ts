@@ -110,7 +110,7 @@ export function valueFreeText({ message, what }: ProblemText): string {
 }
 
 /** `file:line:column`. */
-export function where(place: Place): string {
+export function formatPlace(place: Place): string {
   const { line, column } = lineAndColumn(place);
   return `${place.source.name}:${line}:${column}`;
 }

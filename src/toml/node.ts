@@ -1,8 +1,8 @@
 /**
  * A TOML value, and where it is written.
  *
- * One shape for what a file says, what `-c key=value` says and what a program hands over as an object: the checks
- * and the merge see no difference, and every value can say where it comes from. Tables are maps in the order of the
+ * One shape for a file, for `-c key=value` and for an object of a program: the checks and the merge see no difference,
+ * and every value knows where it comes from. Tables are maps in the order of the
  * file, because Codex reports the first problem in that order, and because a name like `__proto__` is only a name.
  */
 

@@ -2,8 +2,8 @@
  * TOML text to a document. The dialect is that of Codex 0.169 (its parser reads TOML 1.1), so a file counts here
  * exactly where it counts there, and the first error has the same words.
  *
- * Libraries were measured first: none has places for every value, keeps the order of integer-like keys, and is fast
- * enough to edit a file of a thousand servers in 50 ms; two differ from Codex in what they accept.
+ * Libraries were measured first: no library has places for every value, keeps the order of integer-like keys, and is
+ * fast enough to edit a file of a thousand servers in 50 ms; two differ from Codex in what they accept.
  *
  * Invariants
  *   P1. Every value and every key knows its place.

@@ -1,7 +1,7 @@
 /**
  * Configurations whose verdict was recorded from the real Codex 0.169, one per line of `config-cases.jsonl`.
  *
- * Of a text that is no TOML only the verdict and the line are compared; our parser has words of its own.
+ * For a text that is not valid TOML only the verdict and the line are compared; our parser has words of its own.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";

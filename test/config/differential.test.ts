@@ -24,7 +24,7 @@ import { randomServers } from "./support/random-servers.ts";
 
 const RUNS = runs(200);
 
-/** Asserts that our result is what Codex says; where Codex has a line and no path, that line. */
+/** Asserts that our result is Codex's; where Codex has a line and no path, that line. */
 function assertSame(ours: ReadServersResult, theirs: CodexVerdict, toml: string): void {
   if (theirs.ok || theirs.line === undefined) return assert.deepEqual(verdict(ours), theirs, toml);
   assert.equal(ours.errors[0]?.message, theirs.message, toml);

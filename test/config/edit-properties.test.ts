@@ -71,7 +71,7 @@ function statementLines(text: string): string {
     .trim();
 }
 
-/** What toml-patch makes of the change, read by itself; `undefined` where that is not what it was told. */
+/** What toml-patch makes of the change, read by itself; `undefined` where that is not what was asked for. */
 function patched(text: string, wanted: PlainTable): PlainTable | undefined {
   try {
     const theirs = withoutHollow(loose(tomlPatch.parse(tomlPatch.patch(text, asObject(wanted)))));

@@ -73,10 +73,10 @@ async function assertSame(toml: string): Promise<void> {
   if (theirs.ok) return assert.deepEqual(ours, theirs, toml);
   assert.equal(ours.ok, false, `Codex refuses it (${theirs.message}): ${toml}`);
   if (ours.ok) return;
-  // How a URL is no URL is told by a library of Rust, in words that Node has not.
+  // Why a URL is not valid is said by a library of Rust, in words that Node does not have.
   const known = theirs.message.replace(/^(invalid exec-server WebSocket URL): .*$/, "$1");
   assert.equal(ours.message, known, toml);
-  // Of what is wrong with an entry as a whole, Codex says no path.
+  // Codex gives no path for what is wrong with an entry as a whole.
   if (theirs.path !== undefined) assert.equal(ours.path, theirs.path, toml);
 }
 

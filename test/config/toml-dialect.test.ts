@@ -1,5 +1,5 @@
 /**
- * What is TOML for Codex is TOML for us, and says the same: the parser against the real binary, on the edges of the
+ * What is TOML for Codex is TOML for us, and means the same: the parser against the real binary, on the edges of the
  * dialect and on texts that were valid before something was changed in them.
  */
 import assert from "node:assert/strict";
@@ -16,7 +16,7 @@ const RUNS = runs(600);
 const SERVER = '[mcp_servers.a]\ncommand = "x"\n';
 const DATE = "$__toml_private_datetime";
 
-/** Dates are text for us, and order is none of JSON's business. */
+/** Dates are text here, and order is ignored, because JSON has none. */
 function normal(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(normal);
   // JSON has no negative zero.
@@ -39,7 +39,7 @@ async function sameForBoth(codex: CodexConfig, text: string): Promise<void> {
   }
 }
 
-test("a text is TOML for us where it is for Codex, and says the same", async () => {
+test("a text is TOML for us where it is for Codex, and means the same", async () => {
   await using codex = await CodexConfig.start();
   for (const snippet of TOML_SNIPPETS) {
     await sameForBoth(codex, `${snippet}\n${SERVER}`);

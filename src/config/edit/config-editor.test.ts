@@ -67,7 +67,7 @@ suite("ConfigEditor", () => {
     assert.deepEqual(readdirSync(join(file, "..")), ["config.toml"]);
   });
 
-  test("applies none of the edits when one makes no sense (E1)", async () => {
+  test("applies no edit when one of them cannot be made (E1)", async () => {
     const file = fileOf(TEXT);
     const editor = new ConfigEditor(file).add("b", { command: "y" }).remove("nope");
     await assert.rejects(editor.apply(), says("invalid_edit", /no MCP server "nope".*there are "a", "b"/));
@@ -167,7 +167,7 @@ suite("ConfigEditor", () => {
     assert.deepEqual(readdirSync(join(file, "..")), ["config.toml"]);
   });
 
-  test("breaks no server (E3), and says where it would", async () => {
+  test("breaks no server (E3), and says which one it would break", async () => {
     const file = fileOf(TEXT);
     const cases: readonly (readonly [ConfigEditor, RegExp])[] = [
       [
@@ -223,7 +223,7 @@ suite("ConfigEditor", () => {
     assert.equal(readFileSync(file, "utf8"), '[mcp_servers."a b"]\ncommand = "y"\n');
   });
 
-  test("leaves servers alone that already mean what they shall, spelling, unknown keys and all", async () => {
+  test("leaves servers that already have the wanted meaning alone, with their spelling and unknown keys", async () => {
     const text =
       '[mcp_servers.a]\ncommand = "x"\nargs = []\nenabled = true # on\nstartup_timeout_ms = 1500\nmine = 1\n' +
       'tool_timeout_sec = 60.0\n\n[mcp_servers.b]\ncommand = "y"\ntool_timeout_sec = 60.0 # long\n';
@@ -255,7 +255,7 @@ suite("ConfigEditor", () => {
     );
   });
 
-  test("says which keys of an edited server Codex would ignore", async () => {
+  test("warns about the keys of an edited server that Codex would ignore", async () => {
     const server = { command: "x", scope: "host", disabled: true } as WrittenMcpServer;
     const { warnings } = await new ConfigEditor(fileOf("")).add("a", server).apply();
     assert.deepEqual(
@@ -293,7 +293,7 @@ suite("ConfigEditor", () => {
     assert.ok(!existsSync(folder));
   });
 
-  test("refuses a file that is no TOML, with the place, and leaves it alone", async () => {
+  test("rejects a file that is not valid TOML, with the place, and leaves it alone", async () => {
     const file = fileOf("[mcp_servers.a\n");
     await assert.rejects(new ConfigEditor(file).remove("a").apply(), (error: unknown) => {
       assert.ok(says("invalid_config", /unclosed table/)(error));

@@ -6,9 +6,9 @@
  * What an edit does to a text is `edits.ts`; how a file is locked and replaced is `file/`. Here they come together.
  *
  * Invariants
- *   E1. All edits count, or none: one text, proven as a whole, replaces the other.
+ *   E1. All edits are made, or no edit is: one text, proven as a whole, replaces the other.
  *   E2. No change is lost: Switchyard's own writers wait for each other, and when anybody else changed the file since
- *       it was read, the edits are made again on what it says now.
+ *       it was read, the edits are made again on its new text.
  *   E3. A valid server is never made invalid; a broken one may stay broken or be mended.
  */
 import { createTwoFilesPatch } from "diff";

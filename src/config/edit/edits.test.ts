@@ -235,7 +235,7 @@ const CASES: readonly Case[] = [
     ].join(""),
   },
   {
-    name: "lines of a string that look like comments or headers are no such thing",
+    name: "lines of a string that look like comments or headers are neither",
     before: [
       "[mcp_servers.a]\n",
       'command = """\n',
@@ -594,13 +594,13 @@ const REFUSED: readonly (readonly [text: string, edit: ConfigEdit, message: stri
   ["mcp_servers = 1", { kind: "add", name: "a", server: {} }, "config.toml: mcp_servers is not a table"],
 ];
 
-test("an edit that makes no sense for the text is refused with the reason", () => {
+test("an edit that cannot be made in the text is rejected with the reason", () => {
   for (const [text, edit, message] of REFUSED) {
     assert.throws(() => edited(text, edit), { code: "invalid_edit", message }, JSON.stringify(edit));
   }
 });
 
-test("a value that only looks like a table is refused, alone and inside another", () => {
+test("a value that only looks like a table is rejected, alone and inside another", () => {
   class Secrets {
     token = "x";
   }
@@ -631,7 +631,7 @@ test("a value that only looks like a table is refused, alone and inside another"
   }
 });
 
-test("a text that is no TOML is refused with the place", () => {
+test("a text that is not valid TOML is rejected with the place", () => {
   assert.throws(
     () => edited("[a", { kind: "trust", folder: "/w", level: "trusted" }),
     (error) => error instanceof ConfigError && error.code === "invalid_config" && error.problems.length === 1,

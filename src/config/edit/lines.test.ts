@@ -47,7 +47,7 @@ const NEITHER = [
   "# - * -",
 ];
 
-test("a comment right above a header is its, one further above is nobody's (L1)", () => {
+test("a comment right above a header belongs to it, one further above to nobody (L1)", () => {
   assert.deepEqual(ranges("# far\n\n# near\n# nearer\n[s.a]\n", true, "a"), ["# near\n# nearer\n[s.a]\n"]);
   assert.deepEqual(ranges("# near\n# [s.b]\n[s.a]\n", true, "a"), ["# near\n# [s.b]\n[s.a]\n"]);
   assert.deepEqual(ranges("# near\n[s.a]\n", false, "a"), ["# near\n[s.a]\n"]);
@@ -72,7 +72,7 @@ test("the comments below end before a commented-out header (L3)", () => {
   }
 });
 
-test("a directive is nobody's, and ends the comments above and below (L4)", () => {
+test("a directive belongs to nobody, and ends the comments above and below (L4)", () => {
   for (const line of DIRECTIVES) {
     assert.deepEqual(ranges(`# far\n${line}\n# near\n[s.a]\n`, true, "a"), ["# near\n[s.a]\n"], line);
     assert.deepEqual(ranges(`${line}\n[s.a]\n`, true, "a"), ["[s.a]\n"], line);
@@ -101,12 +101,12 @@ test("what stands between two statements of one owner is the owner's, between tw
   assert.deepEqual(ranges(text, true, "a", "b"), ["[s.a]\n\n# between\n\n[s.a.env]\n", "[s.b]\n"]);
 });
 
-test("a line of a string is no comment", () => {
+test("a line of a string is not a comment", () => {
   assert.deepEqual(ranges('s.b = """\n# text"""\ns.a.c = 1\n', true, "a"), ["s.a.c = 1\n"]);
   assert.deepEqual(ranges('s.b = """\n# text\n"""\n# mine\ns.a.c = 1\n', true, "a"), ["# mine\ns.a.c = 1\n"]);
 });
 
-test("a comment above a plain pair may be about all that follows, and is nobody's (L1)", () => {
+test("a comment above a plain pair may be about all that follows, and belongs to nobody (L1)", () => {
   assert.deepEqual(ranges("[s]\n# about more\na = 1\nb = 2\n", true, "a"), ["a = 1\n"]);
   assert.deepEqual(ranges("[s]\n# about a\na = { c = 1 }\nb = 2\n", true, "a"), [
     "# about a\na = { c = 1 }\n",

@@ -11,7 +11,7 @@
  *       is among them: then only L1 and L3 hold there.
  *   L3. The comments right below the last statement are the owner's only when it goes as a whole. They end before a
  *       commented-out header, which begins what somebody wants back. Right above a statement they are not its.
- *   L4. A directive (`#!`, `#:schema`, the mode line of an editor) is nobody's, wherever it stands, and comments
+ *   L4. A directive (`#!`, `#:schema`, the mode line of an editor) belongs to nobody, wherever it stands, and comments
  *       beyond it are not right above or right below anything.
  */
 import type { TomlStatement } from "../../toml/document.ts";
@@ -102,7 +102,7 @@ function ownComments(text: string, end: number): number {
   return at;
 }
 
-/** Whether the lines from `start` to `end`, which hold no statement, hold what nobody owns by standing between (L2). */
+/** Whether the lines from `start` to `end`, which hold no statement, hold something that does not belong to an owner by standing between (L2). */
 function isDivided(text: string, start: number, end: number): boolean {
   for (let at = start; at < end; at = lineEnd(text, at)) {
     const line = lineAt(text, at);

@@ -154,7 +154,7 @@ export class InlinePlan {
     const lines = run.map((pair) => this.#ownLines(table, pair));
     if (lines.every((line) => line !== undefined)) {
       const splices = lines.map(({ start, end }) => ({ start, end, text: "" }));
-      // Where the last pair had no comma behind it, none has.
+      // No comma follows the last pair where none did before.
       if (before === undefined || isFollowed || lines.at(-1)?.hasComma === true) return splices;
       const comma = this.#nextMark(before.end);
       return [...splices, { start: comma, end: comma + 1, text: "" }];

@@ -29,7 +29,7 @@ const GOOD = TEXT.replace('"x"\n', '"x"\nenabled = false\n');
 test("a text that means what was asked for, and keeps the lines of others, is proven", () => {
   assert.equal(prove(GOOD).source.text, GOOD);
   assert.ok(prove(GOOD.replace("command =", "command=").replace("# about a\n", "")));
-  assert.ok(prove(`\n${GOOD.replace("\n\n", "\n")}\n`), "blank lines are nobody's");
+  assert.ok(prove(`\n${GOOD.replace("\n\n", "\n")}\n`), "blank lines belong to nobody");
 });
 
 const DOCTORED: readonly (readonly [what: string, text: string, message: RegExp])[] = [
@@ -64,7 +64,7 @@ test("a text that a broken plan made is not proven", () => {
   }
 });
 
-test("a comment may become nobody's when the lines around it go", () => {
+test("a comment may belong to nobody when the lines around it go", () => {
   const text = "[mcp_servers.a]\n\n# within a\n\n[mcp_servers.a.env]\nA = 'x'\n\n[tui]\n";
   const before = read(text);
   const wanted = withoutValue(before.root, ["mcp_servers", "a", "env"]);

@@ -80,7 +80,7 @@ function othersStay(before: TomlDocument, after: TomlDocument, owners: Owners): 
   if (exactOld === exactNow) return true;
   const old = withoutBlankLines(exactOld);
   const now = withoutBlankLines(exactNow);
-  // A comment between two servers may come to stand by one of them, or by none, when lines go.
+  // A comment between two servers may stand beside one of them, or beside neither, when lines go.
   return (
     old === now ||
     (isWithin(old, closed(after.source.text, newline)) && isWithin(now, closed(before.source.text, newline)))

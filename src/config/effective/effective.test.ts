@@ -54,7 +54,7 @@ function lines({ origins }: EffectiveMcpServer): Record<string, string> {
 }
 
 suite("a part of a server that only our files have", () => {
-  test("breaks nothing: it is inactive, and a warning says how to end it", () => {
+  test("breaks nothing: it is inactive, and a warning says how to remove it", () => {
     write(
       "switchyard/switchyard.toml",
       '[mcp_servers.gone]\nenabled = false\n[mcp_servers.b]\ncommand = "x"\n',
@@ -123,7 +123,7 @@ suite("origins", () => {
 });
 
 suite("effectiveMcpServers", () => {
-  test("is sorted by name and tells each server's fate with its reason", () => {
+  test("is sorted by name and gives each server a status with its reason", () => {
     write(
       "codex/config.toml",
       '[mcp_servers.run]\ncommand = "x"\n[mcp_servers.off]\ncommand = "x"\nenabled = false\n[mcp_servers.bad]\nargs = 1\n',
@@ -170,7 +170,7 @@ suite("effectiveMcpServers", () => {
     );
   });
 
-  test("an untrusted project that asks for what is there anyway is no warning (S3)", () => {
+  test("an untrusted project that asks for what exists anyway gives no warning (S3)", () => {
     write("codex/config.toml", '[mcp_servers.a]\ncommand = "mine"\nargs = ["x"]\n');
     write("p/.codex/config.toml", '[mcp_servers.a]\nargs = ["x"] # the same\nscope = "host"\n');
     assert.deepEqual(only(effective()).warnings, []);
@@ -268,7 +268,7 @@ suite("effectiveMcpServers", () => {
 });
 
 suite("configuredMcpServers", () => {
-  test("validates after merging: a layer may complete or repair what a lower one says", () => {
+  test("validates after merging: a layer may complete or repair a lower one", () => {
     write("etc/config.toml", "[mcp_servers.a]\ncommand = 1\n");
     write("codex/config.toml", '[mcp_servers.b]\nargs = ["x"]\n');
     const written = configuredMcpServers(
@@ -277,7 +277,7 @@ suite("configuredMcpServers", () => {
     assert.deepEqual([written.ok, [...written.servers.keys()]], [true, ["a", "b"]]);
   });
 
-  test("tells every error, the first as Codex does: by the order of the lowest layer", () => {
+  test("reports every error, the first as Codex does: by the order of the lowest layer", () => {
     write("etc/config.toml", '[mcp_servers.z]\ncommand = "x"\n[mcp_servers.y]\ncommand = 1\n');
     write("codex/config.toml", "mcp_oauth_callback_url = 1\n[mcp_servers.z]\ncommand = 2\n");
     const { errors, ok } = configuredMcpServers(load());
@@ -355,7 +355,7 @@ suite("loadGlobalMcpServers", () => {
     assert.equal((await loadGlobalMcpServers(join(dir, "none"))).size, 0);
   });
 
-  test("tells an inline token once", async () => {
+  test("reports an inline token once", async () => {
     write("codex/config.toml", "[mcp_servers.a]\nbearer_token = 's'\n");
     const error = await loadGlobalMcpServers(join(dir, "codex")).catch((caught: unknown) => caught);
     assert.ok(error instanceof ConfigError);
@@ -365,7 +365,7 @@ suite("loadGlobalMcpServers", () => {
     );
   });
 
-  test("looks for inline tokens first, then tells everything", async () => {
+  test("looks for inline tokens first, then reports everything", async () => {
     write(
       "codex/config.toml",
       "[mcp_servers.z]\nargs = 1\n[mcp_servers.b]\nbearer_token = 1\n[mcp_servers.a]\nurl = 'x'\nbearer_token = 's'\n",

@@ -56,7 +56,7 @@ export interface EffectiveMcpServer {
   readonly definedIn: Origin | undefined;
 }
 
-/** Codex's text for `disabled_reason`; it has none where it names none, nor for a server that is switched off by hand. */
+/** Codex's text for `disabled_reason`: only for requirements. */
 export function disabledReasonText(reason: McpServerDisabledReason | undefined): string | undefined {
   return reason?.type === "requirements" ? `requirements (${reason.source})` : undefined;
 }

@@ -8,7 +8,7 @@ import { originsOf, formatOrigin } from "../layers/origins.ts";
 import type { ConfigProblem } from "../problem.ts";
 import { nodeAt, type TomlNode } from "../../toml/node.ts";
 
-/** What only one transport has; the key that chooses it comes first, because it says most. */
+/** What only one transport has; the key that chooses it comes first, because it tells the reader most. */
 const [STDIO_KEYS, HTTP_KEYS] = [keysOf("stdio", "command"), keysOf("streamable_http", "url")];
 
 function keysOf(transport: "stdio" | "streamable_http", choosing: string): readonly string[] {

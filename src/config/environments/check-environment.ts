@@ -7,7 +7,7 @@
  *   C3. No message holds a token.
  */
 import { isBlank } from "../server/check-server.ts";
-import { type ConfigProblem, problem, type ProblemText, where } from "../problem.ts";
+import { type ConfigProblem, problem, type ProblemText, formatPlace } from "../problem.ts";
 import type { StructReading } from "../schema/read-value.ts";
 import { withValue } from "../schema/serde-text.ts";
 import type { Place } from "../../toml/node.ts";
@@ -113,7 +113,7 @@ function checkUrl(url: string, { entries, values }: StructReading, refuse: Refus
 
 function bothHint(url: Place | undefined, program: Place | undefined): string {
   if (url === undefined || program === undefined) return "Set url (where an executor listens) or program";
-  return `url is in ${where(url)}, program in ${where(program)}: remove one of them`;
+  return `url is in ${formatPlace(url)}, program in ${formatPlace(program)}: remove one of them`;
 }
 
 /** As Rust's `trim`. */

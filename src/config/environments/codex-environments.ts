@@ -64,22 +64,22 @@ function ofVariable(value: string | undefined): CodexEnvironments {
 }
 
 function ofFile(root: TomlTable): CodexEnvironments {
-  const findings = new ProblemCollector(false);
+  const problems = new ProblemCollector(false);
   const read: Entry[] = [];
   let [preset, includesLocal]: readonly unknown[] = [LOCAL_ENVIRONMENT_ID, true];
   for (const [key, { value, keyPlace }] of root.entries) {
     const node = withoutDatetimes(value);
-    if (key === "default") preset = readValue({ type: "string" }, node, [key], findings);
-    else if (key === "include_local") includesLocal = readValue({ type: "boolean" }, node, [key], findings);
-    else if (key === "environments") read.push(...readEntries(node, findings));
-    else findings.errors.push(problem(unknownField(key, ROOT_KEYS), undefined, keyPlace));
+    if (key === "default") preset = readValue({ type: "string" }, node, [key], problems);
+    else if (key === "include_local") includesLocal = readValue({ type: "boolean" }, node, [key], problems);
+    else if (key === "environments") read.push(...readEntries(node, problems));
+    else problems.errors.push(problem(unknownField(key, ROOT_KEYS), undefined, keyPlace));
   }
   const entries = new Map<string, TomlEntry>();
   const errorsOf = new Map<string, readonly ConfigProblem[]>();
   const blame = (id: string, errors: readonly ConfigProblem[]): void => {
     if (errors.length > 0) errorsOf.set(id, [...(errorsOf.get(id) ?? []), ...errors]);
   };
-  const ofLocal = findings.errors.filter(({ path }) => path?.[0] === "include_local");
+  const ofLocal = problems.errors.filter(({ path }) => path?.[0] === "include_local");
   blame(LOCAL_ENVIRONMENT_ID, ofLocal);
   const ofWholes = read.flatMap(({ id, entry, ofValues, ofWhole }) => {
     // It is not known which of the two was meant.
@@ -98,7 +98,7 @@ function ofFile(root: TomlTable): CodexEnvironments {
   return {
     from: "file",
     entries,
-    errors: [...findings.errors, ...ofWholes, ...ofPreset],
+    errors: [...problems.errors, ...ofWholes, ...ofPreset],
     errorsOf,
     ...(withoutLocal === undefined ? {} : { withoutLocal }),
     // `local` is the default where it exists.
@@ -115,16 +115,16 @@ interface Entry {
   readonly ofWhole: readonly ConfigProblem[];
 }
 
-function readEntries(node: TomlNode, findings: ProblemCollector): Entry[] {
+function readEntries(node: TomlNode, problems: ProblemCollector): Entry[] {
   const path = ["environments"];
   if (node.kind !== "array") {
     const hint = "Write [[environments]] for each; [environments.<id>] is for switchyard.toml";
-    findings.error(invalidType(node, "a sequence"), path, node, hint);
+    problems.error(invalidType(node, "a sequence"), path, node, hint);
     return [];
   }
   return node.items.flatMap((item): Entry[] => {
-    const errorsBefore = findings.errors.length;
-    const reading = readStruct(CODEX_ENVIRONMENT, item, path, findings);
+    const errorsBefore = problems.errors.length;
+    const reading = readStruct(CODEX_ENVIRONMENT, item, path, problems);
     const id = reading?.values.get("id");
     if (reading === undefined || typeof id !== "string") return [];
     const place = reading.entries.get("id")?.value.place;
@@ -139,7 +139,7 @@ function readEntries(node: TomlNode, findings: ProblemCollector): Entry[] {
           value: { kind: "table", entries: new Map(about), place: item.place },
           keyPlace: reading.entries.get("id")?.keyPlace,
         },
-        ofValues: findings.errors.slice(errorsBefore),
+        ofValues: problems.errors.slice(errorsBefore),
         ofWhole: [
           ...ofId,
           ...checkEnvironment({ values: reading.values, entries: new Map(known) }, id, path, place),

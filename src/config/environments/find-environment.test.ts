@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import type { ConfigLayer, ConfigLayers } from "../layers/layers.ts";
-import { where } from "../problem.ts";
+import { formatPlace } from "../problem.ts";
 import { parseToml } from "../../toml/parse.ts";
 import type { LoadedEnvironment } from "./types.ts";
 import { checkServerEnvironments, findEnvironment } from "./find-environment.ts";
@@ -37,7 +37,7 @@ suite("findEnvironment", () => {
     assert.equal(refusal({}, "lab"), 'there is no environment "lab". No environment can be used');
   });
 
-  test("says why one that is there cannot be used", () => {
+  test("says why an existing one cannot be used", () => {
     assert.equal(
       refusal({ local: true, bad: "it is broken" }, "bad"),
       'environment "bad" cannot be used: it is broken. There is "local"',
@@ -73,7 +73,7 @@ function layers(...texts: readonly (readonly [text: string, inactive?: true])[])
 suite("checkServerEnvironments", () => {
   const warnings = (toml: string, fates: Readonly<Record<string, string | true>>): string[] =>
     checkServerEnvironments(layers([toml]), loaded(fates)).map(
-      ({ message, place }) => `${place === undefined ? "" : where(place)} ${message}`,
+      ({ message, place }) => `${place === undefined ? "" : formatPlace(place)} ${message}`,
     );
 
   test("warns of a server on an environment that is not there, at the word", () => {
@@ -113,7 +113,7 @@ url = "https://example.com"
     assert.deepEqual(checkServerEnvironments(made, loaded({ box: true })), []);
   });
 
-  test("leaves what is no environment id, or no server, to those who check values", () => {
+  test("ignores what is not an environment id or a server, which has an error of its own", () => {
     for (const toml of [
       "mcp_servers = 1\n",
       "[mcp_servers]\na = 1\n",

@@ -315,7 +315,7 @@ suite("CODEX_EXEC_SERVER_URL", () => {
 suite("a project", () => {
   const text = '[environments.box]\nurl = "ws://127.0.0.1:1"\n';
 
-  test("defines no environment unless it is trusted, and the reason says how it is", () => {
+  test("defines no environment unless it is trusted, and the reason says how to trust it", () => {
     write(PROJECT, text);
     const box = only("box");
     assert.equal(box.status, "inactive");
@@ -339,7 +339,7 @@ suite("a project", () => {
     );
   });
 
-  test("breaks nothing with what it says, unless it is trusted", () => {
+  test("breaks nothing unless it is trusted", () => {
     write(PROJECT, '[environments.local]\nurl = "ws://a"\n[environments."a b"]\nx = 1\n');
     const loaded = load();
     assert.deepEqual(statuses(loaded), { local: "usable", "a b": "inactive" });
@@ -381,7 +381,7 @@ suite("a token", () => {
     assert.equal(only("box").status, "usable", "with a token of its own");
   });
 
-  test("that is written below any url is used for none", () => {
+  test("that is written below the first url is not used", () => {
     trust();
     write(OURS, '[environments.box]\nauth_bearer_token_env_var = "T"\n');
     write(PROJECT, '[environments.box]\nurl = "wss://b"\n');

@@ -175,13 +175,13 @@ function definedEnvironment(
   const ofCodex = codex.errorsOf.get(id) ?? [];
   // What is broken below has to be mended there before the layers mean anything together.
   if (ofCodex.length > 0) return { ...common, errors: ofCodex, status: "invalid", reason: reasonOf(ofCodex) };
-  const findings = new ProblemCollector(true);
+  const problems = new ProblemCollector(true);
   const ofId = environmentIdProblem(id);
-  if (ofId !== undefined) findings.errors.push(problem(ofId, path, keyPlace));
-  const reading = readStruct(ENVIRONMENT, merged.value, path, findings);
-  if (reading !== undefined) findings.errors.push(...checkEnvironment(reading, id, path, keyPlace));
-  findings.errors.push(...checkTokenUrl(id, entries));
-  const { errors } = findings;
+  if (ofId !== undefined) problems.errors.push(problem(ofId, path, keyPlace));
+  const reading = readStruct(ENVIRONMENT, merged.value, path, problems);
+  if (reading !== undefined) problems.errors.push(...checkEnvironment(reading, id, path, keyPlace));
+  problems.errors.push(...checkTokenUrl(id, entries));
+  const { errors } = problems;
   if (reading !== undefined && errors.length === 0) {
     return { ...common, errors, status: "usable", config: toEnvironmentConfig(id, reading) };
   }

@@ -5,7 +5,7 @@ import type { StructReading } from "../schema/read-value.ts";
 import { trimmed } from "./check-environment.ts";
 import type { BearerTokenReference, EnvironmentConfig } from "./types.ts";
 
-/** Only for a reading without errors: its values are of the types that `ENVIRONMENT` says. */
+/** Only for a reading without errors: its values have the types of `ENVIRONMENT`. */
 export function toEnvironmentConfig(id: string, { values, entries }: StructReading): EnvironmentConfig {
   const url = values.get("url");
   const initializeTimeout = milliseconds("initializeTimeoutMs", values.get("initialize_timeout_sec"));
@@ -46,7 +46,7 @@ function milliseconds<Key extends string>(key: Key, seconds: unknown): { readonl
   return typeof seconds === "number" ? ({ [key]: Math.ceil(seconds * 1000) } as { [K in Key]: number }) : {};
 }
 
-/** The environment with every secret masked. Its token is in none of its values. */
+/** The environment with every secret masked. No value of it holds its token. */
 export function maskEnvironment(config: EnvironmentConfig): EnvironmentConfig {
   if (config.kind === "local") return config;
   if (config.kind === "url") return { ...config, url: maskText(maskUrl(config.url)) };

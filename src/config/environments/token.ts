@@ -5,10 +5,10 @@
  *   T1. A token is for the URL it was written for: a layer that changes the URL has to write the token again.
  */
 import type { ConfigLayer } from "../layers/layers.ts";
-import { type ConfigProblem, problem, where } from "../problem.ts";
+import { type ConfigProblem, problem, formatPlace } from "../problem.ts";
 import type { TomlEntry, TomlNode } from "../../toml/node.ts";
 
-/** What one layer says of an environment. */
+/** An environment in one layer. */
 export interface LayerEntry {
   readonly layer: ConfigLayer;
   readonly entry: TomlEntry;
@@ -42,7 +42,7 @@ export function checkTokenUrl(id: string, layers: readonly LayerEntry[]): Config
   const [meant, used] = [urlIn(layers.slice(0, at + 1)), urlIn(layers)];
   if (at === -1 || used === undefined || meant === used || sameText(meant?.value, used.value)) return [];
   const token = layers.flatMap((each) => entryIn(each, key) ?? []).at(-1)?.keyPlace;
-  const there = token === undefined ? "a lower layer" : where(token);
+  const there = token === undefined ? "a lower layer" : formatPlace(token);
   const hint = `${key} is in ${there}: write ${TOKEN_VARIABLE} beside this url, too`;
   const message = `environment \`${id}\` has the token of another url`;
   return [problem(message, ["environments", id], used.keyPlace, hint)];

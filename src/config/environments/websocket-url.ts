@@ -29,7 +29,7 @@ const PATH = /^[!"$-;=@-_a-~\u{80}-\u{10ffff}\x7f]*$/u;
 const QUERY = /^[!$-;=?-~\u{80}-\u{10ffff}\x7f]*$/u;
 const COLONS_MAX = 8;
 
-/** What the crate `http` says of a URI with a scheme, of which `rest` is what follows it. */
+/** What the crate `http` reports about a URI, of which `rest` follows the scheme. */
 function uriProblem(url: string, rest: string): string | undefined {
   if (Buffer.byteLength(url) > URI_BYTES_MAX) return "uri too long";
   if (rest === "") return "empty string";

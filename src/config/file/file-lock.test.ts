@@ -41,7 +41,7 @@ function holder(changes: Readonly<Record<string, unknown>> = {}): string {
 const nothing = async (): Promise<void> => {};
 const left = (): string[] => fs.readdirSync(folder);
 
-/** Waits in vain for `timeoutMs` of a time that takes none. */
+/** Waits for `timeoutMs` on a clock that is moved by hand, and does not get the lock. */
 async function waitInVain(timeoutMs: number): Promise<ConfigError> {
   const clock = new ManualClock();
   const outcome = withFileLock(target, nothing, { clock, timeoutMs }).then(
@@ -94,7 +94,7 @@ suite("withFileLock", () => {
     assert.deepEqual(log, ["a in", "a out", "b in", "b out", "c in", "c out"]);
   });
 
-  test("says who holds it after the time is over: a process here, one elsewhere, nobody known", async () => {
+  test("names the holder when the time is over: a process here, one elsewhere, or unknown", async () => {
     fs.writeFileSync(lock, holder());
     const here = await waitInVain(2_000);
     for (const word of [`process ${process.pid} on ${hostname()}`, "2 s", lock, "end it"]) {
@@ -135,7 +135,7 @@ suite("withFileLock", () => {
     }
   });
 
-  test("breaks the lock of a process that nobody has noticed to be dead (L3)", {
+  test("breaks the lock of a dead process whose end was not noticed yet (L3)", {
     skip: process.platform !== "linux",
   }, async () => {
     // The shell becomes a program that never asks what became of its child.
@@ -205,7 +205,7 @@ ctypes.CDLL(None).pthread_exit(None)`;
     assert.equal(fs.readFileSync(lock, "utf8"), other);
   });
 
-  test("leaves a lock that is not its own, and misses none that is gone, at the end (L7)", async () => {
+  test("leaves a lock that is not its own, and does not mind one that is gone, at the end (L7)", async () => {
     await withFileLock(target, async () => fs.rmSync(lock));
     assert.deepEqual(left(), []);
     await withFileLock(target, async () => fs.writeFileSync(lock, holder()));

@@ -166,7 +166,7 @@ class FileLock {
     try {
       result = await work();
     } catch (error) {
-      // What the work says matters more than the lock, which the next one breaks when this process has ended.
+      // The error of the work matters more than the lock, which can be broken when this process has ended.
       await this.#release().catch(() => {});
       throw error;
     }

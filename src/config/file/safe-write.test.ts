@@ -122,7 +122,7 @@ suite("readVersioned", () => {
     await refuses(readVersioned(target), "unreadable", /is not a file/);
   });
 
-  test("refuses what is no UTF-8, and says where", async () => {
+  test("rejects what is not UTF-8, and names the place", async () => {
     fs.writeFileSync(target, Buffer.from('a = 1\nb = "\xe9"\n', "latin1"));
     await refuses(readVersioned(target), "unreadable", /not UTF-8 \(byte 12, in line 2\)/);
     fs.writeFileSync(target, Buffer.from([0x61, 0xef, 0xbf]));
@@ -242,7 +242,7 @@ suite("replaceFile", () => {
     assert.deepEqual(fs.readdirSync(folder), ["config.toml"]);
   });
 
-  test("says kindly what kept it from writing, and leaves the old file alone (W1, W2)", async () => {
+  test("says why it could not write and what to do, and leaves the old file alone (W1, W2)", async () => {
     fs.writeFileSync(target, "old");
     for (const [code, ...words] of [
       ["ENOSPC", /disk is full \(ENOSPC\)/, /unchanged/, /Free some space/],

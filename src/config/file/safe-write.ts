@@ -1,7 +1,7 @@
 /**
  * Reads a configuration file and replaces it whole, or not at all.
  *
- * Who may write when is `file-lock.ts`; what the text says is the caller's.
+ * `file-lock.ts` decides who may write when; the caller decides about the text.
  *
  * Invariants
  *   W1. Whatever happens, and wherever it stops, the target is the old file in full or the new one in full: the text
@@ -228,7 +228,7 @@ async function syncFolder(folder: string, fs: ConfigFileSystem): Promise<void> {
   try {
     await withFile(await fs.open(folder, "r"), (handle) => handle.sync());
   } catch {
-    // Windows opens no folders, some file systems sync none (W5).
+    // Windows cannot open a folder, and some file systems cannot sync one (W5).
   }
 }
 

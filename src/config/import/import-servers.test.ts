@@ -165,7 +165,7 @@ suite("importServers carries over", () => {
     });
   });
 
-  test("a timeout in the product's unit, and none where the unit is not known", () => {
+  test("a timeout in the product's unit, and no timeout where the unit is not known", () => {
     for (const [file, timeout, seconds] of [
       [".mcp.json", 90_000, 90],
       [".gemini/settings.json", 1_500, 1.5],
@@ -522,7 +522,7 @@ suite("importServers refuses", () => {
   });
 });
 
-suite("importServers tells no secret", () => {
+suite("importServers shows no secret", () => {
   const secret = "s3cr3t";
   test("in notes (I2)", () => {
     const values = [

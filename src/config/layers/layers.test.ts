@@ -88,18 +88,18 @@ suite("loadConfigLayers", () => {
     ]);
   });
 
-  test("a file that is missing says nothing, nor does a link that leads nowhere", () => {
+  test("a missing file has no effect, and neither has a link that leads nowhere", () => {
     mkdirSync(join(dir, "codex"));
     symlinkSync("/nowhere", join(dir, "codex/config.toml"));
     assert.deepEqual(told(load({ profile: "none" })), ["overrides -c"]);
   });
 
-  test("<Codex home>/managed_config.toml is no layer", () => {
+  test("<Codex home>/managed_config.toml is not a layer", () => {
     write("codex/managed_config.toml", "a = 1");
     assert.deepEqual(told(load()), ["overrides -c"]);
   });
 
-  test("the user's own files are no project's, whatever folder they are in", () => {
+  test("the user's own files never belong to a project, whatever folder they are in", () => {
     write("codex/config.toml", "");
     write("switchyard/switchyard.toml", "");
     symlinkSync(join(dir, "codex"), join(dir, "switchyard/.codex"));
@@ -242,7 +242,7 @@ suite("a file that is there and cannot be read (L2)", () => {
     );
   });
 
-  test("what decides about projects is told before what is wrong with their files", () => {
+  test("errors of the settings that decide about projects come before those of their files", () => {
     write("p/.codex/config.toml", "x = \n");
     write("codex/config.toml", `model = 1\n${trust("p")}[projects.x]\ntrust_level = 1\n`);
     const paths = (): unknown[] => configError(load).problems.map(({ path }) => path?.join("."));
@@ -257,7 +257,7 @@ suite("a file that is there and cannot be read (L2)", () => {
     assert.equal(configError(load).code, "unreadable");
   });
 
-  test("all errors of all layers are told at once, those of the requirements first", () => {
+  test("all errors of all layers are reported at once, those of the requirements first", () => {
     write("etc/requirements.toml", "[mcp_servers.a]\n");
     write("codex/config.toml", "a = [\n");
     write("switchyard/switchyard.toml", "b = [\n");

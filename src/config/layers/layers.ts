@@ -28,7 +28,7 @@ import { existingCodexHome, switchyardHome } from "./homes.ts";
 import { mergeTables } from "./merge.ts";
 import { parseOverrides } from "./overrides.ts";
 import { withoutStrayKeys } from "./own-keys.ts";
-import { ConfigError, type ConfigProblem, ProblemCollector, where } from "../problem.ts";
+import { ConfigError, type ConfigProblem, ProblemCollector, formatPlace } from "../problem.ts";
 import { findProject, type Project, projectKey, trustOf } from "./project-trust.ts";
 import { readValue } from "../schema/read-value.ts";
 import { CODEX_ROOT_KEYS, OWN_ROOT_KEYS } from "../schema/root-keys.ts";
@@ -230,7 +230,7 @@ function inertLayer(
   place: Place | undefined,
 ): ConfigLayer[] {
   const untrusted =
-    place === undefined ? "its project is not trusted" : `its project is untrusted (${where(place)})`;
+    place === undefined ? "its project is not trusted" : `its project is untrusted (${formatPlace(place)})`;
   const inert = (source: Source, root: TomlTable, flaw: string): ConfigLayer[] => {
     const hint = `To use it: switchyard trust ${shellWord(folder)}`;
     return [
@@ -265,12 +265,12 @@ function loadRequirements(file: string, problems: ConfigProblem[]): Requirements
 }
 
 function checkProjectSettings({ entries }: TomlTable): readonly ConfigProblem[] {
-  const findings = new ProblemCollector(false);
+  const problems = new ProblemCollector(false);
   for (const key of ["project_root_markers", "projects"]) {
     const [value, entry] = [CODEX_ROOT_KEYS.get(key), entries.get(key)];
-    if (value !== undefined && entry !== undefined) readValue(value, entry.value, [key], findings);
+    if (value !== undefined && entry !== undefined) readValue(value, entry.value, [key], problems);
   }
-  return findings.errors;
+  return problems.errors;
 }
 
 function checkProfileName(profile: string | undefined): ConfigProblem[] {

@@ -84,7 +84,7 @@ suite("findProject", () => {
     assert.deepEqual(names("p/a/b", settings({}, [])), ["p/a/b"]);
   });
 
-  test("follows the links of the working directory first, so a link in a trusted project lends its trust to nobody", () => {
+  test("follows the links of the working directory first, so a link in a trusted project does not pass on its trust", () => {
     repository("p");
     folder("elsewhere");
     symlinkSync(join(dir, "elsewhere"), join(dir, "p/link"));
@@ -106,12 +106,12 @@ suite("trustOf", () => {
     assert.deepEqual(levels("p/a/b", settings({ "p/a": "trusted" })), [undefined, "trusted", undefined]);
   });
 
-  test("trust of a folder above the project says nothing", () => {
+  test("trust of a folder above the project does not count", () => {
     repository("p");
     assert.deepEqual(levels("p", settings({ "": "trusted" })), [undefined]);
   });
 
-  test("asks the repository last, where other markers make another root or none", () => {
+  test("asks the repository last, where other markers make another root, or no root", () => {
     repository("p");
     folder("p/a");
     assert.deepEqual(levels("p/a", settings({ p: "trusted" }, ["nothing"])), ["trusted"]);
@@ -140,7 +140,7 @@ suite("trustOf", () => {
     assert.deepEqual(levels("p", table as TomlTable), [undefined]);
   });
 
-  test("a level that is not one of Codex's two words is no trust", () => {
+  test("a level that is not one of Codex's two words gives no trust", () => {
     repository("p");
     folder("p/a");
     for (const trust_level of ["Trusted", "", 1, ["trusted"]]) {
@@ -192,7 +192,7 @@ suite("a worktree", () => {
     assert.deepEqual(levels("w", settings({ main: "trusted" })), [undefined]);
   });
 
-  test("with a .git file that names nothing is no repository, and hides those above it", () => {
+  test("with a .git file that names nothing is not a repository, and hides those above it", () => {
     repository("p");
     write("p/w/.git", "nonsense\n");
     assert.deepEqual(levels("p/w", settings({ p: "trusted" }, [])), [undefined]);

@@ -1,7 +1,7 @@
 /**
  * Which folders belong to a project, and whether the user trusts it.
  *
- * A project's configuration starts programs, so it counts only where the user said so, in Codex's own words:
+ * A project's configuration starts programs, so it counts only where the user trusts the folder, in Codex's own words:
  * `[projects."<folder>"] trust_level = "trusted"`. The rules are Codex's (measured with 0.169).
  *
  * Invariants

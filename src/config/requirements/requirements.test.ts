@@ -77,7 +77,7 @@ suite("an allowlist of servers", () => {
     assert.equal(isAllowed(read("[mcp_servers]\n").requirements, "s", STDIO), false);
   });
 
-  test("forbids nothing where there is none", () => {
+  test("forbids nothing where the list is absent", () => {
     for (const text of ["", "foo = 1\n", '[mcp_server_matchers.a]\ncommand = "x"\n']) {
       assert.equal(isAllowed(read(text).requirements, "s", STDIO), true);
     }
@@ -134,7 +134,7 @@ test("an expression that is not understood allows nothing, with the reason (Q3)"
   assert.deepEqual(problems, []);
   assert.equal(
     refusalReason(requirements, "z", STDIO),
-    `what ${FILE} says of it cannot be checked: in the regular expression ".*(?=x)" (${FILE}:4:35), ` +
+    `the entry of ${FILE} cannot be checked: in the regular expression ".*(?=x)" (${FILE}:4:35), ` +
       "a group that begins with (? and not with (?: is not supported",
   );
   assert.match(refusalReason(requirements, "b", HTTP) ?? "", /cannot be checked.*\(\?i\)http/);

@@ -1,15 +1,15 @@
 /**
  * What the administrator of a machine allows: `requirements.toml`, by Codex's rules (measured with 0.169).
  *
- * A table `mcp_servers` in it is an allowlist: a server runs only if its name is listed and it is what the list says
- * it is (its command, or its URL). Nothing is removed and nothing fails: a server that is not allowed is switched off.
+ * A table `mcp_servers` in it is an allowlist: a server runs only if its name is listed and its command or
+ * URL is the one of the list. Nothing is removed and nothing fails: a server that is not allowed is switched off.
  *
  * Invariants
  *   Q1. A file that is there and cannot be understood allows nothing: it is an error, never an absent list.
  *   Q2. An empty list is a list: it allows nothing.
  *   Q3. A regular expression that is not understood here allows nothing, and the reason names what is not understood.
  */
-import { type ConfigProblem, problem, type ProblemText, where } from "../problem.ts";
+import { type ConfigProblem, problem, type ProblemText, formatPlace } from "../problem.ts";
 import { compileRustRegex } from "./rust-regex.ts";
 import { invalidType } from "../schema/serde-text.ts";
 import { nodeAt, type Place, type TomlNode, type TomlTable } from "../../toml/node.ts";
@@ -42,7 +42,7 @@ export function refusalReason(
   if (mcpServers === undefined) return undefined;
   const requirement = mcpServers.get(name);
   if (requirement === undefined) return `${file} does not list it, so it is not allowed`;
-  if ("unusable" in requirement) return `what ${file} says of it cannot be checked: ${requirement.unusable}`;
+  if ("unusable" in requirement) return `the entry of ${file} cannot be checked: ${requirement.unusable}`;
   if (requirement.allows(server)) return undefined;
   return `${file} allows a server of this name, but not what this one is`;
 }
@@ -151,7 +151,7 @@ function readMatcher(node: TomlNode): { readonly matches: Matches } | Unusable |
   if (kind !== "regex" || written === undefined) return undefined;
   const regex = compileRustRegex(written);
   if (regex.ok) return { matches: regex.matchesWhole };
-  const at = expression?.place === undefined ? "" : ` (${where(expression.place)})`;
+  const at = expression?.place === undefined ? "" : ` (${formatPlace(expression.place)})`;
   return { unusable: `in the regular expression ${JSON.stringify(written)}${at}, ${regex.reason}` };
 }
 

@@ -87,7 +87,7 @@ function rootProperties(): JsonSchema {
   return { ...Object.fromEntries(all), environments: environmentsSchema() };
 }
 
-/** A table may name neither `url` nor `program`: it adds to what a lower layer says of the environment. */
+/** A table may name neither `url` nor `program`: it adds to the environment of a lower layer. */
 function environmentsSchema(): JsonSchema {
   return {
     description:

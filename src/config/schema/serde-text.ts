@@ -6,7 +6,7 @@
 import type { TomlNode } from "../../toml/node.ts";
 import type { ProblemText } from "../problem.ts";
 
-/** What serde calls a node, and how it shows its value: `integer` and `1` in ticks; a table shows none. */
+/** What serde calls a node, and how it shows its value; of tables and arrays it shows nothing. */
 function shownAs(node: TomlNode): { readonly kind: string; readonly value?: string } {
   switch (node.kind) {
     case "string":

@@ -56,7 +56,7 @@ test("REFUSED is what the fields say about their transports (F2)", () => {
   assert.deepEqual(["command", ...REFUSED.streamable_http].toSorted(), only("stdio", "none").toSorted());
 });
 
-test("MISTAKEN_KEYS are no keys", () => {
+test("MISTAKEN_KEYS are not keys of a server", () => {
   for (const { name, own } of SERVER.fields) assert.equal(MISTAKEN_KEYS.has(name), own === true, name);
 });
 
@@ -64,7 +64,7 @@ test("every field is explained in one sentence", () => {
   for (const { about, name } of SERVER.fields) assert.match(about, /^[A-Z][^]*\.$/, name);
 });
 
-test("the types say of every key what the table says, and may say more", () => {
+test("the types explain every key in the words of the table, and may add to them", () => {
   const text = readFileSync(new URL("../server/types.ts", import.meta.url), "utf8");
   const types = [
     ["WrittenMcpServer", SERVER],

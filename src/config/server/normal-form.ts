@@ -3,7 +3,7 @@
  *
  * Invariants
  *   N1. `toNormalForm` has the keys of app-server `config/read` (Codex 0.169), in its order; tables of names are
- *       sorted, because Codex keeps none of their order.
+ *       sorted, because Codex does not keep their order.
  *   N2. Reading `toWritten(config)` yields the same config again.
  *   N3. An empty list that means something (`enabled_tools = []`: no tools) stays.
  */

@@ -42,11 +42,11 @@ export type ReadServersResult =
   /** The first error is the one Codex reports. */
   | (Read & { readonly ok: false; readonly errors: readonly [ConfigProblem, ...ConfigProblem[]] });
 
-/** @param node the value of `mcp_servers`; `undefined` where there is none */
+/** @param node the value of `mcp_servers`, if any */
 export function readMcpServers(node: TomlNode | undefined, options: ReadOptions = {}): ReadServersResult {
-  const findings = new ProblemCollector(options.own === true);
-  const servers = node === undefined ? new Map<string, McpServerConfig>() : readServers(node, findings);
-  return readResult(servers, findings, options);
+  const problems = new ProblemCollector(options.own === true);
+  const servers = node === undefined ? new Map<string, McpServerConfig>() : readServers(node, problems);
+  return readResult(servers, problems, options);
 }
 
 /** The same for a program's object: server name to table. */
@@ -71,21 +71,21 @@ export function parseMcpServers(input: unknown, options: ReadOptions = {}): Read
 /** Turns what was found into a result: unknown keys count as the options say (R3). */
 export function readResult(
   servers: ReadonlyMap<string, McpServerConfig>,
-  findings: ProblemCollector,
+  problems: ProblemCollector,
   { strict = false }: ReadOptions,
 ): ReadServersResult {
-  const warnings = [...(strict ? [] : findings.unknown), ...findings.ignored];
-  const unknown = strict ? findings.unknown : [];
-  const [first, ...others] = [...findings.errors, ...unknown, ...findings.late];
+  const warnings = [...(strict ? [] : problems.unknown), ...problems.ignored];
+  const unknown = strict ? problems.unknown : [];
+  const [first, ...others] = [...problems.errors, ...unknown, ...problems.late];
   if (first === undefined) return { ok: true, servers, errors: [], warnings };
   return { ok: false, servers, errors: [first, ...others], warnings };
 }
 
 /** The valid servers of a `mcp_servers` table. */
-export function readServers(node: TomlNode, findings: ProblemCollector): Map<string, McpServerConfig> {
+export function readServers(node: TomlNode, problems: ProblemCollector): Map<string, McpServerConfig> {
   const servers = new Map<string, McpServerConfig>();
   if (node.kind !== "table") {
-    findings.error(
+    problems.error(
       invalidType(node, "a map"),
       ["mcp_servers"],
       node,
@@ -95,16 +95,16 @@ export function readServers(node: TomlNode, findings: ProblemCollector): Map<str
   }
   for (const [name, entry] of node.entries) {
     const path = ["mcp_servers", name];
-    const errorsBefore = findings.errors.length;
-    const reading = readStruct(SERVER, entry.value, path, findings);
+    const errorsBefore = problems.errors.length;
+    const reading = readStruct(SERVER, entry.value, path, problems);
     if (reading === undefined) continue;
     // An array that is too short has its error already; its elements mean nothing together.
-    if (entry.value.kind === "table" || findings.errors.length === errorsBefore) {
-      findings.errors.push(...checkServer(reading, path, entry.keyPlace));
+    if (entry.value.kind === "table" || problems.errors.length === errorsBefore) {
+      problems.errors.push(...checkServer(reading, path, entry.keyPlace));
     }
-    if (findings.errors.length > errorsBefore) continue;
+    if (problems.errors.length > errorsBefore) continue;
     servers.set(name, serverConfig(reading));
-    findings.ignored.push(...ignoredHeaders(reading, path));
+    problems.ignored.push(...ignoredHeaders(reading, path));
   }
   return servers;
 }

@@ -135,7 +135,7 @@ export type McpServerDisabledReason =
   | { readonly type: "by_hand" }
   /** A requirements file does not allow it. */
   | { readonly type: "requirements"; readonly source: string }
-  /** Codex names none, as with a login that an enterprise manages; ours is in `EffectiveMcpServer.reason`. */
+  /** Codex gives no reason, as with a login that an enterprise manages; ours is in `EffectiveMcpServer.reason`. */
   | { readonly type: "unknown" };
 
 /** A server as it is meant: defaults filled in, every combination possible. */

@@ -28,7 +28,7 @@ function isAboutSecret(problem: ConfigProblem): boolean {
   const { path, place } = problem;
   // Without path and place it may be anything.
   if (path === undefined && place === undefined) return true;
-  // What `env_vars` holds besides names was meant for `env`.
+  // Anything in `env_vars` but a name was meant for `env`.
   if (isSecretPath(keysOf(problem)) || keysOf(problem).at(-1) === "env_vars") return true;
   if (place === undefined) return false;
   const { source, start, end } = place;

@@ -1,6 +1,6 @@
 /**
- * The text of a configuration with every secret masked: what a key says is one (`env`, `http_headers`, …), and elsewhere
- * what looks like one.
+ * The text of a configuration with every secret masked: the values of some keys (`env`, `http_headers`, …), and elsewhere
+ * what looks like a secret.
  *
  * Invariants
  *   M1. A masked source has the length and the lines of the real one, so that places in it stay true.
@@ -123,7 +123,7 @@ export function isSecretPath(path: readonly string[]): boolean {
   // An unknown key may hold anything.
   if (path[0] === "mcp_servers" && inner[0] !== undefined && fieldNamed(SERVER, inner[0]) === undefined)
     return true;
-  // `env_vars` holds names. What else is in it was meant for `env`.
+  // `env_vars` holds names. Anything else in it was meant for `env`.
   if (inner.at(-2) === "env_vars" && inner.at(-1) !== "name") return true;
   if (inner[0] === "shell_environment_policy" && inner[1] === "set") return true;
   return inner.some((step) => SECRET_KEYS.includes(step)) || isSecretName(inner.at(-1) ?? "");

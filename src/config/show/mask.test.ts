@@ -121,7 +121,7 @@ suite("masking", () => {
     });
   }
 
-  test("names of variables are no secret", () => {
+  test("names of variables are not secrets", () => {
     const text =
       '[mcp_servers.a]\nurl = "https://a.b/c"\nbearer_token_env_var = "MY_TOKEN"\nenv_http_headers = { Authorization = "MY_AUTH" }\n';
     assert.equal(maskLines({ name: "config.toml", text }), text);
@@ -142,7 +142,7 @@ suite("masking", () => {
     assert.equal(maskLines({ name: "config.toml", text: text("abc") }), text("*****"));
   });
 
-  test("names and sources of env_vars are no secret", () => {
+  test("names and sources of env_vars are not secrets", () => {
     const text =
       '[mcp_servers.a]\ncommand = "x"\nenv_vars = ["TOKEN", { name = "MY_TOKEN", source = "local" }]\n';
     assert.equal(maskLines({ name: "config.toml", text }), text);

@@ -31,7 +31,7 @@ test("formatProblem of what a program handed over has a path and no place", () =
   );
 });
 
-test("problemToJson counts from 1, and says null for what is not known", () => {
+test("problemToJson counts from 1, and has null for what is not known", () => {
   const { line, column, file, path } = problemToJson(problemOf("\ufeff[mcp_servers.a]\n"));
   assert.deepEqual(
     { line, column, file, path },

@@ -5,10 +5,10 @@
  *   D1. What is shown of a problem is bounded, however long its line: the piece of the line around the place.
  */
 import { maskProblem } from "./mask-problem.ts";
-import { ConfigError, type ConfigProblem, where } from "../problem.ts";
+import { ConfigError, type ConfigProblem, formatPlace } from "../problem.ts";
 import { countCharacters, lineAndColumn, type Place } from "../../toml/node.ts";
 
-/** A problem as JSON says it. Lines and columns count from 1. */
+/** A problem in JSON. Lines and columns count from 1. */
 export interface ConfigProblemJson {
   readonly message: string;
   readonly path: string | null;
@@ -32,7 +32,7 @@ const MESSAGE_MAX = 600;
 const MESSAGE_END = 200;
 
 export function problemToJson(problem: ConfigProblem, options: ShowProblemOptions = {}): ConfigProblemJson {
-  const { message, path, place, hint = null } = shown(problem, options);
+  const { message, path, place, hint = null } = asShown(problem, options);
   const at = problem.place === undefined ? undefined : lineAndColumn(problem.place);
   return {
     message,
@@ -51,7 +51,7 @@ export function formatProblem(problem: ConfigProblem, options: ShowProblemOption
   const lines = [located(problem, describeProblem(problem, options))];
   if (place !== undefined) {
     const { line } = lineAndColumn(place);
-    const excerpt = excerptOf(shown(problem, options).place ?? place);
+    const excerpt = excerptOf(asShown(problem, options).place ?? place);
     const gutter = " ".repeat(String(line).length);
     lines.push(`${gutter} |`, `${line} | ${excerpt.text}`);
     lines.push(`${gutter} | ${" ".repeat(excerpt.before)}${"^".repeat(excerpt.marked)}`);
@@ -62,7 +62,7 @@ export function formatProblem(problem: ConfigProblem, options: ShowProblemOption
 
 /** What is wrong, and the key it is about. */
 export function describeProblem(problem: ConfigProblem, options: ShowProblemOptions = {}): string {
-  const { message, path } = shown(problem, options);
+  const { message, path } = asShown(problem, options);
   return `${shortened(message)}${path === undefined ? "" : ` (in ${shortened(dottedPath(path))})`}`;
 }
 
@@ -76,7 +76,7 @@ export function problemText(problem: ConfigProblem): string {
   return located(problem, describeProblem(problem));
 }
 
-/** An error with every problem; its message says the first. */
+/** An error with every problem; its message is the first of them. */
 export function invalidConfig(problems: readonly ConfigProblem[]): ConfigError {
   const [first, ...others] = problems;
   const more = others.length === 0 ? "" : `, and ${others.length} more`;
@@ -85,10 +85,10 @@ export function invalidConfig(problems: readonly ConfigProblem[]): ConfigError {
 }
 
 function located({ place }: ConfigProblem, text: string): string {
-  return place === undefined ? text : `${where(place)}: ${text}`;
+  return place === undefined ? text : `${formatPlace(place)}: ${text}`;
 }
 
-function shown(problem: ConfigProblem, { showSecrets = false }: ShowProblemOptions): ConfigProblem {
+function asShown(problem: ConfigProblem, { showSecrets = false }: ShowProblemOptions): ConfigProblem {
   return showSecrets ? problem : maskProblem(problem);
 }
 

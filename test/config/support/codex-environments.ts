@@ -14,7 +14,7 @@ export type EnvironmentsVerdict =
   | { readonly ok: false; readonly message: string; readonly path: string | undefined };
 
 interface Asked {
-  /** The file; absent: there is none. */
+  /** The file, if there is one. */
   readonly toml?: string;
   /** CODEX_EXEC_SERVER_URL. */
   readonly url?: string;

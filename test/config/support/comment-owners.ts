@@ -1,5 +1,5 @@
 /**
- * Which comment lines of a random document an edit may take, gap by gap: the rules of the editor, said another way.
+ * Which comment lines of a random document an edit may take, gap by gap: the rules of the editor, in another form.
  *
  * Directives and commented-out headers are known by how `random-documents.ts` writes them.
  */

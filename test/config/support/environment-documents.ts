@@ -15,7 +15,7 @@ const token = (value: string): string => `${box}${url}auth_bearer_token = ${JSON
 export const DOCUMENTS: Readonly<Record<string, string>> = {
   "an empty file": "",
   "a byte order mark": '\ufeffdefault = "none"',
-  "no TOML": "x",
+  "not valid TOML": "x",
   "a bare word": "x = y",
   "an open header": "[[environments]\n",
   "a key twice": `${box}${url}id = "x"\n`,
@@ -43,7 +43,7 @@ export const DOCUMENTS: Readonly<Record<string, string>> = {
   "default is not there": 'default = "x"',
   "default is there in other letters": `default = "Box"\n${box}${url}`,
   "default is another": `default = "box"\n${box}${url}`,
-  "default is local where there is none": 'default = "local"\ninclude_local = false',
+  "default is local, which is switched off": 'default = "local"\ninclude_local = false',
   "default behind an entry that is wrong": `default = "x"\n${box}`,
   "include_local is false": "include_local = false",
   "include_local is false beside another": `include_local = false\n${box}${url}`,
@@ -145,7 +145,7 @@ export const DOCUMENTS: Readonly<Record<string, string>> = {
   "half a second": seconds("0.5"),
   "less than nothing": seconds("-1"),
   "nothing, from below": seconds("-0.0"),
-  "seconds that are no number": seconds("nan"),
+  "seconds that are not a number": seconds("nan"),
   "infinite seconds": seconds("inf"),
   "many seconds": seconds("1e19"),
   "too many seconds": seconds("1e20"),
@@ -169,7 +169,7 @@ export const DOCUMENTS: Readonly<Record<string, string>> = {
   "skills with a header": `${box}${url}[environments.skills]\n`,
 };
 
-/** What is a URL to one library and none to another. With and without a token. */
+/** What is a URL to one library and not to another. With and without a token. */
 export const URLS: readonly string[] = [
   "",
   " ",

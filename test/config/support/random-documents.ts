@@ -403,13 +403,13 @@ class Writer {
     return this.#chance(3) ? [""] : [`${indent}# ${this.#word()} inner`];
   }
 
-  /** For a program that reads the file: nobody's, wherever it stands. */
+  /** For a program that reads the file: it belongs to nobody, wherever it stands. */
   #directive(): string {
     const word = this.#word();
     return `${this.#pick(["#!/bin/", "#:schema ", "# vim: set ft=", "# -*- mode: toml -*- "])}${word}\n`;
   }
 
-  /** A server that somebody wants back; right below a block it is nobody's. */
+  /** A server that somebody wants back; right below a block it belongs to nobody. */
   #commentedOut(): string {
     const header = `# [mcp_servers.${this.#word()}] # off\n`;
     return this.#chance(2) ? header : `${header}# command = "${this.#word()}" # off\n`;

@@ -179,7 +179,7 @@ function tableAt(table: PlainTable, key: string): PlainTable {
   return made;
 }
 
-/** `false` where a value that is no table is on the way. */
+/** `false` where a value that is not a table is on the way. */
 function setAt(table: PlainTable, keys: readonly string[], value_: Plain): boolean {
   const [key, ...rest] = keys as [string, ...string[]];
   if (rest.length === 0) {

@@ -23,7 +23,7 @@ export interface RecordedCase {
   readonly strict_error: string | null;
 }
 
-/** A `codex mcp` command and the file before and after it; `null`: there is none. */
+/** A `codex mcp` command and the file before and after it; `null` where it does not exist. */
 export interface RecordedEdit {
   readonly name: string;
   readonly before: string | null;
