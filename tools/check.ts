@@ -47,14 +47,14 @@ const seconds = 1_000;
 const longest = [
   "unit",
   "package",
-  "test/executor/faults.test.ts",
-  "test/config/faults.test.ts",
   "test/codex/ten-rules.test.ts",
-  "test/codex/sdk-parity.test.ts",
   "test/codex/faults.test.ts",
-  "test/cli/mcp/",
-  "test/mcp/",
+  "test/codex/sdk-parity.test.ts",
   "test/config/environments.test.ts",
+  "test/mcp/",
+  "test/codex/",
+  "test/executor/faults.test.ts",
+  "test/executor/compliance.test.ts",
   "test/runner/",
 ];
 
