@@ -74,9 +74,35 @@ suite("resolve", () => {
     });
   });
 
-  test("keeps harmless headers out of the secrets", () => {
-    const server = config({ url: "https://host.example", headers: { "User-Agent": "me", "X-Key": "k" } });
-    const resolved = resolve(server, host, at);
-    assert.deepEqual(resolved.ok && resolved.value.secrets, ["k", "k"]);
+  const secretsOf = (server: object): readonly string[] => {
+    const env = { ...host, TOKEN: "t-123456", KEY: "k-123456" };
+    const resolved = resolve(config(server), env, at);
+    assert.ok(resolved.ok);
+    return resolved.value.secrets;
+  };
+
+  test("names every secret: headers with and without their scheme, but for harmless ones, and variables", () => {
+    const http = secretsOf({
+      url: "https://host.example",
+      headers: { "X-A": "plain-1", "User-Agent": "me" },
+      env_http_headers: { "X-B": "KEY" },
+      bearer_token_env_var: "TOKEN",
+    });
+    assert.deepEqual(new Set(http), new Set(["plain-1", "k-123456", "Bearer t-123456", "t-123456"]));
+    const stdio = secretsOf({ command: "c", env: { A: "env-1" }, env_vars: ["KEY"] });
+    assert.deepEqual(new Set(stdio), new Set(["env-1", "k-123456"]));
+  });
+
+  test("names the secrets in a URL, as written and as meant, and the client secret", () => {
+    const secrets = secretsOf({
+      url: "https://user:p%40ss-1@host.example/mcp?apiKey=a%2Fb-12345&plain",
+      oauth: { client_id: "id-12345", client_secret: "cs-12345" },
+    });
+    for (const secret of ["p%40ss-1", "p@ss-1", "a%2Fb-12345", "a/b-12345", "cs-12345"]) {
+      assert.ok(secrets.includes(secret), secret);
+    }
+    assert.ok(!secrets.includes("id-12345"));
+    assert.ok(!secrets.includes(""));
+    assert.ok(secretsOf({ url: "https://u:100%25%@host.example" }).length > 0);
   });
 });

@@ -173,34 +173,4 @@ suite("directServers tells us", () => {
       assert.deepEqual(told({ startup_timeout_sec }), [true, false, 2_147_483_647]);
     }
   });
-
-  test("every secret: headers with and without their scheme, variables, env", () => {
-    const http = direct({
-      url: URL_OF,
-      headers: { "X-A": "plain-1" },
-      env_http_headers: { "X-B": "KEY" },
-      bearer_token_env_var: "TOKEN",
-    });
-    for (const secret of ["plain-1", "k-123456", "Bearer t-123456", "t-123456"]) {
-      assert.ok(http.secrets.includes(secret), secret);
-    }
-    const stdio = direct({ command: "c", env: { A: "env-1" }, env_vars: ["KEY"] });
-    assert.deepEqual(
-      stdio.secrets.toSorted((a, b) => a.localeCompare(b)),
-      ["env-1", "k-123456"],
-    );
-  });
-
-  test("the secrets in a URL, as written and as meant, and the client secret", () => {
-    const { secrets } = direct({
-      url: "https://user:p%40ss-1@host.example/mcp?apiKey=a%2Fb-12345&plain",
-      oauth: { client_id: "id-12345", client_secret: "cs-12345" },
-    });
-    for (const secret of ["p%40ss-1", "p@ss-1", "a%2Fb-12345", "a/b-12345", "cs-12345"]) {
-      assert.ok(secrets.includes(secret), secret);
-    }
-    assert.ok(!secrets.includes("id-12345"));
-    assert.ok(!secrets.includes(""));
-    assert.deepEqual(direct({ url: "https://u:100%25%@host.example" }).secrets.length > 0, true);
-  });
 });
