@@ -10,6 +10,11 @@ import { join } from "node:path";
 import { Codex, type CodexOptions, type ThreadEvent, type ThreadItem } from "../../src/index.ts";
 import { descendants, processesWithEnv, ScriptedModel, waitUntilGone } from "../../src/testing/index.ts";
 
+// The login shells that Codex starts would take as long as the account's own files take.
+const ownHome = mkdtempSync(join(tmpdir(), "switchyard-home-"));
+process.env["HOME"] = ownHome;
+process.on("exit", () => rmSync(ownHome, { recursive: true, force: true }));
+
 export interface Engine extends AsyncDisposable {
   readonly model: ScriptedModel;
   readonly codex: Codex;
