@@ -15,31 +15,46 @@ const refused: readonly (readonly [
 ])[] = [
   ["a misspelt option", readCodexOptions, { basUrl: "http://h" }, /no option basUrl; did you mean baseUrl\?/],
   ["an option in another case", readThreadOptions, { mcpservers: {} }, /did you mean mcpServers/],
+  ["an unknown home", readCodexOptions, { home: "usr" }, /^home must be "switchyard", "user" or \{ path \}/],
   [
-    "a home that is none",
-    readCodexOptions,
-    { home: "usr" },
-    /^home must be "switchyard", "user" or \{ path \}/,
+    "a handler that is not a function",
+    readThreadOptions,
+    { onQuestion: 1 },
+    /^onQuestion must be a function/,
   ],
-  ["a handler that is no function", readThreadOptions, { onQuestion: 1 }, /^onQuestion must be a function/],
   ["a negative time", readThreadOptions, { questionTimeoutMs: -1 }, /^questionTimeoutMs must be a number/],
-  ["no number for a time", readCodexOptions, { idleUnloadMs: Number.NaN }, /^idleUnloadMs must be a number/],
+  [
+    "a time that is not a number",
+    readCodexOptions,
+    { idleUnloadMs: Number.NaN },
+    /^idleUnloadMs must be a number/,
+  ],
   ["an unknown mode", readThreadOptions, { sandboxMode: "x" }, /^sandboxMode must be one of read-only, /],
   [
-    "an environment that is not of strings",
+    "a variable that is not a string",
     readThreadOptions,
     { env: { A: 1 } },
     /^env\.A must be a string, but is a number$/,
   ],
-  ["no list", readThreadOptions, { additionalDirectories: "a" }, /^additionalDirectories must be a list/],
-  ["no signal", readTurnOptions, { signal: 1 }, /^signal must be an object/],
+  [
+    "a folder instead of a list",
+    readThreadOptions,
+    { additionalDirectories: "a" },
+    /^additionalDirectories must be a list/,
+  ],
+  ["a signal that is not an object", readTurnOptions, { signal: 1 }, /^signal must be an object/],
   [
     "a file that cannot be read",
     readCodexOptions,
     { caFile: "/nowhere" },
     /^caFile cannot be read: "\/nowhere"$/,
   ],
-  ["no list of environments", readCodexOptions, { environments: {} }, /^environments must be a list/],
+  [
+    "environments that are not a list",
+    readCodexOptions,
+    { environments: {} },
+    /^environments must be a list/,
+  ],
   [
     "an environment with a reserved name",
     readCodexOptions,
@@ -74,7 +89,7 @@ for (const [what, check, options, message] of refused) {
   });
 }
 
-test("options: a file of certificates must hold one", () => {
+test("options: a file without a certificate is rejected", () => {
   const directory = mkdtempSync(join(tmpdir(), "switchyard-ca-"));
   try {
     const caFile = join(directory, "ca.pem");
@@ -90,14 +105,14 @@ test("options: a file of certificates must hold one", () => {
   }
 });
 
-test("options: what the SDK may have one day, and what is undefined, is ignored", () => {
+test("options: unknown names, which a newer SDK may have, and undefined values are ignored", () => {
   const outputSchema = { type: "object" };
   assert.equal(readTurnOptions({ outputSchema }).outputSchema, outputSchema);
   readThreadOptions({ somethingNewAltogether: 1, model: undefined } as never);
   readCodexOptions({});
 });
 
-test("options: whatever they are, the answer is yes or invalid_options", () => {
+test("options: any object is accepted, or rejected with invalid_options", () => {
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (options) => {
       for (const check of [readCodexOptions, readThreadOptions, readTurnOptions]) {

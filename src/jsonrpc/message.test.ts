@@ -73,11 +73,10 @@ suite("parseMessage", () => {
     ],
   ];
   for (const [why, lines] of strays) {
-    for (const line of lines)
-      test(`says of ${line} that it is ${why}`, () => assert.equal(parseMessage(line), why));
+    for (const line of lines) test(`reports ${line} as ${why}`, () => assert.equal(parseMessage(line), why));
   }
 
-  test("never throws, whatever the line", () => {
+  test("never throws, for any line", () => {
     const member = fc.constantFrom(
       "id",
       "method",
@@ -125,7 +124,7 @@ suite("parseMessage", () => {
     );
     fc.assert(
       fc.property(message, ({ kind, ...written }) => {
-        // By way of JSON, where -0 is 0.
+        // Through JSON, where -0 is 0.
         const line = JSON.stringify(written);
         assert.deepEqual(parseMessage(line), { kind, ...(JSON.parse(line) as object) });
       }),

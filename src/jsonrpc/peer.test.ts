@@ -109,7 +109,7 @@ suite("Peer asks", () => {
     ]);
   });
 
-  test("and leaves params out of the line where there are none", async () => {
+  test("and leaves absent params out of the line", async () => {
     await using pair = new Pair({ far: echo });
     await pair.near.request("m", undefined, ask);
     pair.near.notify("n");
@@ -181,7 +181,7 @@ suite("Peer asks", () => {
     assert.deepEqual([late, pair.strays], [[], []]);
   });
 
-  test("and remembers the last 256 that timed out, not all there ever were", async () => {
+  test("and remembers only the last 256 that timed out", async () => {
     const hand = byHand();
     await using pair = new Pair({ near: { inFlightMax: 1_000 }, far: hand });
     const late: unknown[] = [];
@@ -211,7 +211,7 @@ suite("Peer asks", () => {
     assert.deepEqual(await asked, { method: "m", params: 1 });
   });
 
-  test("and times out after a pause, too, when no answer was in the pipe", async () => {
+  test("and times out after a pause when no answer was in the pipe", async () => {
     let paused = true;
     await using pair = new Pair({ near: { isPaused: () => paused }, far: byHand() });
     const asked = assert.rejects(pair.near.request("m", 1, ask), isPeerError("timeout"));
@@ -334,7 +334,7 @@ suite("Peer gives up a request", () => {
 });
 
 suite("Peer's gate", () => {
-  test("lets no more than its number through, in order, whatever becomes of each (P1, P2)", async () => {
+  test("lets no more than its number through, in order, for any outcome of each (P1, P2)", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.integer({ min: 1, max: 4 }),
@@ -372,7 +372,7 @@ suite("Peer's gate", () => {
             for (await pair.clock.advance(0); scheduler.count() > 0; await pair.clock.advance(0)) {
               await scheduler.waitNext(1);
             }
-            // Nothing moves any more: only silence is left, and its time passes.
+            // No more messages; only time passes.
             if (!settled) await pair.clock.advance(ask.timeoutMs);
           }
           for (const [n, end] of (await all).entries()) {
@@ -476,7 +476,7 @@ suite("Peer answers", () => {
     handler: PeerOptions["onRequest"],
     reply: object | RegExp,
   ])[] = [
-    ["a result of nothing by {}", gives(undefined), { result: {} }],
+    ["an undefined result by {}", gives(undefined), { result: {} }],
     ["a result of null by {}", gives(null), { result: {} }],
     ["false by false", gives(false), { result: false }],
     [
@@ -486,8 +486,8 @@ suite("Peer answers", () => {
     ],
     ["another error by its message", fails(new Error("boom")), internal("boom")],
     ["a rejection by its message", () => Promise.reject(new Error("boom")), internal("boom")],
-    ["what is no error by its text", fails("text"), internal("text")],
-    ["what has no text by an error still", fails(Object.create(null)), internal("The handler failed")],
+    ["a thrown string by its text", fails("text"), internal("text")],
+    ["a thrown value without text by an error", fails(Object.create(null)), internal("The handler failed")],
     ["a result that is circular by an error", gives(circular), /-32603.*circular/],
     ["a result with a BigInt by an error", gives({ n: 1n }), /-32603.*BigInt/],
     ["a result that is a function by an error", gives(() => 1), /-32603.*function/],
@@ -506,7 +506,7 @@ suite("Peer answers", () => {
     });
   }
 
-  test("whatever a handler gives or throws with one line of JSON (P4)", async () => {
+  test("any result or error of a handler with one line of JSON (P4)", async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.anything({ withBigInt: true, withNullPrototype: true }),
@@ -564,7 +564,7 @@ suite("Peer receives", () => {
     assert.deepEqual(seen, ["a 1 25", "b 2", "c undefined 14"]);
   });
 
-  test("lines that are no message, and answers nobody waits for, as strays", async () => {
+  test("lines that are not messages, and answers to no request, as strays", async () => {
     await using pair = new Pair();
     const lines = [
       "{",
@@ -588,7 +588,7 @@ suite("Peer receives", () => {
     );
   });
 
-  test("strays in silence where nobody asked for them", () => {
+  test("strays in silence without a handler for them", () => {
     const clock = new ManualClock();
     new Peer({ clock, send: () => {}, onNotification: () => {}, onRequest: unknownMethod }).receive("{");
   });

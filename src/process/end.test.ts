@@ -10,7 +10,7 @@ import { endProcess } from "./end.ts";
 interface Started {
   readonly child: ChildProcessByStdio<Writable, Readable, null>;
   readonly clock: ManualClock;
-  /** What has happened, in order: the grace that began, and the sweep. */
+  /** The calls of `sweep`. */
   readonly steps: string[];
   readonly end: () => Promise<void>;
 }

@@ -44,7 +44,7 @@ suite("lastWords", () => {
     );
   });
 
-  test("takes the last line when none stands out, and nothing from nothing", () => {
+  test("takes the last line when no other stands out, and has none for no text", () => {
     assert.equal(lastWords("  one\n  two  \n\n"), "two");
     assert.equal(lastWords(" \n"), undefined);
   });

@@ -1,6 +1,6 @@
 /**
- * Real processes. A child says a word on its stdout when it is ready, so nothing here waits for a duration; only
- * the end of a process that is not our child has to be looked for (`waitUntilGone`).
+ * Real processes. A child writes a word to its stdout when it is ready, so nothing here waits for a duration. Only the end of
+ * a process that is not our child has to be polled (`waitUntilGone`).
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
@@ -21,14 +21,14 @@ import {
   sweepOrphans,
 } from "./process-tree.ts";
 
-/** Ignores what can be ignored, and says its id. */
+/** Ignores all signals that can be ignored, and prints its id. */
 const STUBBORN = `
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, () => {});
   console.log(process.pid);
   setInterval(() => {}, 1e6);
 `;
 
-/** Starts a program that says ids of processes, one a line, and reads as many. */
+/** Starts a program that prints ids of processes, one a line, and reads as many. */
 async function start(
   t: TestContext,
   code: string,
@@ -80,13 +80,13 @@ suite("signalGroup", { skip: process.platform === "win32" }, () => {
     assert.deepEqual(await waitUntilGone(pids), []);
   });
 
-  test("takes a group that is gone for what the caller wanted", async (t) => {
+  test("accepts a group that is gone already", async (t) => {
     const { child } = await start(t, "console.log(process.pid)", 1);
     if (child.exitCode === null) await once(child, "exit");
     signalGroup(child.pid as number, "SIGKILL");
   });
 
-  test("refuses the ids that mean every process, or our own group", () => {
+  test("rejects the ids that mean every process, or our own group", () => {
     for (const pid of [1, 0, -1, 1.5, Number.NaN]) {
       assert.throws(() => signalGroup(pid, "SIGWINCH"), RangeError, `${pid}`);
     }
@@ -127,7 +127,7 @@ suite("sweepTag", linuxOnly, () => {
     assert.deepEqual(findByTag(tag), []);
   });
 
-  test("spares a process with another tag, or with none", async (t) => {
+  test("spares a process with another tag, or without a tag", async (t) => {
     const tag = createTag();
     const other = await start(t, STUBBORN, 1, { [TAG_VARIABLE]: createTag() });
     const near = await start(t, STUBBORN, 1, { [TAG_VARIABLE]: `${tag}0`, OTHER: tag });
@@ -159,7 +159,7 @@ suite("sweepTags", linuxOnly, () => {
     assert.equal(isAlive(stranger?.pid as number), true);
   });
 
-  test("kills what carries any of several tags, and nothing for none", async (t) => {
+  test("kills processes with any of several tags, and none for no tags", async (t) => {
     const [one, other, third] = [createTag(), createTag(), createTag()];
     const [a, b, c] = await Promise.all([one, memberTag(other, 4), third].map((tag) => tagged(t, tag)));
     assert.deepEqual(sweepTags([]), []);
@@ -169,8 +169,8 @@ suite("sweepTags", linuxOnly, () => {
     assert.equal(isAlive(c?.pid as number), true);
   });
 
-  test("leaves the process alone that asks, though it carries the tag", async (t) => {
-    // As one does that was started by an executor and is an executor itself.
+  test("spares the process that asks, though it carries the tag", async (t) => {
+    // Such as an executor that was started by an executor.
     const tag = createTag();
     const code = `
       import { sweepTags } from ${JSON.stringify(new URL("process-tree.ts", import.meta.url).href)};
@@ -189,7 +189,7 @@ suite("sweepTags", linuxOnly, () => {
 });
 
 suite("memberTag", () => {
-  test("makes tags that differ, name the same owner, and are not the head's", () => {
+  test("creates different tags of the same owner, none of which is the head's", () => {
     const head = createTag();
     const members = [1, 2, 12].map((number) => memberTag(head, number));
     assert.equal(new Set([head, ...members]).size, 4);
@@ -211,7 +211,7 @@ suite("sweepOrphans", linuxOnly, () => {
     return child.pid as number;
   };
 
-  test("ends what a killed owner left, and nothing whose owner lives or cannot be seen", async () => {
+  test("ends processes of a killed owner, and none whose owner lives or cannot be seen", async () => {
     const owner = spawn("sleep", ["600"], { stdio: "ignore" });
     const stat = readFileSync(`/proc/${owner.pid}/stat`, "utf8");
     const started = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];

@@ -1,6 +1,6 @@
 /**
- * Real processes. The host, which is killed, is a Node of its own; it says the numbers of what it started on its stdout,
- * so nothing here waits for a duration but for the end of processes that are not our children.
+ * Real processes. The host, which is killed, is a Node process of its own. It prints the ids of the processes it started, so
+ * nothing here waits for a duration; only the end of processes that are not our children is polled.
  */
 import assert from "node:assert/strict";
 import { type ChildProcessByStdio, spawn } from "node:child_process";
@@ -24,7 +24,7 @@ const PRELUDE = `
   const tag = createTag();
   let onLog = () => {};
   const reaper = new Reaper(() => onLog());
-  /** In a group of its own; it says its numbers, each on a line of stderr. */
+  /** In a group of its own; it prints its ids, each on a line of stderr. */
   const start = (script, lines, member = memberTag(tag, 1)) => new Promise((resolve) => {
     const env = { PATH: process.env.PATH, ...(member === null ? {} : { [TAG_VARIABLE]: member }) };
     const child = spawn("sh", ["-c", script], { detached: true, stdio: ["ignore", "ignore", "pipe"], env });
@@ -40,7 +40,7 @@ const PRELUDE = `
   const say = (value) => console.log(JSON.stringify(value));
 `;
 
-/** What ignores what can be ignored, in three ways to hide. */
+/** Processes that ignore all signals that can be ignored, in two places to hide. */
 const IN_GROUP = "trap '' TERM INT HUP; echo $$ >&2; exec sleep 300";
 const ESCAPED = "setsid sh -c \"trap '' TERM INT HUP; echo \\$\\$ >&2; exec sleep 300\" & exec sleep 300";
 
@@ -100,7 +100,7 @@ suite("Reaper", linuxOnly, () => {
     for (const { child } of hosts.splice(0)) child.kill("SIGKILL");
   });
 
-  test("kills the groups it was told of, and what carries a tag of ours, when we are killed", async () => {
+  test("kills the groups it watches, and processes with a tag of ours, when we are killed", async () => {
     const host = startHost(`
       const group = await start(${JSON.stringify(IN_GROUP)}, 1, null);
       reaper.watch(group.pid);
@@ -118,7 +118,7 @@ suite("Reaper", linuxOnly, () => {
     kill([stranger]);
   });
 
-  test("does so for what is started after it is armed and was never told of", async () => {
+  test("kills processes that were started after it was armed and never watched", async () => {
     const host = startHost(`
       reaper.arm();
       const { pid, said } = await start(${JSON.stringify(ESCAPED)}, 1);
@@ -130,7 +130,7 @@ suite("Reaper", linuxOnly, () => {
     assert.deepEqual(await waitUntilGone(ours), []);
   });
 
-  test("spares a group that it was told to forget", async () => {
+  test("spares a group that it was asked to forget", async () => {
     const host = startHost(`
       const spared = await start(${JSON.stringify(IN_GROUP)}, 1, null);
       const killed = await start(${JSON.stringify(IN_GROUP)}, 1, null);
@@ -142,14 +142,14 @@ suite("Reaper", linuxOnly, () => {
       say({ spared: spared.pid, killed: [killed.pid, other.pid] });
       setInterval(() => {}, 1e6);
     `);
-    const told = (await host.next()) as { readonly spared: number; readonly killed: number[] };
+    const started = (await host.next()) as { readonly spared: number; readonly killed: number[] };
     await killed(host);
-    assert.deepEqual(await waitUntilGone(told.killed), []);
-    assert.equal(isAlive(told.spared), true);
-    kill([told.spared]);
+    assert.deepEqual(await waitUntilGone(started.killed), []);
+    assert.equal(isAlive(started.spared), true);
+    kill([started.spared]);
   });
 
-  test("kills nothing when it is disposed in good order, and is gone itself (R2)", async () => {
+  test("kills nothing when it is disposed, and is gone itself (R2)", async () => {
     const host = startHost(`
       const group = await start(${JSON.stringify(IN_GROUP)}, 1, null);
       const tagged = await start(${JSON.stringify(IN_GROUP)}, 1);
@@ -171,7 +171,7 @@ suite("Reaper", linuxOnly, () => {
     kill(pids);
   });
 
-  test("does not keep us alive (R3), and outlives what a terminal sends to us", async () => {
+  test("does not keep us alive, and survives signals from the terminal (R3)", async () => {
     const host = startHost(`
       const group = await start(${JSON.stringify(IN_GROUP)}, 1, null);
       reaper.watch(group.pid);
@@ -186,11 +186,11 @@ suite("Reaper", linuxOnly, () => {
     const exited = once(host.child, "exit");
     host.child.stdin.end("now nothing is left to do\n");
     assert.deepEqual(await exited, [0, null]);
-    // It ended by itself and not in good order: that counts as being killed.
+    // It ended by itself without disposing the reaper: that counts as being killed.
     assert.deepEqual(await waitUntilGone([pid, ...shells]), []);
   });
 
-  test("starts another shell for one that died, at the next change, and tells it everything (R1)", async () => {
+  test("starts another shell for one that died, at the next change, with all groups (R1)", async () => {
     const host = startHost(`
       const one = await start(${JSON.stringify(IN_GROUP)}, 1, null);
       const two = await start(${JSON.stringify(IN_GROUP)}, 1, null);
@@ -216,7 +216,7 @@ suite("Reaper", linuxOnly, () => {
     assert.deepEqual(await waitUntilGone([...pids, second]), []);
   });
 
-  test("says so when its shell dies, and once it is disposed says nothing", async () => {
+  test("reports the death of its shell, unless it was disposed", async () => {
     const died = Promise.withResolvers<string>();
     const log: Log = (severity, message) => died.resolve(`${severity}: ${message}`);
     const reaper = new Reaper(log);

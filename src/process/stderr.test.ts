@@ -5,7 +5,7 @@ import { Redactor } from "../base/redact.ts";
 import { ProcessStderr } from "./stderr.ts";
 
 suite("ProcessStderr", () => {
-  test("hands on every line once, in order, however the bytes were cut", () => {
+  test("passes on every line once, in order, for any chunks", () => {
     const word = fc.stringMatching(/^[a-zé]{1,8}$/);
     fc.assert(
       fc.property(fc.array(word), fc.integer({ min: 1, max: 7 }), (words, size) => {

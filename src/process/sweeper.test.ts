@@ -16,7 +16,7 @@ async function tagged(tag: string): Promise<ChildProcess> {
 }
 
 suite("Sweeper", { skip: process.platform !== "linux" }, () => {
-  test("kills what carries the tags it was given within a few milliseconds, all with one timer", async () => {
+  test("kills processes with the tags it was given within a few milliseconds, with one timer", async () => {
     const clock = new ManualClock();
     const sweeper = new Sweeper(clock);
     const [one, other] = [createTag(), createTag()];
@@ -29,7 +29,7 @@ suite("Sweeper", { skip: process.platform !== "linux" }, () => {
     for (const exit of exits) assert.deepEqual(await exit, [null, "SIGKILL"]);
   });
 
-  test("begins anew for what comes later", async () => {
+  test("starts again for later requests", async () => {
     const clock = new ManualClock();
     const sweeper = new Sweeper(clock);
     const first = sweeper.sweep(createTag());

@@ -50,7 +50,7 @@ test("Codex killed in the middle of turns: each fails once with the cause, and i
   assert.notEqual(engine.codex.pid, killed);
 });
 
-test("a Codex that dies at every start is started ever more slowly, says so, and leaves no process (A1, R2)", {
+test("a Codex that dies at every start is started more and more slowly, with a warning, and leaves no process (A1, R2)", {
   timeout,
 }, async () => {
   await using engine = await startEngine();
@@ -369,7 +369,7 @@ test("a host that is killed leaves nothing behind", { timeout }, async () => {
   await http.waitFor(() => http.calls[0]?.outcome === "cancelled");
 });
 
-test("an ephemeral thread whose process ended says that it is lost (O4)", { timeout }, async () => {
+test("an ephemeral thread whose process ended is reported as lost (O4)", { timeout }, async () => {
   await using engine = await startEngine();
   const thread = engine.codex.startThread({ workingDirectory: engine.cwd, ephemeral: true });
   await thread.run(promptOf({ say: "one" }));
@@ -387,7 +387,7 @@ test("an ephemeral thread whose process ended says that it is lost (O4)", { time
   );
 });
 
-test("a thread that does not exist, or is open elsewhere, is refused by name", { timeout }, async () => {
+test("a thread that does not exist, or is open elsewhere, is rejected by its id", { timeout }, async () => {
   await using engine = await startEngine();
   const unknown = "0198c3a0-0000-7000-8000-000000000000";
   await assert.rejects(engine.codex.resumeThread(unknown, { workingDirectory: engine.cwd }).run("hello"), {

@@ -1,4 +1,4 @@
-/** What a hosted thread must not get, and what must not get out. */
+/** What must not reach a hosted thread, and what must not leave it. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import {
@@ -97,13 +97,13 @@ test("two threads never see each other's headers, and a thread without servers h
   );
 });
 
-test("commands see a minimal environment and the thread's env; more only where it is asked for", {
+test("commands see a minimal environment and the thread's env, and more only on request", {
   timeout,
 }, async () => {
   await using engine = await startEngine();
   process.env.SECRET_OF_THE_HOST = "host-secret-value";
   try {
-    // Some 'env' of an earlier process of the agent would do as well: it asks Codex's own environment, too.
+    // Codex's own environment too, which processes of the agent can read.
     const show = promptOf({ run: "env; tr '\\0' '\\n' < /proc/$PPID/environ" }, { say: "done" });
     const output = async (options: object): Promise<string> => {
       const thread = engine.codex.startThread({

@@ -1,10 +1,9 @@
 /**
  * The same turns through `@openai/codex-sdk` and through us, on the same Codex: what a user sees must be the same.
  *
- * Every scenario is played by a scripted model, once per side, and the two observations are compared event for
- * event and member for member (`support/sdk-sides.ts` says what is normalised). A difference that has a reason is
- * written into its scenario and into docs/sdk-differences.md; the test fails when one vanishes as well as when a
- * new one appears.
+ * A scripted model plays every scenario once per side, and the two observations are compared event by event and
+ * member by member (see `support/sdk-sides.ts` for what is normalised). A difference with a reason is listed in its
+ * scenario and in docs/sdk-differences.md; the test fails when one disappears as well as when a new one appears.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -52,12 +51,12 @@ interface World {
 interface Scenario {
   /** A fact that begins with what is scripted. */
   readonly name: string;
-  /** One reply per step of a turn, or a function of the request and of how many this side has made before. */
+  /** One reply per step of a turn, or a function of the request and of the number of this side's earlier ones. */
   readonly script?: readonly ModelReply[] | ((request: ModelRequest, attempt: number) => ModelReply);
   readonly options?: (world: World) => SharedThreadOptions;
   /** @default one turn with the input "go" */
   readonly play?: (recorder: Recorder, options: SharedThreadOptions) => Promise<void>;
-  /** What Codex itself leaves to chance, put in order. */
+  /** Puts in order what is random in Codex. */
   readonly settle?: (seen: Observation) => Observation;
   readonly differs?: readonly Expected[];
 }
@@ -69,7 +68,7 @@ const withServer = ({ svc }: World): SharedThreadOptions => ({
   mcpServers: { svc: { url: svc.url, required: true } },
 });
 
-/** An MCP server that nobody serves. */
+/** An MCP server that does not exist. */
 const withoutServer = (required: boolean): SharedThreadOptions => ({
   mcpServers: { gone: { url: "http://127.0.0.1:9/mcp", required } },
 });
@@ -106,7 +105,7 @@ const richTools: readonly TestTool[] = [
   },
 ];
 
-/** What the SDK throws after everything else when its process has not ended well. */
+/** What the SDK throws at the end when its process has failed. */
 const EXITED = /"name":"Error","message":"Codex Exec exited with code 1: /;
 
 const THROWS_AFTERWARDS: Expected = { why: "A failed turn ends its stream", at: "thrown.0", sdk: EXITED };
@@ -615,7 +614,7 @@ suite("a user of ours sees what a user of the SDK sees", () => {
 });
 
 suite("the list of differences", () => {
-  test("docs/sdk-differences.md explains those that are held here, and no other", () => {
+  test("docs/sdk-differences.md explains exactly the differences listed here", () => {
     const text = readFileSync(join(import.meta.dirname, "../../docs/sdk-differences.md"), "utf8");
     const held = text.slice(text.indexOf("\n## Seen in events"), text.indexOf("\n## Not seen in events"));
     const titles = [...held.matchAll(/^### (.+)$/gm)].map(([, title = ""]) => title);
@@ -651,14 +650,14 @@ suite("the comparison can fail", () => {
     );
   });
 
-  test("on an expected event that is gone, and not on one that is there", () => {
+  test("on an expected event that is missing, and not on one that is present", () => {
     const expected = [{ why: "it is ours", adds: [/"new"/] }];
     const more = seen(event("item_0", "a"), event("item_1", "new"), event("item_2", "b"));
     assert.deepEqual(compare(theirs, more, expected), []);
     assert.match(compare(theirs, theirs, expected).join(), /no longer yields/);
   });
 
-  test("on an expected place that is the same now, or differs otherwise", () => {
+  test("on an expected place that has become equal, or differs in another way", () => {
     const expected = [{ why: "", at: "turns.0.1.item.text", sdk: "b", ours: /^"x/ }];
     const other = (text: string): Observation => seen(event("item_0", "a"), event("item_1", text));
     assert.deepEqual(compare(theirs, other("xyz"), expected), []);

@@ -47,7 +47,7 @@ import type {
   WebSearchMode,
 } from "../../src/index.ts";
 
-/** Classes with private members are nominal; this is what a user can reach of them. */
+/** Classes with private members are nominal; these are their public members. */
 type PublicThread = Pick<sdk.Thread, keyof sdk.Thread>;
 type PublicCodex = {
   [Method in keyof sdk.Codex]: (...args: Parameters<sdk.Codex[Method]>) => PublicThread;
@@ -96,11 +96,11 @@ const assignable = <To>(_value: To): void => {};
 type Takes<To, From> = [From] extends [To] ? "yes" : "no";
 type IsAny<T> = 0 extends 1 & T ? "yes" : "no";
 
-/** The names whose types do not pass in a direction; there are none. */
+/** The names whose types do not pass in one direction: none. */
 type OursToTheirs = { [N in Name]: Takes<Exported[N][1], Exported[N][0]> extends "yes" ? never : N }[Name];
 type TheirsToOurs = { [N in Name]: Takes<Exported[N][0], Exported[N][1]> extends "yes" ? never : N }[Name];
 type Any = { [N in Name]: IsAny<Exported[N][0]> | IsAny<Exported[N][1]> extends "no" ? never : N }[Name];
-/** Members that the SDK has and we have not. Unions are looked at as a whole, by `OursToTheirs`. */
+/** Members that the SDK has and we lack. Unions are compared as a whole, by `OursToTheirs`. */
 type Missing = {
   [N in Name]: Exclude<keyof Exported[N][1], keyof Exported[N][0]> extends never ? never : N;
 }[Name];
@@ -130,7 +130,7 @@ export type Proofs = [
   Holds<Takes<ours.Turn, Awaited<ReturnType<sdk.Thread["run"]>>>>,
   Holds<Takes<ours.StreamedTurn, Awaited<ReturnType<sdk.Thread["runStreamed"]>>>>,
   Holds<Takes<Parameters<ours.Thread["run"]>, Parameters<sdk.Thread["run"]>>>,
-  // What is ours alone stays optional, so theirs can be given where ours is asked for; what is wrong is refused.
+  // Our own members are optional, so the SDK's types can be passed for ours; wrong ones are rejected.
   Holds<Takes<ThreadOptions["mcpServers"], undefined>>,
   Holds<Takes<ThreadOptions, { model: number }>, "no">,
   Holds<Takes<ThreadItem, { id: string; type: "image_view" }>, "no">,
@@ -224,7 +224,7 @@ export function refused(codex: ours.Codex, item: ThreadItem, event: ThreadEvent)
   codex.startThread({ modell: "m" });
   // @ts-expect-error: no value of this option
   codex.startThread({ sandboxMode: "none" });
-  // @ts-expect-error: an option that is there has a value
+  // @ts-expect-error: a present option has a value
   codex.startThread({ model: undefined });
   // @ts-expect-error: an id is a string
   codex.resumeThread(null);
@@ -236,7 +236,7 @@ export function refused(codex: ours.Codex, item: ThreadItem, event: ThreadEvent)
   assignable<string>(item.text);
   // @ts-expect-error: not every event has an item
   assignable<ThreadItem>(event.item);
-  // @ts-expect-error: the SDK knows nothing of servers per thread
+  // @ts-expect-error: the SDK has no servers per thread
   assignable<sdk.ThreadOptions>({ mcpServers: {} });
 }
 
@@ -253,7 +253,7 @@ suite("the SDK's exports", () => {
     assert.deepEqual(compared, types.toSorted());
   });
 
-  test("are values of ours, too, where they are values", () => {
+  test("that are values are values here too", () => {
     const values = names.filter((name) => !name.startsWith("type "));
     assert.deepEqual(values.toSorted(), Object.keys(sdk).toSorted());
     for (const name of values) assert.equal(typeof Reflect.get(ours, name), "function", name);

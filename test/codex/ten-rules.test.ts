@@ -1,7 +1,7 @@
 /**
  * The ten rules that make one app-server good enough for many threads, each shown on the real binary.
  *
- * Each is an accident that plain Codex 0.169 was seen to have; here it must not happen.
+ * Each prevents a failure that plain Codex 0.169 has shown.
  */
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -112,7 +112,7 @@ test("rule 4: a lost reply to thread/start fails the turn in time, and the next 
   timeout,
 }, async () => {
   await using engine = await startEngine();
-  // Twenty times faster than life, so that the minute of patience passes in three seconds.
+  // Twenty times faster, so that the time-out of a minute passes in three seconds.
   const clock: Clock = {
     now: () => systemClock.now() * 20,
     schedule: (delayMs, fire, options) => systemClock.schedule(delayMs / 20, fire, options),
@@ -145,7 +145,7 @@ test("rule 5: a second turn of a busy thread waits and is a turn of its own (T1)
   assert.deepEqual(prompts, [sleep, sleep, promptOf({ say: "second" })]);
 });
 
-test("rule 6: servers may differ between two turns of a thread, and the old ones are let go (O1)", {
+test("rule 6: servers may differ between two turns of a thread, and the old ones are closed (O1)", {
   timeout,
 }, async () => {
   await using engine = await startEngine();
@@ -188,7 +188,7 @@ test("rule 7: every thread asks its own endpoint with its own key", { timeout },
   assert.deepEqual(asked(other), { three: "sk-key-of-thread-three" });
 });
 
-test("rule 8: an endpoint of one's own is never asked for a WebSocket", { timeout }, async () => {
+test("rule 8: an endpoint of the host's own is never asked for a WebSocket", { timeout }, async () => {
   await using engine = await startEngine();
   await engine.codex.startThread({ workingDirectory: engine.cwd }).run("hello");
   assert.deepEqual(
@@ -222,7 +222,7 @@ test("rule 9: a repository is not trusted, and its servers are not started, beca
   assert.doesNotMatch(existsSync(written) ? readFileSync(written, "utf8") : "", /trusted/);
 });
 
-test("rule 10: a question is answered even when nobody listens, and the first one has the id 0", {
+test("rule 10: a question is answered without a handler too, and the first one has the id 0", {
   timeout,
 }, async () => {
   await using engine = await startEngine();

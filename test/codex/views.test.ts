@@ -1,4 +1,4 @@
-/** Several views of one thread, several threads of one host: who gets what, who ends what. */
+/** Several views of one thread, and several threads of one host. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -102,7 +102,7 @@ test("an agent cannot reach another thread of the host, even if it knows its id"
   assert.equal((await other.run("still mine")).finalResponse, "nothing");
 });
 
-test("an abort is told at once, also while somebody else's reader holds the pipe (N2)", {
+test("an abort is reported at once, even while another thread's reader holds the pipe (N2)", {
   timeout,
 }, async () => {
   await using engine = await startEngine();
@@ -160,7 +160,7 @@ test("a host that never closes anything ends when its work is done", { timeout }
   assert.equal(said, "You said: hello\n");
 });
 
-test("a message that is not as expected costs itself and nothing else", { timeout }, async () => {
+test("an unexpected message affects nothing else", { timeout }, async () => {
   await using engine = await startEngine();
   const codex = engine.another({ codexPathOverride: meddledCodex(engine.cwd, { oddItems: true }) });
   const turn = await codex.startThread({ workingDirectory: engine.cwd }).run(promptOf({ say: "unharmed" }));
@@ -207,7 +207,7 @@ test("a thread that Codex was made to unload is opened again for its next turn (
   const closed = engine.codex.startThread(options);
   await closed.run("one");
   target = closed.id as string;
-  // Asked for by the host: here threads may reach each other.
+  // Here the host asks for it: threads may reach each other.
   const { finalResponse } = await engine.codex.startThread(options).run("close it");
   assert.doesNotMatch(finalResponse, /unsupported call/);
   assert.equal((await closed.run("two")).finalResponse, "nothing");

@@ -26,7 +26,7 @@ function folder(t: TestContext): string {
   return path;
 }
 
-/** A program that takes the place of Codex. */
+/** A program in place of Codex. */
 function program(path: string, body: string): string {
   writeFileSync(path, `#!/bin/sh\n${body}\n`);
   chmodSync(path, 0o755);
@@ -55,7 +55,7 @@ suite("findCodex", posixOnly, () => {
     });
   });
 
-  test("takes SWITCHYARD_CODEX_PATH before what is installed, unless it is empty", (t) => {
+  test("prefers SWITCHYARD_CODEX_PATH to an installed Codex, unless it is empty", (t) => {
     const path = program(join(folder(t), "codex"), "");
     assert.deepEqual(findCodex(undefined, { SWITCHYARD_CODEX_PATH: path }), {
       path,
@@ -92,7 +92,7 @@ suite("findCodex", posixOnly, () => {
     assert.deepEqual(findCodex(path, {}).pathDirs, [join(top, "codex-path")]);
   });
 
-  test("refuses a given path where no file is, naming path, place and remedy", (t) => {
+  test("rejects a given path without a file, with path, source and remedy", (t) => {
     const top = folder(t);
     for (const path of [
       join(top, "missing"),
@@ -113,7 +113,7 @@ suite("findCodex", posixOnly, () => {
     );
   });
 
-  suite("where nothing is installed", () => {
+  suite("without an installed Codex", () => {
     /** Runs the module as a copy, from where no node_modules can be seen. */
     async function findElsewhere(t: TestContext, env: Record<string, string>): Promise<CodexBinary | string> {
       const top = folder(t);
@@ -130,7 +130,7 @@ suite("findCodex", posixOnly, () => {
       return JSON.parse(stdout) as CodexBinary | string;
     }
 
-    test("takes the first codex on PATH that can be run, and passes over what cannot", async (t) => {
+    test("takes the first executable codex on PATH", async (t) => {
       const top = folder(t);
       for (const dir of ["plain", "directory/codex", "good", "later"])
         mkdirSync(join(top, dir), { recursive: true });
@@ -162,7 +162,7 @@ suite("findCodex", posixOnly, () => {
       }
     });
 
-    test("names every place that was searched, and the remedy", async (t) => {
+    test("reports every place that was searched, and the remedy", async (t) => {
       for (const env of [{}, { PATH: "" }, { PATH: `${delimiter}/nowhere` }]) {
         assert.equal(
           await findElsewhere(t, env as Record<string, string>),
@@ -212,7 +212,7 @@ suite("checkCodexVersion", posixOnly, () => {
     "0.1690.0",
     "10.169.0",
   ]) {
-    test(`refuses ${version}, naming it and what is supported`, async (t) => {
+    test(`rejects ${version}, with the supported versions`, async (t) => {
       const error = await check(t, `echo codex-cli ${version}`);
       assert.equal(error?.code, "codex_unsupported");
       assert.ok(
@@ -224,7 +224,7 @@ suite("checkCodexVersion", posixOnly, () => {
     });
   }
 
-  test("refuses what says no version, quoting what it says, but not all of it", async (t) => {
+  test("rejects a program without a version, with the beginning of its output", async (t) => {
     const error = await check(t, `echo 'I am no Codex'; yes | head -c 5000`);
     assert.equal(error?.code, "codex_unsupported");
     assert.match(error.message, /is Codex of unknown version \("I am no Codex\ny\ny/);
@@ -232,7 +232,7 @@ suite("checkCodexVersion", posixOnly, () => {
     assert.match((await check(t, "true"))?.message ?? "", /of unknown version \(""\)/);
   });
 
-  test("says of what cannot be run that it cannot, with the cause", async (t) => {
+  test("reports a program that cannot be run, with the cause", async (t) => {
     for (const body of ["exit 3", "kill -9 $$"]) {
       const error = await check(t, body);
       assert.equal(error?.code, "codex_not_found");
@@ -244,7 +244,7 @@ suite("checkCodexVersion", posixOnly, () => {
     await assert.rejects(checkCodexVersion(binaryAt(path)), { code: "codex_not_found" });
   });
 
-  test("runs a binary once, however many ask, and again when it was replaced", async (t) => {
+  test("runs a binary once for many callers, and again after it was replaced", async (t) => {
     const top = folder(t);
     const path = program(join(top, "codex"), `echo run >> '${top}/runs'; echo codex-cli 0.169.0`);
     await Promise.all([1, 2, 3].map(() => checkCodexVersion(binaryAt(path))));
@@ -253,7 +253,7 @@ suite("checkCodexVersion", posixOnly, () => {
     await assert.rejects(checkCodexVersion(binaryAt(path)), { code: "codex_not_found" });
   });
 
-  test("asks again after a failure: a good binary may have taken its place", async (t) => {
+  test("runs a binary again after a failure: it may have been replaced", async (t) => {
     const path = program(join(folder(t), "codex"), "echo codex-cli 0.1.0");
     const both = await Promise.allSettled([
       checkCodexVersion(binaryAt(path)),

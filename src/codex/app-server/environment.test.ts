@@ -5,11 +5,11 @@ import fc from "fast-check";
 import { processEnvironment } from "./environment.ts";
 
 const path = (...dirs: readonly string[]): string => dirs.join(delimiter);
-/** What we set ourselves. */
+/** Variables that we set. */
 const OURS = { RUST_BACKTRACE: "0", RUST_LOG: "error" };
 
 suite("processEnvironment", () => {
-  test("hands on what is harmless and needed, and nothing else", () => {
+  test("passes on harmless and necessary variables, and no others", () => {
     const harmless = {
       PATH: path("/bin", "/usr/bin"),
       HOME: "/home/u",
@@ -43,7 +43,7 @@ suite("processEnvironment", () => {
     assert.deepEqual(processEnvironment({}, given, []), { ...harmless, ...OURS });
   });
 
-  test("hands nothing on whose name it does not know, whatever the name", () => {
+  test("passes on no variable with an unknown name", () => {
     const known =
       /^(LC_|XDG_)|^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LANGUAGE|TERM|TE?MP|TMPDIR|TZ|SSL_CERT_(FILE|DIR)|CODEX_CA_CERTIFICATE|NODE_EXTRA_CA_CERTS|(HTTPS?|ALL|NO)_PROXY|SYSTEMROOT|WINDIR|COMSPEC|PATHEXT|(LOCAL)?APPDATA|USERPROFILE|USERNAME|PROGRAMDATA)$/i;
     const name = fc.oneof(
@@ -59,12 +59,12 @@ suite("processEnvironment", () => {
     );
   });
 
-  test("is all that the host gives when it gives an environment of its own", () => {
+  test("is the host's own environment when it gives one", () => {
     const env = { PATH: "/bin", OPENAI_API_KEY: "s", RUST_LOG: "debug", RUST_BACKTRACE: "1" };
     assert.deepEqual(processEnvironment({ env }, env, []), env);
   });
 
-  test("puts Codex's own folders in front of PATH, and no empty one into it", () => {
+  test("puts Codex's own folders in front of PATH, and leaves out empty ones", () => {
     const of = (PATH: string | undefined): unknown => processEnvironment({}, { PATH }, ["/codex/path"]).PATH;
     assert.equal(of(path("/bin", "/usr/bin")), path("/codex/path", "/bin", "/usr/bin"));
     // An empty folder in PATH is the current one: the agent's repository.
@@ -87,7 +87,7 @@ suite("processEnvironment", () => {
     assert.deepEqual(processEnvironment({}, env, ["X"]), { ...wanted, Path: path("X", "C", "D"), ...OURS });
   });
 
-  test("prefers PATH where there is another spelling beside it", () => {
+  test("prefers PATH to another spelling of it", () => {
     const env = { path: "/lower", PATH: "/upper" };
     assert.deepEqual(processEnvironment({}, env, ["/x"]), {
       path: "/lower",
@@ -105,7 +105,7 @@ suite("processEnvironment", () => {
     });
   });
 
-  test("leaves the environment it was given as it is", () => {
+  test("does not change the environment it was given", () => {
     const env = Object.freeze({ PATH: "/bin", SSL_CERT_DIR: "/olds" });
     processEnvironment({ env, caFile: "/mine" }, env, ["/x"]);
     assert.deepEqual(env, { PATH: "/bin", SSL_CERT_DIR: "/olds" });

@@ -43,7 +43,7 @@ function homes(t: TestContext, login: string | null = "login 1"): Homes {
 const loginIn = (home: string): string => readFileSync(join(home, "auth.json"), "utf8");
 
 suite("The homes", () => {
-  test("are below HOME, where nothing else is said", () => {
+  test("are below HOME by default", () => {
     assert.equal(switchyardHome({ HOME: "/u" }), join("/u", ".switchyard"));
     assert.equal(userCodexHome({ HOME: "/u" }), join("/u", ".codex"));
   });
@@ -53,7 +53,7 @@ suite("The homes", () => {
     assert.equal(userCodexHome({ HOME: "/u", CODEX_HOME: "/c/" }), resolve("/c"));
   });
 
-  test("are below the account's own folder where HOME is missing or empty", () => {
+  test("are below the account's own folder when HOME is missing or empty", () => {
     for (const env of [{}, { HOME: "", SWITCHYARD_HOME: "", CODEX_HOME: "" }]) {
       assert.equal(switchyardHome(env), join(userInfo().homedir, ".switchyard"));
       assert.equal(userCodexHome(env), join(userInfo().homedir, ".codex"));
@@ -70,7 +70,7 @@ suite("prepareCodexHome", { skip: process.platform === "win32" }, () => {
     assert.deepEqual(readdirSync(ours), []);
   });
 
-  test("keeps a home that is there as it is, its mode too", (t) => {
+  test("does not change an existing home, nor its mode", (t) => {
     const { ours, env } = homes(t);
     mkdirSync(ours, { recursive: true });
     chmodSync(ours, 0o750);
@@ -105,7 +105,7 @@ suite("prepareCodexHome", { skip: process.platform === "win32" }, () => {
     assert.deepEqual(readdirSync(ours), ["auth.json"]);
   });
 
-  test("carries no login over that is not there, or that is not wanted", (t) => {
+  test("carries no login over when there is none, or when it is not wanted", (t) => {
     const without = homes(t, null);
     assert.equal(hasUserLogin(without.env), false);
     prepareCodexHome(without.ours, without.env, true);
@@ -129,7 +129,7 @@ suite("prepareCodexHome", { skip: process.platform === "win32" }, () => {
     assert.deepEqual(readdirSync(ours), ["auth.json"]);
   });
 
-  test("keeps a login that was made in the home itself", (t) => {
+  test("keeps a login that was created in the home itself", (t) => {
     const { users, ours, env } = homes(t);
     mkdirSync(ours, { recursive: true });
     writeFileSync(join(ours, "auth.json"), "a login of its own");
@@ -137,7 +137,7 @@ suite("prepareCodexHome", { skip: process.platform === "win32" }, () => {
     assert.deepEqual([loginIn(ours), loginIn(users)], ["a login of its own", "login 1"]);
   });
 
-  test("does not destroy the user's login when told to use the user's home, by any of its names", (t) => {
+  test("does not destroy the user's login when it is given the user's home, under any of its names", (t) => {
     const { top, users, env } = homes(t);
     symlinkSync(users, join(top, "alias"));
     for (const home of [users, `${users}/`, join(top, "alias"), join(top, "alias", "..", ".codex")]) {
@@ -147,7 +147,7 @@ suite("prepareCodexHome", { skip: process.platform === "win32" }, () => {
     }
   });
 
-  test("may be called by many processes at once, none of which ever misses the login", async (t) => {
+  test("may be called by many processes at once, and each always finds the login", async (t) => {
     const { ours, users, env } = homes(t);
     // Each process begins with a link that has to be moved, and looks whether the login is there all the time.
     const program = `
@@ -173,7 +173,7 @@ suite("prepareCodexHome", { skip: process.platform === "win32" }, () => {
     assert.equal(loginIn(ours), "login 1");
   });
 
-  test("says what stands in the way of a home", (t) => {
+  test("reports what prevents the creation of a home", (t) => {
     const { top, env } = homes(t);
     writeFileSync(join(top, "file"), "");
     assert.throws(() => prepareCodexHome(join(top, "file", "home"), env, true), /ENOTDIR|EEXIST/);

@@ -4,11 +4,11 @@
  *   codex app-server generate-json-schema --> JSON Schema --> TypeScript --+-- tsc --> findings, by method and member
  *                                                     protocol.ts ---------+
  *
- * What we send must be accepted, and every member of it known; what we read must be promised. So a new Codex says
- * what of it has changed for us, and nothing else.
+ * Codex must accept what we send, with every member of it; it must promise what we read. So this test reports what a new
+ * Codex has changed for us, and nothing else.
  *
- * Of what Codex writes we take two things as given, as seen on the wire of 0.169: a member that may be null is null
- * rather than left out, and one with a default is always there. The schema calls both optional.
+ * Two facts about 0.169, seen on the wire, are taken as given although the schema calls both optional: a member that may
+ * be null is null rather than left out, and a member with a default is always there.
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -60,7 +60,7 @@ const SERVER_REQUESTS: Readonly<Record<keyof ServerRequests, true>> = {
   "item/permissions/requestApproval": true,
 };
 
-/** Variants that Codex writes only for clients that say they can deal with them. We do not say so. */
+/** Variants that Codex writes only for clients that announce support for them. We do not. */
 const NOT_FOR_US: readonly {
   readonly definition: string;
   readonly member: string;
@@ -92,7 +92,7 @@ interface Bundle {
 /** `read`: what Codex writes and we read. `sent`: what we send and Codex accepts. */
 type Direction = "read" | "sent";
 
-/** Writes the definitions of a schema as TypeScript, those that are asked for and what they need. */
+/** Writes definitions of a schema as TypeScript: those that are asked for, and those they need. */
 class TypeWriter {
   readonly #bundle: Bundle;
   readonly #direction: Direction;
@@ -175,7 +175,7 @@ class TypeWriter {
       );
       assert.ok(found !== undefined, `The schema has no ${$ref}`);
       const text = this.type(found as Schema);
-      // Codex has kinds of items that we ignore. Those we know have to be there, and as we know them.
+      // Codex has kinds of items that we ignore. Those that we know must exist, and be as we know them.
       const ours = `Extract<${text}, { type: ours.WireItem["type"] }>`;
       this.#written.set(name, name === "v2_ThreadItem" && this.#direction === "read" ? ours : text);
     }
@@ -215,13 +215,13 @@ type UnknownMember<Ours, Schema> = {
 }[keyof Ours & string];
 `;
 
-/** One line of the file the compiler is given, and what a mistake in it means. */
+/** One line of the file that is compiled, and what an error in it means. */
 interface Check {
   readonly about: string;
   readonly line: string;
 }
 
-/** @returns what differs, as lines that begin with a method and its direction; none if all is well */
+/** @returns the differences, as lines that begin with a method and its direction */
 async function findDrift(schema: Bundle): Promise<string[]> {
   const findings: string[] = [];
   const bundle = withoutVariants(schema, findings);
@@ -294,7 +294,7 @@ async function findDrift(schema: Bundle): Promise<string[]> {
   return [...findings, ...(await compile(checks, writers))];
 }
 
-/** The schema without the variants that are not for us; what is no longer there to leave out is a finding. */
+/** The schema without the variants that are not for us. A variant that no longer exists is a finding. */
 function withoutVariants(schema: Bundle, findings: string[]): Bundle {
   const definitions: Record<string, unknown> = { ...schema.definitions };
   for (const { definition, member, value } of NOT_FOR_US) {
@@ -374,7 +374,7 @@ function diagnostics(output: string): { line: number; text: string }[] {
   return found.map(({ line, text }) => ({ line, text: shorten(text) }));
 }
 
-/** Whole types are long, and the members at fault stand at the end. */
+/** Types are long, and the members at fault are at the end. */
 function shorten(text: string): string {
   const short = text.replaceAll(/'[^']{200,}'/g, (type) => `${type.slice(0, 60)}…'`);
   return short.length > 1_500 ? `${short.slice(0, 400)} … ${short.slice(-1_000)}` : short;
@@ -493,7 +493,7 @@ suite("protocol.ts and the schema of the real Codex", () => {
     });
   }
 
-  test("do not differ by what we neither send nor read", async () => {
+  test("agree when only members change that we neither send nor read", async () => {
     const copy = structuredClone(bundle) as Mutable;
     Object.assign(copy.definitions.v2.ThreadStartParams.properties, { fresh: { type: "string" } });
     Object.assign(copy.definitions.v2.Turn.properties, { fresh: { type: "string" } });
@@ -503,7 +503,7 @@ suite("protocol.ts and the schema of the real Codex", () => {
   });
 });
 
-/** What the doctored tests change. Its shape is the schema's own business, so nothing is known of it. */
+/** A part of the schema that a test changes. Its shape is not known here. */
 type Mutable = any;
 
 function removeMethod(copy: Mutable, union: string, method: string): void {

@@ -4,7 +4,7 @@ import { silentLog } from "../../base/log.ts";
 import { CodexError } from "../errors.ts";
 import { ThreadRouter, type ThreadSink } from "./router.ts";
 
-/** A sink that writes down what it gets. */
+/** A sink that records what it gets. */
 function sink(): ThreadSink & { readonly got: string[]; readonly moot: AbortSignal[] } {
   const got: string[] = [];
   const moot: AbortSignal[] = [];
@@ -74,13 +74,13 @@ suite("ThreadRouter", () => {
     assert.deepEqual(await router.answer(approval, { threadId: "child" }, 1, never), { decision: "decline" });
   });
 
-  test("refuses a question of a thread without a session, and what is no question (M2)", async () => {
+  test("refuses a question of a thread without a session, and a request that is not a question (M2)", async () => {
     const router = new ThreadRouter(silentLog);
     assert.deepEqual(await router.answer(approval, { threadId: "x" }, 0, never), { decision: "decline" });
     await assert.rejects(router.answer("currentTime/read", null, 1, never), { code: -32601 });
   });
 
-  test("tells a session that its question was resolved otherwise, or its process is gone", async () => {
+  test("aborts a question that Codex has resolved, or whose process has ended", async () => {
     const router = new ThreadRouter(silentLog);
     const asking = sink();
     router.claim("a", asking);
@@ -106,7 +106,7 @@ suite("ThreadRouter", () => {
     await Promise.all(answers);
   });
 
-  test("tells every session of the end of the process, and keeps nothing of it", () => {
+  test("reports the end of the process to every session, and forgets its messages", () => {
     const router = new ThreadRouter(silentLog);
     const [a, b] = [sink(), sink()];
     router.claim("a", a);

@@ -8,7 +8,7 @@ import type { AppServerProcess } from "../app-server/process.ts";
 import { InheritedServers } from "./inherited-servers.ts";
 import type { ConfigReadResponse } from "../app-server/protocol.ts";
 
-/** As much of a process as is asked: it answers `config/read` and counts. */
+/** A process that answers `config/read`, and counts. */
 function fakeProcess(answer: () => ConfigReadResponse["layers"]): {
   process: AppServerProcess;
   asked: unknown[][];
@@ -48,7 +48,7 @@ suite("InheritedServers", () => {
     assert.equal(getEventListeners(signal, "abort").length, 0);
   });
 
-  test("asks again for another process and when a file changed, was made or went, and not otherwise", async (t) => {
+  test("asks again for another process, and when a file was changed, created or deleted, and not otherwise", async (t) => {
     const codexHome = home(t);
     const inherited = new InheritedServers(codexHome);
     const first = fakeProcess(() => []);
@@ -80,7 +80,7 @@ suite("InheritedServers", () => {
     assert.deepEqual(await inherited.names(process, undefined), ["a", "b"]);
   });
 
-  test("keeps nothing of a question that failed", async (t) => {
+  test("asks again after a request that failed", async (t) => {
     let fails = true;
     const { process } = fakeProcess(() => {
       if (!fails) return [layer({ a: {} })];
@@ -93,7 +93,7 @@ suite("InheritedServers", () => {
     assert.deepEqual(await inherited.names(process, undefined), ["a"]);
   });
 
-  test("asks once for many who ask at once, and one that gives up disturbs no other", async (t) => {
+  test("asks once for many callers at once, and one that gives up does not affect the others", async (t) => {
     const { process, asked } = fakeProcess(() => [layer({ a: {} })]);
     const inherited = new InheritedServers(home(t));
     const controller = new AbortController();
@@ -109,7 +109,7 @@ suite("InheritedServers", () => {
     assert.equal(asked.length, 1);
   });
 
-  test("bears a home that can be no folder", async () => {
+  test("works with a home that cannot be a folder", async () => {
     const { process } = fakeProcess(() => []);
     for (const path of ["a\0b", "x".repeat(5_000)]) {
       assert.deepEqual(await new InheritedServers(path).names(process, undefined), []);

@@ -158,19 +158,19 @@ suite("directServers gives Codex", () => {
 
 suite("directServers tells us", () => {
   test("what is on, what is required, and how long a start may take", () => {
-    const told = (rules: object): unknown[] => {
+    const facts = (rules: object): unknown[] => {
       const { enabled, required, startupTimeoutMs } = direct({ url: URL_OF, ...rules });
       return [enabled, required, startupTimeoutMs];
     };
-    assert.deepEqual(told({}), [true, false, 30_000]);
-    assert.deepEqual(told({ required: true, startup_timeout_sec: 0.5 }), [true, true, 500]);
-    assert.deepEqual(told({ required: true, enabled: false, startup_timeout_ms: 700 }), [false, false, 700]);
-    assert.deepEqual(told({ startup_timeout_sec: 2, startup_timeout_ms: 700 }), [true, false, 2_000]);
-    assert.deepEqual(told({ startup_timeout_ms: 0 }), [true, false, 0]);
-    assert.deepEqual(told({ startup_timeout_sec: 0 }), [true, false, 0]);
+    assert.deepEqual(facts({}), [true, false, 30_000]);
+    assert.deepEqual(facts({ required: true, startup_timeout_sec: 0.5 }), [true, true, 500]);
+    assert.deepEqual(facts({ required: true, enabled: false, startup_timeout_ms: 700 }), [false, false, 700]);
+    assert.deepEqual(facts({ startup_timeout_sec: 2, startup_timeout_ms: 700 }), [true, false, 2_000]);
+    assert.deepEqual(facts({ startup_timeout_ms: 0 }), [true, false, 0]);
+    assert.deepEqual(facts({ startup_timeout_sec: 0 }), [true, false, 0]);
     // Codex takes less than 2^64 seconds, a timer of ours less than 2^31 milliseconds.
     for (const startup_timeout_sec of [2_147_484, 1e19]) {
-      assert.deepEqual(told({ startup_timeout_sec }), [true, false, 2_147_483_647]);
+      assert.deepEqual(facts({ startup_timeout_sec }), [true, false, 2_147_483_647]);
     }
   });
 });

@@ -4,9 +4,9 @@ import fc from "fast-check";
 import { ManualClock } from "../../testing/manual-clock.ts";
 import { ServerStartups, type StartupFailure } from "./startups.ts";
 
-/** Names as Codex knows them, to the host's: "b" runs under another name. */
-/** Nobody gives up. */
+/** The wait is not given up. */
 const NEVER = new Promise<never>(() => {});
+/** Codex's names and the host's: "b" runs under another one. */
 const NAMES = new Map([
   ["a", "a"],
   ["b_2", "b"],
@@ -71,7 +71,7 @@ suite("ServerStartups", () => {
     assert.deepEqual([probes(), clock.pending], [0, 0]);
   });
 
-  test("settles with news that came before anybody waited", async () => {
+  test("settles with news that came before the wait", async () => {
     const clock = new ManualClock();
     const startups = new ServerStartups(clock, NAMES);
     startups.update(ready("b_2"));
@@ -95,7 +95,7 @@ suite("ServerStartups", () => {
     assert.deepEqual([settled(), clock.pending], [[], 0]);
   });
 
-  test("settles with what it was told when it asked", async () => {
+  test("settles with the answer when it asked", async () => {
     const { clock, startups, settled } = wait(30_000, () => {
       startups.probed("a", "connected", null);
       startups.probed("b_2", "disabled", null);
@@ -105,7 +105,7 @@ suite("ServerStartups", () => {
     assert.deepEqual(settled(), [{ server: "b", reason: "it is disabled by a requirement of this machine" }]);
   });
 
-  test("counts a server as failed that is neither ready nor failed by its time-out and a margin", async () => {
+  test("counts a server as failed when there is no news by its time-out and a margin", async () => {
     const { clock, startups, settled } = wait(10_000);
     startups.update(ready("a"));
     await clock.advance(16_499);
@@ -116,7 +116,7 @@ suite("ServerStartups", () => {
     assert.deepEqual(await startups.settle(10_000, () => Promise.resolve(), NEVER), settled());
   });
 
-  test("believes a server that came late, but not before the next wait", async () => {
+  test("counts a server that came late from the next wait on", async () => {
     const { clock, startups, settled } = wait(1_000);
     await clock.advance(7_500);
     assert.equal(settled()?.length, 2);
@@ -141,7 +141,7 @@ suite("ServerStartups", () => {
     });
   }
 
-  test("takes from an answer only what says something, and only of a server without news", () => {
+  test("takes from an answer only definite states, and only of servers without news", () => {
     const startups = new ServerStartups(new ManualClock(), NAMES);
     for (const status of [null, "starting", "notStarted"]) startups.probed("a", status, null);
     assert.deepEqual(startups.failures, []);
@@ -152,7 +152,7 @@ suite("ServerStartups", () => {
     assert.deepEqual(startups.failures, [{ server: "a", reason: "boom" }]);
   });
 
-  test("takes authenticationRequired and what is to come for the reason itself", () => {
+  test("uses authenticationRequired, and states it does not know, as the reason", () => {
     const startups = new ServerStartups(new ManualClock(), NAMES);
     startups.probed("a", "authenticationRequired", null);
     startups.probed("b_2", "cancelled", null);
@@ -162,14 +162,14 @@ suite("ServerStartups", () => {
     );
   });
 
-  test("counts a server as failed that was ready and is lost", () => {
+  test("counts a server that was ready and is lost as failed", () => {
     const startups = new ServerStartups(new ManualClock(), NAMES);
     startups.update(ready("b_2"));
     startups.lost("b_2", "the connection broke");
     assert.deepEqual(startups.failures, [{ server: "b", reason: "the connection broke" }]);
   });
 
-  test("knows nothing of servers that are not its own, e.g. those that are switched off", async () => {
+  test("ignores servers that are not its own, such as those that are switched off", async () => {
     const { clock, startups, settled } = wait(1_000);
     startups.update(failed("other", "no"));
     startups.probed("other", "failed", "no");

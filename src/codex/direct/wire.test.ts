@@ -17,7 +17,7 @@ function wire(own: Record<string, object>, inherited: readonly string[]): WireSe
 const http = { url: "https://host.example/mcp" };
 
 suite("toWireServers", () => {
-  test("sends servers under their own names where nothing is inherited", () => {
+  test("sends servers under their own names when nothing is inherited", () => {
     const { config, names } = wire({ a: http, b: { ...http, enabled: false } }, []);
     assert.deepEqual(config, {
       a: { ...http, http_headers: {} },
@@ -32,7 +32,7 @@ suite("toWireServers", () => {
     );
   });
 
-  test("switches inherited servers off by name, and sends nothing else of them", () => {
+  test("switches inherited servers off by name, and sends no other field of them", () => {
     assert.deepEqual(wire({}, ["x", "y.z"]).config, { x: { enabled: false }, "y.z": { enabled: false } });
   });
 
@@ -42,7 +42,7 @@ suite("toWireServers", () => {
     assert.deepEqual([...names], [["a_2", "a"]]);
   });
 
-  test("gives no alias that somebody has, inherited or the host's own", () => {
+  test("gives no alias that is a server's name, inherited or the host's own", () => {
     const { config, names } = wire({ a: http, a_2: http, a_4: http }, ["a", "a_3"]);
     assert.deepEqual(Object.keys(config), ["a", "a_3", "a_5", "a_2", "a_4"]);
     assert.deepEqual(
@@ -55,14 +55,14 @@ suite("toWireServers", () => {
     );
   });
 
-  test("switches off an inherited server called __proto__, too", () => {
+  test("switches off an inherited server called __proto__ too", () => {
     const { config } = wire({ a: http }, ["__proto__", "constructor"]);
     const sent = JSON.parse(JSON.stringify({ ...config })) as object;
     assert.deepEqual(Object.keys(sent), ["__proto__", "constructor", "a"]);
     assert.deepEqual(Object.getOwnPropertyDescriptor(sent, "__proto__")?.value, { enabled: false });
   });
 
-  test("tags every process with the tag, over whatever the host says, and no HTTP server", () => {
+  test("tags every stdio server, over a tag of the host's, and no HTTP server", () => {
     const own = { a: { command: "c", env: { A: "1", [TAG]: "mine" } }, b: { command: "c" }, c: http };
     const servers = serversOf(own);
     const { config } = toWireServers(servers, [], TAG, "tag-1");
@@ -75,7 +75,7 @@ suite("toWireServers", () => {
     assert.deepEqual(servers, serversOf(own));
   });
 
-  test("never lets a field of an inherited server meet one of the thread's, whatever the names", () => {
+  test("never mixes fields of an inherited server with those of the thread's, for any names", () => {
     const name = fc.constantFrom("a", "a_2", "a_3", "a_2_2", "b", "b_2");
     fc.assert(
       fc.property(fc.uniqueArray(name), fc.uniqueArray(name), (own, inherited) => {

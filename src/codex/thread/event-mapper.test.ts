@@ -104,7 +104,7 @@ const recorded: readonly (readonly [
     [{ type: "item.completed", item: { id: "item_0", type: "reasoning", text: "a\nb" } }],
   ],
   [
-    "blank reasoning by nothing, and without spending a number",
+    "blank reasoning to nothing, without using up a number",
     [completed({ type: "reasoning", id: "r", summary: [" ", ""] }), completed(message("m", "hi"))],
     [{ type: "item.completed", item: { id: "item_0", type: "agent_message", text: "hi" } }],
   ],
@@ -175,7 +175,7 @@ const recorded: readonly (readonly [
     })),
   ],
   [
-    "a patch that is told of before its start",
+    "a patch with an update before its start",
     [
       {
         method: "item/fileChange/patchUpdated",
@@ -189,7 +189,7 @@ const recorded: readonly (readonly [
     ].map(([type, status]) => ({ type, item: { id: "item_0", type: "file_change", changes: [], status } })),
   ],
   [
-    "a tool call by the host's name of its server, with all it answered (E3)",
+    "a tool call under the host's name of its server, with its whole answer (E3)",
     [
       started(toolCall()),
       completed(
@@ -225,7 +225,7 @@ const recorded: readonly (readonly [
     })),
   ],
   [
-    "a tool that reports an error by its result, and one that gave none by its error",
+    "a tool that reports an error to its result, and one without a result to its error",
     [
       completed(
         toolCall({ status: "failed", result: { content: [], structuredContent: null, _meta: null } }),
@@ -250,7 +250,7 @@ const recorded: readonly (readonly [
     })),
   ],
   [
-    "web searches by their own ids, though they spend numbers (E1)",
+    "web searches under their own ids, though they use up numbers (E1)",
     [
       started(search(null)),
       completed(search({ type: "search", query: "cats", queries: null })),
@@ -322,7 +322,7 @@ const recorded: readonly (readonly [
     })),
   ],
   [
-    "warnings by error items",
+    "warnings to error items",
     [
       { method: "warning", params: { threadId, message: "careful" } },
       { method: "configWarning", params: { summary: "odd", details: "line 1" } },
@@ -338,7 +338,7 @@ const recorded: readonly (readonly [
     ),
   ],
   [
-    "warnings about the machine, which exec does not have, by nothing",
+    "warnings about the machine, which exec does not have, to nothing",
     [
       {
         method: "configWarning",
@@ -368,7 +368,7 @@ const recorded: readonly (readonly [
     ],
   ],
   [
-    "a turn that fails without an error by the last one",
+    "a turn that fails without an error to the last one",
     [failing("broken"), turnCompleted({ status: "failed" })],
     [
       { type: "error", message: "broken" },
@@ -381,7 +381,7 @@ const recorded: readonly (readonly [
     [{ type: "turn.failed", error: { message: "turn failed" } }],
   ],
   [
-    "a turn that was interrupted by nothing, not even its plan",
+    "a turn that was interrupted to nothing, not even its plan",
     [planned("pending"), turnCompleted({ status: "interrupted" })],
     [
       {
@@ -464,7 +464,7 @@ const recorded: readonly (readonly [
     ],
   ],
   [
-    "what it does not know by nothing (E2)",
+    "what it does not know to nothing (E2)",
     [
       { method: "turn/somethingNew", params: { threadId, turnId } } as unknown as Notification,
       started({ type: "imageView", id: "x", path: "/w/a.png" } as unknown as WireItem),
@@ -475,7 +475,7 @@ const recorded: readonly (readonly [
     [{ type: "item.completed", item: { id: "item_0", type: "agent_message", text: "hi" } }],
   ],
   [
-    "what belongs to another turn by nothing (E2)",
+    "what belongs to another turn to nothing (E2)",
     [
       turnStarted(),
       completed(message("m", "of the turn before"), "other"),
@@ -492,7 +492,7 @@ const recorded: readonly (readonly [
 
 suite("EventMapper", () => {
   for (const [fact, notifications, events] of recorded) {
-    test(`tells of ${fact}`, () => {
+    test(`maps ${fact}`, () => {
       const mapper = createMapper();
       assert.deepEqual(
         notifications.flatMap((notification) => mapper.map(notification)),
@@ -501,7 +501,7 @@ suite("EventMapper", () => {
     });
   }
 
-  test("begins with the usage the thread had before", () => {
+  test("begins with the earlier usage of the thread", () => {
     const before = { ...NO_USAGE, input_tokens: 7 };
     const mapper = createMapper(before);
     assert.deepEqual(mapper.map(turnCompleted()), [{ type: "turn.completed", usage: before }]);
@@ -602,7 +602,7 @@ function anyItem(): fc.Arbitrary<WireItem> {
   );
 }
 
-/** An item is of one kind for as long as it lives, so each kind has ids of its own. */
+/** An item never changes its kind, so each kind has ids of its own. */
 function anyId(kind: string): fc.Arbitrary<string> {
   return fc.constantFrom(`${kind}_1`, `${kind}_2`);
 }

@@ -30,7 +30,7 @@ const approvals: readonly Row[] = [
     question: { kind: "command", threadId: "t", itemId: "i", command: "ls -l", cwd: "/w", reason: "to look" },
   },
   {
-    what: "a command of which nothing is said",
+    what: "a command without details",
     method: "item/commandExecution/requestApproval",
     params: { ...at, command: null },
     question: { kind: "command", threadId: "t", itemId: "i", command: "", cwd: null, reason: null },
@@ -42,7 +42,7 @@ const approvals: readonly Row[] = [
     question: { kind: "file_change", threadId: "t", itemId: "i", grantRoot: "/w", reason: "to write" },
   },
   {
-    what: "a file change of which nothing is said",
+    what: "a file change without details",
     method: "item/fileChange/requestApproval",
     params: at,
     question: { kind: "file_change", threadId: "t", itemId: "i", grantRoot: null, reason: null },
@@ -76,7 +76,7 @@ const elicitations: readonly Row[] = [
     },
   },
   {
-    what: "a tool call that says nothing of its tool",
+    what: "a tool call without the name of its tool",
     method: "mcpServer/elicitation/request",
     params: {
       ...elicitation,
@@ -149,7 +149,7 @@ suite("toQuestion reads", () => {
   }
 });
 
-/** What a careless host may answer. None of it means yes. */
+/** Answers of a careless host. None of them means yes. */
 const noDecision = ["yes", "Accept", "declined", "", null, undefined, true].map(
   (decision) => ({ decision, content: { name: "x" }, answers: { q1: ["red"] } }) as unknown as Answer,
 );
@@ -215,13 +215,13 @@ suite("toQuestion writes", () => {
 });
 
 suite("refuse", () => {
-  test("answers what declining says", () => {
+  test("answers like a host that declines", () => {
     for (const row of [...approvals, ...elicitations, ...userInputs]) {
       assert.deepEqual(refuse(row.method), replyTo(row, { decision: "decline" }), row.method);
     }
   });
 
-  test("grants no permission, and does not answer what is no question", () => {
+  test("grants no permission, and rejects a request that is not a question", () => {
     assert.deepEqual(refuse("item/permissions/requestApproval"), { permissions: {}, scope: "turn" });
     for (const method of ["item/tool/call", "currentTime/read", "toString"]) {
       assert.throws(() => refuse(method), { code: -32601, message: /does not answer/ });

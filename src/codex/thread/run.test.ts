@@ -99,7 +99,7 @@ suite("ActiveRun", () => {
     assert.equal(clock.pending, 0);
   });
 
-  test("is stopped when its reader stays away, which learns it after everything that was kept (N1, N2)", async () => {
+  test("is stopped when its reader stays away, and the error comes after everything that was kept (N1, N2)", async () => {
     const { run, clock, pipe, say, read } = bench();
     say("kept", 5 * MB);
     await clock.advance(1_999);
@@ -125,7 +125,7 @@ suite("ActiveRun", () => {
     assert.ok(run.stopReason instanceof AbortError);
   });
 
-  test("ends as a failed turn without secrets, where the turn has failed and not the caller (N3)", async () => {
+  test("ends as a failed turn, without secrets, when the caller is not to blame (N3)", async () => {
     const { run, redactor, read } = bench();
     redactor.add("s3cret-value");
     run.fail(new Error("no s3cret-value here"));
@@ -135,7 +135,11 @@ suite("ActiveRun", () => {
     ]);
   });
 
-  const answers: readonly (readonly [what: string, handler: QuestionHandler | undefined, told: RegExp])[] = [
+  const answers: readonly (readonly [
+    what: string,
+    handler: QuestionHandler | undefined,
+    reported: RegExp,
+  ])[] = [
     ["when there is no handler", undefined, /because nobody is there to answer/],
     [
       "when the handler fails",
@@ -152,21 +156,21 @@ suite("ActiveRun", () => {
     ["when the handler gives no decision", () => ({}) as never, /the handler gave no decision/],
     ["when the answer comes too late", () => new Promise(() => {}), /there was no answer within 1000 ms/],
   ];
-  for (const [what, handler, told] of answers) {
-    test(`declines a question ${what}, and tells the reader which option allows it (N4)`, async () => {
+  for (const [what, handler, reported] of answers) {
+    test(`declines a question ${what}, and reports which option allows it (N4)`, async () => {
       const { run, clock, read } = bench(handler);
       const answer = run.ask(question, never);
       await clock.advance(1_000);
       assert.deepEqual(await answer, { decision: "decline" });
       run.end();
       const [message = ""] = shown(await read());
-      assert.match(message, told);
+      assert.match(message, reported);
       assert.match(message, /run the command "ls".*To allow it: onQuestion/);
       assert.equal(clock.pending, 0);
     });
   }
 
-  test("gives the handler's answer, and tells the reader nothing (N4)", async () => {
+  test("gives the handler's answer, and reports nothing (N4)", async () => {
     const { run, clock, read } = bench(() => ({ decision: "accept" }));
     assert.deepEqual(await run.ask(question, never), { decision: "accept" });
     run.end();
@@ -174,7 +178,7 @@ suite("ActiveRun", () => {
     assert.equal(clock.pending, 0);
   });
 
-  test("drops a question that is moot: the handler's signal aborts, and nothing is told (N4)", async () => {
+  test("drops a question that is moot: the handler's signal aborts, and nothing is reported (N4)", async () => {
     const moot = new AbortController();
     const given = Promise.withResolvers<AbortSignal>();
     const { run, clock, read } = bench((_question, { signal }) => {

@@ -1,13 +1,13 @@
 /**
- * The two sides a parity test compares: the real `@openai/codex-sdk` and ours, made as alike as they can be.
+ * The two sides that a parity test compares: the real `@openai/codex-sdk` and ours, set up as alike as possible.
  *
  * Both run the same Codex binary with the same settings against the same model and the same MCP server; each has a
- * home of its own, and a bearer token of its own by which its model requests are told from the other's.
+ * home of its own, and a bearer token of its own that marks its model requests.
  *
  * Invariants
- *   S1. A scenario gets a directory of its own on each side, so nothing it writes is seen by another.
- *   S2. What must differ between the sides (thread ids, directories, ids the model makes up) is written the same
- *       way by `normalise`, numbered by first appearance; everything else stays as it came.
+ *   S1. A scenario gets a directory of its own on each side, so no other scenario sees what it writes.
+ *   S2. What must differ between the sides (thread ids, directories, ids the model makes up) is numbered by first
+ *       appearance in `normalise`; everything else stays unchanged.
  */
 import { mkdtemp, mkdir, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -23,7 +23,7 @@ export type AnyThread = Pick<sdk.Thread, "id" | "run" | "runStreamed">;
 
 export type SharedThreadOptions = sdk.ThreadOptions & {
   readonly mcpServers?: McpServers;
-  /** Settings of the `Codex` object, besides those both sides always have. */
+  /** Settings of the `Codex` object, in addition to those that both sides have. */
   readonly config?: NonNullable<sdk.CodexOptions["config"]>;
 };
 
@@ -69,12 +69,12 @@ export class Sides implements AsyncDisposable {
     return new Sides(root, model);
   }
 
-  /** The directory everything lies in. */
+  /** The directory of everything below. */
   get root(): string {
     return this.#root;
   }
 
-  /** Both sides of one scenario, its directories made. */
+  /** Both sides of one scenario, with their directories. */
   async scenario(name: string): Promise<{ readonly sdk: Side; readonly ours: Side }> {
     const place = name.replaceAll(/[^a-z0-9]+/gi, "-");
     const cwd = { sdk: join(this.#root, "sdk", place), ours: join(this.#root, "ours", place) };
@@ -184,7 +184,7 @@ export class Sides implements AsyncDisposable {
       model_providers: {
         [PROVIDER]: { ...provider, request_max_retries: 0, stream_max_retries: STREAM_RETRIES },
       },
-      // Codex offers the plan only to models it knows.
+      // Codex offers the plan only to models that it knows.
       tools: { update_plan: { enabled: true } },
     };
   }
@@ -200,17 +200,17 @@ export class Sides implements AsyncDisposable {
   }
 }
 
-/** As ours does where nobody can be asked. */
+/** As ours does when no question can be asked. */
 function withApproval(servers: McpServers = {}): Config {
   const approved = Object.entries(servers).map(([name, server]) => [
     name,
     { default_tools_approval_mode: "approve", ...server },
   ]);
-  // Without the comfort of `readonly`, these are the values Codex's configuration is made of.
+  // Without `readonly`, these are the values of Codex's configuration.
   return Object.fromEntries(approved) as Config;
 }
 
-/** What one side did, as far as its user can see. */
+/** What the user of one side sees. */
 export interface Observation {
   /** Events of each turn. */
   readonly turns: unknown[][];
@@ -218,11 +218,11 @@ export interface Observation {
   readonly results: unknown[];
   /** What was thrown, per turn or call that threw. */
   readonly thrown: unknown[];
-  /** What else a scenario looks at, by name. */
+  /** Other facts that a scenario records, by name. */
   readonly facts: Record<string, unknown>;
 }
 
-/** Uses one side and writes down what its user sees. */
+/** Uses one side and records what its user sees. */
 export class Recorder {
   readonly side: Side;
   readonly seen: Observation = { turns: [], results: [], thrown: [], facts: {} };
@@ -262,7 +262,7 @@ export class Recorder {
     this.seen.facts[name] = fact;
   }
 
-  /** What the person said last, as the model was told, and the form its answer must have. */
+  /** The user's last message and the form of the answer, as the model got them. */
   lastAsked(): { readonly content: unknown; readonly format: unknown } {
     const body = this.side.requests().at(-1)?.body;
     const input = pick(body, "input") as readonly { readonly role?: string; readonly content?: unknown }[];
@@ -301,10 +301,10 @@ export function normalise(side: Side, root: string, seen: Observation): Observat
 export type Match = RegExp | string | number | boolean | object | null;
 
 /**
- * A difference that has its reason, told in docs/sdk-differences.md under the title `why`.
+ * A difference with a reason, which docs/sdk-differences.md explains under the title `why`.
  *
- * - `adds`, `lacks`: events that only ours, only the SDK yields; they are taken out before the rest is compared
- * - `at`: a place where the two differ; a side that has nothing there is left out
+ * - `adds`, `lacks`: events that only ours, only the SDK yields; they are removed before the rest is compared
+ * - `at`: a place where the two differ; a side without a value there is omitted
  */
 export type Expected = { readonly why: string } & (
   | { readonly adds: readonly Match[] }
@@ -345,7 +345,7 @@ export function compare(theirs: Observation, ours: Observation, expected: readon
   return wrong;
 }
 
-/** One place where two observations differ. A side that has nothing there has no value. */
+/** One place where two observations differ. A side may have no value there. */
 interface Difference {
   readonly at: string;
   readonly sdk?: unknown;
@@ -379,7 +379,7 @@ function isMatch(value: unknown, match: Match | undefined): boolean {
   return match instanceof RegExp ? match.test(JSON.stringify(value)) : isDeepStrictEqual(value, match);
 }
 
-/** Takes the first event that matches out of its turn; later items move up by the number it had spent. */
+/** Takes the first event that matches out of its turn; later items move up by the number it had used. */
 function takeOut(turns: unknown[][], match: Match): boolean {
   for (const [index, events] of turns.entries()) {
     const at = events.findIndex((event) => isMatch(event, match));
