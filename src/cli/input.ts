@@ -21,6 +21,23 @@ export async function readInput(file: string, signal: AbortSignal): Promise<stri
   throw new ConfigError("unreadable", `Cannot read ${file}: it is not valid UTF-8 (${decoded.wrong})`);
 }
 
+/**
+ * The secret in a file. The error does not name the file: by mistake, the flag may have the secret itself (F1).
+ *
+ * @throws {ConfigError} `unreadable`
+ */
+export async function readSecret(flag: string, file: string, signal: AbortSignal): Promise<string> {
+  try {
+    return await readInput(file, signal);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const { code } = (error.cause ?? {}) as NodeJS.ErrnoException;
+    const why = code ?? "it is not valid UTF-8";
+    const what = `--${flag} takes the name of a file, and this one cannot be read (${why})`;
+    throw new ConfigError("unreadable", what, { cause: error });
+  }
+}
+
 export async function readStdin(signal: AbortSignal): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   try {

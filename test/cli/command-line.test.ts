@@ -88,6 +88,19 @@ testCases("a command line", [
     stderr: /^switchyard: --log-level takes debug, info, warn or error\n/,
   },
   {
+    what: "a secret in place of the file that holds it, which is not repeated",
+    args: ["executor", "--token-file", SECRET],
+    code: 2,
+    stderr: /^switchyard: --token-file takes the name of a file, and this one cannot be read \(ENOENT\)\n/,
+  },
+  {
+    what: "the same of a command that edits",
+    args: ["mcp", "add", "w", "--url", "https://x.y", "--oauth-client-secret-file", SECRET],
+    code: 1,
+    stderr:
+      /^switchyard: --oauth-client-secret-file takes the name of a file, and this one cannot be read \(ENOENT\)\n/,
+  },
+  {
     what: "credentials that exclude each other",
     args: ["executor", "--token-file", "a", "--token-sha256", SECRET],
     code: 2,

@@ -1,5 +1,4 @@
 /** Who may connect to an executor: from flags, files and one variable to the check of a connection. */
-import { readFileSync } from "node:fs";
 import {
   type Authenticator,
   bearerAuthenticator,
@@ -7,8 +6,8 @@ import {
   type ListenAddress,
   openAuthenticator,
 } from "../../executor/index.ts";
-import { systemErrorText } from "../../executor/local/system-error.ts";
 import { type Args, UsageError } from "../args/parse.ts";
+import { readSecret } from "../input.ts";
 
 /** The variable that may hold the token. It is not passed on to what is started. */
 export const TOKEN_VARIABLE = "SWITCHYARD_EXECUTOR_TOKEN";
@@ -16,12 +15,17 @@ export const TOKEN_VARIABLE = "SWITCHYARD_EXECUTOR_TOKEN";
 const CREDENTIAL_FLAGS = ["token-file", "token-sha256", "jwt-secret-file"];
 const JWT_FLAGS = ["jwt-issuer", "jwt-audience", "jwt-max-clock-skew-seconds"];
 
-/** @throws {UsageError} for flags that contradict each other, and for a file that cannot be read */
-export function chooseAuthenticator(
+/**
+ * @param token from the variable
+ * @throws {UsageError} for flags that contradict each other
+ * @throws {ConfigError} for a file that cannot be read
+ */
+export async function chooseAuthenticator(
   args: Args,
   { kind }: ListenAddress,
   token: string | undefined,
-): Authenticator {
+  signal: AbortSignal,
+): Promise<Authenticator> {
   const flags = CREDENTIAL_FLAGS.filter((flag) => args.has(flag)).map((flag) => `--${flag}`);
   const given = token === undefined ? flags : [...flags, TOKEN_VARIABLE];
   if (given.length > 1) throw new UsageError(`${given.join(" and ")} cannot be given together`);
@@ -39,7 +43,7 @@ export function chooseAuthenticator(
     const [issuer, audience] = [args.one("jwt-issuer"), args.one("jwt-audience")];
     const maxClockSkewSeconds = args.wholeNumber("jwt-max-clock-skew-seconds", 0);
     return jwtAuthenticator({
-      secret: readSecret("--jwt-secret-file", secretFile),
+      secret: await readToken("jwt-secret-file", secretFile, signal),
       now: () => new Date(),
       ...(issuer === undefined ? {} : { issuer }),
       ...(audience === undefined ? {} : { audience }),
@@ -47,7 +51,9 @@ export function chooseAuthenticator(
     });
   }
   const tokenFile = args.one("token-file");
-  if (tokenFile !== undefined) return bearerAuthenticator({ token: readSecret("--token-file", tokenFile) });
+  if (tokenFile !== undefined) {
+    return bearerAuthenticator({ token: await readToken("token-file", tokenFile, signal) });
+  }
   const sha256 = args.one("token-sha256");
   if (sha256 !== undefined) return bearerAuthenticator({ sha256 });
   if (token === undefined) return openAuthenticator;
@@ -55,14 +61,8 @@ export function chooseAuthenticator(
   return bearerAuthenticator({ token });
 }
 
-/** @throws {UsageError} naming the flag and the file */
-function readSecret(flag: string, file: string): string {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (error) {
-    throw new UsageError(`${flag}: cannot read ${file}: ${systemErrorText(error) ?? String(error)}`);
-  }
-  if (text.trim() === "") throw new UsageError(`${flag}: ${file} is empty`);
-  return text;
+async function readToken(flag: string, file: string, signal: AbortSignal): Promise<string> {
+  const token = await readSecret(flag, file, signal);
+  if (token.trim() === "") throw new UsageError(`--${flag}: the file is empty`);
+  return token;
 }

@@ -26,6 +26,7 @@ import {
 } from "../../executor/index.ts";
 import { DEFAULT_LIMITS } from "../../executor/server/limits.ts";
 import { checkExposure } from "../../executor/server/listen-address.ts";
+import { ConfigError } from "../../config/problem.ts";
 import { type Args, UsageError } from "../args/parse.ts";
 import type { Command } from "../command.ts";
 import type { Stop } from "../signals.ts";
@@ -108,7 +109,7 @@ function limit(name: string, about: string, value: number): Required<Command>["f
 }
 
 async function serve(args: Args, stop: Stop): Promise<number> {
-  const { where, authenticator, policy } = accessOf(args);
+  const { where, authenticator, policy } = await accessOf(args, stop.signal);
   const { [TOKEN_VARIABLE]: _token, ...env } = process.env;
   const level = LEVELS.indexOf(args.one("log-level") as LogLevel);
   await using server = new ExecutorServer({
@@ -160,10 +161,10 @@ interface Access {
 }
 
 /** @throws {UsageError} also for what would open this machine to everybody */
-function accessOf(args: Args): Access {
+async function accessOf(args: Args, signal: AbortSignal): Promise<Access> {
   try {
     const where = parseListenAddress(args.one("listen") ?? "");
-    const authenticator = chooseAuthenticator(args, where, process.env[TOKEN_VARIABLE]);
+    const authenticator = await chooseAuthenticator(args, where, process.env[TOKEN_VARIABLE], signal);
     checkExposure(where, { authenticated: authenticator !== openAuthenticator });
     const policy = new StartPolicy({
       ...(args.has("allow-command") ? { allowCommands: args.all("allow-command") } : {}),
@@ -171,8 +172,8 @@ function accessOf(args: Args): Access {
     });
     return { where, authenticator, policy };
   } catch (error) {
-    if (error instanceof ExecutorError) throw new UsageError(error.message, { cause: error });
-    throw error;
+    if (!(error instanceof ExecutorError || error instanceof ConfigError)) throw error;
+    throw new UsageError(error.message, { cause: error });
   }
 }
 

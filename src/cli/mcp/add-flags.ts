@@ -3,7 +3,7 @@ import { type Field, type FieldValue, SERVER, OAUTH } from "../../config/schema/
 import type { DraftMcpServer, McpServerEnvVar, WrittenMcpServer } from "../../config/server/types.ts";
 import { type Args, UsageError } from "../args/parse.ts";
 import type { Flag } from "../args/spec.ts";
-import { isStdin, readInput } from "../input.ts";
+import { isStdin, readInput, readSecret } from "../input.ts";
 import { parseEnvFile } from "./env-file.ts";
 import { headerProblem, valueOfKey } from "./value.ts";
 
@@ -111,8 +111,8 @@ const KEY_FLAGS: readonly KeyFlag[] = [
     key: "oauth.client_secret",
     value: "FILE",
     about: "The secret of that client, from a file; - is stdin.",
-    set: async (draft, [file = ""], _, signal) =>
-      setOAuth(draft, "client_secret", (await readInput(file, signal)).trim()),
+    set: async (draft, [file = ""], flag, signal) =>
+      setOAuth(draft, "client_secret", (await readSecret(flag, file, signal)).trim()),
   },
   { flag: "oauth-token-auth", key: "oauth.token_endpoint_auth_method" },
   {
