@@ -14,7 +14,7 @@ import {
   stdioServer,
   waitUntilGone,
 } from "../../src/testing/index.ts";
-import { collect, itemsOf, itemsOfType, startEngine, textOf } from "../support/engine.ts";
+import { collect, itemsOf, itemsOfType, startBench, textOf } from "../support/codex-bench.ts";
 
 const timeout = 60_000;
 const whoami = promptOf({ call: { server: "svc", tool: "whoami" } }, { say: "done" });
@@ -23,17 +23,17 @@ const longCall = promptOf({ call: { server: "svc", tool: "sleep", arguments: { m
 test("Codex killed in the middle of turns: each fails once with the cause, and its thread goes on (A2, N3, T3)", {
   timeout,
 }, async () => {
-  await using engine = await startEngine();
+  await using bench = await startBench();
   await using http = await RecordingMcpServer.start();
   const threads = ["a", "b", "c"].map((name) =>
-    engine.codex.startThread({
-      workingDirectory: engine.cwd,
+    bench.codex.startThread({
+      workingDirectory: bench.cwd,
       mcpServers: { svc: { url: `${http.origin}/${name}` } },
     }),
   );
   const turns = threads.map((thread) => collect(thread.runStreamed(longCall)));
   await http.waitFor(() => http.calls.length === 3);
-  const killed = engine.codex.pid as number;
+  const killed = bench.codex.pid as number;
   process.kill(killed, "SIGKILL");
   for (const events of await Promise.all(turns)) {
     const ends = events.filter(({ type }) => type === "turn.failed" || type === "turn.completed");
@@ -47,28 +47,28 @@ test("Codex killed in the middle of turns: each fails once with the cause, and i
     assert.equal((await thread.run(whoami)).finalResponse, "done");
     assert.equal(thread.id, id);
   }
-  assert.notEqual(engine.codex.pid, killed);
+  assert.notEqual(bench.codex.pid, killed);
 });
 
 test("a Codex that dies at every start is started more and more slowly, with a warning, and leaves no process (A1, R2)", {
   timeout,
 }, async () => {
-  await using engine = await startEngine();
-  const path = join(engine.cwd, "codex-dies");
+  await using bench = await startBench();
+  const path = join(bench.cwd, "codex-dies");
   writeFileSync(
     path,
     `#!/bin/sh\n[ "$1" = --version ] && echo codex-cli 0.169.0 && exit 0\necho "no memory left" >&2; exit 7\n`,
   );
   chmodSync(path, 0o755);
-  const codex = engine.another({ codexPathOverride: path });
-  const thread = codex.startThread({ workingDirectory: engine.cwd });
+  const codex = bench.another({ codexPathOverride: path });
+  const thread = codex.startThread({ workingDirectory: bench.cwd });
   for (let n = 0; n < 4; n++) {
     await assert.rejects(thread.run("hello"), {
       code: "codex_start_failed",
       message: /exit code 7.*no memory left/,
     });
   }
-  const waits = engine.log.flatMap((line) => /next start waits (\d+) ms/.exec(line)?.[1] ?? []).map(Number);
+  const waits = bench.log.flatMap((line) => /next start waits (\d+) ms/.exec(line)?.[1] ?? []).map(Number);
   assert.equal(waits.length, 3);
   assert.ok(
     waits.every((wait, n) => n === 0 || wait > (waits[n - 1] as number) / 2),
@@ -80,10 +80,10 @@ test("a Codex that dies at every start is started more and more slowly, with a w
 test("an aborted turn cancels the MCP call on the wire and leaves the thread usable", {
   timeout,
 }, async () => {
-  await using engine = await startEngine();
+  await using bench = await startBench();
   await using http = await RecordingMcpServer.start();
-  const thread = engine.codex.startThread({
-    workingDirectory: engine.cwd,
+  const thread = bench.codex.startThread({
+    workingDirectory: bench.cwd,
     mcpServers: { svc: { url: http.url } },
   });
   const abort = new AbortController();
@@ -101,12 +101,12 @@ test("an aborted turn cancels the MCP call on the wire and leaves the thread usa
 test("a turn can be aborted at any moment of its life, and the thread takes the next one (O3)", {
   timeout,
 }, async () => {
-  await using engine = await startEngine();
+  await using bench = await startBench();
   await using http = await RecordingMcpServer.start({ behaviour: { startupDelayMs: 200 } });
   const mcpServers = { svc: { url: http.url } };
   // The Nth event, for every N up to the last but two: then the turn may be over. 0 is before the first.
   for (let n = 0; n <= 4; n++) {
-    const thread = engine.codex.startThread({ workingDirectory: engine.cwd, mcpServers });
+    const thread = bench.codex.startThread({ workingDirectory: bench.cwd, mcpServers });
     const abort = new AbortController();
     const { events } = await thread.runStreamed(whoami, { signal: abort.signal });
     let seen = 0;
@@ -124,10 +124,10 @@ test("a turn can be aborted at any moment of its life, and the thread takes the 
 });
 
 test("a reader that leaves the loop interrupts its turn", { timeout }, async () => {
-  await using engine = await startEngine();
+  await using bench = await startBench();
   await using http = await RecordingMcpServer.start();
-  const thread = engine.codex.startThread({
-    workingDirectory: engine.cwd,
+  const thread = bench.codex.startThread({
+    workingDirectory: bench.cwd,
     mcpServers: { svc: { url: http.url } },
   });
   for await (const event of (await thread.runStreamed(longCall)).events) {
@@ -141,10 +141,10 @@ test("a reader that leaves the loop interrupts its turn", { timeout }, async () 
 });
 
 test("a failed optional server is an event; the next turn tries it again (T2)", { timeout }, async () => {
-  await using engine = await startEngine();
+  await using bench = await startBench();
   await using http = await RecordingMcpServer.start({ behaviour: { refuse: 403 } });
-  const thread = engine.codex.startThread({
-    workingDirectory: engine.cwd,
+  const thread = bench.codex.startThread({
+    workingDirectory: bench.cwd,
     mcpServers: { svc: { url: http.url } },
   });
   const events = await collect(thread.runStreamed(promptOf({ say: "without it" })));
@@ -162,9 +162,9 @@ test("a failed optional server is an event; the next turn tries it again (T2)", 
 });
 
 test("a failed required server fails the turn before the model is asked", { timeout }, async () => {
-  await using engine = await startEngine();
+  await using bench = await startBench();
   const mcpServers = { svc: { ...stdioServer({ exitAtStart: { code: 3 } }), required: true } };
-  const thread = engine.codex.startThread({ workingDirectory: engine.cwd, mcpServers });
+  const thread = bench.codex.startThread({ workingDirectory: bench.cwd, mcpServers });
   const events = await collect(thread.runStreamed("hello"));
   assert.deepEqual(
     events.map(({ type }) => type),
@@ -173,25 +173,25 @@ test("a failed required server fails the turn before the model is asked", { time
   assert.ok(events[0]?.type === "turn.failed");
   assert.equal(events[0].error.code, "mcp_server_failed");
   assert.match(events[0].error.message, /svc/);
-  assert.equal(engine.model.requests.length, 0);
+  assert.equal(bench.model.requests.length, 0);
 });
 
 test("a hanging server delays its own thread by its own time-out, and no other thread", {
   timeout,
 }, async () => {
-  await using engine = await startEngine();
+  await using bench = await startBench();
   const hanging = { svc: { ...stdioServer({ hangAtStart: true }), startup_timeout_sec: 6 } };
   const slow = collect(
-    engine.codex
-      .startThread({ workingDirectory: engine.cwd, mcpServers: hanging })
+    bench.codex
+      .startThread({ workingDirectory: bench.cwd, mcpServers: hanging })
       .runStreamed(promptOf({ say: "slow" })),
   );
   let slowIsOver = false;
   void slow.then(() => {
     slowIsOver = true;
   });
-  const quick = await engine.codex
-    .startThread({ workingDirectory: engine.cwd })
+  const quick = await bench.codex
+    .startThread({ workingDirectory: bench.cwd })
     .run(promptOf({ say: "quick" }));
   assert.equal(quick.finalResponse, "quick");
   assert.equal(slowIsOver, false);
@@ -205,9 +205,9 @@ test("a hanging server delays its own thread by its own time-out, and no other t
 test("a stdio server that dies in a call fails that call; the next turn has a new one", {
   timeout,
 }, async () => {
-  await using engine = await startEngine();
-  const thread = engine.codex.startThread({
-    workingDirectory: engine.cwd,
+  await using bench = await startBench();
+  const thread = bench.codex.startThread({
+    workingDirectory: bench.cwd,
     mcpServers: { svc: stdioServer() },
   });
   const died = await collect(
@@ -222,14 +222,14 @@ test("a stdio server that dies in a call fails that call; the next turn has a ne
 });
 
 test("a model that cannot be reached fails the turn: after Codex's own retries", { timeout }, async () => {
-  await using engine = await startEngine();
+  await using bench = await startBench();
   const model = await ScriptedModel.start();
   const { baseUrl } = model;
   await model[Symbol.asyncDispose]();
   const config = { model_providers: { switchyard: { request_max_retries: 0, stream_max_retries: 1 } } };
-  const codex = engine.another({ baseUrl, config });
+  const codex = bench.another({ baseUrl, config });
   await assert.rejects(
-    codex.startThread({ workingDirectory: engine.cwd }).run("hello"),
+    codex.startThread({ workingDirectory: bench.cwd }).run("hello"),
     /switchyard|disconnected|connect|error sending/i,
   );
 });
@@ -237,13 +237,13 @@ test("a model that cannot be reached fails the turn: after Codex's own retries",
 test("a model that stays away longer than reconnectTimeoutMs fails the turn by the watchdog", {
   timeout,
 }, async () => {
-  await using engine = await startEngine();
+  await using bench = await startBench();
   const model = await ScriptedModel.start();
   const { baseUrl } = model;
   await model[Symbol.asyncDispose]();
   const config = { model_providers: { switchyard: { request_max_retries: 0, stream_max_retries: 100 } } };
-  const codex = engine.another({ baseUrl, config, reconnectTimeoutMs: 1_500 });
-  const events = await collect(codex.startThread({ workingDirectory: engine.cwd }).runStreamed("hello"));
+  const codex = bench.another({ baseUrl, config, reconnectTimeoutMs: 1_500 });
+  const events = await collect(codex.startThread({ workingDirectory: bench.cwd }).runStreamed("hello"));
   const end = events.at(-1);
   assert.ok(end?.type === "turn.failed");
   assert.equal(end.error.code, "model_unreachable");
@@ -252,14 +252,14 @@ test("a model that stays away longer than reconnectTimeoutMs fails the turn by t
 test("a reader that stops gets everything in order when it comes back, and holds memory within bounds (A4, N1)", {
   timeout,
 }, async () => {
-  await using engine = await startEngine();
+  await using bench = await startBench();
   await using http = await RecordingMcpServer.start();
   const mcpServers = { svc: { url: http.url } };
   // Forty results of 300 kB: three times what is kept for a reader, and much more than a pipe holds.
   const steps = Array.from({ length: 40 }, () => ({
     call: { server: "svc", tool: "big", arguments: { bytes: 300_000 } },
   }));
-  const thread = engine.codex.startThread({ workingDirectory: engine.cwd, mcpServers });
+  const thread = bench.codex.startThread({ workingDirectory: bench.cwd, mcpServers });
   const { events } = await thread.runStreamed(promptOf(...steps, { say: "all of them" }));
   const seen = [await events.next()];
   // The reader stands still until the pipe has been stopped for it and Codex has done its work.
@@ -285,17 +285,17 @@ test("a reader that stops gets everything in order when it comes back, and holds
 test("a reader that never comes back gets everything kept, then the error; others go on (N1)", {
   timeout,
 }, async () => {
-  await using engine = await startEngine();
+  await using bench = await startBench();
   await using http = await RecordingMcpServer.start();
-  const codex = engine.another({ readerStallMs: 500 });
+  const codex = bench.another({ readerStallMs: 500 });
   const big = { call: { server: "svc", tool: "big", arguments: { bytes: 900_000 } } };
   const steps = Array.from({ length: 20 }, () => big);
-  const thread = codex.startThread({ workingDirectory: engine.cwd, mcpServers: { svc: { url: http.url } } });
+  const thread = codex.startThread({ workingDirectory: bench.cwd, mcpServers: { svc: { url: http.url } } });
   const { events } = await thread.runStreamed(promptOf(...steps));
   await events.next();
   await http.waitFor(() => http.calls.length >= 5);
   const other = await codex
-    .startThread({ workingDirectory: engine.cwd })
+    .startThread({ workingDirectory: bench.cwd })
     .run(promptOf({ say: "not held up" }));
   assert.equal(other.finalResponse, "not held up");
   const rest = [];
@@ -308,9 +308,9 @@ test("a reader that never comes back gets everything kept, then the error; other
 test("closing a thread ends its stdio servers, also stubborn ones and what they started (O2)", {
   timeout,
 }, async () => {
-  await using engine = await startEngine();
-  const thread = engine.codex.startThread({
-    workingDirectory: engine.cwd,
+  await using bench = await startBench();
+  const thread = bench.codex.startThread({
+    workingDirectory: bench.cwd,
     mcpServers: { svc: stdioServer({ stubborn: true }) },
   });
   const spawnChild = promptOf(
@@ -319,7 +319,7 @@ test("closing a thread ends its stdio servers, also stubborn ones and what they 
   );
   const { items } = await thread.run(spawnChild);
   const child = Number(JSON.parse(textOf(items.find((item) => item.type === "mcp_tool_call"))).pid);
-  const below = descendants(engine.codex.pid as number);
+  const below = descendants(bench.codex.pid as number);
   assert.ok(below.includes(child) && isAlive(child));
   await thread.close();
   assert.deepEqual(await waitUntilGone(below), []);
@@ -328,10 +328,10 @@ test("closing a thread ends its stdio servers, also stubborn ones and what they 
 test("closing Codex ends even a process that left its group and ignores every polite signal (A3)", {
   timeout,
 }, async () => {
-  await using engine = await startEngine();
-  const codex = engine.another();
+  await using bench = await startBench();
+  const codex = bench.another();
   const thread = codex.startThread({
-    workingDirectory: engine.cwd,
+    workingDirectory: bench.cwd,
     mcpServers: { svc: stdioServer({ stubborn: true }) },
   });
   const spawnChild = promptOf(
@@ -346,7 +346,7 @@ test("closing Codex ends even a process that left its group and ignores every po
 });
 
 test("a host that is killed leaves nothing behind", { timeout }, async () => {
-  await using engine = await startEngine();
+  await using bench = await startBench();
   await using http = await RecordingMcpServer.start();
   const program = `
     import { Codex } from ${JSON.stringify(new URL("../../src/index.ts", import.meta.url).href)};
@@ -354,8 +354,8 @@ test("a host that is killed leaves nothing behind", { timeout }, async () => {
     const codex = new Codex(options);
     void codex.startThread(thread).run(prompt);`;
   const instructions = JSON.stringify({
-    options: { baseUrl: engine.model.baseUrl, apiKey: "sk-test", home: { path: engine.home } },
-    thread: { workingDirectory: engine.cwd, mcpServers: { svc: { url: http.url }, other: stdioServer() } },
+    options: { baseUrl: bench.model.baseUrl, apiKey: "sk-test", home: { path: bench.home } },
+    thread: { workingDirectory: bench.cwd, mcpServers: { svc: { url: http.url }, other: stdioServer() } },
     prompt: longCall,
   });
   const host = spawn(process.execPath, ["--input-type=module", "-e", program, instructions], {
@@ -370,11 +370,11 @@ test("a host that is killed leaves nothing behind", { timeout }, async () => {
 });
 
 test("an ephemeral thread whose process ended is reported as lost (O4)", { timeout }, async () => {
-  await using engine = await startEngine();
-  const thread = engine.codex.startThread({ workingDirectory: engine.cwd, ephemeral: true });
+  await using bench = await startBench();
+  const thread = bench.codex.startThread({ workingDirectory: bench.cwd, ephemeral: true });
   await thread.run(promptOf({ say: "one" }));
-  process.kill(engine.codex.pid as number, "SIGKILL");
-  await waitUntilGone([engine.codex.pid as number]);
+  process.kill(bench.codex.pid as number, "SIGKILL");
+  await waitUntilGone([bench.codex.pid as number]);
   await assert.rejects(
     async () => {
       // The news of the end may still be on its way for the first of them.
@@ -388,15 +388,15 @@ test("an ephemeral thread whose process ended is reported as lost (O4)", { timeo
 });
 
 test("a thread that does not exist, or is open elsewhere, is rejected by its id", { timeout }, async () => {
-  await using engine = await startEngine();
+  await using bench = await startBench();
   const unknown = "0198c3a0-0000-7000-8000-000000000000";
-  await assert.rejects(engine.codex.resumeThread(unknown, { workingDirectory: engine.cwd }).run("hello"), {
+  await assert.rejects(bench.codex.resumeThread(unknown, { workingDirectory: bench.cwd }).run("hello"), {
     code: "thread_not_found",
     message: new RegExp(unknown),
   });
-  const thread = engine.codex.startThread({ workingDirectory: engine.cwd });
+  const thread = bench.codex.startThread({ workingDirectory: bench.cwd });
   await thread.run(promptOf({ say: "one" }));
-  const elsewhere = engine.another().resumeThread(thread.id as string, { workingDirectory: engine.cwd });
+  const elsewhere = bench.another().resumeThread(thread.id as string, { workingDirectory: bench.cwd });
   await assert.rejects(elsewhere.run("two"), { code: "thread_busy" });
   await thread.close();
   assert.equal((await elsewhere.run(promptOf({ say: "three" }))).finalResponse, "three");
@@ -404,10 +404,10 @@ test("a thread that does not exist, or is open elsewhere, is rejected by its id"
 
 test("disposing in the middle of everything settles every turn and returns", { timeout }, async () => {
   await using model = await ScriptedModel.start({ script: () => hang() });
-  await using engine = await startEngine({}, model);
+  await using bench = await startBench({}, model);
   const turns = Array.from({ length: 8 }, (_, n) =>
-    engine.codex
-      .startThread({ workingDirectory: engine.cwd, ephemeral: n % 2 === 0 })
+    bench.codex
+      .startThread({ workingDirectory: bench.cwd, ephemeral: n % 2 === 0 })
       .run("hello")
       .then(
         () => "completed",
@@ -415,18 +415,18 @@ test("disposing in the middle of everything settles every turn and returns", { t
       ),
   );
   await model.waitForRequests(4);
-  await engine.codex.close();
+  await bench.codex.close();
   assert.deepEqual(new Set(await Promise.all(turns)), new Set(["closed"]));
-  await assert.rejects(engine.codex.startThread({ workingDirectory: engine.cwd }).run("late"), {
+  await assert.rejects(bench.codex.startThread({ workingDirectory: bench.cwd }).run("late"), {
     code: "closed",
   });
 });
 
 test("an idle thread is unloaded with its servers, and comes back when it is used", { timeout }, async () => {
-  await using engine = await startEngine();
+  await using bench = await startBench();
   await using http = await RecordingMcpServer.start();
-  const codex = engine.another({ idleUnloadMs: 50 });
-  const thread = codex.startThread({ workingDirectory: engine.cwd, mcpServers: { svc: { url: http.url } } });
+  const codex = bench.another({ idleUnloadMs: 50 });
+  const thread = codex.startThread({ workingDirectory: bench.cwd, mcpServers: { svc: { url: http.url } } });
   await thread.run(whoami);
   await http.waitFor(() => http.openSessions === 0);
   await thread.run(whoami);
@@ -434,12 +434,12 @@ test("an idle thread is unloaded with its servers, and comes back when it is use
 });
 
 test("closing does not wait for a reader that has stopped (N2)", { timeout }, async () => {
-  await using engine = await startEngine();
+  await using bench = await startBench();
   await using http = await RecordingMcpServer.start();
   const big = { call: { server: "svc", tool: "big", arguments: { bytes: 900_000 } } };
   const steps = Array.from({ length: 20 }, () => big);
-  const thread = engine.codex.startThread({
-    workingDirectory: engine.cwd,
+  const thread = bench.codex.startThread({
+    workingDirectory: bench.cwd,
     mcpServers: { svc: { url: http.url } },
   });
   const { events } = await thread.runStreamed(promptOf(...steps));

@@ -14,7 +14,7 @@ import {
   stdioServer,
   waitUntilGone,
 } from "../../src/testing/index.ts";
-import { startEngine } from "../support/engine.ts";
+import { startBench } from "../support/codex-bench.ts";
 
 /** A parent that starts a child and waits for it; the child calls a tool. */
 function family(request: ModelRequest): ModelReply {
@@ -42,10 +42,10 @@ test("a sub-agent's question goes to the handler of its parent's thread, and its
   timeout: 60_000,
 }, async () => {
   await using model = await ScriptedModel.start({ script: family });
-  await using engine = await startEngine({}, model);
+  await using bench = await startBench({}, model);
   const asked: Question[] = [];
-  const thread = engine.codex.startThread({
-    workingDirectory: engine.cwd,
+  const thread = bench.codex.startThread({
+    workingDirectory: bench.cwd,
     model: "mock-model",
     config: { features: { multi_agent: true } },
     approvalPolicy: "on-request",
@@ -62,7 +62,7 @@ test("a sub-agent's question goes to the handler of its parent's thread, and its
     ["mcp_tool_call"],
   );
   assert.notEqual(asked[0]?.threadId, thread.id);
-  const servers = serverProcesses(engine.codex.pid as number);
+  const servers = serverProcesses(bench.codex.pid as number);
   assert.equal(servers.length, 2, "one for the parent, one for the child");
   await thread.close();
   assert.deepEqual(await waitUntilGone(servers), []);

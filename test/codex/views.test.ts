@@ -14,7 +14,7 @@ import {
   say,
   stdioServer,
 } from "../../src/testing/index.ts";
-import { collect, itemsOfType, startEngine } from "../support/engine.ts";
+import { collect, itemsOfType, startBench } from "../support/codex-bench.ts";
 import { meddledCodex } from "../support/meddled-codex.ts";
 
 const timeout = 60_000;
@@ -22,28 +22,26 @@ const timeout = 60_000;
 test("a turn that waited behind one that failed to open, and a third view: all three end", {
   timeout,
 }, async () => {
-  await using engine = await startEngine();
-  const workingDirectory = engine.cwd;
-  const first = engine.codex.startThread({ workingDirectory });
+  await using bench = await startBench();
+  const workingDirectory = bench.cwd;
+  const first = bench.codex.startThread({ workingDirectory });
   await first.run("hello");
   const id = first.id as string;
   const bad = { command: "/nonexistent", required: true };
-  const a = engine.codex.resumeThread(id, { workingDirectory, mcpServers: { bad } }).run("a");
-  const b = engine.codex
-    .resumeThread(id, { workingDirectory })
-    .run(promptOf({ delayMs: 300, say: "b says" }));
+  const a = bench.codex.resumeThread(id, { workingDirectory, mcpServers: { bad } }).run("a");
+  const b = bench.codex.resumeThread(id, { workingDirectory }).run(promptOf({ delayMs: 300, say: "b says" }));
   await assert.rejects(a, { code: "mcp_server_failed" });
-  const c = engine.codex.resumeThread(id, { workingDirectory }).run(promptOf({ say: "c says" }));
+  const c = bench.codex.resumeThread(id, { workingDirectory }).run(promptOf({ say: "c says" }));
   assert.equal((await b).finalResponse, "b says");
   assert.equal((await c).finalResponse, "c says");
 });
 
 test("closing one view of a thread does not close the others", { timeout }, async () => {
-  await using engine = await startEngine();
-  const workingDirectory = engine.cwd;
-  const one = engine.codex.startThread({ workingDirectory });
+  await using bench = await startBench();
+  const workingDirectory = bench.cwd;
+  const one = bench.codex.startThread({ workingDirectory });
   await one.run("hello");
-  const two = engine.codex.resumeThread(one.id as string, { workingDirectory });
+  const two = bench.codex.resumeThread(one.id as string, { workingDirectory });
   const closing = one.close();
   assert.equal((await two.run(promptOf({ say: "two says" }))).finalResponse, "two says");
   await closing;
@@ -52,9 +50,9 @@ test("closing one view of a thread does not close the others", { timeout }, asyn
 });
 
 test("a thread that Codex is still closing is opened again when it is closed", { timeout }, async () => {
-  await using engine = await startEngine();
-  const workingDirectory = engine.cwd;
-  const codex = engine.another({ codexPathOverride: meddledCodex(engine.cwd, { stillClosing: true }) });
+  await using bench = await startBench();
+  const workingDirectory = bench.cwd;
+  const codex = bench.another({ codexPathOverride: meddledCodex(bench.cwd, { stillClosing: true }) });
   const one = codex.startThread({ workingDirectory });
   await one.run("hello");
   await one.close();
@@ -63,11 +61,11 @@ test("a thread that Codex is still closing is opened again when it is closed", {
 });
 
 test("another view of an ephemeral thread does not end it", { timeout }, async () => {
-  await using engine = await startEngine();
-  const workingDirectory = engine.cwd;
-  const one = engine.codex.startThread({ workingDirectory, ephemeral: true });
+  await using bench = await startBench();
+  const workingDirectory = bench.cwd;
+  const one = bench.codex.startThread({ workingDirectory, ephemeral: true });
   await one.run("hello");
-  const two = engine.codex.resumeThread(one.id as string, { workingDirectory });
+  const two = bench.codex.resumeThread(one.id as string, { workingDirectory });
   assert.equal((await two.run(promptOf({ say: "two says" }))).finalResponse, "two says");
   assert.equal((await one.run(promptOf({ say: "one says" }))).finalResponse, "one says");
 });
@@ -93,11 +91,11 @@ test("an agent cannot reach another thread of the host, even if it knows its id"
     );
   };
   await using model = await ScriptedModel.start({ script });
-  await using engine = await startEngine({}, model);
-  const other = engine.codex.startThread({ workingDirectory: engine.cwd, model: "mock-model" });
+  await using bench = await startBench({}, model);
+  const other = bench.codex.startThread({ workingDirectory: bench.cwd, model: "mock-model" });
   await other.run("mine");
   victim = other.id as string;
-  const attacker = engine.codex.startThread({ workingDirectory: engine.cwd, model: "mock-model" });
+  const attacker = bench.codex.startThread({ workingDirectory: bench.cwd, model: "mock-model" });
   assert.match((await attacker.run("attack")).finalResponse, /unsupported call/);
   assert.equal((await other.run("still mine")).finalResponse, "nothing");
 });
@@ -105,18 +103,18 @@ test("an agent cannot reach another thread of the host, even if it knows its id"
 test("an abort is reported at once, even while another thread's reader holds the pipe (N2)", {
   timeout,
 }, async () => {
-  await using engine = await startEngine();
+  await using bench = await startBench();
   await using http = await RecordingMcpServer.start();
-  const options = { workingDirectory: engine.cwd, mcpServers: { svc: { url: http.url } } };
+  const options = { workingDirectory: bench.cwd, mcpServers: { svc: { url: http.url } } };
   const abort = new AbortController();
-  const patient = engine.codex
+  const patient = bench.codex
     .startThread(options)
     .run(promptOf({ call: { server: "svc", tool: "sleep", arguments: { ms: 60_000 } } }), {
       signal: abort.signal,
     });
   await http.waitFor(() => http.calls.length === 1);
   const big = { call: { server: "svc", tool: "big", arguments: { bytes: 900_000 } } };
-  const { events } = await engine.codex
+  const { events } = await bench.codex
     .startThread(options)
     .runStreamed(promptOf(...Array.from({ length: 20 }, () => big)));
   await events.next();
@@ -128,27 +126,27 @@ test("an abort is reported at once, even while another thread's reader holds the
 });
 
 test("close() does not wait for a server that hangs at its start", { timeout }, async () => {
-  await using engine = await startEngine();
+  await using bench = await startBench();
   const mcpServers = {
     svc: { ...stdioServer({ hangAtStart: true }), required: true, startup_timeout_sec: 500 },
   };
-  const run = engine.codex.startThread({ workingDirectory: engine.cwd, mcpServers }).run("hello");
+  const run = bench.codex.startThread({ workingDirectory: bench.cwd, mcpServers }).run("hello");
   const closed = assert.rejects(run, { code: "closed" });
-  while (engine.codex.pid === undefined) await new Promise((resolve) => setImmediate(resolve));
-  await engine.codex.close();
+  while (bench.codex.pid === undefined) await new Promise((resolve) => setImmediate(resolve));
+  await bench.codex.close();
   await closed;
 });
 
 test("a host that never closes anything ends when its work is done", { timeout }, async () => {
-  await using engine = await startEngine();
+  await using bench = await startBench();
   const program = `
     import { Codex } from ${JSON.stringify(new URL("../../src/index.ts", import.meta.url).href)};
     const { options, thread } = JSON.parse(process.argv[1]);
     const turn = await new Codex(options).startThread(thread).run("hello");
     console.log(turn.finalResponse);`;
   const instructions = JSON.stringify({
-    options: { baseUrl: engine.model.baseUrl, apiKey: "sk-test", home: { path: engine.home } },
-    thread: { workingDirectory: engine.cwd, mcpServers: { svc: stdioServer() } },
+    options: { baseUrl: bench.model.baseUrl, apiKey: "sk-test", home: { path: bench.home } },
+    thread: { workingDirectory: bench.cwd, mcpServers: { svc: stdioServer() } },
   });
   const host = spawn(process.execPath, ["--input-type=module", "-e", program, instructions], {
     stdio: ["ignore", "pipe", "inherit"],
@@ -161,11 +159,11 @@ test("a host that never closes anything ends when its work is done", { timeout }
 });
 
 test("an unexpected message affects nothing else", { timeout }, async () => {
-  await using engine = await startEngine();
-  const codex = engine.another({ codexPathOverride: meddledCodex(engine.cwd, { oddItems: true }) });
-  const turn = await codex.startThread({ workingDirectory: engine.cwd }).run(promptOf({ say: "unharmed" }));
+  await using bench = await startBench();
+  const codex = bench.another({ codexPathOverride: meddledCodex(bench.cwd, { oddItems: true }) });
+  const turn = await codex.startThread({ workingDirectory: bench.cwd }).run(promptOf({ say: "unharmed" }));
   assert.equal(turn.finalResponse, "unharmed");
-  assert.ok(engine.log.some((line) => line.includes("could not be handled")));
+  assert.ok(bench.log.some((line) => line.includes("could not be handled")));
 });
 
 test("a key that a provider repeats in its error does not reach events or errors", { timeout }, async () => {
@@ -173,9 +171,9 @@ test("a key that a provider repeats in its error does not reach events or errors
     script: ({ bearerToken }) =>
       fail(401, { error: { message: `Incorrect API key provided: ${bearerToken}` } }),
   });
-  await using engine = await startEngine({}, model);
-  const thread = engine.codex.startThread({
-    workingDirectory: engine.cwd,
+  await using bench = await startBench({}, model);
+  const thread = bench.codex.startThread({
+    workingDirectory: bench.cwd,
     apiKey: "sk-secret-of-one-thread-777",
   });
   const events = await collect(thread.runStreamed("hello"));
@@ -201,14 +199,14 @@ test("a thread that Codex was made to unload is opened again for its next turn (
     });
   };
   await using model = await ScriptedModel.start({ script });
-  await using engine = await startEngine({}, model);
+  await using bench = await startBench({}, model);
   const config = { features: { multi_agent: true } };
-  const options = { workingDirectory: engine.cwd, model: "mock-model", config };
-  const closed = engine.codex.startThread(options);
+  const options = { workingDirectory: bench.cwd, model: "mock-model", config };
+  const closed = bench.codex.startThread(options);
   await closed.run("one");
   target = closed.id as string;
   // Here the host asks for it: threads may reach each other.
-  const { finalResponse } = await engine.codex.startThread(options).run("close it");
+  const { finalResponse } = await bench.codex.startThread(options).run("close it");
   assert.doesNotMatch(finalResponse, /unsupported call/);
   assert.equal((await closed.run("two")).finalResponse, "nothing");
   assert.equal(closed.id, target);

@@ -14,15 +14,15 @@ import {
   stdioServer,
   waitUntilGone,
 } from "../../src/testing/index.ts";
-import { collect, type Engine, itemsOfType, startEngine, textOf } from "../support/engine.ts";
+import { collect, type CodexBench, itemsOfType, startBench, textOf } from "../support/codex-bench.ts";
 import { startExecutorProcess } from "./support/executor-process.ts";
 import { startTcpRelay } from "./support/tcp-relay.ts";
 
 const timeout = 90_000;
 
-function placeOn(engine: Engine, url: string, id = "box"): void {
-  mkdirSync(engine.home, { recursive: true });
-  writeFileSync(join(engine.home, "environments.toml"), `[[environments]]\nid = "${id}"\nurl = "${url}"\n`);
+function placeOn(bench: CodexBench, url: string, id = "box"): void {
+  mkdirSync(bench.home, { recursive: true });
+  writeFileSync(join(bench.home, "environments.toml"), `[[environments]]\nid = "${id}"\nurl = "${url}"\n`);
 }
 
 function answers(events: readonly ThreadEvent[]): string[] {
@@ -35,15 +35,15 @@ test("a real Codex runs a stdio server through our executor, in its environment 
   timeout,
 }, async () => {
   await using executor = await startExecutorProcess([], { EXECUTOR_OWN: "yes" });
-  await using engine = await startEngine();
-  placeOn(engine, executor.url);
+  await using bench = await startBench();
+  placeOn(bench, executor.url);
   const svc = stdioServer(
     { whoamiEnv: ["EXECUTOR_OWN", "LIT", "HOME", "OPENAI_API_KEY", "CODEX_HOME"] },
     { LIT: "literal" },
   );
-  const thread = engine.codex.startThread({
-    workingDirectory: engine.cwd,
-    mcpServers: { svc: { ...svc, cwd: engine.cwd, environment_id } },
+  const thread = bench.codex.startThread({
+    workingDirectory: bench.cwd,
+    mcpServers: { svc: { ...svc, cwd: bench.cwd, environment_id } },
   });
   const events = await collect(
     thread.runStreamed(
@@ -56,7 +56,7 @@ test("a real Codex runs a stdio server through our executor, in its environment 
   );
   const [who, big] = itemsOfType(events, "mcp_tool_call");
   const told = JSON.parse(textOf(who)) as { ppid: number; cwd: string; env: Record<string, string | null> };
-  assert.equal(told.cwd, engine.cwd);
+  assert.equal(told.cwd, bench.cwd);
   assert.equal(told.ppid, executor.child.pid, "our executor started it, not Codex");
   assert.equal(told.env["LIT"], "literal");
   assert.equal(told.env["OPENAI_API_KEY"], null);
@@ -69,15 +69,15 @@ test("a real Codex runs a stdio server through our executor, in its environment 
 test("a cut of the link during a tool call neither loses nor repeats the call", { timeout }, async () => {
   await using executor = await startExecutorProcess([], { EXECUTOR_OWN: "yes" });
   await using relay = await startTcpRelay(executor.url);
-  await using engine = await startEngine();
-  placeOn(engine, relay.url);
-  const received = join(engine.cwd, "received.jsonl");
+  await using bench = await startBench();
+  placeOn(bench, relay.url);
+  const received = join(bench.cwd, "received.jsonl");
   const { command, args } = stdioServer();
   const quoted = [command, ...args].map((word) => `'${word}'`).join(" ");
-  const thread = engine.codex.startThread({
-    workingDirectory: engine.cwd,
+  const thread = bench.codex.startThread({
+    workingDirectory: bench.cwd,
     mcpServers: {
-      svc: { command: "sh", args: ["-c", `tee -a ${received} | ${quoted}`], cwd: engine.cwd, environment_id },
+      svc: { command: "sh", args: ["-c", `tee -a ${received} | ${quoted}`], cwd: bench.cwd, environment_id },
     },
   });
   const calls = (): number =>
@@ -107,10 +107,10 @@ test("a cut of the link during a tool call neither loses nor repeats the call", 
 test("a server placed over HTTP is reached from the executor, streams included", { timeout }, async () => {
   await using executor = await startExecutorProcess([], { EXECUTOR_OWN: "yes" });
   await using http = await RecordingMcpServer.start();
-  await using engine = await startEngine();
-  placeOn(engine, executor.url);
-  const thread = engine.codex.startThread({
-    workingDirectory: engine.cwd,
+  await using bench = await startBench();
+  placeOn(bench, executor.url);
+  const thread = bench.codex.startThread({
+    workingDirectory: bench.cwd,
     mcpServers: { svc: { url: http.url, headers: { "X-Identity": "alice" }, environment_id } },
   });
   const events = await collect(
@@ -131,12 +131,12 @@ test("what a thread placed on the executor is gone when Codex is", { timeout }, 
   await using executor = await startExecutorProcess(["--retention-seconds", "1"]);
   const tag = `left-${process.pid}`;
   {
-    await using engine = await startEngine();
-    placeOn(engine, executor.url);
+    await using bench = await startBench();
+    placeOn(bench, executor.url);
     const svc = stdioServer({ stubborn: true }, { SWITCHYARD_TEST_MARK: tag });
-    const thread = engine.codex.startThread({
-      workingDirectory: engine.cwd,
-      mcpServers: { svc: { ...svc, cwd: engine.cwd, environment_id } },
+    const thread = bench.codex.startThread({
+      workingDirectory: bench.cwd,
+      mcpServers: { svc: { ...svc, cwd: bench.cwd, environment_id } },
     });
     await thread.run(
       promptOf(
@@ -153,18 +153,18 @@ test("what a thread placed on the executor is gone when Codex is", { timeout }, 
 test("a server on an environment that does not exist is reported with those that do", {
   timeout,
 }, async () => {
-  await using engine = await startEngine();
-  placeOn(engine, "ws://127.0.0.1:1");
-  const thread = engine.codex.startThread({
-    workingDirectory: engine.cwd,
-    mcpServers: { svc: { ...stdioServer(), cwd: engine.cwd, environment_id: "bx" } },
+  await using bench = await startBench();
+  placeOn(bench, "ws://127.0.0.1:1");
+  const thread = bench.codex.startThread({
+    workingDirectory: bench.cwd,
+    mcpServers: { svc: { ...stdioServer(), cwd: bench.cwd, environment_id: "bx" } },
   });
   const events = await collect(thread.runStreamed(promptOf({ say: "done" })));
   const [missing] = itemsOfType(events, "error").filter(({ code }) => code === "mcp_server_failed");
   assert.match(missing?.message ?? "", /"svc".*no environment "bx".*"local", "box"/);
-  const needed = engine.codex.startThread({
-    workingDirectory: engine.cwd,
-    mcpServers: { svc: { ...stdioServer(), cwd: engine.cwd, environment_id: "bx", required: true } },
+  const needed = bench.codex.startThread({
+    workingDirectory: bench.cwd,
+    mcpServers: { svc: { ...stdioServer(), cwd: bench.cwd, environment_id: "bx", required: true } },
   });
   await assert.rejects(
     needed.run(promptOf({ say: "done" })),
@@ -175,13 +175,13 @@ test("a server on an environment that does not exist is reported with those that
 test("a host names executors for its threads, with a token that stays in the pipe", { timeout }, async () => {
   const token = "token-of-the-executor-0123456789";
   await using executor = await startExecutorProcess([], { SWITCHYARD_EXECUTOR_TOKEN: token });
-  await using engine = await startEngine({
+  await using bench = await startBench({
     environments: [{ id: "box", url: executor.url, bearerToken: token }],
   });
   const svc = stdioServer({ whoamiEnv: ["SWITCHYARD_EXECUTOR_TOKEN"] });
-  const thread = engine.codex.startThread({
-    workingDirectory: engine.cwd,
-    mcpServers: { svc: { ...svc, cwd: engine.cwd, environment_id } },
+  const thread = bench.codex.startThread({
+    workingDirectory: bench.cwd,
+    mcpServers: { svc: { ...svc, cwd: bench.cwd, environment_id } },
   });
   const events = await collect(
     thread.runStreamed(promptOf({ call: { server: "svc", tool: "whoami" } }, { say: "done" })),
@@ -192,5 +192,5 @@ test("a host names executors for its threads, with a token that stays in the pip
   };
   assert.equal(told.ppid, executor.child.pid);
   assert.equal(told.env["SWITCHYARD_EXECUTOR_TOKEN"], null);
-  assert.equal(JSON.stringify([engine.log, executor.lines]).includes(token), false);
+  assert.equal(JSON.stringify([bench.log, executor.lines]).includes(token), false);
 });

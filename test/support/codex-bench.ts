@@ -15,20 +15,20 @@ const ownHome = mkdtempSync(join(tmpdir(), "switchyard-home-"));
 process.env["HOME"] = ownHome;
 process.on("exit", () => rmSync(ownHome, { recursive: true, force: true }));
 
-export interface Engine extends AsyncDisposable {
+export interface CodexBench extends AsyncDisposable {
   readonly model: ScriptedModel;
   readonly codex: Codex;
   /** Working directory of the threads; empty at first. */
   readonly cwd: string;
   /** The Codex home. */
   readonly home: string;
-  /** What the engine logged, one line each. */
+  /** Log entries, one line each. */
   readonly log: string[];
-  /** A second `Codex` on the same home and model. It is disposed with the engine. */
+  /** A second `Codex` on the same home and model. It is disposed with the bench. */
   another(options?: CodexOptions): Codex;
 }
 
-export async function startEngine(options: CodexOptions = {}, model?: ScriptedModel): Promise<Engine> {
+export async function startBench(options: CodexOptions = {}, model?: ScriptedModel): Promise<CodexBench> {
   const root = mkdtempSync(join(tmpdir(), "switchyard-test-"));
   const home = join(root, "home");
   const cwd = join(root, "work");
@@ -36,12 +36,12 @@ export async function startEngine(options: CodexOptions = {}, model?: ScriptedMo
   const ownModel = model ?? (await ScriptedModel.start());
   const log: string[] = [];
   const all: Codex[] = [];
-  // What already runs, and what that starts, does not belong to the engine.
+  // What already runs, and what that starts, does not belong to the bench.
   const others = descendants(process.pid);
   const another = (more: CodexOptions = {}): Codex => {
     const codex = new Codex({
       baseUrl: ownModel.baseUrl,
-      apiKey: "sk-test-key-of-the-engine",
+      apiKey: "sk-test-key-of-the-bench",
       home: { path: home },
       log: (level, message) => void log.push(`${level} ${message}`),
       ...options,
