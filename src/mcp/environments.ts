@@ -1,19 +1,19 @@
 /**
  * Where servers can run: one executor for each environment, which all its users share.
  *
- *   get("box") ──> Executor ──each use──> lookup("box") ──> the executor that is there now
+ *   get("box") ──> lookup("box") ──> the executor of that definition
  *
- * What an environment is, the configuration says (`config/environments/`); here it is looked up each time it is used, so
- * that an edited file counts for the next start.
+ * The configuration says what an environment is (`config/environments/`). It is looked up with each `get`, so that an
+ * edited file counts for the next start: ask for the executor when a process is to be started, and do not keep it.
  *
  * Invariants
  *   N1. An id that does not exist, or is not allowed, is an error that names those that are: nothing runs somewhere
  *       else because its environment is missing.
  *   N2. An executor is made when it is first used, once for all users.
- *   N3. When a definition has changed, the next start goes to a new executor. What runs on the old one goes on there;
- *       the old one is disposed when its last process has ended.
- *   N4. Another token or time-out does not replace an executor: it counts for the next link to it, one that replaces a
- *       lost link included.
+ *   N3. When a definition has changed, the next `get` yields a new executor. Processes on the former one go on there;
+ *       it is disposed with the environments.
+ *   N4. Another token or time-out does not replace an executor: it counts for the next link to it, including one that
+ *       replaces a lost link.
  */
 import { isDeepStrictEqual } from "node:util";
 import { type Clock, systemClock } from "../base/clock.ts";
@@ -23,16 +23,7 @@ import type { EnvironmentDefinition } from "../config/environments/types.ts";
 import { type LinkOpener, programOpener, websocketOpener } from "../executor/client/open-link.ts";
 import { RemoteExecutor } from "../executor/client/remote-executor.ts";
 import { ExecutorError } from "../executor/errors.ts";
-import type {
-  EnvironmentInfo,
-  Executor,
-  ExecutorProcess,
-  ProcessEvent,
-  ProcessSpec,
-  ReadOptions,
-  ReadResult,
-  WaitOptions,
-} from "../executor/executor.ts";
+import type { Executor } from "../executor/executor.ts";
 import { LocalExecutor } from "../executor/local/local-executor.ts";
 
 /** Which environments there are at the moment. */
@@ -52,7 +43,12 @@ export interface EnvironmentsOptions {
 export class Environments implements AsyncDisposable {
   readonly #source: EnvironmentSource;
   readonly #options: EnvironmentsOptions;
-  readonly #executors = new Map<string, SharedExecutor>();
+  readonly #current = new Map<
+    string,
+    { readonly definition: EnvironmentDefinition; readonly executor: Executor }
+  >();
+  /** All that were made. */
+  readonly #executors: Executor[] = [];
   #disposed = false;
 
   /** @param source a list stands for environments that never change */
@@ -69,25 +65,25 @@ export class Environments implements AsyncDisposable {
   }
 
   /**
-   * The executor of an environment. It stays ours: its disposal does nothing.
+   * The executor of an environment as it is defined now. It stays ours: do not dispose it.
    *
    * @param allowed the ids that may be used, e.g. those of a thread. @default all
    * @throws {ExecutorError} `unknown_environment`, `refused`, `disposed`
    */
   get(id: string, allowed?: readonly string[]): Executor {
-    this.#definitionOf(id, allowed);
-    let executor = this.#executors.get(id);
-    if (executor === undefined) {
-      const lookup = (): EnvironmentDefinition => this.#definitionOf(id);
-      this.#executors.set(id, (executor = new SharedExecutor(lookup, this.#options)));
-    }
+    const definition = this.#definitionOf(id, allowed);
+    const current = this.#current.get(id);
+    if (current !== undefined && sameExecutor(current.definition, definition)) return current.executor;
+    const executor = executorOf(definition, this.#options, () => this.#definitionOf(id));
+    this.#executors.push(executor);
+    this.#current.set(id, { definition, executor });
     return executor;
   }
 
-  /** Ends every process, also those of executors that were replaced. */
+  /** Ends every process, including those of former executors. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true;
-    await Promise.all([...this.#executors.values()].map((executor) => executor.close()));
+    await Promise.all(this.#executors.map((executor) => executor[Symbol.asyncDispose]()));
   }
 
   #definitionOf(id: string, allowed?: readonly string[]): EnvironmentDefinition {
@@ -170,138 +166,4 @@ function withoutToken(definition: EnvironmentDefinition): object {
 function sourceOf(definitions: readonly EnvironmentDefinition[]): EnvironmentSource {
   const byId = new Map(definitions.map((each) => [each.id, each]));
   return { ids: () => [...byId.keys()], lookup: (id) => byId.get(id) };
-}
-
-/** An executor that was made from one definition, and how many processes are on it or on their way. */
-interface Generation {
-  readonly definition: EnvironmentDefinition;
-  readonly executor: Executor;
-  uses: number;
-}
-
-/** What users of an environment hold; the executor behind it may change (N3). */
-class SharedExecutor implements Executor {
-  readonly #lookup: () => EnvironmentDefinition;
-  readonly #options: EnvironmentsOptions;
-  /** The newest last; the others end with their last process. */
-  readonly #generations: Generation[] = [];
-
-  constructor(lookup: () => EnvironmentDefinition, options: EnvironmentsOptions) {
-    this.#lookup = lookup;
-    this.#options = options;
-  }
-
-  async info(options?: WaitOptions): Promise<EnvironmentInfo> {
-    const generation = this.#take();
-    try {
-      return await generation.executor.info(options);
-    } finally {
-      this.#leave(generation);
-    }
-  }
-
-  async start(spec: ProcessSpec, options?: WaitOptions): Promise<ExecutorProcess> {
-    const generation = this.#take();
-    try {
-      const process = await generation.executor.start(spec, options);
-      return new CountedProcess(process, () => this.#leave(generation));
-    } catch (error) {
-      this.#leave(generation);
-      throw error;
-    }
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return Promise.resolve();
-  }
-
-  async close(): Promise<void> {
-    const all = this.#generations.splice(0);
-    await Promise.all(all.map(({ executor }) => executor[Symbol.asyncDispose]()));
-  }
-
-  #take(): Generation {
-    const definition = this.#lookup();
-    const before = this.#generations.at(-1);
-    if (before !== undefined && sameExecutor(before.definition, definition)) {
-      before.uses++;
-      return before;
-    }
-    const executor = executorOf(definition, this.#options, this.#lookup);
-    const generation = { definition, executor, uses: 1 };
-    this.#generations.push(generation);
-    if (before?.uses === 0) void this.#retire(before);
-    return generation;
-  }
-
-  #leave(generation: Generation): void {
-    generation.uses--;
-    if (generation.uses === 0 && generation !== this.#generations.at(-1)) void this.#retire(generation);
-  }
-
-  /** Never rejects. */
-  async #retire(generation: Generation): Promise<void> {
-    const at = this.#generations.indexOf(generation);
-    // Closed with all others already.
-    if (at === -1) return;
-    this.#generations.splice(at, 1);
-    try {
-      await generation.executor[Symbol.asyncDispose]();
-    } catch (error) {
-      const { log = silentLog } = this.#options;
-      const { id } = generation.definition;
-      log("warn", `Cannot end the former executor of environment "${id}": ${messageOf(error)}`, {
-        executor: id,
-      });
-    }
-  }
-}
-
-/** A process that says once when it has ended: by its last event, or by its disposal. */
-class CountedProcess implements ExecutorProcess {
-  readonly #process: ExecutorProcess;
-  #onEnd: (() => void) | undefined;
-
-  constructor(process: ExecutorProcess, onEnd: () => void) {
-    this.#process = process;
-    this.#onEnd = onEnd;
-  }
-
-  get id(): string {
-    return this.#process.id;
-  }
-
-  async *events(options?: WaitOptions): AsyncGenerator<ProcessEvent, undefined, undefined> {
-    for await (const event of this.#process.events(options)) {
-      if (event.type === "closed") this.#end();
-      yield event;
-    }
-    return undefined;
-  }
-
-  write(bytes: Uint8Array, options?: WaitOptions): Promise<void> {
-    return this.#process.write(bytes, options);
-  }
-
-  read(options?: ReadOptions): Promise<ReadResult> {
-    return this.#process.read(options);
-  }
-
-  interrupt(options?: WaitOptions): Promise<void> {
-    return this.#process.interrupt(options);
-  }
-
-  terminate(options?: WaitOptions): Promise<boolean> {
-    return this.#process.terminate(options);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#process[Symbol.asyncDispose]();
-    this.#end();
-  }
-
-  #end(): void {
-    this.#onEnd?.();
-    this.#onEnd = undefined;
-  }
 }
