@@ -14,7 +14,7 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefine
     const onAbort = (): void => reject(signal.reason);
     if (signal.aborted) onAbort();
     else signal.addEventListener("abort", onAbort, { once: true });
-    // Before it settles, so that whoever waited finds nothing left behind.
+    // Before it settles, so that the caller finds nothing left behind.
     const stop = (): void => signal.removeEventListener("abort", onAbort);
     promise.finally(stop).then(resolve, reject);
   });

@@ -7,7 +7,7 @@ import { Channel, type ChannelOptions } from "./channel.ts";
 
 interface Watched<T> {
   readonly channel: Channel<T>;
-  /** What was told to the owner, in order. */
+  /** What was reported to the owner, in order. */
   readonly told: ("full" | "room")[];
 }
 
@@ -49,7 +49,7 @@ suite("Channel", () => {
     assert.equal(channel.length, 0);
   });
 
-  test("fails after everything pushed before, and says so to one read only (C2)", async () => {
+  test("fails after everything pushed before, and only one read throws (C2)", async () => {
     const { channel } = watched<number>({ weightMax: 10 });
     const error = new Error("broken");
     channel.push(1);
@@ -60,7 +60,7 @@ suite("Channel", () => {
     assert.deepEqual(await channel.next(), { done: true, value: undefined });
   });
 
-  test("tells also a failure whose error is undefined (C2)", async () => {
+  test("also reports a failure whose error is undefined (C2)", async () => {
     const { channel } = watched<number>({ weightMax: 10 });
     channel.fail(undefined);
     await assert.rejects(channel.next(), (thrown) => thrown === undefined);
@@ -107,7 +107,7 @@ suite("Channel", () => {
     assert.deepEqual([channel.length, told], [0, ["full", "room"]]);
   });
 
-  test("is full at its bound and has room again at half of it, or where it is told (C3)", async () => {
+  test("is full at its bound and has room again at half of it, or where the option says (C3)", async () => {
     for (const [weightRoom, readsUntilRoom] of [
       [undefined, 2],
       [0, 4],
@@ -136,7 +136,7 @@ suite("Channel", () => {
     assert.deepEqual([channel.full, told], [false, ["full", "room"]]);
   });
 
-  test("delivers what its owner pushes while it is told that there is room", async () => {
+  test("delivers what its owner pushes while onRoom is called", async () => {
     let more = 3;
     const channel: Channel<number> = new Channel({
       weightMax: 1,

@@ -1,8 +1,8 @@
 /**
  * An ordered, bounded hand-over from one writer to one reader.
  *
- * The writer is never refused: what was pushed is delivered, in order, also after `end` or `fail`. The bound is
- * kept by the writer's source: `full` turns true at the bound, and `onFull`/`onRoom` tell the owner to
+ * The writer is never rejected: what was pushed is delivered, in order, also after `end` or `fail`. The bound is
+ * kept by what feeds the writer: `full` turns true at the bound, and `onFull`/`onRoom` tell the owner to
  * stop and restart whatever feeds the channel (for a pipe: pause and resume it).
  *
  * Invariants
@@ -115,7 +115,7 @@ export class Channel<T> implements AsyncIterableIterator<T, undefined, undefined
     if (this.#full) this.#makeRoom();
   }
 
-  /** Whoever wakes looks again, and waits anew if another was faster. */
+  /** A reader that wakes looks again, and waits anew if another was faster. */
   #wake(): void {
     this.#reader?.resolve();
     this.#reader = undefined;

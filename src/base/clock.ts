@@ -1,5 +1,5 @@
 /**
- * Time, as something that is handed in.
+ * Time, passed in.
  *
  * Everything in Switchyard that waits or measures takes a `Clock`, so that a test owns the time
  * (`testing/manual-clock.ts`) and nothing in the product depends on a duration it cannot control.
@@ -21,7 +21,7 @@ export interface Clock {
 export const systemClock: Clock = {
   now: () => performance.now(),
   schedule(delayMs, fire, options) {
-    // Node turns a delay above 2^31-1 ms into 1 ms; nobody means that.
+    // Node turns a delay above 2^31-1 ms into 1 ms.
     const timer = setTimeout(fire, Math.min(delayMs, 2_147_483_647));
     if (options?.background === true) timer.unref();
     return { clear: () => clearTimeout(timer) };

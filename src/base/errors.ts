@@ -1,6 +1,6 @@
-/** What can be said of anything that was thrown. */
+/** What can be read from anything that was thrown. */
 
-/** The message of an error; a thrown value that is no error speaks for itself. */
+/** The message of an error; the text of any other thrown value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -14,7 +14,7 @@ function decode(chunks: readonly (Uint8Array | string)[], lineBytesMax = LONG): 
 const texts = (lines: readonly Line[]): string[] =>
   lines.map((line) => (line.kind === "line" ? line.text : `too long: ${line.head}`));
 
-/** What the decoder should say, told without chunks. */
+/** What the decoder should return, computed without chunks. */
 function wanted(text: string, lineBytesMax: number): Line[] {
   return text.split("\n").flatMap((raw): Line[] => {
     const line = raw.endsWith("\r") ? raw.slice(0, -1) : raw;
@@ -53,7 +53,7 @@ suite("LineDecoder", () => {
     assert.deepEqual(texts(decode(chunks)), ["käse 🧀"]);
   });
 
-  test("gives bytes that are no UTF-8 as replacement characters, and the next line whole", () => {
+  test("gives bytes that are not UTF-8 as replacement characters, and the next line whole", () => {
     assert.deepEqual(texts(decode([Buffer.from([0xff, 0xc3, 0x0a]), "ok\n"])), ["\ufffd\ufffd", "ok"]);
   });
 
@@ -71,7 +71,7 @@ suite("LineDecoder", () => {
     assert.deepEqual(texts(decode(["12345678\rx\n"], 8)), ["too long: 12345678"]);
   });
 
-  test("says nothing more of an oversized line at the end of the stream", () => {
+  test("reports an oversized line only once, at the end of the stream", () => {
     const decoder = new LineDecoder(4);
     assert.equal(decoder.push(Buffer.from("123456")).length, 1);
     assert.deepEqual(decoder.push(Buffer.from("7890")), []);

@@ -1,4 +1,4 @@
-/** Diagnostics as a value that is handed in. A library that is given no log is silent. */
+/** Diagnostics go to a function that is passed in. Without one the library is silent. */
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 

@@ -10,7 +10,7 @@ export class Semaphore {
   readonly #limit: number;
   #held = 0;
   readonly #waiting = new Set<() => void>();
-  /** Where the next waiter is looked for. A set walked from its start each time would cost all who left before. */
+  /** Where the next waiter is looked for. Walking the set from its start each time would also visit those that left. */
   #order = this.#waiting.values();
 
   /** @param limit how many permits there are; 1 makes a first-in-first-out mutex */
@@ -61,7 +61,7 @@ export class Semaphore {
     if (this.#waiting.size === 0 || this.#held >= this.#limit) return;
     let next = this.#order.next();
     if (next.done === true) {
-      // An iterator that came to the end once stays there.
+      // An iterator that reached its end stays there.
       this.#order = this.#waiting.values();
       next = this.#order.next();
     }

@@ -1,4 +1,4 @@
-/** The name that was probably meant. */
+/** Suggestions for a misspelt name. */
 
 /** The nearest of `known` to a misspelt name: the same in another case, or a few slips away. */
 export function nearest(name: string, known: readonly string[]): string | undefined {
@@ -23,12 +23,12 @@ function inSnakeCase(name: string): string {
 }
 
 /**
- * The sentence for a server that is not there, with the names that may have been meant.
+ * The sentence for a server that does not exist, with the names that were probably meant.
  *
  * @param where such as ` in FILE`
  */
 export function missingServer(name: string, known: readonly string[], where = ""): string {
-  // Every name has the empty one in it, which says nothing.
+  // Every name contains the empty one.
   const alike = known.filter(
     (other) => name !== "" && other !== "" && (other.includes(name) || name.includes(other)),
   );
@@ -44,7 +44,7 @@ export function missingServer(name: string, known: readonly string[], where = ""
   return `There is no MCP server ${JSON.stringify(name)}${where}; ${hint}`;
 }
 
-/** Letters to add, drop, change or swap with their neighbour; `limit` or more is said as `limit`. */
+/** Letters to add, drop, change or swap with their neighbour; at most `limit`. */
 function distance(from: string, to: string, limit: number): number {
   if (Math.abs(from.length - to.length) >= limit) return limit;
   let before: number[] = [];

@@ -1,33 +1,33 @@
 /**
- * What every executor can do: start processes and feed them, wherever it is.
+ * What every executor does: it starts processes and feeds them, on whatever machine it is.
  *
  *   start(spec) ──> process ── events: output* exited output* closed ──> one reader
  *                      ^───── write · interrupt · terminate · read
  *
- * `local/` runs them here, `client/` has them run elsewhere, `server/` offers the local ones to others. One
- * compliance suite holds all of them to what is said here.
+ * `local/` runs them here, `client/` runs them on another machine, `server/` offers the local ones to clients. One
+ * compliance suite holds all of them to this interface.
  *
  * Invariants
  *   X1. The events of a process are numbered from 1, without holes: output, `exited` and `closed` alike.
  *   X2. `closed` is the last event, and comes after `exited`. Output may come between them: a child of the process
  *       may hold its pipes. After `terminate` it comes as soon as the process has ended.
  *   X3. Bytes are written in the order of the calls, each once.
- *   X4. A reader that does not read holds the process back, not the memory of anybody.
- *   X5. When the executor is gone, everything that waits fails once with `executor_lost` (or `disposed`), at once.
- *   X6. What an executor started has ended when its disposal returns, with all its descendants.
+ *   X4. A reader that does not read holds back the process; nobody keeps its output in memory.
+ *   X5. When the executor is gone, everything that waits fails immediately, once, with `executor_lost` (or `disposed`).
+ *   X6. When disposal returns, every process that the executor started has ended, with all its descendants.
  */
 
 /** What a process inherits of the executor's environment, before `env` is laid over it. */
 export interface EnvironmentPolicy {
   /** `core`: HOME, PATH, SHELL, USER, LANG and the like, where set. */
   readonly inherit: "none" | "core" | "all";
-  /** Whether variables named like `*KEY*`, `*SECRET*`, `*TOKEN*` are let through. */
+  /** Whether variables named like `*KEY*`, `*SECRET*`, `*TOKEN*` are inherited. */
   readonly ignoreDefaultExcludes: boolean;
-  /** Names to leave out; `*` and `?` as in file names, case does not count. */
+  /** Names to leave out; `*` and `?` as in file names, case is ignored. */
   readonly exclude: readonly string[];
   /** Variables to set after that. */
   readonly set: Readonly<Record<string, string>>;
-  /** When not empty, the only names that stay, of `set` too. */
+  /** When not empty, the only names that stay, also of those in `set`. */
   readonly includeOnly: readonly string[];
 }
 
@@ -36,7 +36,7 @@ export interface ProcessSpec {
   readonly argv: readonly [string, ...string[]];
   /** An absolute path, as the machine of the executor writes it. */
   readonly cwd: string;
-  /** Laid over what `envPolicy` yields. Without a policy it is all the process gets, but for the tag. */
+  /** Added to what `envPolicy` yields. Without a policy it is all the process gets, except for the tag. */
   readonly env: Readonly<Record<string, string>>;
   readonly envPolicy?: EnvironmentPolicy;
   /** A terminal of 24 lines and 80 columns instead of pipes; its output is the stream `pty`. @default false */
@@ -67,7 +67,7 @@ export type ProcessEvent =
   | { readonly type: "closed"; readonly seq: number };
 
 export interface ReadOptions extends WaitOptions {
-  /** The last number the caller has. @default 0, from the start */
+  /** The number of the last event the caller has. @default 0, from the start */
   readonly afterSeq?: number;
   /** Bytes at most, but at least one chunk. @default no limit */
   readonly maxBytes?: number;
@@ -75,7 +75,7 @@ export interface ReadOptions extends WaitOptions {
   readonly waitMs?: number;
 }
 
-/** What is retained of a process's output, and how the process stands. */
+/** What is retained of a process's output, and the state of the process. */
 export interface ReadResult {
   readonly chunks: readonly (ProcessEvent & { readonly type: "output" })[];
   /** The number after the last one returned, or after the last one there is. */
@@ -116,7 +116,7 @@ export interface ExecutorProcess extends AsyncDisposable {
   /** Sends SIGINT to its process group. Does nothing after its end. @throws {ExecutorError} `outcome_unknown`, … */
   interrupt(options?: WaitOptions): Promise<void>;
   /**
-   * Has the process end, with its descendants; returns before it has.
+   * Ends the process with its descendants; returns before it has ended.
    * Our executors close stdin, wait, send SIGTERM, wait, send SIGKILL; `codex exec-server` sends SIGKILL at once.
    *
    * @returns whether it ran
@@ -126,7 +126,7 @@ export interface ExecutorProcess extends AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** What is told of the machine of an executor. */
+/** What an executor says about its machine. */
 export interface EnvironmentInfo {
   readonly shell: { readonly name: string; readonly path: string };
   readonly executorVersion: string | undefined;
@@ -135,7 +135,7 @@ export interface EnvironmentInfo {
   /** The folder the executor runs in. */
   readonly cwd: string | undefined;
   readonly userHomeDir: string | undefined;
-  /** What the executor can do beyond the least, as Codex names it. */
+  /** What the executor can do beyond the minimum, in Codex's names. */
   readonly capabilities: Readonly<Record<string, boolean>>;
 }
 

@@ -1,5 +1,6 @@
 /**
- * Executors: processes here, elsewhere, and for others. `docs/executor.md` tells how to run one, and its protocol.
+ * Executors: processes here, on other machines, and for other hosts. `docs/executor.md` describes how to run one, and its
+ * protocol.
  */
 export { RemoteExecutor, type RemoteExecutorOptions } from "./client/remote-executor.ts";
 export {

@@ -1,16 +1,16 @@
 /**
- * Numbered events in whatever order they come, and out in theirs. No I/O, no timers.
+ * Puts numbered events into their order. No I/O, no timers.
  *
  * Invariants
  *   O1. Events are delivered in the order of their numbers, each once.
- *   O2. What a read of retained output tells counts like an event: its chunks, and of the end that there was one. That
- *       has numbers too, though the answer does not say which: they are the ones that are missing.
+ *   O2. A read of retained output counts like events: its chunks, and its news of an exit or end. Those have numbers too,
+ *       which the answer does not contain: they are the missing ones.
  */
 import type { ProcessEvent, ReadResult } from "../executor.ts";
 
 export class EventOrder {
   readonly #deliver: (event: ProcessEvent) => void;
-  /** Events ahead of their turn. */
+  /** Events that arrived before an earlier one. */
   readonly #ahead = new Map<number, ProcessEvent>();
   #aheadBytes = 0;
   #nextSeq = 1;
@@ -51,7 +51,7 @@ export class EventOrder {
     }
   }
 
-  /** Takes what was read behind `nextSeq`. @returns the first number that is lost, if one is */
+  /** Takes what was read from `nextSeq` on. @returns the first lost number, if any */
   fill({ chunks, nextSeq, exited, exitCode, closed }: ReadResult): number | undefined {
     for (const chunk of chunks) this.take(chunk);
     if (closed) this.take({ type: "closed", seq: nextSeq - 1 });

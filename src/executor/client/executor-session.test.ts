@@ -16,7 +16,6 @@ interface Sent {
 
 class MemoryLink implements Link {
   readonly peer = "memory";
-  readonly kind = "websocket";
   readonly isFull = false;
   readonly sent: Sent[] = [];
   paused = false;

@@ -148,8 +148,8 @@ suite("websocketOpener", () => {
   });
 
   for (const [url, bearerToken, why] of [
-    ["no url", undefined, /that is no URL/],
-    ["http://127.0.0.1:1", undefined, /has to begin with ws/],
+    ["no url", undefined, /it is not a URL/],
+    ["http://127.0.0.1:1", undefined, /must begin with ws/],
     ["ws://example.com", "token", /sent over wss:\/\/ only/],
     ["ws://127.0.0.1:1/#fragment", undefined, /fragment/],
     ["ws://127.0.0.1:1", "two\nlines", /[Ii]nvalid character in header/],

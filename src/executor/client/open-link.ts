@@ -1,4 +1,4 @@
-/** Ways to an executor: a URL, or a program of which we hold the pipes. */
+/** Opens links to an executor: at a URL, or over the pipes of a program. */
 import { type Duplex, Readable, Writable } from "node:stream";
 import { type ClientOptions, WebSocket } from "ws";
 import { type Clock, systemClock } from "../../base/clock.ts";
@@ -13,15 +13,15 @@ import { MESSAGE_BYTES_MAX } from "../wire/protocol.ts";
 import { StdioLink } from "../wire/stdio-link.ts";
 import { WebSocketLink } from "../wire/websocket-link.ts";
 
-/** What became of an attempt. A final refusal would come again. */
+/** The result of an attempt. After a final failure another attempt would fail too. */
 export type OpenOutcome =
   | { readonly kind: "open"; readonly link: Link }
   | { readonly kind: "failed"; readonly error: ExecutorError; readonly final: boolean };
 
 export interface LinkOpener extends AsyncDisposable {
-  /** Where it leads, for messages. */
+  /** The URL or command, for messages. */
   readonly target: string;
-  /** Whether a session can be resumed over another link; pipes end with what is behind them. */
+  /** Whether a session can be resumed over another link; the end of pipes is the end of their program. */
   readonly resumable: boolean;
   /** Never rejects. */
   open(events: LinkEvents, signal: AbortSignal): Promise<OpenOutcome>;
@@ -36,9 +36,9 @@ export interface WebSocketOpenerOptions {
   readonly clock?: Clock;
 }
 
-/** Whoever announces the end of a connection ends it within this time, or we do. In milliseconds. */
+/** After a closing frame the other side has so long to close the connection, in milliseconds; then we do. */
 const CLOSE_MS = 1_000;
-/** A refusal is a sentence; more than this of a body is a web page. */
+/** A refusal is a sentence; a longer body is a web page. */
 const REFUSAL_BYTES_MAX = 1024;
 
 export function websocketOpener(options: WebSocketOpenerOptions): LinkOpener {
@@ -68,7 +68,7 @@ export function websocketOpener(options: WebSocketOpenerOptions): LinkOpener {
         try {
           socket = new WebSocket(url, socketOptions);
         } catch (error) {
-          // Of a URL with a fragment, or a token that no header can carry.
+          // For a URL with a fragment, or a token that a header cannot hold.
           return refuse(describe(error as Error), true, error);
         }
         const fail = (why: string, final: boolean, cause?: unknown): void => {
@@ -90,7 +90,7 @@ export function websocketOpener(options: WebSocketOpenerOptions): LinkOpener {
         socket.once("close", () => fail("the connection was closed", false));
         socket.once("unexpected-response", (_request, response) => {
           const status = response.statusCode ?? 0;
-          // Another attempt may meet another state of a proxy, but not another token.
+          // Another attempt may find a proxy in another state, but has the same token.
           const final = status >= 400 && status < 500 && status !== 408 && status !== 429;
           let body = "";
           response.setEncoding("utf8");
@@ -119,19 +119,19 @@ export function websocketOpener(options: WebSocketOpenerOptions): LinkOpener {
   };
 }
 
-/** As Codex: a token goes over TLS, or stays on this machine. */
+/** As in Codex, a token is sent over TLS only, or to this machine. */
 function whyUnusable(url: string, bearerToken: string | undefined): string | undefined {
   const parsed = URL.parse(url);
-  if (parsed === null) return "that is no URL";
+  if (parsed === null) return "it is not a URL";
   if (parsed.protocol !== "ws:" && parsed.protocol !== "wss:")
-    return "its URL has to begin with ws:// or wss://";
+    return "its URL must begin with ws:// or wss://";
   if (bearerToken === undefined || parsed.protocol === "wss:") return undefined;
   const host = parsed.hostname.replace(/^\[|\]$/g, "");
   if (host === "localhost" || isLoopback(host)) return undefined;
   return "a bearer token is sent over wss:// only, or to this machine";
 }
 
-/** Without what may be secret in it. */
+/** Without the parts that may be secret. */
 function shownUrl(url: string): string {
   const { protocol, host, pathname } = URL.parse(url) ?? { protocol: "", host: "?", pathname: "" };
   return `${protocol}//${host}${pathname === "/" ? "" : pathname}`;
@@ -151,13 +151,13 @@ function refusal(status: number, body: string): string {
 export interface ProgramOpenerOptions {
   readonly program: string;
   readonly args: readonly string[];
-  /** Laid over the environment of this process, as in Codex: `ssh` needs its agent. */
+  /** Added to the environment of this process, as in Codex: `ssh` needs its agent. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
   readonly onStderr?: (text: string) => void;
 }
 
-/** Starts an executor that talks over its own pipes, such as `switchyard executor --listen stdio`. */
+/** Starts an executor that uses its own pipes, such as `switchyard executor --listen stdio`. */
 export function programOpener(options: ProgramOpenerOptions): LinkOpener {
   const local = new LocalExecutor();
   const target = [options.program, ...options.args].join(" ");
@@ -209,7 +209,7 @@ function linkTo(
   const output = new Writable({
     write: (chunk: Buffer, _encoding, done) => void hand(child, chunk, done),
   });
-  // As bytes and not as objects, or it would wait after every one of them.
+  // Not in object mode, which would wait after each chunk.
   const input = Readable.from(stdout(), { objectMode: false });
   return new StdioLink(
     { input, output, onOver: () => void child.terminate() },

@@ -2,12 +2,12 @@
  * An executor on another machine, by Codex's executor protocol: `switchyard executor`, or `codex exec-server`.
  *
  *   RemoteExecutor ──first use──> session (links, resume) ──> processes
- *        └── after a loss: the next use makes another session; what ran in the lost one stays lost
+ *        └── after a loss: the next use makes another session; processes of the lost one stay lost
  *
  * Invariants
- *   M1. It connects at the first use, once for everybody who uses it.
- *   M2. An attempt that failed is told to those who waited for it; the next use tries again.
- *   M3. What is lost is never started again by itself.
+ *   M1. It connects at the first use, once for all its users.
+ *   M2. A failed attempt rejects every call that waited for it; the next use tries again.
+ *   M3. A lost process is never started again automatically.
  */
 import { abortable } from "../../base/abort.ts";
 import { type Clock, sleep, systemClock } from "../../base/clock.ts";
@@ -25,9 +25,9 @@ import type { RemoteProcess } from "./remote-process.ts";
 import { readResult, toExecutorError } from "./rpc-errors.ts";
 
 export interface RemoteExecutorOptions {
-  /** How it is called in messages: the id of its environment. */
+  /** Its name in messages: the id of its environment. */
   readonly name: string;
-  /** The way to it. It is disposed with the executor. */
+  /** Opens links to it. It is disposed with the executor. */
   readonly opener: LinkOpener;
   readonly clock?: Clock;
   /** Yields a number in [0, 1). @default Math.random */
@@ -35,15 +35,15 @@ export interface RemoteExecutorOptions {
   readonly log?: Log;
   /** @default 10 000 */
   readonly initializeTimeoutMs?: number;
-  /** How long a lost link is tried to be restored, in milliseconds. The executor keeps a session for 80 s. @default 45 000 */
+  /** How long to try to restore a lost link, in milliseconds. The executor keeps a session for 80 s. @default 45 000 */
   readonly recoveryMs?: number;
   /** @default 30 000 */
   readonly startTimeoutMs?: number;
 }
 
-/** A start whose link drops each time is not sent again for ever: it may be what the link drops of. */
+/** A start is sent again at most so often: it may be the reason why the link drops. */
 const DROPS_MAX = 5;
-/** How often, and after how many milliseconds, a start that was not answered is looked after. */
+/** How often, and after how many milliseconds, an executor is asked about a start that was not answered. */
 const LOOKS_MAX = 3;
 const LOOK_MS = 50;
 
@@ -73,14 +73,14 @@ export class RemoteExecutor implements Executor {
     return toInfo(session.info ?? (await this.#ask(session, signal)));
   }
 
-  /** Asks for its state and waits for the answer. @returns the milliseconds that took */
+  /** Requests its status. @returns the milliseconds until the answer */
   async ping({ signal }: WaitOptions = {}): Promise<number> {
     const session = await this.#connected(signal);
     const startMs = this.#clock.now();
     try {
       await session.request("environment/status", {}, { signal, resend: true, timeoutMs: 10_000 });
     } catch (error) {
-      // That is an answer too.
+      // An error is an answer too.
       if (!(error instanceof RpcError)) throw error;
     }
     return this.#clock.now() - startMs;
@@ -100,7 +100,7 @@ export class RemoteExecutor implements Executor {
     }
   }
 
-  /** Ends what it started and lets go of the executor. Idempotent; joins a disposal in flight. */
+  /** Ends what it started, and closes the link. Idempotent; joins a disposal in flight. */
   [Symbol.asyncDispose](): Promise<void> {
     this.#disposing ??= this.#dispose();
     return this.#disposing;
@@ -125,7 +125,7 @@ export class RemoteExecutor implements Executor {
     const { startTimeoutMs: timeoutMs = 30_000 } = this.#options;
     const params = toStartParams(process.id, spec);
     const bytes = JSON.stringify(params).length;
-    // With concurrent requests codex exec-server lets the end of a process overtake its start, and finds nothing to end.
+    // With concurrent requests a terminate can overtake the start in codex exec-server, and then finds no process.
     const onLateResult = (): void => terminate(session, process);
     const options = { signal, timeoutMs, resend: false, bytes, onLateResult };
     for (let drops = 0; ; drops++) {
@@ -140,7 +140,7 @@ export class RemoteExecutor implements Executor {
     }
   }
 
-  /** Whether a start arrived that was not answered. @throws `dropped` when that cannot be known */
+  /** Whether a start that was not answered has arrived. @throws `dropped` when that cannot be determined */
   async #isStarted(
     process: RemoteProcess,
     dropped: ExecutorError,
@@ -152,7 +152,7 @@ export class RemoteExecutor implements Executor {
         return true;
       } catch (error) {
         if (!(error instanceof ExecutorError) || error.code !== "unknown_process") throw error;
-        // codex exec-server lets go of a start whose link dropped, and calls it so for ever; a part of it may have run.
+        // codex exec-server abandons a start whose link dropped, and reports it as starting forever.
         if (!error.message.endsWith("is starting")) return false;
       }
       await sleep(this.#clock, LOOK_MS, signal);
@@ -160,7 +160,7 @@ export class RemoteExecutor implements Executor {
     throw dropped;
   }
 
-  /** A start of which nobody knows whether it happened must not leave a process behind. */
+  /** A start with an unknown outcome must not leave a process behind. */
   #abandon(session: ExecutorSession, process: RemoteProcess, error: unknown): void {
     const failure =
       error instanceof ExecutorError
@@ -181,7 +181,7 @@ export class RemoteExecutor implements Executor {
     try {
       return await abortable(this.#session, signal);
     } catch (error) {
-      // That the attempt was given up says less than why.
+      // The disposal is the better reason than the attempt that it ended.
       this.#disposed.signal.throwIfAborted();
       throw error;
     }
@@ -227,7 +227,7 @@ export class RemoteExecutor implements Executor {
   }
 }
 
-/** Without waiting for it, and whether it is there or not. */
+/** Does not wait for it, and ignores a failure. */
 function terminate(session: ExecutorSession, { id }: RemoteProcess): void {
   session.request("process/terminate", { processId: id }, { resend: true }).catch(() => undefined);
 }
@@ -236,7 +236,7 @@ function disposed(name: string): ExecutorError {
   return new ExecutorError("disposed", `Executor "${name}" was disposed`);
 }
 
-/** Everything in it is the other side's word, and may be missing. */
+/** Another executor may leave anything out. */
 function toInfo(info: WireEnvironmentInfo | undefined): EnvironmentInfo {
   return {
     shell: info?.shell ?? { name: "sh", path: "/bin/sh" },

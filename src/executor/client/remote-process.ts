@@ -4,18 +4,18 @@
  *   notifications ──> by number ──> reader           write ──> queue ──> one request at a time
  *        retained output (process/read) ──^
  *
- * The session (`executor-session.ts`) carries requests and survives dropped links; this module knows what must be sent
- * again, and when to ask what was missed. The order of events is `event-order.ts`, the queue of writes `stdin-writer.ts`.
+ * The session (`executor-session.ts`) carries requests and survives dropped links; this module decides what is sent again,
+ * and when missed events are read. `event-order.ts` orders events, `stdin-writer.ts` queues writes.
  *
  * Invariants
- *   R1. Events reach the reader in the order of their numbers, each once, whatever order, repetition or gap they
- *       arrive in. A gap is filled from what the executor retains; one that cannot be filled ends the process with an
+ *   R1. Events reach the reader in the order of their numbers, each once, even if they arrive in another order, twice, or
+ *       with gaps. A gap is filled from what the executor retains; one that cannot be filled ends the process with an
  *       error.
- *   R2. Writes are sent one at a time, each with an id of its own, which it keeps when it has to be sent again.
- *   R3. `closed` is the end, not `exited`. Whatever ends it, the reader gets what came before.
- *   R4. What a process that is being terminated has not been written yet is not sent any more: a stdin that is stuck
- *       would hold up the whole connection (`codex exec-server` answers one request at a time).
- *   R5. A reader that stands still stops the link, and with it everybody else on it; so it is given up after a while.
+ *   R2. Writes are sent one at a time, each with its own id, which it keeps when it has to be sent again.
+ *   R3. `closed` is the end, not `exited`. However it ends, the reader gets everything before the end.
+ *   R4. Once a process is being terminated, waiting writes are not sent any more: a stuck stdin would hold up the whole
+ *       link (`codex exec-server` answers one request at a time).
+ *   R5. A reader that stops reading stops the link, and with it all other processes; so it is given up after some time.
  */
 import { abortable, within } from "../../base/abort.ts";
 import { Channel } from "../../base/channel.ts";
@@ -36,22 +36,22 @@ import { EventOrder } from "./event-order.ts";
 import { readResult, toExecutorError } from "./rpc-errors.ts";
 import { StdinWriter } from "./stdin-writer.ts";
 
-/** What a reader may leave unread before the link is stopped, in bytes; and what may wait for a missing event. */
+/** How much a reader may leave unread before the link is stopped, in bytes; and how much may wait for a missing event. */
 const UNREAD_BYTES_MAX: number = 8 * 1024 * 1024;
-/** How long a link is stopped for a reader that reads nothing, in milliseconds. */
+/** How long a link is stopped for a reader that does not read, in milliseconds. */
 const READER_STALL_MS = 30_000;
-/** Events come out of order by a few milliseconds; a gap that stays longer is asked about. */
+/** Events arrive out of order by a few milliseconds; a longer gap is filled by a request. */
 const GAP_MS = 500;
-/** More events than this do not wait for a missing one. */
+/** At most so many events wait for a missing one. */
 const AHEAD_MAX = 16_384;
-/** A process that was told to end is gone after its executor's graces; more than this is waited for nobody. */
+/** A terminated process ends within its executor's graces; nothing is waited for longer than this. */
 const END_MS = 15_000;
-/** What has exited, and is held open by somebody whom its executor does not end, is waited for no longer than this. */
+/** How long an exited process is waited for whose output is held open by a process that its executor does not end. */
 const HELD_OPEN_MS = 1_000;
-/** A terminate that is not answered behind a write means that the write holds up everything. */
+/** If a terminate is not answered for so long behind a write, the write holds up everything. */
 const STUCK_MS = 2_000;
 
-/** What a process needs of the session that carries it. */
+/** What a process needs from its session. */
 export interface ProcessCarrier {
   readonly clock: Clock;
   /** @throws {RpcError | ExecutorError} */
@@ -65,15 +65,15 @@ export interface ProcessCarrier {
 }
 
 export interface CarrierOptions extends WaitOptions {
-  /** Whether it may be sent again over a restored link; asked when it is about to be. */
+  /** Whether it may be sent again over a restored link; a function is called when that happens. */
   readonly resend: boolean | (() => boolean);
   /** @default 30 000 */
   readonly timeoutMs?: number;
-  /** Added to it: what the executor was asked to wait. @default 0 */
+  /** Added to the time-out: how long the executor was asked to wait. @default 0 */
   readonly extraMs?: number;
-  /** About how large the message is. @default small */
+  /** The approximate size of the message. @default small */
   readonly bytes?: number;
-  /** Told of the result if it comes after the caller gave up. */
+  /** Called if the result arrives after the caller gave up. */
   readonly onLateResult?: () => void;
 }
 
@@ -119,14 +119,14 @@ export class RemoteProcess implements ExecutorProcess {
     return this.#state.kind === "closed" || this.#state.kind === "failed";
   }
 
-  /** Settles when nothing more will come: it has closed, or failed. */
+  /** Settles when there will be no more events: it has closed, or failed. */
   get over(): Promise<void> {
     return this.#over.promise;
   }
 
   async *events({ signal }: WaitOptions = {}): AsyncIterableIterator<ProcessEvent, undefined, undefined> {
     for (;;) {
-      // A wait that was given up goes on, and its event is the next one's.
+      // A wait that was given up goes on; its event belongs to the next call.
       this.#pendingNext ??= this.#channel.next();
       const next = await abortable(this.#pendingNext, signal);
       this.#pendingNext = undefined;
@@ -182,8 +182,8 @@ export class RemoteProcess implements ExecutorProcess {
         { signal, resend: true },
       );
       if (this.#stdin.isSending && (await within(this.#session.clock, STUCK_MS, terminated)) === "timeout") {
-        // The way out of a connection that answers nothing: a new one, on which this write is not sent again (R4).
-        this.#session.relink("a write holds up the connection");
+        // The link answers nothing any more: over a new one this write is not sent again (R4).
+        this.#session.relink("a write holds up the link");
       }
       return readResult("process/terminate", terminateResult, await terminated).running;
     } catch (error) {
@@ -192,29 +192,29 @@ export class RemoteProcess implements ExecutorProcess {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // What nobody reads must not hold up its own end.
+    // Unread output must not hold up the end.
     await this.#channel.return();
     if (!this.#isOver) {
-      // A link that is down is not waited for any longer either. The request goes out when it is restored.
+      // The same limit applies while the link is down. The request is sent when it is restored.
       await within(this.#session.clock, END_MS, this.#terminated());
     }
     this.#finish();
   }
 
-  /** Has it end, and waits for that. */
+  /** Terminates it, and waits for its end. */
   async #terminated(): Promise<void> {
     try {
       if (await this.terminate()) return await this.over;
     } catch {
-      // Then it is the executor's to end, with the session.
+      // The executor will end it with the session.
     }
     await within(this.#session.clock, HELD_OPEN_MS, this.over);
   }
 
   /**
-   * The executor has said that it has it.
+   * The executor has answered the start.
    *
-   * @param missed whether a link dropped since it was asked to start it
+   * @param missed whether a link dropped since the start was requested
    */
   started(missed: boolean): void {
     this.#isStarted = true;
@@ -222,7 +222,7 @@ export class RemoteProcess implements ExecutorProcess {
     else this.#watchGap();
   }
 
-  /** Takes a notification of the executor. What cannot be one is ignored, as Codex does. */
+  /** Takes a notification of the executor. Anything else is ignored, as in Codex. */
   accept(method: string, params: unknown): void {
     if (this.#state.kind === "failed") return;
     const event = readEvent(method, params);
@@ -234,26 +234,26 @@ export class RemoteProcess implements ExecutorProcess {
     }
   }
 
-  /** Reads what was missed: after a link was restored, or when a number is missing (R1). Never rejects. */
+  /** Reads missed events: after a link was restored, or when a number is missing (R1). Never rejects. */
   async catchUp(): Promise<void> {
     if (!this.#isStarted || this.#isCatchingUp || this.#isOver) return;
     this.#isCatchingUp = true;
     try {
       const lost = this.#order.fill(await this.read({ afterSeq: this.#order.nextSeq - 1 }));
       if (lost !== undefined) {
-        const message = `Output of process ${this.id} from number ${lost} on was missed and is not retained any more`;
+        const message = `Output of process ${this.id} from number ${lost} on was missed, and is no longer retained`;
         throw new ExecutorError("output_lost", message);
       }
     } catch (error) {
       this.#giveUp(error);
     } finally {
       this.#isCatchingUp = false;
-      // A gap that came meanwhile has to be asked about, too.
+      // There may be a new gap meanwhile.
       this.#watchGap();
     }
   }
 
-  /** Nothing more will come, because of `error`. */
+  /** There will be no more events, because of `error`. */
   fail(error: ExecutorError): void {
     if (this.#isOver) return;
     this.#state = { kind: "failed", error };
@@ -262,7 +262,7 @@ export class RemoteProcess implements ExecutorProcess {
     this.#finish();
   }
 
-  /** It failed here; what it does there makes no sense without the rest. */
+  /** It failed on this side; on the other side it is terminated. */
   #giveUp(cause: unknown): void {
     const message = `Process ${this.id}: its output cannot be followed any more`;
     this.fail(cause instanceof ExecutorError ? cause : new ExecutorError("output_lost", message, { cause }));
@@ -282,7 +282,7 @@ export class RemoteProcess implements ExecutorProcess {
       this.#gap?.clear();
       this.#gap = undefined;
     } else if (waiting > AHEAD_MAX || waitingBytes > UNREAD_BYTES_MAX) {
-      const message = `Process ${this.id}: number ${nextSeq} is missing, and ${waiting} later ones are there`;
+      const message = `Process ${this.id}: event ${nextSeq} is missing, and ${waiting} later ones have arrived`;
       throw new ExecutorError("output_lost", message);
     } else this.#watchGap();
   }
@@ -355,7 +355,7 @@ export class RemoteProcess implements ExecutorProcess {
     this.#letLinkGo = undefined;
   }
 
-  /** The reader has read something. */
+  /** The reader has read an event. */
   #progress(): void {
     if (this.#stall === undefined) return;
     this.#stall.clear();
@@ -364,7 +364,7 @@ export class RemoteProcess implements ExecutorProcess {
 
   #watchReader(): void {
     this.#stall = this.#session.clock.schedule(READER_STALL_MS, () => {
-      const message = `The output of process ${this.id} was not read for ${READER_STALL_MS} ms; it was given up`;
+      const message = `The output of process ${this.id} was not read for ${READER_STALL_MS} ms, so it was given up`;
       this.#giveUp(new ExecutorError("reader_stalled", message));
     });
   }

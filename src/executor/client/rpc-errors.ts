@@ -1,4 +1,4 @@
-/** What an executor's answers mean: results as they are, errors as errors of ours. */
+/** The answers of an executor: results that are checked, and errors as `ExecutorError`. */
 import { Issue, type Reader, showPath } from "../../base/reader.ts";
 import { isObject } from "../../base/json.ts";
 import { PeerError, RpcError } from "../../jsonrpc/index.ts";
@@ -13,7 +13,7 @@ export function readResult<T>(method: string, reader: Reader<T>, result: unknown
   throw new ExecutorError("protocol_error", `The executor's answer to "${method}" is not valid: ${what}`);
 }
 
-/** @param failed the code for what the executor tried and could not do */
+/** @param failed the code for an operation that the executor tried and that failed */
 export function toExecutorError(error: unknown, what: string, failed: ExecutorErrorCode): unknown {
   if (error instanceof PeerError) {
     if (error.cause instanceof ExecutorError) return error.cause;
@@ -24,7 +24,7 @@ export function toExecutorError(error: unknown, what: string, failed: ExecutorEr
 }
 
 function codeOf({ code, data }: RpcError, failed: ExecutorErrorCode): ExecutorErrorCode {
-  // Ours says more than the number.
+  // Our own executor sends more than the number.
   const own = isObject(data) ? data["code"] : undefined;
   if (own === "refused" || own === "unsupported") return own;
   switch (code) {

@@ -1,16 +1,16 @@
 /**
- * What is to be written to one remote process: in order, one request at a time, each with an id of its own.
+ * The writes to one remote process: in order, one request at a time, each with its own id.
  *
  * Invariants
- *   W1. Bytes go out in the order of the calls. After one that failed nothing goes out any more: what comes behind
- *       something that may be missing must not be read as if it were there.
- *   W2. What waits is bounded, and goes together: over a slow link it would otherwise wait once for every message.
+ *   W1. Bytes are sent in the order of the calls. After a failed write nothing more is sent: bytes after a possible hole
+ *       must not be read as if there were none.
+ *   W2. Waiting bytes are bounded, and sent together: over a slow link each message would otherwise wait for a round trip.
  */
 import { ExecutorError } from "../errors.ts";
 
-/** One request writes at most so much. */
+/** One request writes at most this much. */
 const WRITE_BYTES_MAX: number = 512 * 1024;
-/** More than this waiting to be written is refused. */
+/** More than this waiting to be written is rejected. */
 const WAITING_BYTES_MAX: number = 64 * 1024 * 1024;
 
 interface Waiting {
@@ -39,7 +39,7 @@ export class StdinWriter {
     return this.#sending;
   }
 
-  /** @throws {ExecutorError} `stdin_full` @throws what the first write that failed, or `fail`, said */
+  /** @throws {ExecutorError} `stdin_full` @throws the error of the first failed write, or of `fail` */
   write(bytes: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#failure !== undefined) return reject(this.#failure.error);
@@ -55,7 +55,7 @@ export class StdinWriter {
     });
   }
 
-  /** Nothing is written any more, because of `error`; whoever waits is told. What is on its way is not called back. */
+  /** Nothing is written any more, because of `error`; waiting writes fail with it. A write on its way goes on. */
   fail(error: unknown): void {
     this.#failure ??= { error };
     for (const { reject } of this.#waiting.splice(0)) reject(error);

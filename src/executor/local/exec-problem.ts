@@ -1,11 +1,11 @@
 /**
- * Whether the kernel would execute a file, told beforehand.
+ * Predicts whether the kernel would execute a file.
  *
- * `execvp` of glibc, which Node uses, hands a file that the kernel takes for no program to `/bin/sh`: it would run
- * notes, or an empty file, as a script. So it has to be known before. And a search of PATH goes on after a script
- * whose interpreter is missing, as if it were missing itself.
+ * `execvp` of glibc, which Node uses, passes a file that the kernel does not execute to `/bin/sh`: it would run notes, or
+ * an empty file, as a script. So it has to be known before. And a search of PATH goes on after a script whose
+ * interpreter is missing, as if the script itself were missing.
  *
- * Only what decides about these two is looked at; the rest (the loader of a program, say) the start itself will tell.
+ * Only these two questions are answered; anything else (a missing loader, say) fails at the start itself.
  */
 import {
   accessSync,
@@ -22,14 +22,14 @@ import { isAbsolute } from "node:path";
 /** As in `ENOENT`. */
 export type ErrnoName = string;
 
-/** How much of a file Linux looks at. A `#!` line ends there, too. */
+/** How much of a file Linux looks at. A `#!` line ends there too. */
 const HEAD_BYTES = 256;
 /** A script whose interpreter is a script, and so on: Linux follows five of them. */
 const SCRIPTS_MAX = 5;
 const HANDLERS_DIR = "/proc/sys/fs/binfmt_misc";
 
 const ELF_MAGIC = Buffer.from("\x7fELF", "latin1");
-/** The headers of 32-bit programs, which are the shorter ones. */
+/** The headers of 32-bit programs, the shorter ones. */
 const ELF_HEADER_BYTES = 52;
 /** `e_machine` of the programs that Linux runs on a machine. */
 const ELF_MACHINES: Readonly<Record<string, readonly number[]>> = {
@@ -56,7 +56,7 @@ export function execProblem(path: string, cwd: string, scripts = 0): ErrnoName |
     head = readHead(file);
   } catch (error) {
     const { code, syscall } = error as NodeJS.ErrnoException;
-    // To be executed it need not be readable.
+    // A program need not be readable to be executed.
     if (syscall === "open" && code === "EACCES") return undefined;
     return code ?? "EIO";
   }
@@ -75,7 +75,7 @@ function readHead(file: string): Buffer {
   }
 }
 
-/** `undefined` where none is named, or the name may go on beyond what is looked at. */
+/** `undefined` where no interpreter is named, or its name may be longer than what is looked at. */
 function interpreterOf(head: Buffer): string | undefined {
   const [line = ""] = head.toString("latin1", 2).split("\n");
   const name = /^[ \t]*([^ \t\0]+)/.exec(line);
@@ -94,14 +94,14 @@ function isNativeElf(head: Buffer): boolean {
   return machines === undefined || machines.includes(head.readUInt16LE(18));
 }
 
-/** What else this kernel has been told to run, and with what: other machines' programs, `.jar`, `.exe`. */
+/** What else this kernel is set up to run, and with what: other machines' programs, `.jar`, `.exe`. */
 function readHandlers(): string[] {
   try {
     return readdirSync(HANDLERS_DIR)
       .filter((name) => name !== "register" && name !== "status")
       .map((name) => readFileSync(`${HANDLERS_DIR}/${name}`, "utf8"));
   } catch {
-    // Not mounted: as a rule there are none.
+    // Not mounted: usually there are no handlers then.
     return [];
   }
 }

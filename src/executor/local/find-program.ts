@@ -1,16 +1,16 @@
 /**
  * Which file a process is started from, and whether the operating system would start it.
  *
- * This is what `execvp` of musl does, in the environment and the folder of the new process, because that is what
- * `codex exec-server` 0.169 does (`test/executor/find-program-differential.test.ts` holds us to it). The process is
- * then started from the file found, so that nobody searches a second time, in another PATH.
+ * This is what `execvp` of musl does, in the environment and the folder of the new process, because `codex exec-server`
+ * 0.169 does the same (`test/executor/find-program-differential.test.ts` holds us to it). The process is then started
+ * from the file found, so that there is no second search in another PATH.
  *
  * Invariants
  *   F1. A name with a slash is that file, seen from the process's folder. Any other is searched in PATH, where an empty
  *       entry is the process's folder. The executor's own folder and PATH play no part.
  *   F2. The search goes on after what is not there and what may not be executed, and ends at the first file that is
  *       neither a script nor a program.
- *   F3. What is wrong is told in this order: no name, a NUL in an argument, one in the environment, the folder, the
+ *   F3. Errors are reported in this order: no name, a NUL in an argument, one in the environment, the folder, the
  *       program.
  */
 import { accessSync, constants as fsConstants, statSync } from "node:fs";
@@ -22,7 +22,7 @@ import { type ErrnoName, execProblem } from "./exec-problem.ts";
 /** Where musl searches when there is no PATH. */
 const DEFAULT_PATH = "/usr/local/bin:/bin:/usr/bin";
 const NAME_BYTES_MAX = 255;
-/** A longer entry of PATH is passed over. */
+/** A longer entry of PATH is skipped. */
 const ENTRY_BYTES_MAX = 4095;
 
 export interface Arguments {
@@ -35,7 +35,7 @@ export interface Arguments {
 }
 
 /**
- * Refuses what cannot be handed to the operating system, which takes a NUL for the end of a text.
+ * Rejects a NUL, which the operating system takes for the end of a text, and an empty program.
  *
  * @throws {ExecutorError} `start_failed`, in the words of `codex exec-server`
  */
@@ -65,7 +65,7 @@ export function findProgram({ program, cwd, path = DEFAULT_PATH }: Search): stri
   if (program.includes("/")) {
     const problem = execProblem(program, cwd);
     if (problem === undefined) return program;
-    // Of what is not there, the system says why.
+    // The system says why a file is missing.
     if (problem === "ENOENT") statSync(isAbsolute(program) ? program : `${cwd}/${program}`);
     throw systemError(problem, program);
   }

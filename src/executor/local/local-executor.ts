@@ -1,13 +1,13 @@
 /**
- * The executor of this machine: starts processes, and answers for their end.
+ * The executor of this machine: it starts processes, and makes sure that they end.
  *
  *   spec ──> environment ──> program, folder ──> allowed? ──> started, tagged, watched by the reaper
  *
  * Invariants
  *   E1. Every process has a session and a group of its own, and a tag of this executor's family in its
  *       environment, by which what escapes from the group is found.
- *   E2. When disposal returns nothing lives that carries a tag of the family.
- *   E3. When this process is killed, the reaper does it.
+ *   E2. When disposal returns, no process with a tag of the family is alive.
+ *   E3. When this process is killed, the reaper ends them.
  */
 import { basename } from "node:path";
 import { userInfo } from "node:os";
@@ -34,7 +34,7 @@ import { LocalProcess } from "./local-process.ts";
 import type { Graces } from "../../process/end.ts";
 import { startPiped } from "./piped-process.ts";
 import type { OutputBudget } from "./process-log.ts";
-import type { StartOptions } from "./process-source.ts";
+import type { StartOptions } from "./process-handle.ts";
 import { hasTerminals, startTerminal } from "./terminal-process.ts";
 
 export interface LocalExecutorOptions {
@@ -180,13 +180,13 @@ export class LocalExecutor implements Executor {
           args,
           arg0: spec.arg0 ?? name,
           cwd: spec.cwd,
-          // In order, as the original hands it over.
+          // Sorted, as in `codex exec-server`.
           env: Object.fromEntries(Object.entries({ ...env, [TAG_VARIABLE]: tag }).toSorted(byName)),
           pipeStdin: spec.pipeStdin === true,
         };
-        const source = tty ? await startTerminal(options) : await startPiped(options);
-        this.#reaper.watch(source.pid);
-        return source;
+        const handle = tty ? await startTerminal(options) : await startPiped(options);
+        this.#reaper.watch(handle.pid);
+        return handle;
       },
       onExit: (pid) => this.#reaper.forget(pid),
       sweep: () => this.#sweeper.sweep(tag),
@@ -199,7 +199,7 @@ export class LocalExecutor implements Executor {
   async #dispose(): Promise<void> {
     await Promise.all(this.#starting);
     await Promise.all([...this.#live].map((each) => each[Symbol.asyncDispose]()));
-    // What lives on of a process that ended by itself.
+    // Descendants of processes that ended by themselves.
     if (this.#started > 0) await this.#sweeper.sweep(this.#tag);
     if (this.#shared === undefined) this.#reaper[Symbol.dispose]();
   }

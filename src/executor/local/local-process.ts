@@ -1,12 +1,12 @@
 /**
  * One process on this machine: its log, its stdin, its end.
  *
- * Where its environment and its program come from is the business of `local-executor.ts`.
+ * `local-executor.ts` finds its environment and its program.
  *
  * Invariants
  *   P1. It is ended by the steps of `process/end.ts`, none of which waits for the reader of its output.
- *   P2. Once it has exited its number may be another process's: from then on only the tag is followed.
- *   P3. A full stdin makes its writers wait, in order, and nobody else. Above a bound they are refused.
+ *   P2. Once it has exited its number may belong to another process: from then on only the tag is used.
+ *   P3. A full stdin makes its writers wait, in order, and nobody else. Above a bound they are rejected.
  */
 import { abortable, within } from "../../base/abort.ts";
 import type { Clock } from "../../base/clock.ts";
@@ -23,11 +23,11 @@ import {
   type WaitOptions,
 } from "../executor.ts";
 import { type OutputBudget, ProcessLog } from "./process-log.ts";
-import type { ProcessSource, SourceEvents } from "./process-source.ts";
+import type { ProcessHandle, ProcessHandleEvents } from "./process-handle.ts";
 
-/** What waits in front of a full stdin is accepted up to here, in bytes; then writers wait. As `codex exec-server`. */
+/** So much may wait in front of a full stdin, in bytes; then writers wait, as with `codex exec-server`. */
 const STDIN_BUFFER_BYTES = 8 * 1024 * 1024;
-/** More than this, buffered and waiting together, is refused. */
+/** More than this, buffered and waiting together, is rejected. */
 const STDIN_WAITING_BYTES_MAX = 64 * 1024 * 1024;
 /** After a SIGKILL what is still in the pipes is read for at most so long; then they are let go. */
 const DRAIN_MS = 1_000;
@@ -53,7 +53,7 @@ export interface LocalProcessOptions {
   readonly hasStdin: boolean;
   /** It has a terminal instead of pipes. */
   readonly tty: boolean;
-  readonly start: (events: SourceEvents) => Promise<ProcessSource>;
+  readonly start: (events: ProcessHandleEvents) => Promise<ProcessHandle>;
   /** The process has ended, and its number is free. */
   readonly onExit: (pid: number) => void;
   /** Ends what it left behind. */
@@ -68,9 +68,9 @@ export class LocalProcess implements ExecutorProcess {
   readonly #options: LocalProcessOptions;
   readonly #exited = Promise.withResolvers<void>();
   readonly #closed = Promise.withResolvers<void>();
-  #source: ProcessSource | undefined;
+  #handle: ProcessHandle | undefined;
   #paused = false;
-  /** Its process has ended, and its terminal is read to the end. */
+  /** Its process has ended, and its terminal is being read to the end. */
   #isGone = false;
   #waitingBytes = 0;
   #writers: Promise<void> = Promise.resolve();
@@ -81,7 +81,7 @@ export class LocalProcess implements ExecutorProcess {
   /** @throws the error of the operating system, or `ExecutorError` */
   static async start(options: LocalProcessOptions): Promise<LocalProcess> {
     const process = new LocalProcess(options);
-    process.#source = await options.start({
+    process.#handle = await options.start({
       onOutput: (stream, chunk) => process.#onOutput(stream, chunk),
       onExit: (exitCode) => process.#onExit(exitCode),
       onClosed: () => process.#onClosed(),
@@ -102,7 +102,7 @@ export class LocalProcess implements ExecutorProcess {
   }
 
   get pid(): number {
-    return this.#source?.pid ?? 0;
+    return this.#handle?.pid ?? 0;
   }
 
   get running(): boolean {
@@ -123,17 +123,17 @@ export class LocalProcess implements ExecutorProcess {
   }
 
   async write(bytes: Uint8Array, { signal }: WaitOptions = {}): Promise<void> {
-    const source = this.#writable();
+    const handle = this.#writable();
     const { budget } = this.#options;
-    const isOver = budget?.isOver === true && source.stdinBytes > 0;
-    if (isOver || this.#waitingBytes + source.stdinBytes + bytes.length > STDIN_WAITING_BYTES_MAX) {
+    const isOver = budget?.isOver === true && handle.stdinBytes > 0;
+    if (isOver || this.#waitingBytes + handle.stdinBytes + bytes.length > STDIN_WAITING_BYTES_MAX) {
       throw new ExecutorError(
         "stdin_full",
         `Process ${this.id} takes no ${bytes.length} bytes: ${this.#waitingBytes} wait already, and more than ${STDIN_WAITING_BYTES_MAX} may not`,
       );
     }
-    if (this.#writersWaiting === 0 && source.stdinBytes < STDIN_BUFFER_BYTES)
-      return this.#hand(source, bytes);
+    if (this.#writersWaiting === 0 && handle.stdinBytes < STDIN_BUFFER_BYTES)
+      return this.#handOver(handle, bytes);
     this.#writersWaiting++;
     this.#waitingBytes += bytes.length;
     budget?.add(bytes.length);
@@ -183,31 +183,31 @@ export class LocalProcess implements ExecutorProcess {
         pid: this.pid,
         isRunning: () => this.running,
         exited: this.#exited.promise,
-        closeStdin: () => this.#source?.endStdin(),
+        closeStdin: () => this.#handle?.endStdin(),
         sweep: this.#options.sweep,
       },
       this.hasStdin ? graces : { ...graces, stdinMs: 0 },
       clock,
     );
-    if ((await within(clock, DRAIN_MS, this.#closed.promise)) === "timeout") this.#source?.abandonOutput();
+    if ((await within(clock, DRAIN_MS, this.#closed.promise)) === "timeout") this.#handle?.abandonOutput();
   }
 
-  #writable(): ProcessSource {
-    const source = this.#source;
-    if (source === undefined || !this.hasStdin) {
+  #writable(): ProcessHandle {
+    const handle = this.#handle;
+    if (handle === undefined || !this.hasStdin) {
       throw new ExecutorError("stdin_closed", `Process ${this.id} was started without a stdin`);
     }
-    if (!this.running || !source.stdinOpen) {
+    if (!this.running || !handle.stdinOpen) {
       throw new ExecutorError("stdin_closed", `Nothing can be written to process ${this.id} any more`);
     }
-    return source;
+    return handle;
   }
 
-  #hand(source: ProcessSource, bytes: Uint8Array): void {
+  #handOver(handle: ProcessHandle, bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     const { budget } = this.#options;
     budget?.add(bytes.length);
-    source.writeStdin(bytes, () => {
+    handle.writeStdin(bytes, () => {
       if (budget !== undefined) budget.bytes -= bytes.length;
       this.#makeRoom();
     });
@@ -216,8 +216,8 @@ export class LocalProcess implements ExecutorProcess {
   async #writeWhenRoom(bytes: Uint8Array): Promise<void> {
     try {
       for (;;) {
-        const source = this.#writable();
-        if (source.stdinBytes < STDIN_BUFFER_BYTES) return this.#hand(source, bytes);
+        const handle = this.#writable();
+        if (handle.stdinBytes < STDIN_BUFFER_BYTES) return this.#handOver(handle, bytes);
         this.#room ??= Promise.withResolvers<void>();
         await this.#room.promise;
       }
@@ -228,7 +228,7 @@ export class LocalProcess implements ExecutorProcess {
     }
   }
 
-  /** Whoever waits looks again. */
+  /** Waiting writers look again. */
   #makeRoom(): void {
     this.#room?.resolve();
     this.#room = undefined;
@@ -240,11 +240,11 @@ export class LocalProcess implements ExecutorProcess {
     }
     if (this.log.isFull && !this.#paused && !this.#isGone) {
       this.#paused = true;
-      this.#source?.pause();
+      this.#handle?.pause();
     }
   }
 
-  /** node-pty tells the end of a process only with the end of its terminal, which is held open until then. */
+  /** node-pty reports the end of a process only with the end of its terminal, which is held open until then. */
   #watchTerminal(): void {
     this.#options.clock.schedule(
       TERMINAL_LOOK_MS,
@@ -253,7 +253,7 @@ export class LocalProcess implements ExecutorProcess {
         if (isAlive(this.pid)) return this.#watchTerminal();
         this.#isGone = true;
         this.#paused = false;
-        this.#source?.onGone?.();
+        this.#handle?.onGone?.();
       },
       { background: true },
     );
@@ -262,7 +262,7 @@ export class LocalProcess implements ExecutorProcess {
   #resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    this.#source?.resume();
+    this.#handle?.resume();
   }
 
   #onExit(exitCode: number): void {

@@ -2,10 +2,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { constants } from "node:os";
-import type { ProcessSource, StartOptions } from "./process-source.ts";
+import type { ProcessHandle, StartOptions } from "./process-handle.ts";
 
 /** @throws the error of the operating system */
-export async function startPiped(options: StartOptions): Promise<ProcessSource> {
+export async function startPiped(options: StartOptions): Promise<ProcessHandle> {
   const child = spawn(options.program, options.args, {
     cwd: options.cwd,
     env: options.env,
@@ -13,13 +13,13 @@ export async function startPiped(options: StartOptions): Promise<ProcessSource> 
     detached: true,
     stdio: [options.pipeStdin ? "pipe" : "ignore", "pipe", "pipe"],
   });
-  // Before anything can be missed.
-  const source = new PipedProcess(child, options);
+  // Its listeners have to be there before the first event.
+  const handle = new PipedProcess(child, options);
   await once(child, "spawn");
-  return source;
+  return handle;
 }
 
-class PipedProcess implements ProcessSource {
+class PipedProcess implements ProcessHandle {
   readonly #child: ChildProcess;
   #stdinBroken = false;
 
@@ -28,7 +28,7 @@ class PipedProcess implements ProcessSource {
     child.stdout?.on("data", (chunk: Buffer) => onOutput("stdout", chunk));
     child.stderr?.on("data", (chunk: Buffer) => onOutput("stderr", chunk));
     for (const stream of [child.stdin, child.stdout, child.stderr]) {
-      // Whoever reads or writes sees the end; without a listener it would be ours.
+      // Readers and writers see the end; without a listener the error would end our own process.
       stream?.on("error", () => {
         if (stream === child.stdin) this.#stdinBroken = true;
       });

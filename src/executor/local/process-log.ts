@@ -1,16 +1,17 @@
 /**
- * The numbered events of one process: what was read, what waits to be read, and what is retained for a second look.
+ * The numbered events of one process: those that were read, those that wait to be read, and the output that is retained
+ * so that it can be read again.
  *
  *   pipes ──push──> [ retained: read already │ unread ] ──take──> the reader
  *                                            ^ cursor
  *
- * No I/O. Whoever fills it asks `isFull` and is told by `onRoom`.
+ * No I/O. Its writer asks `isFull`, and `onRoom` tells it to go on.
  *
  * Invariants
  *   L1. Numbers start at 1 and have no holes; output, `exited` and `closed` count together.
- *   L2. Nothing the reader has not taken is dropped while there is a reader. When that much is unread the log is full,
- *       and its source stops.
- *   L3. Without a reader the source never stops; the oldest output goes.
+ *   L2. While there is a reader, nothing unread is dropped. When `retainBytes` are unread the log is full, and its source
+ *       stops.
+ *   L3. Without a reader the source never stops; the oldest output is dropped.
  *   L4. At least the last `retainBytes` of output can be read again, unless they are more than `CHUNKS_MAX` chunks or
  *       all logs together hold more than their budget.
  */
@@ -20,14 +21,14 @@ import type { OutputStream, ProcessEvent, ReadResult } from "../executor.ts";
 
 type Output = ProcessEvent & { readonly type: "output" };
 
-/** A process that writes byte by byte must not cost a hundred times what it writes. */
+/** Output written byte by byte must not cost a hundred times its size. */
 const CHUNKS_MAX = 65_536;
 
-/** What all processes of an executor may hold together, in bytes: retained output, and input that waits. */
+/** What all processes of an executor may hold together, in bytes: retained output, and waiting input. */
 export class OutputBudget {
   readonly bytesMax: number;
   bytes = 0;
-  /** Told when more is held than may be; to have something forgotten. */
+  /** Called when more is held than allowed; it should have something forgotten. */
   onOver: () => void = () => {};
 
   constructor(bytesMax: number) {
@@ -53,7 +54,7 @@ export interface ProcessLogOptions {
 
 export class ProcessLog {
   readonly #options: ProcessLogOptions;
-  /** Output in order; up to `#head` it was dropped. */
+  /** Output in order; dropped up to `#head`. */
   #chunks: (Output | undefined)[] = [];
   #head = 0;
   #bytes = 0;
@@ -62,9 +63,9 @@ export class ProcessLog {
   #nextSeq = 1;
   #exited: (ProcessEvent & { readonly type: "exited" }) | undefined;
   #closedSeq: number | undefined;
-  /** The last number the reader has taken; `undefined` while nobody reads. */
+  /** The number of the last event taken by the reader; `undefined` without a reader. */
   #cursor: number | undefined = 0;
-  /** Where in `#chunks` the reader's next output stands. */
+  /** The index in `#chunks` of the reader's next output. */
   #readAt = 0;
   #wasFull = false;
   #released = false;
@@ -123,7 +124,7 @@ export class ProcessLog {
     this.#wake();
   }
 
-  /** Nobody will hear more: the reader gets `error` at once, and so does who waits. */
+  /** Nothing more will be read: the reader and all waits fail with `error` immediately. */
   fail(error: ExecutorError): void {
     this.#failure ??= error;
     this.#wake();
@@ -169,7 +170,7 @@ export class ProcessLog {
     this.#wake();
   }
 
-  /** A reader that goes on behind `afterSeq`. */
+  /** A reader that goes on after `afterSeq`. */
   attach(afterSeq: number): void {
     this.#cursor = afterSeq;
     this.#readAt = this.#find(afterSeq);
@@ -210,19 +211,19 @@ export class ProcessLog {
     };
   }
 
-  /** Whether there is something to tell behind `afterSeq`: output, an exit, or the end. */
+  /** Whether there is an event after `afterSeq`: output, an exit, or the end. */
   hasNews(afterSeq: number): boolean {
     return this.closed || this.#nextSeq - 1 > afterSeq;
   }
 
-  /** Gives the memory back. What is retained can still be read as long as somebody holds the log. */
+  /** Gives the memory back to the budget. Retained output can still be read while somebody holds the log. */
   release(): void {
     if (this.#released) return;
     this.#released = true;
     if (this.#options.budget !== undefined) this.#options.budget.bytes -= this.#bytes;
   }
 
-  /** The place in `#chunks` of the first output behind `afterSeq`. */
+  /** The index in `#chunks` of the first output after `afterSeq`. */
   #find(afterSeq: number): number {
     let low = this.#head;
     let high = this.#chunks.length;

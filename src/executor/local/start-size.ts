@@ -1,6 +1,6 @@
 /**
- * What is too large to be started, told before anything is done with it: the kernel would refuse it anyway, and to look
- * through it all holds up everybody else.
+ * Rejects what is too large to be started before anything is done with it: the kernel would reject it anyway, and
+ * looking through it all would hold up everybody else.
  */
 import type { ProcessSpec } from "../executor.ts";
 import { systemError } from "./system-error.ts";
@@ -9,11 +9,11 @@ import { systemError } from "./system-error.ts";
 export const TEXT_BYTES_MAX: number = 128 * 1024;
 /**
  * Of all of them together, with a pointer to each (Linux: a quarter of the usual stack). A little is kept for what is
- * started around the program. That the kernel refuses is not enough: node-pty reports it as an exit.
+ * started around the program. The kernel's own check is not enough: node-pty reports its error as an exit.
  */
 const TEXTS_BYTES_MAX: number = 2 * 1024 * 1024 - 16 * 1024;
 const POINTER_BYTES = 8;
-/** Every variable is held against every pattern, and looked for in the arguments. */
+/** Every variable is matched with every pattern, and searched for in the arguments. */
 const VARIABLES_MAX = 4096;
 const PATTERNS_MAX = 256;
 

@@ -5,7 +5,7 @@
 import { constants } from "node:os";
 import { getSystemErrorMap } from "node:util";
 
-/** musl's texts. What is not here has libuv's. */
+/** musl's texts. For other codes libuv's are used. */
 const TEXTS: Readonly<Record<string, string>> = {
   ENOENT: "No such file or directory",
   EACCES: "Permission denied",
@@ -38,7 +38,7 @@ const TEXTS: Readonly<Record<string, string>> = {
   ESPIPE: "Invalid seek",
 };
 
-/** `No such file or directory (os error 2)`; `undefined` for what the operating system has not said. */
+/** `No such file or directory (os error 2)`; `undefined` for an error that is not the operating system's. */
 export function systemErrorText(error: unknown): string | undefined {
   const { code, errno } = error as NodeJS.ErrnoException;
   if (typeof code !== "string" || typeof errno !== "number") return undefined;
@@ -46,7 +46,7 @@ export function systemErrorText(error: unknown): string | undefined {
   return text === undefined ? undefined : `${text} (os error ${-errno})`;
 }
 
-/** What the operating system would have said, had it been asked. */
+/** The error that the operating system would have reported. */
 export function systemError(code: keyof typeof constants.errno): NodeJS.ErrnoException {
   const errno = -constants.errno[code];
   return Object.assign(new Error(`${code}: ${TEXTS[code] ?? "system error"}`), { code, errno });

@@ -10,12 +10,12 @@ import { type Clock, sleep } from "../../base/clock.ts";
 import { readStat } from "../../process/proc.ts";
 import { ExecutorError } from "../errors.ts";
 import { systemError } from "./system-error.ts";
-import type { ProcessSource, StartOptions } from "./process-source.ts";
+import type { ProcessHandle, StartOptions } from "./process-handle.ts";
 import { TEXT_BYTES_MAX } from "./start-size.ts";
 
 type Pty = Pick<typeof NodePty, "spawn">;
 
-/** node-pty sets these whether they are wanted or not; `codex exec-server` does not. */
+/** node-pty always sets these; `codex exec-server` does not. */
 const ADDED = ["TERM", "PWD"];
 const VARIABLES_MAX = 900;
 
@@ -39,8 +39,8 @@ function find(name: string, folder: string): Pty | undefined {
       const inner = require_(`${name}/${folder}unixTerminal.js`) as {
         readonly UnixTerminal: { readonly prototype: object };
       };
-      // When it fails with a terminal (its folder went away meanwhile), a timer of it looks for this all the same, and
-      // would end our own process.
+      // When a terminal cannot be opened (its folder was removed meanwhile), a timer of node-pty uses this all the same,
+      // and would end our own process.
       Object.assign(inner.UnixTerminal.prototype, { _socket: { once: () => {}, destroy: () => {} } });
     }
     return pty;
@@ -50,7 +50,7 @@ function find(name: string, folder: string): Pty | undefined {
 }
 
 /** @throws {ExecutorError} `unsupported` when there is no package for it */
-export async function startTerminal(options: StartOptions): Promise<ProcessSource> {
+export async function startTerminal(options: StartOptions): Promise<ProcessHandle> {
   const pty = await load();
   if (pty === undefined) {
     throw new ExecutorError(
@@ -62,8 +62,8 @@ export async function startTerminal(options: StartOptions): Promise<ProcessSourc
   // The shell becomes the program: same process, same number. Before that it stops itself until we are ready.
   const command = [options.program, ...options.args].map(quote).join(" ");
   const script = `kill -STOP $$; ${unset.length === 0 ? "" : `unset ${unset.join(" ")}; `}exec ${command}`;
-  // Some numbers of arguments or variables above a thousand (2000, for one) have node-pty (1.1) answer with a value that
-  // is freed already. So the arguments go as one, and of variables there are fewer.
+  // With some numbers of arguments or variables above a thousand (2000, for one) node-pty 1.1 returns memory that is
+  // already freed. So the arguments go as one, and there are fewer variables.
   const isTooMuch = Buffer.byteLength(script) >= TEXT_BYTES_MAX;
   if (isTooMuch || Object.keys(options.env).length > VARIABLES_MAX) throw systemError("E2BIG");
   const terminal = pty.spawn("/bin/sh", ["-c", script], {
@@ -86,8 +86,8 @@ function quote(text: string): string {
 }
 
 /**
- * A program that ends before node-pty has looked at its terminal leaves it with none, and with a timer that then ends
- * our own process (seen under load). So it is stopped at first, and goes on when it is known to have stopped.
+ * If a program ends before node-pty has looked at its terminal, a timer of node-pty ends our own process (seen under
+ * load). So the program is stopped at first, and continued when it is known to have stopped.
  */
 async function letGo(pid: number, clock: Clock): Promise<void> {
   for (let looks = 0; looks < STOP_LOOKS_MAX && readStat(pid)?.state !== "T"; looks++) await sleep(clock, 1);
@@ -98,16 +98,16 @@ async function letGo(pid: number, clock: Clock): Promise<void> {
   }
 }
 
-/** Where `/proc` does not say when it has stopped, it certainly has by then. */
+/** Where there is no `/proc` to show that it has stopped, it has stopped by then. */
 const STOP_LOOKS_MAX = 100;
 
-class TerminalProcess implements ProcessSource {
+class TerminalProcess implements ProcessHandle {
   readonly #terminal: NodePty.IPty;
-  /** Not part of its interface, and the only place that knows what waits to be written. */
+  /** Not part of its interface, but the only place that knows what waits to be written. */
   readonly #socket: Writable | undefined;
   /**
-   * The end that the process has, kept open by us too. A program that closes its terminal a moment before it exits, as
-   * `cat` does, would otherwise be hung up by node-pty in that moment, and seem to have failed.
+   * The process's side of the terminal, kept open here too. A program that closes its terminal a moment before it exits,
+   * as `cat` does, would otherwise get a hang-up from node-pty in that moment, and seem to have failed.
    */
   #slave: number | undefined;
   #open = true;
@@ -149,7 +149,7 @@ class TerminalProcess implements ProcessSource {
   }
 
   endStdin(): void {
-    // A terminal has no end of input but the key for it, which the program may take as it likes.
+    // A terminal has no end of input except the key for it, which a program may read as it likes.
   }
 
   pause(): void {
@@ -163,7 +163,7 @@ class TerminalProcess implements ProcessSource {
   onGone(): void {
     if (this.#slave !== undefined) closeSync(this.#slave);
     this.#slave = undefined;
-    // What is left is read at once, whether there is room or not: it is little, and node-pty does not keep it.
+    // The rest is read immediately, even without room: it is little, and node-pty does not keep it.
     this.#terminal.resume();
   }
 

@@ -12,7 +12,6 @@ import { ExecutorServer, type ExecutorServerOptions } from "./executor-server.ts
 /** Both ends of a link: what the server sends is kept, what it shall receive is pushed. */
 class MemoryLink implements Link {
   readonly peer = "test";
-  readonly kind = "websocket";
   readonly sent: Readonly<Record<string, unknown>>[] = [];
   isFull = false;
   paused = false;

@@ -1,15 +1,15 @@
 /**
- * The executor as others see it: connections, the sessions behind them, and what there is for all of them together.
+ * The executor as its clients see it: links, the sessions behind them, and the limits for all of them together.
  *
- *   listener ──link──> connection ──> session ──> processes ──> LocalExecutor
+ *   listener ──> ServedLink ──> Session ──> SessionProcesses ──> LocalExecutor
  *
- * Where links come from is the business of `listen.ts`.
+ * `listen.ts` accepts the links.
  *
  * Invariants
- *   V1. Nothing is without a bound: connections, sessions, processes, retained output.
- *   V2. At a bound somebody is told so; nobody else is disturbed. Where it helps, what nobody misses goes first: the
- *       records of closed processes, and waiting sessions without any process.
- *   V3. When disposal returns no connection is open, and nothing lives that was started here.
+ *   V1. Everything is bounded: links, sessions, processes, retained output.
+ *   V2. A request beyond a bound is rejected with the bound; nobody else is disturbed. Before that, the records of closed
+ *       processes and waiting sessions without a process are given up.
+ *   V3. When disposal returns, no link is open, and every process that was started here has ended.
  */
 import { tmpdir } from "node:os";
 import { type Clock, systemClock } from "../../base/clock.ts";
@@ -40,14 +40,14 @@ export interface ExecutorServerOptions {
   readonly limits?: Partial<Limits>;
   /** Which programs may be started, and where. @default all, anywhere */
   readonly policy?: StartPolicy;
-  /** Told of every start and end. @default nobody */
+  /** Gets every start and end. @default none */
   readonly audit?: AuditLog;
-  /** How long a session outlives its connection, and a record its process, in milliseconds. @default 80 000 */
+  /** How long a session outlives its link, and a record its process, in milliseconds. @default 80 000 */
   readonly retentionMs?: number;
   readonly graces?: Partial<Graces>;
-  /** What children and header variables may inherit from. No secret of ours belongs in it. @default `process.env` */
+  /** The environment for children and header variables. It must not contain secrets of ours. @default `process.env` */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  /** Run what a client wants to have sandboxed, without a sandbox. @default false: it is refused */
+  /** Work without a sandbox even when a client asks for one. @default false: such a request is rejected */
   readonly ignoreSandbox?: boolean;
   /** Offer the file system. @default true */
   readonly fs?: boolean;
@@ -70,7 +70,7 @@ export class ExecutorServer implements AsyncDisposable {
   /** In the order they were made. */
   readonly #sessions = new Map<string, Session>();
   readonly #ending = new Set<Promise<void>>();
-  /** Of sessions that have not ended, those included that are ending. */
+  /** Of sessions that have not ended, including those that are ending. */
   readonly #executors = new Set<LocalExecutor>();
   #processes = 0;
   #info: Promise<WireEnvironmentInfo> | undefined;
@@ -90,7 +90,7 @@ export class ExecutorServer implements AsyncDisposable {
     this.#budget.onOver = () => this.#forgetRecords();
     const orphans = sweepOrphans();
     if (orphans.length > 0)
-      this.#log("warn", `${orphans.length} process(es) of an executor that was killed were ended`);
+      this.#log("warn", `Ended ${orphans.length} process(es) of an executor that was killed`);
   }
 
   get connections(): number {
@@ -106,14 +106,14 @@ export class ExecutorServer implements AsyncDisposable {
     return this.#processes;
   }
 
-  /** Why no further connection is taken, if so. */
+  /** Why no further link is accepted, if so. */
   get fullBecause(): string | undefined {
     if (this.#disposing !== undefined) return "this executor is ending";
     if (this.#links.size < this.limits.connectionsMax) return undefined;
     return `this executor has ${this.limits.connectionsMax} connections, and takes no more`;
   }
 
-  /** Notes that somebody was not let in. */
+  /** Writes to the audit log that a client was not let in. */
   noteRefusal(peer: string, reason: string): void {
     this.#audit?.refusedConnection({ peer, reason });
   }
@@ -155,7 +155,7 @@ export class ExecutorServer implements AsyncDisposable {
     return connection;
   }
 
-  /** Ends every connection, every session and every process. Idempotent; joins a disposal in flight. */
+  /** Ends every link, session and process. Idempotent; joins a disposal in flight. */
   [Symbol.asyncDispose](): Promise<void> {
     this.#disposing ??= this.#dispose();
     return this.#disposing;
@@ -244,7 +244,7 @@ export class ExecutorServer implements AsyncDisposable {
     return [...this.#links].find((connection) => connection.session === session);
   }
 
-  /** What is retained of closed processes goes first, the oldest session's in front. */
+  /** Drops the retained output of closed processes, from the oldest session on. */
   #forgetRecords(): void {
     for (const session of this.#sessions.values()) {
       while (this.#budget.isOver && session.processes.forgetOne());

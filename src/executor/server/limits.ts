@@ -1,19 +1,19 @@
-/** What an executor gives to its clients at most. Every one of them is a flag of `switchyard executor`. */
+/** The limits of an executor for its clients. Each of them is a flag of `switchyard executor`. */
 
 export interface Limits {
   /** Processes that run at once, of all clients together. @default 1024 */
   readonly processesMax: number;
-  /** Connections at once. @default 256 */
+  /** Links at once. @default 256 */
   readonly connectionsMax: number;
-  /** Sessions at once, those included that wait for their client to come back. @default 1024 */
+  /** Sessions at once, including those that wait for their client to come back. @default 1024 */
   readonly sessionsMax: number;
   /** Output retained of all processes together, in bytes. @default 1 GiB */
   readonly retainedBytesMax: number;
-  /** A larger message ends its connection, in bytes. @default 16 MiB */
+  /** A larger message ends its link, in bytes. @default 16 MiB */
   readonly messageBytesMax: number;
   /** From the connection to `initialized`, in milliseconds. @default 10 000 */
   readonly handshakeMs: number;
-  /** Requests of one connection that are answered at once. @default 1024 */
+  /** Requests of one link that are answered at once. @default 1024 */
   readonly requestsMax: number;
 }
 

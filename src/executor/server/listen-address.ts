@@ -1,13 +1,13 @@
 /**
- * Where the executor listens, and what it answers to an HTTP request before anybody speaks the protocol.
+ * Where the executor listens, and what it answers to an HTTP request before the protocol begins.
  *
- * Pure functions: the sockets are the business of `listen.ts`, tokens that of `auth.ts`. Statuses and their order are
- * those of `codex exec-server` 0.169 where nothing else is said.
+ * Pure functions: `listen.ts` has the sockets, `access/auth.ts` the tokens. Statuses and their order are those of
+ * `codex exec-server` 0.169 unless noted.
  *
  * Invariants
- *   N1. Without authentication the executor is reached from this machine only.
- *   N2. A page in a browser reaches it in no way: what has an `Origin` is refused, and so is a request without
- *       authentication that was meant for a name which is not this machine's (DNS rebinding).
+ *   N1. Without authentication the executor can be reached from this machine only.
+ *   N2. A page in a browser cannot reach it: a request with an `Origin` is rejected, and so is a request without
+ *       authentication whose `Host` is not this machine (DNS rebinding).
  */
 import { isIP } from "node:net";
 import { ExecutorError } from "../errors.ts";
@@ -24,7 +24,7 @@ export type ListenAddress =
     };
 
 /**
- * Reads `ws://IP:PORT`, `stdio` or `stdio://`. `localhost` is 127.0.0.1; an IPv6 address stands in brackets.
+ * Reads `ws://IP:PORT`, `stdio` or `stdio://`. `localhost` is 127.0.0.1; an IPv6 address is written in brackets.
  *
  * @throws {ExecutorError} `invalid_request`, with what to write instead
  */
@@ -33,12 +33,9 @@ export function parseListenAddress(text: string): ListenAddress {
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase();
   if (scheme === undefined) throw cannotListen(text, 'write it as ws://IP:PORT, or "stdio"');
   if (scheme === "wss") {
-    throw cannotListen(
-      text,
-      "there is no TLS here: listen on ws://127.0.0.1:PORT, behind a proxy that has it",
-    );
+    throw cannotListen(text, "TLS is not supported: listen on ws://127.0.0.1:PORT, behind a proxy with TLS");
   }
-  if (scheme !== "ws") throw cannotListen(text, `${scheme}: is not spoken, only ws: and stdio`);
+  if (scheme !== "ws") throw cannotListen(text, `${scheme}: is not supported, only ws: and stdio`);
   const [, host = "", port, rest] = /^ws:\/\/(\[[^\]]*\]|[^/?#:]*)(?::([^/?#]*))?(.*)$/is.exec(text) ?? [];
   if (rest !== "" && rest !== "/") throw cannotListen(text, "nothing may follow the port");
   if (port === undefined || !/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
@@ -55,13 +52,13 @@ function readHost(host: string, text: string): string {
   const inBrackets = /^\[(.*)\]$/s.exec(host)?.[1];
   if (inBrackets !== undefined) {
     if (isIP(inBrackets) === 6) return inBrackets;
-    throw cannotListen(text, "what stands in brackets must be an IPv6 address, as in ws://[::1]:7777");
+    throw cannotListen(text, "brackets are for IPv6 addresses, as in ws://[::1]:7777");
   }
   if (isIP(host) === 4) return host;
-  // Which of its addresses a name stands for is decided elsewhere, and may change.
+  // A name may have several addresses, and they may change.
   throw cannotListen(
     text,
-    'an IP address must stand there, or "localhost"; for all addresses write 0.0.0.0 or [::]',
+    'the host must be an IP address or "localhost"; for all addresses write 0.0.0.0 or [::]',
   );
 }
 
@@ -70,17 +67,17 @@ function cannotListen(text: string, remedy: string): ExecutorError {
 }
 
 export interface Authentication {
-  /** Whether whoever connects has to prove that they may. */
+  /** Whether clients have to authenticate. */
   readonly authenticated: boolean;
 }
 
-/** @throws {ExecutorError} `refused` when everybody on the network could run commands here (N1) */
+/** @throws {ExecutorError} `refused` when anybody on the network could run commands here (N1) */
 export function checkExposure(address: ListenAddress, { authenticated }: Authentication): void {
   if (address.kind === "stdio" || authenticated || isLoopback(address.host)) return;
   throw new ExecutorError(
     "refused",
-    `Will not listen on ${address.host} without authentication: everybody who reaches it could run commands as this ` +
-      "user. Give a token or a secret of signed tokens, or listen on 127.0.0.1",
+    `Will not listen on ${address.host} without authentication: anybody who can reach it could run commands as this ` +
+      "user. Set a token or a secret of signed tokens, or listen on 127.0.0.1",
   );
 }
 
@@ -96,23 +93,23 @@ export interface RequestOptions extends Partial<Authentication> {
 }
 
 export interface Outcome {
-  /** 101: it may go on. Whoever has to authenticate does it then. */
+  /** 101: it may go on, with authentication as the next step. */
   readonly status: 101 | 200 | 400 | 403 | 404 | 405;
   readonly body: string;
-  /** Why, for the owner's log, where the other side is told less. */
+  /** The reason for the owner's log, where the other side gets less. */
   readonly reason?: string;
 }
 
-/** What is answered to a request, from its head alone. */
+/** The answer to a request, from its head alone. */
 export function checkRequest(
   { method, url = "", headers }: RequestHead,
   address: ListenAddress & { readonly kind: "websocket" },
   { isUpgrade, authenticated = false }: RequestOptions,
 ): Outcome {
-  // An empty one, too: only browsers send it, and a browser is never a client of ours.
+  // An empty one too: only browsers send it, and a browser is never a client of ours.
   if (headers.origin !== undefined)
     return { status: 403, body: "", reason: "requests with an Origin header are refused" };
-  // Who has to send a token is no page that was led here. And a TLS proxy in front hands on the name it is known by.
+  // A page that was led here does not know the token. And a TLS proxy in front passes its own name.
   if (!authenticated && isLoopback(address.host) && !isThisMachine(headers.host)) {
     return {
       status: 403,
@@ -126,13 +123,13 @@ export function checkRequest(
       if (method !== "GET") return { status: 405, body: "Request method must be `GET`" };
       return isUpgrade
         ? { status: 101, body: "" }
-        : { status: 400, body: "a WebSocket upgrade is wanted here" };
+        : { status: 400, body: "a WebSocket upgrade is expected here" };
     default:
       return { status: 404, body: "" };
   }
 }
 
-/** Whatever the port: it may have been forwarded. Without the header it is no browser. */
+/** The port is ignored: it may have been forwarded. A request without the header is not from a browser. */
 function isThisMachine(host: string | undefined): boolean {
   if (host === undefined) return true;
   const name = host.replace(/:\d*$/, "").replace(/^\[(.*)\]$/, "$1");

@@ -1,9 +1,9 @@
 /**
- * Where clients come in: a WebSocket listener, or a pair of pipes.
+ * The ways in for clients: a WebSocket listener, or a pair of pipes.
  *
  * Invariants
- *   T1. Who may not connect is refused at the upgrade, before a frame of theirs is read.
- *   T2. A connection that is no upgrade, or is slow to become one, does not keep its socket.
+ *   T1. A client that may not connect is rejected at the upgrade, before a frame of it is read.
+ *   T2. A connection that does not upgrade, or too slowly, does not keep its socket.
  */
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -23,13 +23,13 @@ export interface ListenOptions {
 }
 
 export interface Listener extends AsyncDisposable {
-  /** `ws://127.0.0.1:40123`: with the port the system has chosen where 0 was asked for. */
+  /** `ws://127.0.0.1:40123`: with the port that the system chose for 0. */
   readonly url: string;
 }
 
 /**
- * @throws {ExecutorError} `invalid_request` when the address cannot be listened on, `refused` when that would let in
- *   everybody from elsewhere
+ * @throws {ExecutorError} `invalid_request` when the address cannot be listened on, `refused` when anybody on the
+ *   network could connect
  */
 export async function listen({ server, address, authenticator }: ListenOptions): Promise<Listener> {
   const { handshakeMs, messageBytesMax } = server.limits;
@@ -50,22 +50,22 @@ export async function listen({ server, address, authenticator }: ListenOptions):
       connectionsCheckingInterval: Math.min(handshakeMs, 1_000),
     },
     (request, response) => {
-      // A web socket without its upgrade is a bad request; everything else is answered alike.
+      // Without an upgrade even the path of the WebSocket is a bad request; everything else is answered alike.
       const { status } = checkRequest(request, address, { isUpgrade: false, authenticated });
       response.writeHead(status, { Connection: "close" }).end();
     },
   );
-  // Headers are all there is to read before the upgrade.
+  // Only headers are read before the upgrade.
   http.maxRequestsPerSocket = 1;
-  // Those that are not clients yet; more are closed by Node as they come.
+  // Including those that are not clients yet; Node closes more of them at once.
   http.maxConnections = 2 * server.limits.connectionsMax;
-  // Those that became WebSockets too: Node's server does not count them as its own any more.
+  // Including those that became WebSockets: Node's server does not close those.
   http.on("connection", (socket) => {
     open.add(socket);
     socket.once("close", () => open.delete(socket));
   });
   http.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    // Whoever is refused may be gone before it is told.
+    // A rejected client may be gone before it gets the answer.
     socket.on("error", () => {});
     void upgrade(request, socket, head);
   });
@@ -92,7 +92,7 @@ export async function listen({ server, address, authenticator }: ListenOptions):
       const verdict = await authenticator.check(request.headers.authorization);
       if (!verdict.ok) return { status: 401, body: verdict.reason };
     } catch {
-      // Who cannot be judged does not come in.
+      // Without a verdict nobody is let in.
       return { status: 401, body: "cannot check the authorization" };
     }
     const { fullBecause } = server;
@@ -103,7 +103,9 @@ export async function listen({ server, address, authenticator }: ListenOptions):
     http.once("error", (error) => {
       const where = hostAndPort(address.host, address.port);
       const isTaken = (error as NodeJS.ErrnoException).code === "EADDRINUSE";
-      const why = isTaken ? "another process does; take another port, or 0 for a free one" : error.message;
+      const why = isTaken
+        ? "another process listens there; take another port, or 0 for a free one"
+        : error.message;
       const message = `Cannot listen on ${where}: ${why}`;
       reject(new ExecutorError("invalid_request", message, { cause: error }));
     });
@@ -116,7 +118,7 @@ export async function listen({ server, address, authenticator }: ListenOptions):
   };
 }
 
-/** Serves one client over pipes. Resolves when it is gone. */
+/** Serves one client over pipes. Resolves when it has left, with the reason. */
 export async function serveStdio(server: ExecutorServer, input: Readable, output: Writable): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>();
   server.serve(
@@ -156,7 +158,7 @@ function refuse(socket: Duplex, { status, body }: Refusal): void {
     "Content-Type: text/plain; charset=utf-8",
     `Content-Length: ${Buffer.byteLength(body)}`,
   ];
-  // Not only half: whoever is refused could keep the other half, and a place, for ever.
+  // Both directions: a rejected client could keep the other one, and its place, forever.
   socket.end(`${head.join("\r\n")}\r\n\r\n${body}`, () => socket.destroy());
 }
 

@@ -7,13 +7,13 @@
  * The session it is attached to outlives it, and has the processes.
  *
  * Invariants
- *   C1. Every request is answered once, while the link lives. Requests are begun in the order they came, and
- *       are answered when they are done: a slow one holds up nobody.
- *   C2. What the protocol does not know as a message is answered with the id -1, and changes nothing. What a client
- *       must not send (a stray answer, an unknown notification, a request without an id) ends the link, as in
+ *   C1. Every request is answered once, while the link lives. Requests are started in the order they arrive, and
+ *       answered when they are done: a slow one holds up no other.
+ *   C2. A text that is not a message of the protocol is answered with the id -1, and changes nothing. A message that a
+ *       client must not send (a stray answer, an unknown notification, a request without an id) ends the link, as in
  *       `codex exec-server`: such a client has lost count.
  *   C3. What belongs to the link (file handles, HTTP streams) ends with it.
- *   C4. What it has not taken of answers is bounded: it is not read from until it takes them.
+ *   C4. Answers that the client has not taken are bounded: its requests are not read until it takes them.
  */
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
@@ -41,11 +41,11 @@ export interface ServedLinkOptions {
   readonly info: () => Promise<WireEnvironmentInfo>;
   /** @throws {RpcError} when the session to resume is unknown or attached */
   readonly openSession: (resumeSessionId: string | undefined) => Session;
-  /** Methods whose state belongs to this connection. */
+  /** Methods whose state belongs to this link. */
   readonly families: readonly MethodFamily[];
-  /** What methods begin with that the owner of this executor does not offer. */
+  /** Prefixes of methods that the owner of this executor has switched off. */
   readonly switchedOff: readonly string[];
-  /** @param session the one that it had */
+  /** @param session the one it held */
   readonly onEnd: (link: ServedLink, reason: string, session: Session | undefined) => void;
 }
 
@@ -57,7 +57,7 @@ type State =
 /** How long a link has to show that it lives, when its client seems to have come back. */
 const ALIVE_CHECK_MS = 3_000;
 
-/** What must get through when everything else waits. */
+/** These get through when everything else waits. */
 const URGENT: ReadonlySet<string> = new Set(["process/terminate", "process/signal", "environment/status"]);
 
 /** How `codex exec-server` calls groups of methods when it refuses them. */
@@ -79,7 +79,7 @@ export class ServedLink {
   #state: State = { kind: "new" };
   #handshake: Timer | undefined;
   #keepAlive: Timer | undefined;
-  /** How often something was heard, and how often that was at the last ping. */
+  /** How many signs of life there were, and how many at the last ping. */
   #signs = 0;
   #signsAtPing = -1;
   #answering = 0;
@@ -98,7 +98,7 @@ export class ServedLink {
     });
     this.#peer = new Peer({
       clock: options.clock,
-      // A client that has written something waits for what the process says, and not for this.
+      // A client that wrote to a process waits for its output, and not for this answer.
       send: (line, answering) => this.#send(line, answering === "process/write"),
       onNotification: (name) => this.#onNotification(name),
       onRequest: (name, params, id, signal) => this.#onRequest(name, params, id, signal),
@@ -111,7 +111,7 @@ export class ServedLink {
     this.#watch();
   }
 
-  /** The session it is attached to, once there is one. */
+  /** The session it holds, if any. */
   get session(): Session | undefined {
     return "session" in this.#state ? this.#state.session : undefined;
   }
@@ -131,7 +131,7 @@ export class ServedLink {
     const message = readMessage(value);
     if (message instanceof Issue) return this.#reject(`${showPath(message.path)} ${message.what}`.trim());
     if (message.kind === "result" || message.kind === "error")
-      return this.drop("an answer that nobody waits for");
+      return this.drop("an answer without a request");
     this.#peer.accept(message, text);
   }
 
@@ -171,7 +171,7 @@ export class ServedLink {
 
   async #onRequest(name: string, params: unknown, _id: RequestId, signal: AbortSignal): Promise<unknown> {
     if (this.#answering >= this.#options.requestsMax && !URGENT.has(name)) {
-      const message = `more than ${this.#options.requestsMax} requests of this connection wait for an answer`;
+      const message = `more than ${this.#options.requestsMax} requests of this client wait for an answer`;
       throw rpcError("failed", message);
     }
     this.#answering++;
@@ -207,7 +207,7 @@ export class ServedLink {
     return answer(params, this.#contextOf(name, signal));
   }
 
-  /** A method of a session there is not yet: its parameters are read, and then it is refused. */
+  /** A method that needs a session, without one: its parameters are read, and then it is rejected. */
   #beforeSession(name: string): Method | undefined {
     const params = PROCESS_PARAMS.get(name);
     return params === undefined ? undefined : method(params, () => undefined);
@@ -263,7 +263,7 @@ export class ServedLink {
     );
   }
 
-  /** Pings a silent client, and gives it up when it stays silent until the next ping: its machine is gone. */
+  /** Pings a silent client, and gives it up when it is silent until the next ping: its machine is gone. */
   #watch(): void {
     this.#keepAlive = this.#options.clock.schedule(
       PING_INTERVAL_MS,
@@ -291,7 +291,7 @@ export class ServedLink {
     this.#peer.close(gone);
     for (const family of this.#options.families) {
       family[Symbol.asyncDispose]().catch((error: unknown) => {
-        this.#options.log("warn", `What belonged to a connection did not end well: ${String(error)}`);
+        this.#options.log("warn", `Part of a link did not end well: ${String(error)}`);
       });
     }
     this.#options.onEnd(this, reason, session);

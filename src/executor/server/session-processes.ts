@@ -1,16 +1,16 @@
 /**
- * The processes of one session, under the ids its client gave them, and the methods about them.
+ * The processes of one session, under the ids that its client gave them, and the methods about them.
  *
  *   process/start ──> entry: starting ──> running ──> closed ──(retention)──> forgotten
- *                                  log ──pump──> the link that is attached now
+ *                                  log ──pump──> the attached link
  *
  * Invariants
  *   S1. An id is taken from the moment its start is received until its record is forgotten; a failed start frees it.
- *   S2. What is asked about a process that is being started waits for the start, so a client need not.
- *   S3. A write id is written once, also when it comes again over another connection.
- *   S4. Events go to the link that is attached, each once, in order; with none they are only retained. A link that
- *       does not take them holds back its own processes, and no memory.
- *   S5. A process whose stdin is full answers its own writes later, and nothing else.
+ *   S2. A request about a process that is being started waits for the start, so a client need not wait for the answer.
+ *   S3. A write id is written once, also when it arrives again over another link.
+ *   S4. Events go to the attached link, each once, in order; without one they are only retained. A link that does not
+ *       take them holds back its own processes, and does not fill the memory.
+ *   S5. A process with a full stdin delays the answers to its own writes, and nothing else.
  */
 import type { Clock, Timer } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
@@ -40,7 +40,7 @@ import { RpcCode, rpcError, WRITE_IDS_MAX } from "../wire/protocol.ts";
 import { cwdOf } from "./file-uri.ts";
 import { method, type Method, type MethodContext } from "./method.ts";
 
-/** What the methods about processes take, by name: a client without a session is told of wrong parameters too. */
+/** The parameters of the methods about processes, by name: without a session, wrong ones are reported too. */
 export const PROCESS_PARAMS: ReadonlyMap<string, Reader<unknown>> = new Map<string, Reader<unknown>>([
   ["process/start", startParams],
   ["process/read", readParams],
@@ -63,9 +63,9 @@ interface Entry {
   forgetting: Timer | undefined;
 }
 
-/** What the owner of the session wants to know, and may refuse. */
+/** The owner of the session: it admits processes, and is notified of their starts and ends. */
 export interface ProcessWatcher {
-  /** Takes one of the places there are for processes. @throws {ExecutorError} `refused` */
+  /** Takes one of the places for processes. @throws {ExecutorError} `refused` */
   readonly admit: () => void;
   readonly release: () => void;
   readonly onStarted: (start: ProcessStart, pid: number) => void;
@@ -77,7 +77,7 @@ export interface ProcessEnd {
   readonly processId: string;
   readonly pid: number;
   readonly exitCode: number | undefined;
-  /** Who wanted it to end. */
+  /** Who ended it. */
   readonly endedBy: "itself" | "client" | "executor";
 }
 
@@ -86,7 +86,7 @@ export interface ProcessStart {
   readonly argv: readonly string[];
   readonly cwd: string;
   readonly tty: boolean;
-  /** What of the child's environment the client sent. */
+  /** The part of the child's environment that the client sent. */
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -96,7 +96,7 @@ export interface SessionProcessesOptions {
   readonly watcher: ProcessWatcher;
   /** How long the record of a closed process is kept, in milliseconds. */
   readonly retentionMs: number;
-  /** Run what a client wants to have sandboxed, without. */
+  /** Start processes without a sandbox even when a client asks for one. */
   readonly ignoreSandbox: boolean;
 }
 
@@ -104,7 +104,7 @@ export class SessionProcesses {
   readonly methods: ReadonlyMap<string, Method>;
   readonly #options: SessionProcessesOptions;
   readonly #entries = new Map<string, Entry>();
-  /** Whose turn it is to answer with retained output. */
+  /** Answers with retained output are made one at a time. */
   readonly #answers = new Semaphore(1);
   #link: Link | undefined;
 
@@ -124,7 +124,7 @@ export class SessionProcesses {
     return this.#entries.size;
   }
 
-  /** From now on events go to `link`. What came before is not sent again; the client reads it. */
+  /** From now on events go to `link`. Earlier ones are not sent again; the client reads them. */
   attach(link: Link): void {
     this.#link = link;
     for (const entry of this.#entries.values()) {
@@ -149,7 +149,7 @@ export class SessionProcesses {
     return false;
   }
 
-  /** Forgets everything. The processes are the executor's to end. */
+  /** Forgets everything. The executor ends the processes. */
   clear(): void {
     this.detach();
     for (const entry of this.#entries.values()) {
@@ -218,7 +218,7 @@ export class SessionProcesses {
     const { signal } = context;
     const process = await this.#started(params.processId);
     if (process === undefined) throw rpcError("invalidRequest", `unknown process id ${params.processId}`);
-    // Made one after the other, and only for a client that takes them: each may be a megabyte and more.
+    // One at a time, and only for a client that takes them: each may be a megabyte and more.
     const result = await process.read({
       signal,
       afterSeq: params.afterSeq ?? 0,
@@ -230,7 +230,7 @@ export class SessionProcesses {
       await context.room();
       return fromReadResult(result);
     } finally {
-      // Not before this one is on its way.
+      // The next one only when this one is on its way.
       setImmediate(release);
     }
   }
@@ -282,7 +282,7 @@ export class SessionProcesses {
     return entry?.process ?? entry?.started;
   }
 
-  /** What a client asks for and does not get would be less safe than it believes. */
+  /** Without the protection that it asked for, a client would be less safe than it believes. */
   #checkEnforceable(params: StartParams): void {
     const wanted = [
       ...(this.#options.ignoreSandbox ? [] : (["sandbox"] as const)),
@@ -302,7 +302,7 @@ export class SessionProcesses {
 
   async #pump(entry: Entry, { log }: LocalProcess, link: Link): Promise<void> {
     try {
-      // Not past a link that was replaced: its successor has a pump of its own.
+      // A link that replaced this one has a pump of its own.
       while (this.#link === link && !log.isReadOut) {
         const event = log.take();
         if (event === undefined) await log.changed();
@@ -312,7 +312,7 @@ export class SessionProcesses {
         }
       }
     } catch (error) {
-      // Nothing unread is dropped while somebody is attached; a log that says so is not to be trusted.
+      // Nothing unread is dropped while a link is attached, so the log is not to be trusted any more.
       link.drop(messageOf(error));
     }
   }
@@ -335,7 +335,7 @@ export class SessionProcesses {
   }
 }
 
-/** Ids are kept for a while, many of them. */
+/** Many ids are kept for a while. */
 const ID_CHARS_MAX = 1024;
 
 function checkLength(name: string, id: string): void {
@@ -345,12 +345,12 @@ function checkLength(name: string, id: string): void {
 
 function startError(error: unknown): RpcError {
   if (error instanceof RpcError) return error;
-  // In the words of the original, which leaves out of what it speaks.
+  // As in the original, without the name of the program.
   const { cause } = error as Error;
   const bare =
     error instanceof ExecutorError && error.code === "start_failed" && cause instanceof Error ? cause : error;
   const message = systemErrorText(bare) ?? messageOf(bare);
-  // For our client: what the protocol has one number for, and its user does different things about.
+  // For our client: the protocol has only one number for these.
   const isTold = error instanceof ExecutorError && (error.code === "refused" || error.code === "unsupported");
   const data = isTold ? { data: { code: error.code } } : {};
   return new RpcError({ code: RpcCode.failed, message, ...data }, { cause: error });

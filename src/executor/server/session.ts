@@ -1,12 +1,12 @@
 /**
- * What a client has at an executor: its processes, for as long as it is there, and for a while after.
+ * The session of a client: its processes, while it has a link, and for some time after.
  *
- *   held by a connection ──drop──> waiting ──(retention)──> ended
- *          ^────── resume ─────────┘
+ *   held by a link ──drop──> waiting ──(retention)──> ended
+ *          ^──── resume ──────┘
  *
  * Invariants
- *   N1. At most one connection holds a session.
- *   N2. A session that nobody resumes ends after its retention, and with it everything it started.
+ *   N1. At most one link holds a session.
+ *   N2. A session that is not resumed ends after its retention, with everything it started.
  */
 import { randomUUID } from "node:crypto";
 import type { Clock, Timer } from "../../base/clock.ts";
@@ -48,13 +48,13 @@ export class Session {
     return this.#options.executor;
   }
 
-  /** A connection has it from now on (N1). */
+  /** A link holds it from now on (N1). */
   hold(): void {
     if (this.#state.kind === "waiting") this.#state.timer.clear();
     if (this.#state.kind !== "ended") this.#state = { kind: "held" };
   }
 
-  /** The connection that had it is gone. */
+  /** The link that held it has ended. */
   release(): void {
     if (this.#state.kind !== "held") return;
     this.processes.detach();

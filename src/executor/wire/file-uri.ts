@@ -1,4 +1,4 @@
-/** Paths as `file://` URIs and back, of whatever machine they are. */
+/** Paths as `file://` URIs and back, of any machine. */
 import { Issue, type Reader, string } from "../../base/reader.ts";
 
 /** A parameter that is a `file:` URI. Whether it is a path of this machine, `server/file-uri.ts` says. */
@@ -17,12 +17,12 @@ export const fileUri: Reader<URL> = (input) => {
 /** @param path absolute: `/srv/x`, or `C:\\x` of a machine with Windows */
 export function toFileUri(path: string): string {
   const slashes = /^[A-Za-z]:[\\/]/.test(path) ? `/${path.replaceAll("\\", "/")}` : path;
-  // `|` stays escaped: behind a letter, some readers take it for the colon of a drive.
+  // `|` stays escaped: after a letter, some readers take it for the colon of a drive.
   const escaped = encodeURIComponent(slashes.toWellFormed());
   return `file://${escaped.replace(/%(?:2F|24|26|2B|2C|3A|3B|3D|40|5B|5D|5E)/g, decodeURIComponent)}`;
 }
 
-/** @returns the path, or the text as it is where it is no `file://` URI */
+/** @returns the path, or the text as it is where it is not a `file://` URI */
 export function fromFileUri(uri: string | undefined): string | undefined {
   if (uri === undefined || !uri.startsWith("file://")) return uri;
   try {

@@ -9,12 +9,11 @@ export interface StdioLinkOptions {
   readonly output: Writable;
   /** A longer line ends the link, in bytes. @default 64 MiB */
   readonly messageBytesMax?: number;
-  /** Ends what is at the other end, once the link has ended, from whichever side. */
+  /** Ends the other end, once the link has ended from either side. */
   readonly onOver?: () => void;
 }
 
 export class StdioLink implements Link {
-  readonly kind = "stdio";
   readonly peer = "stdio";
   readonly #options: StdioLinkOptions;
   readonly #events: LinkEvents;
@@ -59,7 +58,7 @@ export class StdioLink implements Link {
     return this.#room.promise;
   }
 
-  /** Pipes have no pings, and need none: their end is told by the operating system. */
+  /** Pipes have no pings, and need none: the operating system reports their end. */
   ping(): void {
     this.#events.onSign?.();
   }

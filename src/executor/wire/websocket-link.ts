@@ -1,4 +1,4 @@
-/** A link over a WebSocket that is open, on either side. One text frame per message. */
+/** A link over an open WebSocket, on either side. One text frame per message. */
 import type { Duplex } from "node:stream";
 import type { RawData, WebSocket } from "ws";
 import { type Link, LINK_FULL_BYTES, type LinkEvents } from "./link.ts";
@@ -6,8 +6,8 @@ import { type Link, LINK_FULL_BYTES, type LinkEvents } from "./link.ts";
 const TEXT = { binary: false };
 
 /**
- * For how many turns of the event loop something is held, a few microseconds each. A process that answers at once does
- * so within them; then both leave together, which saves the other side a wake-up, and us a write.
+ * For how many turns of the event loop a text is held, a few microseconds each. A process that answers at once does so
+ * within them; then both texts leave together, which saves the other side a wake-up, and us a write.
  */
 const TURNS_HELD = 16;
 
@@ -22,7 +22,6 @@ export interface WebSocketLinkOptions {
 }
 
 export class WebSocketLink implements Link {
-  readonly kind = "websocket";
   readonly peer: string;
   readonly #socket: WebSocket;
   readonly #stream: Duplex;
@@ -45,7 +44,7 @@ export class WebSocketLink implements Link {
       // `nodebuffer` is the default: one Buffer per message. Binary frames are read like text, as Codex does.
       if (!this.#ended) events.onText((data as Buffer).toString("utf8"));
     });
-    // And not a callback for every message: most are on their way before anybody asks.
+    // Not a callback for every message: most are on their way before anybody asks.
     stream.on("drain", () => this.#onDrain());
     socket.on("ping", () => events.onSign?.());
     socket.on("pong", () => events.onSign?.());
@@ -61,8 +60,8 @@ export class WebSocketLink implements Link {
 
   send(text: string): void {
     if (this.#ended || this.#socket.readyState !== this.#socket.OPEN) return;
-    // In one piece, which is one write: of a text `ws` makes two, and of bytes too where they are not masked. With small
-    // messages writing is most of what a message costs.
+    // In one piece, which is one write: `ws` makes two of a text, and of bytes that are not masked. Writing is most of
+    // the cost of a small message.
     if (this.#isServer) this.#write(unmaskedFrame(text));
     else this.#socket.send(Buffer.from(text, "utf8"), TEXT);
   }
@@ -78,7 +77,7 @@ export class WebSocketLink implements Link {
     setImmediate(this.#waitTurn);
   }
 
-  /** In one write with what was held. */
+  /** In one write with the texts that were held. */
   #write(frame: Buffer): void {
     if (this.#held.length === 0) return void this.#stream.write(frame);
     this.#writeHeld(frame);
@@ -87,7 +86,7 @@ export class WebSocketLink implements Link {
   #writeHeld(...before: readonly Buffer[]): void {
     this.#heldBytes = 0;
     this.#stream.write(Buffer.concat([...before, ...this.#held.splice(0)]));
-    // What the system takes at once is never drained.
+    // There is no "drain" for what the system takes at once.
     if (!this.isFull) this.#onDrain();
   }
 

@@ -1,17 +1,17 @@
 /**
- * What happened on this executor, for whoever has to know later: one line of JSON each.
+ * The audit log of an executor: one line of JSON for each event.
  *
  *   connected, disconnected          who, from where
  *   connection_refused               who, from where, why
  *   process_started, process_refused who, what, where
  *   process_ended                    how, after how long
  *
- * Where the lines go is the caller's business.
+ * The caller decides where the lines go.
  *
  * Invariants
- *   U1. No value of a process's environment is written, also not where it turns up in the arguments; but for the names
- *       that hold no secrets by what they are (`HOME`, `PATH`, …), and for values too short to be one.
- *   U2. A line is one line, has a bound, and does nothing to the terminal it is shown on, whatever a client sends.
+ *   U1. No value of a process's environment is written, nor where it occurs in the arguments; except for variables that
+ *       hold no secrets by nature (`HOME`, `PATH`, …), and for values too short to be a secret.
+ *   U2. Whatever a client sends, a line is one line, is bounded, and does nothing to the terminal it is shown on.
  *   U3. An argument is masked before it is cut, so that no part of a secret is left at the cut.
  */
 import { Redactor } from "../../../base/redact.ts";
@@ -27,7 +27,7 @@ interface About {
   readonly session: string;
   /** The address of the client, while it is connected. */
   readonly peer?: string | undefined;
-  /** As the client calls it. */
+  /** The id the client gave it. */
   readonly processId: string;
 }
 
@@ -35,18 +35,18 @@ export interface AuditedStart extends About {
   readonly argv: readonly string[];
   readonly cwd: string;
   readonly tty: boolean;
-  /** What the client sent of the environment. */
+  /** The variables that the client sent. */
   readonly env: Readonly<Record<string, string>>;
 }
 
 export interface AuditedEnd extends About {
   readonly pid: number;
   readonly exitCode: number | undefined;
-  /** `client`: it asked for it. `executor`: with its session, or with the executor. @default not told */
+  /** `client`: on request. `executor`: with its session, or with the executor. @default not written */
   readonly endedBy?: "itself" | "client" | "executor" | undefined;
 }
 
-/** All arguments together; what is more is only counted. */
+/** All arguments together; the rest is only counted. */
 const ARGV_CHARS_MAX = 4096;
 /** A longer text is not searched for secrets, and not shown. */
 const MASKED_CHARS_MAX = 64 * 1024;
@@ -56,7 +56,7 @@ const TEXT_CHARS_MAX = 1024;
 
 export class AuditLog {
   readonly #options: AuditLogOptions;
-  /** When the processes that run were started, in milliseconds, by session and id. */
+  /** When the running processes were started, in milliseconds, by session and id. */
   readonly #startedMs = new Map<string, number>();
 
   constructor(options: AuditLogOptions) {
@@ -67,7 +67,7 @@ export class AuditLog {
     this.#write("connected", { peer });
   }
 
-  /** Somebody who was not let in. */
+  /** A client that was not let in. */
   refusedConnection({ peer, reason }: { readonly peer: string; readonly reason: string }): void {
     this.#write("connection_refused", { peer, reason: cut(reason, TEXT_CHARS_MAX) });
   }
@@ -78,7 +78,7 @@ export class AuditLog {
     reason,
   }: {
     readonly peer: string;
-    /** The one that it was attached to, if any. */
+    /** The session it was attached to, if any. */
     readonly session: string | undefined;
     readonly reason: string;
   }): void {
@@ -117,7 +117,7 @@ export class AuditLog {
   }
 }
 
-/** What JSON leaves as it is, and terminals or log readers do not: control characters above ASCII, line separators. */
+/** Characters that JSON does not escape, but terminals or log readers act on: controls above ASCII, line separators. */
 const UNSAFE = /[\x7f-\x9f\u2028\u2029]/g;
 
 function escapeCharacter(character: string): string {

@@ -1,14 +1,14 @@
 /**
- * Who may connect: what is asked of the `Authorization` header of an upgrade.
+ * Who may connect, by the `Authorization` header of an upgrade.
  *
- * Refusals are those of `codex exec-server` 0.169, word for word (`test/executor/auth-differential.test.ts`). The
- * signature of a token is `jose`'s business. Its claims are read here: they are to be judged in the original's order,
- * and `jose` has another, so of a token that is wrong in two ways it would tell the other one.
+ * Refusals are those of `codex exec-server` 0.169, word for word (`test/executor/auth-differential.test.ts`). `jose`
+ * checks the signature of a token. Its claims are read here, in the original's order: `jose` has another one, and would
+ * report the other fault of a token with two.
  *
  * Invariants
- *   H1. What was sent and what is expected are compared as digests, in a time that depends on neither.
- *   H2. No message has a token or a secret in it, not even a part of one.
- *   H3. A signed token is HS256, has an end, and is refused for a header that says it must be understood and is not.
+ *   H1. The sent and the expected token are compared as digests, in a time that depends on neither.
+ *   H2. No message contains a token or a secret, not even a part of one.
+ *   H3. A signed token is HS256, has an end, and is rejected for a critical header that is not understood.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { compactVerify } from "jose";
@@ -36,11 +36,11 @@ export type BearerOptions =
 export interface JwtOptions {
   /** The key of HS256, at least 32 bytes; white space around it does not count. */
   readonly secret: string;
-  /** The time of day, by which tokens begin and end. */
+  /** The time of day. */
   readonly now: () => Date;
-  /** Who must have issued the token. @default anybody */
+  /** The required issuer. @default any */
   readonly issuer?: string;
-  /** For whom it must have been issued. @default anybody */
+  /** The required audience. @default any */
   readonly audience?: string;
   /** By how much clocks may differ: added to the end of a token, taken off its beginning. @default 30 */
   readonly maxClockSkewSeconds?: number;
@@ -65,7 +65,7 @@ export function bearerAuthenticator(options: BearerOptions): Authenticator {
   };
 }
 
-/** @throws {ExecutorError} `invalid_request` for a secret that is too short, or a skew that is no number of seconds */
+/** @throws {ExecutorError} `invalid_request` for a secret that is too short, or a skew that is not a number of seconds */
 export function jwtAuthenticator(options: JwtOptions): Authenticator {
   const { now, maxClockSkewSeconds: skew = CLOCK_SKEW_SECONDS } = options;
   const secret = Buffer.from(options.secret.trim());
@@ -111,10 +111,10 @@ function refused(reason: string): AuthVerdict & { readonly ok: false } {
 
 function readToken(text: string): string {
   const token = text.trim();
-  if (token === "") throw invalid("The bearer token is empty: whoever sends nothing would know it");
+  if (token === "") throw invalid("The bearer token is empty: anybody could send it");
   if (!PRINTABLE.test(token)) {
     throw invalid(
-      "The bearer token has characters that no header can carry: take letters, digits and signs of ASCII",
+      "The bearer token has characters that a header cannot hold: use printable ASCII characters",
     );
   }
   return token;
@@ -143,14 +143,14 @@ interface Expected {
   readonly skew: number;
 }
 
-/** @returns what a token claims, or `undefined` if it is not signed with the secret or makes no sense */
+/** @returns what a token claims, or `undefined` if it is not signed with the secret or cannot be read */
 async function verify(token: string, secret: Uint8Array): Promise<Claims | undefined> {
-  // One token has one spelling. The decoder of `jose` lets others pass; the original does not.
+  // A token has one spelling. The decoder of `jose` accepts others; the original does not.
   if (!token.split(".").every(isCanonicalBase64)) return undefined;
   try {
     return readClaims((await compactVerify(token, secret, { algorithms: ["HS256"] })).payload);
   } catch {
-    // Whatever is wrong, it lies in the token: the rest is the same for all.
+    // The token is wrong: everything else is the same for all tokens.
     return undefined;
   }
 }
@@ -159,7 +159,7 @@ function isCanonicalBase64(text: string): boolean {
   return Buffer.from(text, "base64url").toString("base64url") === text;
 }
 
-/** Strictly: what has a claim of the wrong kind is refused, also where nobody asks for that claim. */
+/** Strictly: a claim of the wrong type is rejected, even if that claim is not checked. */
 function readClaims(payload: Uint8Array): Claims | undefined {
   let value: unknown;
   try {

@@ -1,18 +1,18 @@
 /**
- * What may be started here, and where, as the owner of the executor says on its command line.
+ * What may be started here, and where, as configured by the owner of the executor.
  *
  * Invariants
- *   Y1. Paths are compared as they are once every symbolic link in them is followed, on both sides.
- *   Y2. With a list of commands nothing else is started: the file that would be run is what counts, not its name.
- *   Y3. With a list of folders processes are started, and files read and written, there and below only.
- *   Y4. With a list of commands no file is written for a client: it could write the program, or what the program loads.
+ *   Y1. Paths are compared after all symbolic links in them are followed, on both sides.
+ *   Y2. With a list of commands nothing else is started: the file that would be run counts, not its name.
+ *   Y3. With a list of folders processes are started, and files read and written, only there and below.
+ *   Y4. With a list of commands no file is written for a client: it could write the program, or a file that it loads.
  *
- * What it does not protect from. It narrows what a client can ask for; it is no sandbox around what has been started.
- *   - A program that runs others runs others: with `node`, `sh`, `env`, `git` or `npx` on the list, everything is. And
- *     where one file is many programs (busybox, the shims of a version manager), it is all of them.
- *   - Arguments are not looked at, nor is PATH: of a script that begins `#!/usr/bin/env node` the client chooses the
- *     `node`. Name programs by which no harm is done whatever they are told.
- *   - Variables that load code are known for the loader and some interpreters. There are more.
+ * Limits: it restricts what a client can ask for; it is not a sandbox around a started process.
+ *   - A program that runs other programs still does: with `node`, `sh`, `env`, `git` or `npx` on the list, everything is
+ *     allowed. And where one file is many programs (busybox, the shims of a version manager), all of them are.
+ *   - Arguments and PATH are not checked: for a script that begins with `#!/usr/bin/env node` the client chooses the
+ *     `node`. List programs that are harmless with any arguments.
+ *   - Variables that load code are known for the loader and some interpreters only.
  *   - A process that runs here may go to other folders, and may change a link between the check and the start.
  */
 import { readlinkSync, realpathSync, statSync } from "node:fs";
@@ -32,8 +32,8 @@ export interface StartPolicyOptions {
 }
 
 /**
- * Variables by which a program is made to run code that is not its own: of the loaders of Linux and macOS, and of
- * interpreters, where `NODE_OPTIONS=--import=data:…` would make any script on the list a `node` that runs anything.
+ * Variables that make a program run other code: those of the loaders of Linux and macOS, and of interpreters, where
+ * `NODE_OPTIONS=--import=data:…` would turn any script on the list into a `node` that runs anything.
  */
 const CODE_VARIABLES =
   /^(?:LD_.*|DYLD_.*|GCONV_PATH|NODE_OPTIONS|NODE_PATH|BASH_ENV|ENV|BASH_FUNC_.*|SHELLOPTS|BASHOPTS|PS4|PROMPT_COMMAND|PERL5OPT|PERL5LIB|PYTHONPATH|PYTHONHOME|PYTHONSTARTUP|PYTHONWARNINGS|PERLLIB|LUA_INIT|OPENSSL_CONF|RUBYOPT|RUBYLIB|JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS|_JAVA_OPTIONS)$/s;
@@ -43,7 +43,7 @@ export class StartPolicy {
   readonly #folders: readonly string[] | undefined;
   readonly #env: Readonly<Record<string, string | undefined>>;
 
-  /** @throws {ExecutorError} `invalid_request`, naming every entry that stands for nothing on this machine */
+  /** @throws {ExecutorError} `invalid_request`, naming every entry that does not exist on this machine */
   constructor({ allowCommands, allowCwds, env = process.env }: StartPolicyOptions) {
     this.#env = env;
     const cwd = process.cwd();
@@ -59,7 +59,7 @@ export class StartPolicy {
 
   /**
    * @throws {ExecutorError} `refused`, with what is allowed
-   * @throws an error of the system when there is no such program or folder
+   * @throws an error of the system when the program or folder does not exist
    */
   checkStart({ program, cwd, env }: StartRequest): void {
     if (this.#folders !== undefined && !isBelow(this.#folders, realPath(cwd, cwd))) {
@@ -71,7 +71,7 @@ export class StartPolicy {
       const found = file === program ? "" : `, which is "${file}"`;
       throw refused(`"${program}"${found} (allowed: ${listOf(this.#commands)})`);
     }
-    // What the owner of the executor has set, they may be taken to want.
+    // A variable that the owner of the executor has set is intended.
     const foreign = Object.keys(env).find(
       (name) => CODE_VARIABLES.test(name) && env[name] !== this.#env[name],
     );
@@ -82,7 +82,7 @@ export class StartPolicy {
     }
   }
 
-  /** Whether a file, there or not yet, may be looked at or read for a client. */
+  /** Whether a file, existing or not, may be looked at or read for a client. */
   mayRead(path: string): boolean {
     if (this.#folders === undefined) return true;
     const real = realPathOfFuture(path);
@@ -113,16 +113,16 @@ function resolveAll(
   throw new ExecutorError("invalid_request", `Cannot allow the ${what} ${problems.join(" and ")}`);
 }
 
-/** Not `resolve`: to the system `a/../b` is not `b` where `a` is a link. */
+/** Not `resolve`: for the system `a/../b` is not `b` where `a` is a link. */
 function realPath(path: string, cwd: string): string {
   return realpathSync.native(isAbsolute(path) ? path : `${cwd}/${path}`);
 }
 
 /**
- * Where a path leads to, or will once it is made. A link to what is not there is followed too: whoever writes there
- * makes its target.
+ * Where a path leads to, or will once it is created. A link to a missing file is followed too: writing there creates its
+ * target.
  *
- * @returns `undefined` if that cannot be said
+ * @returns `undefined` if that cannot be determined
  */
 function realPathOfFuture(path: string): string | undefined {
   if (!isAbsolute(path)) return undefined;

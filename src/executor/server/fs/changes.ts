@@ -2,7 +2,7 @@
  * Creating, copying and removing, as `codex exec-server` 0.169 does it.
  *
  * Better than the original: a file that is copied onto itself keeps its content, and a folder is not copied into itself
- * through a link that the target had already.
+ * through a link in the target.
  */
 import { lstat, mkdir, opendir, readlink, rm, rmdir, stat, symlink, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -12,7 +12,7 @@ import { rpcError } from "../../wire/protocol.ts";
 import { type Fence, lstatIfAny } from "./fence.ts";
 import { copyContent } from "./files.ts";
 
-/** Creates a folder with those above it that are missing. One that is there already is fine. */
+/** Creates a folder and the missing ones above it. An existing one is not an error. */
 export async function createFolders(real: string): Promise<void> {
   const missing: string[] = [];
   for (let path = real; ; path = dirname(path)) {
@@ -30,7 +30,7 @@ export async function createFolders(real: string): Promise<void> {
     try {
       await mkdir(path);
     } catch (error) {
-      // Somebody else was faster.
+      // Another process was faster.
       if (!(await isFolder(path))) throw error;
     }
   }
@@ -46,13 +46,13 @@ async function isFolder(path: string): Promise<boolean> {
 
 export interface RemoveOptions {
   readonly recursive: boolean;
-  /** Whether it is fine that there is nothing. */
+  /** Whether a missing path is not an error. */
   readonly force: boolean;
 }
 
-/** A link is removed, not what it leads to. */
+/** A link is removed, not its target. */
 export async function remove(real: string, { recursive, force }: RemoveOptions): Promise<void> {
-  if (real === "/") throw rpcError("invalidRequest", "the root of the file system is not removed");
+  if (real === "/") throw rpcError("invalidRequest", "the root of the file system cannot be removed");
   const found = await lstatIfAny(real);
   if (found === undefined) {
     if (force) return;
@@ -70,7 +70,7 @@ export interface CopyRequest {
   readonly recursive: boolean;
 }
 
-/** A link is copied as a link, and only where nothing is. Files of other kinds are left out of a folder's copy. */
+/** A link is copied as a link, and only to a free name. Other kinds of files in a folder are not copied. */
 export async function copy(
   { source, destination, recursive }: CopyRequest,
   fence: Fence,
@@ -95,13 +95,13 @@ async function copyFolder(
   signal: AbortSignal,
 ): Promise<void> {
   const folders = [{ from: root, to: destination }];
-  // A list that grows while it is gone through.
+  // The list grows during the loop.
   for (const { from, to } of folders) {
     const real = await fence.target(to, "write");
     if (real === root || real.startsWith(join(root, "/"))) {
       throw rpcError("invalidRequest", "fs/copy cannot copy a directory to itself or one of its descendants");
     }
-    // Not the target of a link to what is not there: as the original, which only creates what has no name yet.
+    // Not the target of a link to a missing folder: the original also creates only what has no name yet.
     await createFolders(await fence.entry(to, "write"));
     for await (const entry of await opendir(from)) {
       signal.throwIfAborted();

@@ -7,7 +7,7 @@ import { toRpcError } from "../system-rpc-error.ts";
 import { Fence, type FenceOptions } from "./fence.ts";
 
 export interface FsContextOptions extends FenceOptions {
-  /** Work for clients that want a sandbox, without one. @default false */
+  /** Work without a sandbox even when a client asks for one. @default false */
   readonly ignoreSandbox?: boolean;
 }
 
@@ -25,9 +25,9 @@ export class FsContext {
   }
 
   /**
-   * What a client asks for and does not get would be less safe than it believes.
+   * Without the sandbox that it asked for, a client would be less safe than it believes.
    *
-   * @throws {RpcError} -32602, unless the sandbox is one that lets everything pass
+   * @throws {RpcError} -32602, unless the sandbox allows everything
    */
   checkSandbox(wanted: unknown): void {
     if (this.#ignoreSandbox || wanted === undefined || isFullAccess(wanted)) return;
@@ -38,7 +38,7 @@ export class FsContext {
     );
   }
 
-  /** Does something in its turn. @throws {RpcError} in place of what the operating system said */
+  /** Does something in its turn. @throws {RpcError} in place of an error of the operating system */
   async work<T>({ signal }: MethodContext, run: () => Promise<T>): Promise<T> {
     const done = await this.#turns.acquire(signal);
     try {
@@ -51,7 +51,7 @@ export class FsContext {
   }
 }
 
-/** As 0.169 decides it for its own: profiles that leave the files to somebody else, or to nobody. */
+/** As 0.169 decides: profiles that leave the protection of files to others, or have none. */
 function isFullAccess(wanted: unknown): boolean {
   const permissions = memberOf(wanted, "permissions");
   switch (memberOf(permissions, "type")) {

@@ -1,14 +1,14 @@
 /**
- * Which paths a client may read and write.
+ * Decides which paths a client may read and write.
  *
  *   asked path ──locate──> where it is, or would be ──mayRead / mayWrite──> the path to work on
  *
- * A fence against mistakes, and no sandbox: who can swap a folder for a link between the question and the work gets
- * by. Only processes of the same user can, and those have no need to.
+ * A fence against mistakes, not a sandbox: a process that replaces a folder with a link between the check and the work
+ * gets past it. Only processes of the same user can do that, and they need not.
  *
  * Invariants
- *   F1. The question is asked about a path without links, and the work is done on that path.
- *   F2. What is outside is refused, whether it is there or not; so nothing is learned by asking.
+ *   F1. The check is made for a path without links, and the work is done on that path.
+ *   F2. A path outside is rejected whether it exists or not, so nothing is learned by asking.
  */
 import { lstat, readlink, realpath } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
@@ -17,7 +17,7 @@ import { systemError } from "../../local/system-error.ts";
 import { rpcError } from "../../wire/protocol.ts";
 
 export interface FenceOptions {
-  /** Whether what is at the path may be read. What lies in a folder that may be read may be read too. */
+  /** Whether a path may be read. Everything in a folder that may be read may be read too. */
   readonly mayRead: (path: string) => boolean;
   /** The same for writing, creating and removing. */
   readonly mayWrite: (path: string) => boolean;
@@ -40,7 +40,7 @@ export class Fence {
    *
    * @param path absolute and normal
    * @throws {RpcError} when it may not be touched
-   * @throws what the operating system says to a path that cannot be followed
+   * @throws the error of the operating system for a path that cannot be followed
    */
   async target(path: string, access: Access): Promise<string> {
     return this.#admit(await locate(path, "follow"), path, access);
@@ -52,7 +52,7 @@ export class Fence {
     return this.#admit(real, path, access);
   }
 
-  /** The same for a path that must not lead through a link; whether its last component is one is left to the caller. */
+  /** The same for a path that must not lead through a link; the caller checks whether its last component is one. */
   async plain(path: string, access: Access): Promise<string> {
     const real = await this.entry(path, access);
     if (real !== path) throw systemError("ENOTDIR");
@@ -67,10 +67,10 @@ export class Fence {
 }
 
 /**
- * Where a path is, or would be once created: what is there of it without links, and then the rest.
+ * Where a path is, or would be once created: its existing part without links, and then the rest.
  *
- * @param atDeadEnd what to do where the path itself is a link to what is not there: whoever writes to it creates the
- *   target, whoever creates a folder does not
+ * @param atDeadEnd what to do where the path itself is a link to a missing file: writing to it creates the target,
+ *   creating a folder does not
  */
 async function locate(
   path: string,
@@ -93,7 +93,7 @@ async function locate(
   }
 }
 
-/** `undefined` where there is nothing. */
+/** `undefined` where nothing exists. */
 export async function lstatIfAny(path: string): Promise<Awaited<ReturnType<typeof lstat>> | undefined> {
   try {
     return await lstat(path);
@@ -107,7 +107,7 @@ async function readLink(path: string): Promise<string | undefined> {
   try {
     return await readlink(path);
   } catch {
-    // No link, or not to be read; the work itself will say why.
+    // Not a link, or not readable; the work itself will fail with the reason.
     return undefined;
   }
 }

@@ -1,4 +1,4 @@
-/** Regular files: opened so that nothing else is waited for, and read and written whole. */
+/** Regular files: opened without waiting (for the other end of a pipe, say), and read and written whole. */
 import { constants } from "node:fs";
 import { type FileHandle, lstat, open } from "node:fs/promises";
 import type { RpcError } from "../../../jsonrpc/index.ts";
@@ -7,7 +7,7 @@ import { MESSAGE_BYTES_MAX, rpcError } from "../../wire/protocol.ts";
 
 const { O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = constants;
 
-/** What fits into one message as base64, with something around it. */
+/** What fits into one message as base64, with the JSON around it. */
 export const FILE_BYTES_MAX: number = ((MESSAGE_BYTES_MAX - 1024) / 4) * 3;
 
 /** Files are read in parts of it. */
@@ -16,10 +16,10 @@ const PART_BYTES: number = 1024 * 1024;
 /**
  * @param real a path without links
  * @param asked the path to name in errors
- * @throws {RpcError} when it is no regular file
+ * @throws {RpcError} when it is not a regular file
  */
 export async function openForReading(real: string, asked: string): Promise<FileHandle> {
-  // To open a device may do something, so it is looked at first; and again, for it may have changed.
+  // Opening a device may have effects, so its type is checked first; and again afterwards, as it may have changed.
   const found = await lstat(real);
   if (found.isSymbolicLink()) throw systemError("ELOOP");
   if (!found.isFile()) throw notAFile(asked);
@@ -43,9 +43,9 @@ async function openForWriting(real: string, asked: string): Promise<FileHandle> 
 }
 
 /**
- * Copies content and mode of a regular file. One that is the same file stays as it is.
+ * Copies content and mode of a regular file. A file that is its own target stays as it is.
  *
- * Not by the function of Node for that: it removes a target it could not copy to, be it a device.
+ * Node's own function removes a target that it could not copy to, even a device.
  *
  * @param from a path without links
  */
@@ -81,7 +81,7 @@ async function copyBetween(source: FileHandle, target: FileHandle, signal: Abort
   }
 }
 
-/** Not only regular files: `/dev/null` takes it too. A pipe that nobody reads does not. */
+/** Not only regular files: `/dev/null` works too. A pipe without a reader does not. */
 export async function writeWhole(real: string, bytes: Uint8Array): Promise<void> {
   const file = await open(real, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_NOFOLLOW);
   try {
@@ -91,7 +91,7 @@ export async function writeWhole(real: string, bytes: Uint8Array): Promise<void>
   }
 }
 
-/** Also what is longer than it says, as in `/proc`. @throws {RpcError} above `FILE_BYTES_MAX` */
+/** Also files that are longer than their size, as in `/proc`. @throws {RpcError} above `FILE_BYTES_MAX` */
 export async function readWhole(file: FileHandle): Promise<Buffer> {
   const { size } = await file.stat();
   const parts: Buffer[] = [];
@@ -120,7 +120,7 @@ export async function readAt(file: FileHandle, offset: number, length: number): 
 }
 
 export async function writeAt(file: FileHandle, offset: number, bytes: Uint8Array): Promise<void> {
-  // Node would write to where the file stands now; and no file system has files as large as that.
+  // Node would write at the current position; and no file system has files as large as that.
   if (!Number.isSafeInteger(offset + bytes.length)) throw systemError("EFBIG");
   for (let written = 0; written < bytes.length; ) {
     const rest = bytes.length - written;
@@ -129,7 +129,7 @@ export async function writeAt(file: FileHandle, offset: number, bytes: Uint8Arra
   }
 }
 
-/** Node takes what is no safe integer only as a bigint. */
+/** Beyond the safe integers Node needs a bigint. */
 function position(offset: number): number | bigint {
   return Number.isSafeInteger(offset) ? offset : BigInt(offset);
 }

@@ -73,7 +73,7 @@ export class FsHandleMethods implements MethodFamily {
       });
       return { chunk: chunk.toString("base64"), eof: chunk.length < len };
     } finally {
-      // As the original does with a file it could not read.
+      // The original also closes a file that it could not read.
       if (!isReadable) await this.#handles.close(handleId);
     }
   }

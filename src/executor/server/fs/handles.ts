@@ -1,11 +1,11 @@
 /**
- * The files a connection holds open, under the ids its client gave them.
+ * The files a link holds open, under the ids that its client gave them.
  *
  * Invariants
- *   H1. An id is taken from the moment its opening is asked for. What is asked about it meanwhile waits for the file,
- *       so a client need not wait for the answer.
- *   H2. What is done with one file is done in the order it was asked for, one after the other.
- *   H3. There are at most `FILES_MAX` files. Disposal closes all of them, and waits for what is being done.
+ *   H1. An id is taken from the moment its opening is requested. Requests about it wait for the file, so a client need
+ *       not wait for the answer.
+ *   H2. Requests about one file are carried out in their order, one after the other.
+ *   H3. There are at most `FILES_MAX` files. Disposal closes all of them, after what is being done with them.
  */
 import type { FileHandle } from "node:fs/promises";
 import { Semaphore } from "../../../base/semaphore.ts";
@@ -24,7 +24,7 @@ interface OpenFile {
 export class FileHandles implements AsyncDisposable {
   readonly #files = new Map<string, OpenFile>();
 
-  /** @throws {RpcError} when the id is taken, or there are too many */
+  /** @throws {RpcError} when the id is taken, or there are too many files */
   async open(id: string, open: () => Promise<FileHandle>): Promise<void> {
     checkId(id);
     if (this.#files.has(id)) throw rpcError("invalidRequest", `file handle \`${id}\` already exists`);
@@ -57,13 +57,13 @@ export class FileHandles implements AsyncDisposable {
     }
   }
 
-  /** Does nothing to an id that is not known. */
+  /** Does nothing for an unknown id. */
   async close(id: string): Promise<void> {
     checkId(id);
     const entry = this.#files.get(id);
     if (entry === undefined) return;
     this.#files.delete(id);
-    // Held for good: nothing comes after it.
+    // Never released: nothing may follow.
     await entry.turn.acquire();
     await (await entry.file)?.close();
   }

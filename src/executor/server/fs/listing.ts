@@ -1,4 +1,4 @@
-/** What is in a folder, bounded, with the links in it followed as far as the fence lets them lead. */
+/** The entries of a folder, bounded, with links followed as far as the fence allows. */
 import type { Dirent } from "node:fs";
 import { opendir, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,15 +12,15 @@ export interface Listed {
   readonly target: string | undefined;
 }
 
-/** As the message they are answered in must have an end: names, and what is around each. */
+/** The answer has to fit into a message: names, and the JSON around each. */
 const LISTING_BYTES_MAX: number = 12 * 1024 * 1024;
 const ENTRY_BYTES = 64;
 
 /**
- * In no order. What leads nowhere or out of the fence is left out, as `codex exec-server` leaves out what leads nowhere.
+ * In no order. A link that leads nowhere or out of the fence is left out; `codex exec-server` leaves out the former too.
  *
  * @param real a path without links
- * @throws {RpcError} when there is more in it than fits into a message
+ * @throws {RpcError} when its entries do not fit into a message
  */
 export async function listFolder(real: string, fence: Fence): Promise<readonly Listed[]> {
   const entries: Dirent[] = [];
@@ -28,7 +28,7 @@ export async function listFolder(real: string, fence: Fence): Promise<readonly L
   for await (const entry of await opendir(real)) {
     bytes += Buffer.byteLength(entry.name) + ENTRY_BYTES;
     if (bytes > LISTING_BYTES_MAX) {
-      const message = `there is more in \`${real}\` than fits into a message of ${LISTING_BYTES_MAX} bytes`;
+      const message = `the entries of \`${real}\` do not fit into a message of ${LISTING_BYTES_MAX} bytes`;
       throw rpcError("failed", message);
     }
     entries.push(entry);

@@ -8,11 +8,11 @@
  *
  * Invariants
  *   M1. Nothing is done outside of the fence.
- *   M2. A client that wants a sandbox is refused, unless what it wants is none: we have none to put it into.
- *   M3. Requests are not ordered among each other, but for those about one open file. Whoever needs an order waits for
- *       the answers, as Codex does.
- *   M4. A connection reads `WHOLE_FILES_MAX` whole files at once, and none while it does not take what was sent
- *       already: their memory has an end.
+ *   M2. A request for a sandbox is rejected, unless that sandbox allows everything: we do not have one.
+ *   M3. Requests run side by side, except for those about one open file. A client that needs an order waits for the
+ *       answers, as Codex does.
+ *   M4. A link reads at most `WHOLE_FILES_MAX` whole files at once, and none while its client does not take what was sent
+ *       already: their memory is bounded.
  */
 import { lstat, mkdir, realpath, stat } from "node:fs/promises";
 import { Semaphore } from "../../../base/semaphore.ts";

@@ -2,8 +2,8 @@
  * The files and folders below a folder, breadth first and by name, as `codex exec-server` 0.169 walks.
  *
  * Invariants
- *   W1. It is bounded thrice: by the options, by hard limits on these, and by the size of the answer.
- *   W2. It comes to an end in folders that link to each other: a folder is entered once, wherever it is met.
+ *   W1. It is bounded three times: by the options, by hard limits on these, and by the size of the answer.
+ *   W2. It ends in folders that link to each other: a folder is entered once, however it is reached.
  *
  * A folder that cannot be read is reported, and the walk goes on.
  */
@@ -19,12 +19,12 @@ import { type Listed, listFolder } from "./listing.ts";
 const DEPTH_MAX = 64;
 const DIRECTORIES_MAX = 10_000;
 const ENTRIES_MAX = 50_000;
-/** Of paths and messages, and of what is around each. */
+/** Of paths and messages, with the JSON around each. */
 const ANSWER_BYTES_MAX: number = 4 * 1024 * 1024;
 const ITEM_BYTES = 64;
 
 interface Folder {
-  /** As it is told. */
+  /** As it is reported. */
   readonly path: string;
   /** Without links. */
   readonly real: string;
@@ -45,7 +45,7 @@ export function checkWalkOptions({ maxDepth, maxDirectories, maxEntries }: WalkO
 
 /**
  * @param path absolute and normal
- * @throws what the operating system says of `path` itself; the signal's reason
+ * @throws the error of the operating system for `path` itself; the signal's reason
  */
 export async function walk(
   path: string,
@@ -69,8 +69,8 @@ class Walker {
   truncated = false;
   readonly #options: WalkOptions;
   readonly #fence: Fence;
-  /** What has been met, by real path. */
-  readonly #met = new Set<string>();
+  /** Folders that were reached, by real path. */
+  readonly #reached = new Set<string>();
   #looked = 0;
   #bytesLeft = ANSWER_BYTES_MAX;
 
@@ -80,9 +80,9 @@ class Walker {
   }
 
   async run(root: Folder, signal: AbortSignal): Promise<void> {
-    this.#met.add(root.real);
+    this.#reached.add(root.real);
     const queue = [root];
-    // A list that grows while it is gone through.
+    // The list grows during the loop.
     for (const folder of queue) {
       signal.throwIfAborted();
       if (!(await this.#enter(folder, queue))) return;
@@ -110,8 +110,8 @@ class Walker {
       if (kind !== "directory" || folder.depth >= this.#options.maxDepth) continue;
       if (this.#options.pruneHiddenDirectories && name.startsWith(".")) continue;
       const real = target ?? join(folder.real, name);
-      if (this.#met.has(real)) continue;
-      this.#met.add(real);
+      if (this.#reached.has(real)) continue;
+      this.#reached.add(real);
       if (queue.length === this.#options.maxDirectories) this.truncated = true;
       else queue.push({ path, real, depth: folder.depth + 1 });
     }

@@ -1,16 +1,16 @@
 /**
  * One HTTP request with its redirects, up to the head of the response, as `codex exec-server` 0.169 makes it.
  *
- * Nothing is added that the original does not add, and nothing decoded: no User-Agent, no Accept-Encoding; a body comes
- * as it was sent. HTTP/1.1 only.
+ * Like the original it adds and decodes nothing: no User-Agent, no Accept-Encoding; a body is passed on as it was sent.
+ * HTTP/1.1 only.
  *
- * Safer than the original where a redirect leads to another origin: a header with a value of the executor's environment
- * does not go there, nor does a Host of the caller's. And the length of a body is what it is, whatever the caller says.
+ * Safer than the original when a redirect leads to another origin: a header with a value of the executor's environment
+ * is not sent there, nor is the caller's Host. And the length of a body is computed, whatever the caller says.
  *
  * Invariants
- *   E1. A redirect to another origin takes no credentials along, and what was dropped does not come back.
- *   E2. The signal ends it at any time, and what was begun with it: a response that is not read to its end is closed by
- *       whoever got it, or by the signal.
+ *   E1. A redirect to another origin carries no credentials, and a dropped header does not come back later.
+ *   E2. The signal ends an exchange at any time. A response that is not read to its end is closed by its reader, or by
+ *       the signal.
  */
 import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from "node:http";
 import { Agent as HttpsAgent, request as requestHttps } from "node:https";
@@ -32,14 +32,14 @@ export interface Exchange {
   readonly followRedirects: boolean;
 }
 
-/** It failed before there was a response; the message says where, without credentials. */
+/** It failed before there was a response; the message names the URL, without credentials. */
 export class ExchangeError extends Error {
   override readonly name = "ExchangeError";
 }
 
 const REDIRECTS_MAX = 10;
 const HEAD_BYTES_MAX: number = 64 * 1024;
-/** An idle connection is closed before most servers would: one they close while we send to it is a lost request. */
+/** An idle connection is closed earlier than most servers do: a request is lost if they close it while we send. */
 const IDLE_MS = 4_000;
 const IDLE_CONNECTIONS_MAX = 16;
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
@@ -108,11 +108,11 @@ export class HttpConnections implements Disposable {
       });
       request.on("response", resolve);
       request.on("upgrade", (response, socket) => {
-        // Nobody here speaks what comes now.
+        // Another protocol follows, which we do not speak.
         socket.destroy();
         resolve(response);
       });
-      // Also after the response: what is wrong with its body is told by the response itself too.
+      // Also after the response, which reports faults of its body itself.
       request.on("error", (cause) => {
         reject(new ExchangeError(`error sending request for url (${url.href})`, { cause }));
       });
@@ -121,7 +121,7 @@ export class HttpConnections implements Disposable {
   }
 }
 
-/** Node takes a list as it is. Values are bytes for it: text goes out as UTF-8. */
+/** Node sends a list unchanged, and takes values as bytes: text goes out as UTF-8. */
 function rawHeaders(url: URL, headers: readonly OutgoingHeader[], body: Buffer | undefined): string[] {
   const raw: string[] = [];
   for (const { name, value } of headers) raw.push(name, Buffer.from(value, "utf8").toString("latin1"));
@@ -156,7 +156,7 @@ function withoutUserInfo(url: URL): URL {
 /** @throws {ExchangeError} for a target that is not HTTP */
 function redirectTarget({ statusCode, headers }: IncomingMessage, url: URL): URL | undefined {
   const { location } = headers;
-  // A location that cannot be read is left to the caller, who gets the response as it is.
+  // With a location that cannot be read the caller gets the response as it is.
   if (!REDIRECTS.includes(statusCode ?? 0) || location === undefined || !/^[\t\x20-\x7e]*$/.test(location))
     return undefined;
   const target = URL.parse(location, url.href);
@@ -187,7 +187,7 @@ function redirected(exchange: Exchange, url: URL, status: number): Exchange {
   };
 }
 
-/** Another origin learns where the request came from, but no more; without encryption, not even that. */
+/** Another origin gets only the origin of the request; without encryption, not even that. */
 function refererOf(from: URL, to: URL): string | undefined {
   if (from.protocol === "https:" && to.protocol === "http:") return undefined;
   if (from.origin !== to.origin) return `${from.origin}/`;

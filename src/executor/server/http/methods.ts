@@ -6,11 +6,11 @@
  *
  * Invariants
  *   H1. The answer to a streamed request is sent before the first part of its body. Parts are numbered from 1; the last
- *       one is empty and `done`, with the error if the body did not come to its end.
+ *       one is empty and `done`, with the error if the body broke off.
  *   H2. While the client does not take what was sent, nothing more is read from the server of a streamed body.
  *   H3. The time a client gives covers everything, to the last byte of the body.
  *   H4. The id of a streamed request is taken until its last part was sent; other requests may have the same.
- *   H5. When the connection is gone, everything is given up at once; disposal returns when nothing is left of it.
+ *   H5. When the link ends, all requests are given up at once; disposal returns when they have ended.
  *   H6. A value of the executor's environment goes to the origin of the request and nowhere else, nor into an error.
  */
 import type { IncomingMessage } from "node:http";
@@ -36,11 +36,11 @@ export interface HttpMethodsOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** Requests of one connection at once, streamed bodies included. */
+/** Requests of one link at once, streamed bodies included. */
 const REQUESTS_MAX = 256;
 /** Of a body that is answered whole. */
 const BODY_BYTES_MAX: number = 32 * 1024 * 1024;
-/** Of all of them that are being read. */
+/** Of all bodies that are being read. */
 const BODIES_BYTES_MAX: number = 4 * BODY_BYTES_MAX;
 const HEADER_NAME_CHARS_MAX = 65_535;
 const READABLE_HEADER_VALUE = /^[\t\x20-\x7e]*$/;
@@ -66,9 +66,9 @@ export class HttpMethods implements MethodFamily, AsyncDisposable {
     };
   }
 
-  /** Gives up what is running, and waits until it is gone. */
+  /** Gives up the running requests, and waits for their end. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closing.abort(new Error("The connection is gone"));
+    this.#closing.abort(new Error("The link has ended"));
     await Promise.all(this.#running);
     this.#connections[Symbol.dispose]();
   }
@@ -107,7 +107,7 @@ export class HttpMethods implements MethodFamily, AsyncDisposable {
     }
   }
 
-  /** @returns what to call at the end of the request */
+  /** @returns a function to call at the end of the request */
   #begin(streamId: string | undefined, clear: () => void): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#running.add(promise);
@@ -154,7 +154,7 @@ export class HttpMethods implements MethodFamily, AsyncDisposable {
     }
   }
 
-  /** Sends a body in parts until its end, or until the connection is gone. Never rejects. */
+  /** Sends a body in parts until its end, or until the link ends. Never rejects. */
   async #stream(
     response: IncomingMessage,
     { requestId, context, gone }: { requestId: string; context: MethodContext; gone: AbortSignal },
@@ -171,12 +171,12 @@ export class HttpMethods implements MethodFamily, AsyncDisposable {
       const error = await this.#sendParts(response, (delta) => send(delta, false, null), gone);
       await send(Buffer.alloc(0), true, error);
     } catch {
-      // The connection is gone, and with it who would want to know.
+      // The link has ended: nobody is left to report it to.
       response.destroy();
     }
   }
 
-  /** @returns the error to tell; throws when the connection is gone */
+  /** @returns the error to report, if any; throws when the link has ended */
   async #sendParts(
     response: IncomingMessage,
     send: (delta: Buffer) => Promise<void>,
@@ -196,7 +196,7 @@ export class HttpMethods implements MethodFamily, AsyncDisposable {
   }
 }
 
-/** @throws {RpcError} -32602, in the order the original looks */
+/** @throws {RpcError} -32602, checked in the order of the original */
 function readExchange(
   params: HttpRequestParams,
   env: Readonly<Record<string, string | undefined>>,
@@ -204,7 +204,7 @@ function readExchange(
   // A method is a token too.
   if (headerNameProblem(params.method) !== undefined)
     throw rpcError("invalidParams", "http/request method is invalid: invalid HTTP method");
-  // Not a request for what is there, but for the connection itself.
+  // It would ask for a tunnel.
   if (params.method.toUpperCase() === "CONNECT") {
     throw rpcError("invalidParams", "http/request method is invalid: CONNECT is not supported");
   }

@@ -1,20 +1,20 @@
-/** What a running process is to us, whether it has pipes or a terminal. */
+/** A running process, with pipes or with a terminal. */
 import type { Clock } from "../../base/clock.ts";
 import type { OutputStream } from "../executor.ts";
 
-export interface SourceEvents {
+export interface ProcessHandleEvents {
   readonly onOutput: (stream: OutputStream, chunk: Uint8Array) => void;
-  /** The process has ended. Its pipes may be held open by others. */
+  /** The process has ended. Others may hold its pipes open. */
   readonly onExit: (exitCode: number) => void;
-  /** It has ended, and all it wrote was handed on. */
+  /** It has ended, and all its output was passed on. */
   readonly onClosed: () => void;
 }
 
-export interface ProcessSource {
+export interface ProcessHandle {
   readonly pid: number;
-  /** Bytes that were handed over and wait in front of a full pipe. */
+  /** Bytes that wait in front of a full pipe. */
   readonly stdinBytes: number;
-  /** Whether something can be written; `false` from the start, or because the process closed it. */
+  /** Whether stdin can be written to; `false` from the start, or because the process closed it. */
   readonly stdinOpen: boolean;
   /** @param done called when the operating system has taken the bytes, or never will */
   writeStdin(bytes: Uint8Array, done: () => void): void;
@@ -22,13 +22,13 @@ export interface ProcessSource {
   /** Stops and restarts the reading of output. */
   pause(): void;
   resume(): void;
-  /** The process has ended, and its number is free: what kept its output open for it may be let go. */
+  /** The process has ended, and its number is free: releases what kept its output open. */
   onGone?(): void;
-  /** Lets go of the output whoever may still hold it. `onClosed` follows. */
+  /** Stops reading the output, whether others still hold it or not. `onClosed` follows. */
   abandonOutput(): void;
 }
 
-export interface StartOptions extends SourceEvents {
+export interface StartOptions extends ProcessHandleEvents {
   readonly clock: Clock;
   readonly program: string;
   readonly args: readonly string[];
