@@ -149,7 +149,7 @@ suite("RemoteExecutor survives an executor that", () => {
 suite("RemoteExecutor refuses at once", () => {
   for (const [what, url, bearerToken, message] of [
     ["a token over an open network", "ws://box.example.com", "a-token", /over wss:\/\/ only/],
-    ["what is no URL", "not a url", undefined, /no URL/],
+    ["a text that is not a URL", "not a url", undefined, /not a URL/],
     ["another scheme", "http://127.0.0.1:1", undefined, /begin with ws:/],
   ] as const) {
     test(what, async () => {
