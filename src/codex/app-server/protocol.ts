@@ -1,18 +1,13 @@
 /**
  * The part of the app-server's wire protocol (v2) that we use, written by hand.
  *
- * Source: `codex app-server generate-json-schema --experimental` of Codex 0.169. `protocol.codex.test.ts` compares
+ * Source: `codex app-server generate-ts --experimental` of Codex 0.169. `protocol.codex.test.ts` compares
  * with the schema of the real binary: it must accept what we send, and promise what we read. Members that we neither send
  * nor read are left out.
  */
 import type { JsonObject, JsonValue } from "../../base/json.ts";
 
 // ---- requests we send --------------------------------------------------------------------------------------
-
-export interface InitializeParams {
-  clientInfo: { name: string; title: string | null; version: string };
-  capabilities: { experimentalApi: boolean; optOutNotificationMethods: string[] };
-}
 
 export type SandboxMode = "read-only" | "workspace-write" | "danger-full-access";
 export type ApprovalPolicy = "never" | "on-request" | "untrusted";
@@ -28,20 +23,9 @@ export interface ThreadStartParams {
   threadSource?: string;
 }
 
-export interface ThreadResumeParams {
+export interface ThreadResumeParams extends Omit<ThreadStartParams, "ephemeral" | "threadSource"> {
   threadId: string;
-  model?: string;
-  modelProvider?: string;
-  cwd?: string;
-  approvalPolicy?: ApprovalPolicy;
-  sandbox?: SandboxMode;
-  config?: JsonObject;
   excludeTurns?: boolean;
-}
-
-export interface ThreadForkParams extends ThreadResumeParams {
-  ephemeral?: boolean;
-  threadSource?: string;
 }
 
 /** The part we read of the answer to start, resume and fork. */
@@ -56,7 +40,6 @@ export type WireInput =
 export interface TurnStartParams {
   threadId: string;
   input: WireInput[];
-  effort?: string;
   outputSchema?: JsonValue;
   cyberAccessProgram?: "standard" | "daybreakBlue" | "daybreakRed";
 }
@@ -83,7 +66,13 @@ export interface McpServerStatusListResponse {
 
 /** For each method: its parameters, and the part of its result that we read. */
 export interface Requests {
-  initialize: { params: InitializeParams; result: { userAgent: string } };
+  initialize: {
+    params: {
+      clientInfo: { name: string; title: string | null; version: string };
+      capabilities: { experimentalApi: boolean; optOutNotificationMethods: string[] };
+    };
+    result: object;
+  };
   "account/login/start": { params: { type: "apiKey"; apiKey: string }; result: { type: string } };
   "environment/add": {
     params: {
@@ -101,7 +90,7 @@ export interface Requests {
   };
   "thread/start": { params: ThreadStartParams; result: ThreadOpened };
   "thread/resume": { params: ThreadResumeParams; result: ThreadOpened };
-  "thread/fork": { params: ThreadForkParams; result: ThreadOpened };
+  "thread/fork": { params: ThreadStartParams & ThreadResumeParams; result: ThreadOpened };
   "thread/unsubscribe": {
     params: { threadId: string };
     result: { status: "notLoaded" | "notSubscribed" | "unsubscribed" };

@@ -2,7 +2,6 @@
 import { within } from "../../base/abort.ts";
 import type { Clock } from "../../base/clock.ts";
 import { RpcError } from "../../jsonrpc/index.ts";
-import { CodexError } from "../errors.ts";
 import type { Loaded, OpenThread } from "./open-thread.ts";
 import type { ActiveRun, TurnEnd } from "./run.ts";
 
@@ -23,6 +22,7 @@ export async function runTurn(
   const started = startTurn(run, loaded);
   started.catch(() => {});
   try {
+    // The reply may be lost; then the news of the start is as good.
     await Promise.race([started, run.turnStarted, run.turnEnded, run.stopped]);
     return await Promise.race([run.turnEnded, run.stopped]);
   } catch (error) {
@@ -41,14 +41,8 @@ export function isNotLoaded(error: unknown): boolean {
 
 async function startTurn(run: ActiveRun, { process, threadId }: Loaded): Promise<void> {
   const { input, turn } = run.request;
-  try {
-    const reply = await process.request("turn/start", { ...turn, threadId, input });
-    run.turnIsNamed(reply.turn.id);
-  } catch (error) {
-    // The reply was lost, but the turn runs: its events say so.
-    const isLost = error instanceof CodexError && error.code === "request_timeout";
-    if (!isLost || run.turnId === undefined) throw error;
-  }
+  const reply = await process.request("turn/start", { ...turn, threadId, input });
+  run.turnIsNamed(reply.turn.id);
 }
 
 /** Ends the turn, if one runs. A thread whose turn does not end is unloaded. */
