@@ -110,7 +110,9 @@ async function serve(options: RunnerOptions, stop: Stop): Promise<number> {
   const diagnostics = new DiagnosticWriter(process.stderr, diagLevel, redactor);
   reportAsLines(diagnostics);
   try {
-    await checkCodexVersion(findCodex(undefined, process.env));
+    await checkCodexVersion(findCodex(undefined, process.env), (level, message) =>
+      diagnostics.log(level, message),
+    );
     if (apiKey === undefined && baseUrl === undefined && home !== "user" && !hasUserLogin(process.env)) {
       const message =
         "OPENAI_API_KEY is not set and there is no Codex login: every run needs its own api_key";

@@ -2,7 +2,7 @@
  * What the commands and other layers take from the `codex` engine. The package's own entry point (`src/index.ts`) names
  * what users import.
  */
-export { checkCodexVersion, type CodexBinary, findCodex, SUPPORTED_CODEX } from "./app-server/binary.ts";
+export { checkCodexVersion, type CodexBinary, findCodex } from "./app-server/binary.ts";
 export { hasUserLogin } from "./app-server/home.ts";
 export { Codex, Thread } from "./codex.ts";
 export { CodexError, type CodexErrorCode } from "./errors.ts";

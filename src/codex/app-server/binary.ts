@@ -3,7 +3,7 @@
  * PATH, in this order.
  *
  * From node_modules it takes the native file itself, not the Node wrapper around it: that saves a process and
- * 44 MB. The places of the files in that package are those of `@openai/codex` 0.169 and the resolver of
+ * 44 MB. The places of the files in that package are those of `@openai/codex` 0.169 to 0.171 and the resolver of
  * `@openai/codex-sdk` 0.163.
  */
 import { execFile } from "node:child_process";
@@ -11,15 +11,14 @@ import { accessSync, constants, existsSync, realpathSync, statSync } from "node:
 import { createRequire } from "node:module";
 import { delimiter, dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { type Log, silentLog } from "../../base/log.ts";
 import { CodexError } from "../errors.ts";
+import { missingFrom, readSchema } from "./needs.ts";
 
-/** Versions whose wire we know: from the first (included) to the last (not included). */
-export const SUPPORTED_CODEX: { readonly from: string; readonly below: string } = {
-  from: "0.169.0",
-  below: "0.170.0",
-};
+/** The minor versions of Codex that the tests run on, oldest first. The last one is what we tell users to install. */
+export const HELD_CODEX = ["0.169", "0.171"] as const;
 
-const INSTALL_HINT = "Install one with: npm install @openai/codex@0.169";
+const INSTALL_HINT = `Install one with: npm install @openai/codex@${HELD_CODEX.at(-1)}`;
 
 export interface CodexBinary {
   readonly path: string;
@@ -54,29 +53,47 @@ export function findCodex(
   );
 }
 
-const versions = new Map<string, Promise<void>>();
+interface Verdict {
+  readonly version: string;
+  /** What a user should know of a Codex that the tests do not run on. */
+  readonly warning: string | undefined;
+}
+
+const verdicts = new Map<string, Promise<Verdict>>();
+const warned = new Set<Verdict>();
 
 /**
- * Checks once per binary that its version is one we support.
+ * Checks once per binary that we can work with it: a held version, or a newer one whose own schema has every message that
+ * we use. The second kind is logged as a warning, once per process.
  *
+ * @returns the version, as in `0.171.0`
  * @throws {CodexError} `codex_unsupported`, or `codex_not_found` when it cannot be run
  */
-export function checkCodexVersion(binary: CodexBinary): Promise<void> {
+export async function checkCodexVersion(binary: CodexBinary, log: Log): Promise<string> {
   // A binary may be replaced while this process runs.
   const stat = statSync(binary.path, { throwIfNoEntry: false });
   const key = `${binary.path} ${stat?.mtimeMs} ${stat?.size}`;
-  const known = versions.get(key);
-  if (known !== undefined) return known;
-  const check = readVersion(binary);
-  versions.set(key, check);
-  check.catch(() => versions.delete(key));
-  return check;
+  let pending = verdicts.get(key);
+  if (pending === undefined) {
+    pending = judge(binary);
+    verdicts.set(key, pending);
+    pending.catch(() => verdicts.delete(key));
+  }
+  const verdict = await pending;
+  const { version, warning } = verdict;
+  if (warning !== undefined && log !== silentLog && !warned.has(verdict)) {
+    warned.add(verdict);
+    log("warn", warning);
+  }
+  return version;
 }
 
 /** A program that ignores SIGTERM would keep us waiting for ever. */
 const VERSION_LIMITS = { timeout: 30_000, killSignal: "SIGKILL" } as const;
+/** What is named of all that is missing. */
+const NAMED_MAX = 5;
 
-async function readVersion(binary: CodexBinary): Promise<void> {
+async function judge(binary: CodexBinary): Promise<Verdict> {
   const where = `"${binary.path}" (from ${binary.source})`;
   let output: string;
   try {
@@ -84,25 +101,41 @@ async function readVersion(binary: CodexBinary): Promise<void> {
   } catch (error) {
     throw new CodexError("codex_not_found", `Cannot run ${where}. ${INSTALL_HINT}`, { cause: error });
   }
-  const version = /(\d+)\.(\d+)\.(\d+)/.exec(output)?.[0];
-  const { from, below } = SUPPORTED_CODEX;
-  if (version === undefined || compare(version, from) < 0 || compare(version, below) >= 0) {
-    throw new CodexError(
-      "codex_unsupported",
-      `${where} is Codex ${version ?? `of unknown version ("${output.trim().slice(0, 80)}")`}; ` +
-        `Switchyard works with ${from} up to, not including, ${below}. ${INSTALL_HINT}`,
+  // A pre-release counts as its release.
+  const [version, major, minor] = /(\d+)\.(\d+)\.\d+/.exec(output) ?? [];
+  const unsupported = (is: string, why: string): CodexError =>
+    new CodexError("codex_unsupported", `${where} is Codex ${is}${why}. ${INSTALL_HINT}`);
+  if (version === undefined) {
+    const shown = output.trim().slice(0, 80);
+    throw unsupported(`of unknown version ("${shown}")`, `; Switchyard needs ${HELD_CODEX[0]} or newer`);
+  }
+  if (HELD_CODEX.some((held) => held === `${Number(major)}.${Number(minor)}`))
+    return { version, warning: undefined };
+  if (Number(major) === 0 && Number(minor) < Number(HELD_CODEX[0].split(".")[1]))
+    throw unsupported(version, `; Switchyard needs ${HELD_CODEX[0]} or newer`);
+
+  const untested = `${where} is Codex ${version}; Switchyard is tested with ${HELD_CODEX.join(" and ")}`;
+  let missing: string[] | undefined;
+  try {
+    missing = missingFrom(await readSchema(binary.path));
+  } catch {
+    // It writes no schema, or not where we look: see below.
+  }
+  if (missing === undefined) {
+    const warning = `${untested}. The schema of its messages could not be read, so nothing of it was checked`;
+    return { version, warning };
+  }
+  if (missing.length > 0) {
+    const more = missing.length > NAMED_MAX ? `, and ${missing.length - NAMED_MAX} more` : "";
+    throw unsupported(
+      version,
+      `, which lacks what Switchyard uses: ${missing.slice(0, NAMED_MAX).join(", ")}${more}`,
     );
   }
-}
-
-function compare(a: string, b: string): number {
-  const left = a.split(".").map(Number);
-  const right = b.split(".").map(Number);
-  for (let i = 0; i < 3; i++) {
-    const difference = (left[i] ?? 0) - (right[i] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
+  return {
+    version,
+    warning: `${untested}. It has every message that Switchyard uses; its behaviour was not checked`,
+  };
 }
 
 function existing(given: string, source: string): CodexBinary {

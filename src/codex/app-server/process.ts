@@ -96,7 +96,7 @@ export class AppServerProcess {
    * @throws {CodexError} `codex_not_found`, `codex_unsupported` or `codex_start_failed`
    */
   static async start(options: AppServerProcessOptions): Promise<AppServerProcess> {
-    await checkCodexVersion(options.binary);
+    await checkCodexVersion(options.binary, options.log);
     const started = new AppServerProcess(options);
     try {
       await started.#handshake();

@@ -15,47 +15,8 @@ import { join } from "node:path";
 import { after, before, suite, test } from "node:test";
 import { promisify } from "node:util";
 import { findCodex } from "./binary.ts";
-import { type Notifications, type Requests, type ServerRequests, UNUSED_NOTIFICATIONS } from "./protocol.ts";
-
-// The compiler keeps these lists complete.
-const REQUESTS: Readonly<Record<keyof Requests, true>> = {
-  initialize: true,
-  "account/login/start": true,
-  "environment/add": true,
-  "config/read": true,
-  "mcpServerStatus/list": true,
-  "thread/start": true,
-  "thread/resume": true,
-  "thread/fork": true,
-  "thread/unsubscribe": true,
-  "turn/start": true,
-  "turn/interrupt": true,
-};
-const NOTIFICATIONS: Readonly<Record<keyof Notifications, true>> = {
-  error: true,
-  warning: true,
-  configWarning: true,
-  deprecationNotice: true,
-  "model/rerouted": true,
-  "thread/started": true,
-  "thread/closed": true,
-  "thread/tokenUsage/updated": true,
-  "turn/started": true,
-  "turn/completed": true,
-  "turn/plan/updated": true,
-  "item/started": true,
-  "item/completed": true,
-  "item/fileChange/patchUpdated": true,
-  "mcpServer/startupStatus/updated": true,
-  "serverRequest/resolved": true,
-};
-const SERVER_REQUESTS: Readonly<Record<keyof ServerRequests, true>> = {
-  "item/commandExecution/requestApproval": true,
-  "item/fileChange/requestApproval": true,
-  "mcpServer/elicitation/request": true,
-  "item/tool/requestUserInput": true,
-  "item/permissions/requestApproval": true,
-};
+import { missingFrom, NOTIFICATIONS, QUESTIONS, readSchema, REQUESTS } from "./needs.ts";
+import { UNUSED_NOTIFICATIONS } from "./protocol.ts";
 
 const OURS = join(import.meta.dirname, "protocol.ts");
 const JSON_TYPES = join(import.meta.dirname, "../../base/json.ts");
@@ -170,7 +131,7 @@ class CodexTypes {
     const noOptOut = "there is no such notification to opt out of";
     each("ServerNotification", UNUSED_NOTIFICATIONS, noOptOut, () => {});
     const noQuestion = "Codex does not ask this any more";
-    each("ServerRequest", Object.keys(SERVER_REQUESTS), noQuestion, (method, params) => {
+    each("ServerRequest", Object.keys(QUESTIONS), noQuestion, (method, params) => {
       const our = `ours.ServerRequests["${method}"]`;
       compare(`${method}: what we read`, "read", `${our}["params"]`, params);
       compare(`${method}: what we answer`, "sent", `${our}["result"]`, resultOf(params));
@@ -247,6 +208,10 @@ suite("protocol.ts and the types of the real Codex", () => {
 
   test("agree", async () => {
     assert.deepEqual(await types.findDrift(), []);
+  });
+
+  test("have the same names, which is what a Codex of another version is asked for", async () => {
+    assert.deepEqual(missingFrom(await readSchema(findCodex(undefined, process.env).path)), []);
   });
 
   /** A part of a file of the binary's types, and what takes its place. */

@@ -9,26 +9,25 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { suite, test } from "node:test";
-import { processesWithEnv, waitUntilGone } from "../leaks.ts";
-import { pick, pickText } from "../pick.ts";
-import { promptOf } from "./prompt-script.ts";
-import { callTool, say } from "./reply.ts";
-import { RecordingMcpServer } from "../http-server/recording-http-server.ts";
-import { ScriptedModel } from "./scripted-model.ts";
-import { stdioServer } from "../stdio-server/stdio-server-config.ts";
-import { maxOverlap } from "../call-record.ts";
+import { findCodex } from "../../src/codex/app-server/binary.ts";
+import { processesWithEnv, waitUntilGone } from "../../src/testing/leaks.ts";
+import { pick, pickText } from "../../src/testing/pick.ts";
+import { promptOf } from "../../src/testing/model/prompt-script.ts";
+import { callTool, say } from "../../src/testing/model/reply.ts";
+import { RecordingMcpServer } from "../../src/testing/http-server/recording-http-server.ts";
+import { ScriptedModel } from "../../src/testing/model/scripted-model.ts";
+import { stdioServer } from "../../src/testing/stdio-server/stdio-server-config.ts";
+import { maxOverlap } from "../../src/testing/call-record.ts";
 
 type Event = Readonly<Record<string, unknown>>;
 
-const binary = await findCodex();
-const skip = binary === undefined ? "the Codex binary of this platform is not installed" : false;
+const binary = findCodex(undefined, process.env).path;
 
-suite("ScriptedModel under real Codex", { skip }, () => {
+suite("ScriptedModel under real Codex", () => {
   test("makes Codex report every kind of item", async () => {
     await using model = await ScriptedModel.start();
     await using svc = await RecordingMcpServer.start();
@@ -215,7 +214,7 @@ class Codex implements AsyncDisposable {
       RUST_BACKTRACE: "0",
       SWITCHYARD_TEST_TAG: this.#tag,
     };
-    const child = spawn(binary ?? "", ["exec", ...flags, prompt], {
+    const child = spawn(binary, ["exec", ...flags, prompt], {
       cwd: this.#root,
       env,
       stdio: ["ignore", "pipe", "ignore"],
@@ -283,19 +282,4 @@ async function napping(signal: AbortSignal): Promise<string> {
     signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
   });
   return "rested";
-}
-
-/** The native binary: the npm wrapper would cost a Node process per turn. */
-async function findCodex(): Promise<string | undefined> {
-  try {
-    const fromHere = createRequire(import.meta.url);
-    const fromCodex = createRequire(fromHere.resolve("@openai/codex/package.json"));
-    const name = `@openai/codex-${process.platform}-${process.arch}/package.json`;
-    const vendor = join(dirname(fromCodex.resolve(name)), "vendor");
-    const [triple] = await readdir(vendor);
-    return triple === undefined ? undefined : join(vendor, triple, "bin", "codex");
-  } catch {
-    // Not installed for this platform.
-    return undefined;
-  }
 }
