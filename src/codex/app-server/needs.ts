@@ -65,7 +65,7 @@ export const REQUESTS: { readonly [Method in keyof Requests]: Members<Requests[M
     threadSource: true,
   },
   "thread/unsubscribe": { threadId: true },
-  "turn/start": { threadId: true, input: true, effort: true, outputSchema: true, cyberAccessProgram: true },
+  "turn/start": { threadId: true, input: true, outputSchema: true, cyberAccessProgram: true },
   "turn/interrupt": { threadId: true, turnId: true },
 };
 
