@@ -4,7 +4,7 @@ import { suite, test } from "node:test";
 import fc from "fast-check";
 import type { EnvironmentPolicy } from "../../src/executor/index.ts";
 import { childEnvironment } from "../../src/executor/local/env-policy.ts";
-import { PipedExecServer } from "./support/real-exec-server.ts";
+import { startRealSide } from "./support/exec-server-peer.ts";
 
 const names = [
   "HOME",
@@ -79,7 +79,7 @@ const policies: fc.Arbitrary<EnvironmentPolicy> = fc.record({
 
 suite("childEnvironment agrees with codex exec-server", () => {
   test("about any policy", async () => {
-    await using real = await PipedExecServer.start(own);
+    await using real = await startRealSide(own);
     const environmentOf = async (
       env: Readonly<Record<string, string>>,
       envPolicy: EnvironmentPolicy | undefined,

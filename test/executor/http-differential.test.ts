@@ -39,7 +39,7 @@ suite("HttpMethods answers as codex exec-server does", () => {
   let server: RawHttpServer;
   before(async () => {
     server = await startRawHttpServer();
-    real = await startRealSide(env);
+    real = await startRealSide({ PATH: process.env["PATH"] ?? "", ...env });
     own = new OwnSide(new HttpMethods({ clock: systemClock, env }));
   });
   after(async () => {

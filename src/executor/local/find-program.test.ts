@@ -55,6 +55,9 @@ suite("findProgram", posixOnly, () => {
     assert.equal(systemErrorText(missing), "No such file or directory (os error 2)");
     const barred = errorOf(() => findProgram({ program: "only-b", cwd: "/", path: `${top}/a` }));
     assert.equal(systemErrorText(barred), "Permission denied (os error 13)");
+    writeFileSync(join(top, "notes"), "echo oops\n", { mode: 0o755 });
+    const text = errorOf(() => findProgram({ program: `${top}/notes`, cwd: "/", path: undefined }));
+    assert.equal(systemErrorText(text), "Exec format error (os error 8)");
     const nowhere = errorOf(() => findProgram({ program: "/bin/sh", cwd: `${top}/none`, path: undefined }));
     assert.equal(systemErrorText(nowhere), "No such file or directory (os error 2)");
     const file = errorOf(() => findProgram({ program: "/bin/sh", cwd: `${top}/a/tool`, path: undefined }));

@@ -5,19 +5,22 @@
  * 0.169 does the same (`test/executor/find-program-differential.test.ts` holds us to it). The process is then started
  * from the file found, so that there is no second search in another PATH.
  *
+ * Interpreters are not looked at. So unlike in the original, the search does not go on after a script whose interpreter
+ * is missing.
+ *
  * Invariants
  *   F1. A name with a slash is that file, seen from the process's folder. Any other is searched in PATH, where an empty
  *       entry is the process's folder. The executor's own folder and PATH play no part.
- *   F2. The search goes on after what is not there and what may not be executed, and ends at the first file that is
- *       neither a script nor a program.
+ *   F2. The search goes on after a missing file and one that may not be executed.
  *   F3. Errors are reported in this order: no name, a NUL in an argument, one in the environment, the folder, the
  *       program.
  */
-import { accessSync, constants as fsConstants, statSync } from "node:fs";
-import { constants } from "node:os";
+import { accessSync, constants, statSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import { ExecutorError } from "../errors.ts";
-import { type ErrnoName, execProblem } from "./exec-problem.ts";
+import { hasExecFormat } from "./exec-format.ts";
+import { systemError } from "./system-error.ts";
+import { codeOf } from "../../base/errors.ts";
 
 /** Where musl searches when there is no PATH. */
 const DEFAULT_PATH = "/usr/local/bin:/bin:/usr/bin";
@@ -63,28 +66,37 @@ export function findProgram({ program, cwd, path = DEFAULT_PATH }: Search): stri
   if (program === "") throw missingProgram("pipe");
   checkFolder(cwd);
   if (program.includes("/")) {
-    const problem = execProblem(program, cwd);
-    if (problem === undefined) return program;
-    // The system says why a file is missing.
-    if (problem === "ENOENT") statSync(isAbsolute(program) ? program : `${cwd}/${program}`);
-    throw systemError(problem, program);
+    checkExecutable(program, cwd);
+    return program;
   }
-  if (Buffer.byteLength(program) > NAME_BYTES_MAX) throw systemError("ENAMETOOLONG", program);
-  let answer: ErrnoName = "ENOENT";
+  if (Buffer.byteLength(program) > NAME_BYTES_MAX) throw systemError("ENAMETOOLONG");
+  let failure: unknown;
   for (const entry of path.split(":")) {
     if (Buffer.byteLength(entry) > ENTRY_BYTES_MAX) continue;
     const candidate = `${entry === "" ? "." : entry}/${program}`;
-    const problem = execProblem(candidate, cwd);
-    if (problem === undefined) return candidate;
-    if (problem === "EACCES") answer = problem;
-    else if (problem !== "ENOENT" && problem !== "ENOTDIR") throw systemError(problem, candidate);
+    try {
+      checkExecutable(candidate, cwd);
+      return candidate;
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === "EACCES") failure = error;
+      else if (code !== "ENOENT" && code !== "ENOTDIR") throw error;
+    }
   }
-  throw systemError(answer, program);
+  throw failure ?? systemError("ENOENT");
+}
+
+/** @param file absolute, or relative to `cwd` */
+function checkExecutable(file: string, cwd: string): void {
+  const path = isAbsolute(file) ? file : `${cwd}/${file}`;
+  if (!statSync(path).isFile()) throw systemError("EACCES");
+  accessSync(path, constants.X_OK);
+  if (!hasExecFormat(path)) throw systemError("ENOEXEC");
 }
 
 function checkFolder(cwd: string): void {
-  if (!statSync(cwd).isDirectory()) throw systemError("ENOTDIR", cwd);
-  accessSync(cwd, fsConstants.X_OK);
+  if (!statSync(cwd).isDirectory()) throw systemError("ENOTDIR");
+  accessSync(cwd, constants.X_OK);
 }
 
 function missingProgram(kind: "pipe" | "PTY"): ExecutorError {
@@ -93,10 +105,4 @@ function missingProgram(kind: "pipe" | "PTY"): ExecutorError {
 
 function startFailed(message: string): ExecutorError {
   return new ExecutorError("start_failed", message);
-}
-
-function systemError(code: ErrnoName, path: string): NodeJS.ErrnoException {
-  const errnos: Readonly<Record<string, number>> = constants.errno;
-  const error: NodeJS.ErrnoException = new Error(`${code}: cannot execute "${path}"`);
-  return Object.assign(error, { code, errno: -(errnos[code] ?? 0), syscall: "execve", path });
 }

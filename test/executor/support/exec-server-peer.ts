@@ -3,15 +3,13 @@
  *
  * An answer is the result, or the error as it is on the wire.
  */
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { WebSocket } from "ws";
-import { findCodex } from "../../../src/codex/app-server/binary.ts";
+import type { EnvironmentPolicy } from "../../../src/executor/index.ts";
 import type { MethodContext, MethodFamily } from "../../../src/executor/server/method.ts";
 import { RpcError } from "../../../src/jsonrpc/index.ts";
+import { listenExecServer, type RealExecServer } from "./real-exec-server.ts";
 
 export interface RpcFailure {
   readonly code: number;
@@ -41,40 +39,49 @@ export interface Side extends AsyncDisposable {
 
 export type Env = Readonly<Record<string, string>>;
 
-/** @param env besides the variables it needs */
-export async function startRealSide(env: Env = {}): Promise<Side> {
-  const home = mkdtempSync(join(tmpdir(), "switchyard-exec-"));
-  const args = ["exec-server", "--listen", "ws://127.0.0.1:0", "--concurrent-requests", "16"];
-  const child = spawn(findCodex(undefined, process.env).path, args, {
-    env: { PATH: process.env.PATH, CODEX_HOME: home, ...env },
-    stdio: ["ignore", "pipe", "ignore"],
-  });
-  const [line] = (await once(child.stdout, "data")) as [Buffer];
-  const socket = new WebSocket(line.toString().trim());
+export interface StartParams {
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  readonly env: Env;
+  readonly envPolicy?: EnvironmentPolicy;
+  readonly arg0?: string;
+  readonly tty?: boolean;
+}
+
+export type Ran = { readonly output: string; readonly exitCode: number } | { readonly error: string };
+
+/** @param env its whole environment, except for the home it is given */
+export async function startRealSide(env: Env = { PATH: process.env["PATH"] ?? "" }): Promise<RealSide> {
+  const server = await listenExecServer(["--concurrent-requests", "16"], env);
+  const socket = new WebSocket(server.url);
   await once(socket, "open");
-  const side = new RealSide(child, socket, home);
+  const side = new RealSide(server, socket);
   await side.ask("initialize", { clientName: "test" });
   socket.send(JSON.stringify({ method: "initialized", params: {} }));
   return side;
 }
 
-class RealSide implements Side {
+export class RealSide implements Side {
   readonly notifications: Notification[] = [];
-  readonly #child: ChildProcess;
+  readonly #server: RealExecServer;
   readonly #socket: WebSocket;
-  readonly #home: string;
   readonly #pending = new Map<number, (answer: Answer) => void>();
+  #arrived = Promise.withResolvers<void>();
   #lastId = 0;
 
-  constructor(child: ChildProcess, socket: WebSocket, home: string) {
-    this.#child = child;
+  constructor(server: RealExecServer, socket: WebSocket) {
+    this.#server = server;
     this.#socket = socket;
-    this.#home = home;
     socket.on("message", (data: Buffer) => {
       // Carries the acknowledgement; without it the next message waits for 40 ms.
       socket.pong();
       const message = JSON.parse(data.toString()) as Notification | (Answer & { readonly id: number });
-      if (!("id" in message)) return void this.notifications.push(message);
+      if (!("id" in message)) {
+        this.notifications.push(message);
+        this.#arrived.resolve();
+        this.#arrived = Promise.withResolvers();
+        return;
+      }
       const { id, ...answer } = message;
       this.#pending.get(id)?.(answer);
       this.#pending.delete(id);
@@ -93,13 +100,25 @@ class RealSide implements Side {
     });
   }
 
+  /** Starts a process and waits for its end. One at a time. */
+  async run({ cwd, ...start }: StartParams): Promise<Ran> {
+    this.notifications.length = 0;
+    const processId = `p${this.#lastId}`;
+    const params = { processId, cwd: pathToFileURL(cwd).href, tty: false, ...start };
+    const answer = await this.ask("process/start", params);
+    if ("error" in answer) return { error: answer.error.message };
+    while (!this.notifications.some(({ method }) => method === "process/closed")) await this.#arrived.promise;
+    const events = this.notifications.map((each) => each.params);
+    const chunks = events
+      .toSorted((a, b) => Number(a["seq"]) - Number(b["seq"]))
+      .map(({ chunk }) => Buffer.from(typeof chunk === "string" ? chunk : "", "base64"));
+    const exitCode = Number(events.find((event) => "exitCode" in event)?.["exitCode"] ?? -1);
+    return { output: Buffer.concat(chunks).toString(), exitCode };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#socket.terminate();
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      this.#child.kill();
-      await once(this.#child, "exit");
-    }
-    rmSync(this.#home, { recursive: true, force: true });
+    await this.#server[Symbol.asyncDispose]();
   }
 }
 

@@ -1,12 +1,6 @@
 /** The executors that tests run on, each with what is behind it, and a look for what is left of them. */
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { systemClock } from "../../../src/base/clock.ts";
-import { findCodex } from "../../../src/codex/app-server/binary.ts";
 import {
   ExecutorServer,
   type ExecutorServerOptions,
@@ -19,6 +13,7 @@ import {
 } from "../../../src/executor/index.ts";
 import { descendants, waitUntilGone } from "../../../src/testing/index.ts";
 import type { Subject } from "./compliance.ts";
+import { listenExecServer, type RealExecServer } from "./real-exec-server.ts";
 
 /** A variable that executors under test have in their environment, and nobody else. */
 export const OWN_VARIABLE = "SWITCHYARD_TEST_OWN";
@@ -77,28 +72,10 @@ export async function ownSubject(): Promise<Subject> {
   };
 }
 
-export interface RealServer extends AsyncDisposable {
-  readonly url: string;
-  readonly child: ChildProcess;
-}
-
 /** The real `codex exec-server`. */
-export async function startCodexExecServer(args: readonly string[] = []): Promise<RealServer> {
-  const home = mkdtempSync(join(tmpdir(), "switchyard-exec-"));
-  const { path } = findCodex(undefined, process.env);
-  const child = spawn(path, ["exec-server", "--listen", "ws://127.0.0.1:0", ...args], {
-    env: { ...env, CODEX_HOME: home },
-    stdio: ["ignore", "pipe", "ignore"],
-  });
-  const [line] = (await once(child.stdout, "data")) as [Buffer];
-  const url = line.toString().trim();
-  return leakChecked({ url, child }, async () => {
-    if (child.exitCode === null && child.signalCode === null) {
-      child.kill();
-      await once(child, "exit");
-    }
-    rmSync(home, { recursive: true, force: true });
-  });
+export async function startCodexExecServer(args: readonly string[] = []): Promise<RealExecServer> {
+  const server = await listenExecServer(args, env);
+  return leakChecked(server, async () => await server[Symbol.asyncDispose]());
 }
 
 /** Our client to the real `codex exec-server`. */

@@ -12,6 +12,7 @@
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { compactVerify } from "jose";
+import { integer, Issue, list, nullish, object, type Reader, string } from "../../../base/reader.ts";
 import { ExecutorError } from "../../errors.ts";
 
 export type AuthVerdict =
@@ -132,10 +133,19 @@ function digestOf(text: string): Buffer {
 
 interface Claims {
   readonly exp: number;
-  readonly nbf: number | undefined;
-  readonly iss: string | undefined;
-  readonly aud: readonly string[];
+  readonly nbf?: number;
+  readonly iss?: string;
+  readonly aud?: readonly string[];
 }
+
+/** A 64-bit integer. */
+const seconds: Reader<number> = integer({ min: -(2 ** 63), max: 2 ** 63 });
+const audiences: Reader<readonly string[]> = (input) => list(string)(Array.isArray(input) ? input : [input]);
+/** Strictly: a claim of the wrong type is rejected, even if that claim is not checked. */
+const readClaims: Reader<Claims> = object(
+  { exp: seconds, nbf: nullish(seconds), iss: nullish(string), aud: nullish(audiences) },
+  "ignore",
+);
 
 interface Expected {
   readonly issuer: string | undefined;
@@ -148,7 +158,10 @@ async function verify(token: string, secret: Uint8Array): Promise<Claims | undef
   // A token has one spelling. The decoder of `jose` accepts others; the original does not.
   if (!token.split(".").every(isCanonicalBase64)) return undefined;
   try {
-    return readClaims((await compactVerify(token, secret, { algorithms: ["HS256"] })).payload);
+    const { payload } = await compactVerify(token, secret, { algorithms: ["HS256"] });
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(payload);
+    const claims = readClaims(JSON.parse(text));
+    return claims instanceof Issue ? undefined : claims;
   } catch {
     // The token is wrong: everything else is the same for all tokens.
     return undefined;
@@ -159,33 +172,6 @@ function isCanonicalBase64(text: string): boolean {
   return Buffer.from(text, "base64url").toString("base64url") === text;
 }
 
-/** Strictly: a claim of the wrong type is rejected, even if that claim is not checked. */
-function readClaims(payload: Uint8Array): Claims | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(payload));
-  } catch {
-    return undefined;
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-  const { exp, nbf, iss, aud } = value as Readonly<Record<string, unknown>>;
-  const audiences = aud === undefined || aud === null ? [] : Array.isArray(aud) ? (aud as unknown[]) : [aud];
-  if (!isSeconds(exp) || !(isAbsent(nbf) || isSeconds(nbf)) || !(isAbsent(iss) || typeof iss === "string")) {
-    return undefined;
-  }
-  if (!audiences.every((each) => typeof each === "string")) return undefined;
-  return { exp, nbf: nbf ?? undefined, iss: iss ?? undefined, aud: audiences };
-}
-
-function isAbsent(value: unknown): value is undefined | null {
-  return value === undefined || value === null;
-}
-
-/** A 64-bit integer. */
-function isSeconds(value: unknown): value is number {
-  return Number.isInteger(value) && Math.abs(value as number) <= 2 ** 63;
-}
-
 function judge(
   { exp, nbf, iss, aud }: Claims,
   { issuer, audience, skew }: Expected,
@@ -194,7 +180,8 @@ function judge(
   if (now > exp + skew) return refused("expired websocket jwt");
   if (nbf !== undefined && now < nbf - skew) return refused("websocket jwt is not valid yet");
   if (issuer !== undefined && iss !== issuer) return refused("websocket jwt issuer mismatch");
-  if (audience !== undefined && !aud.includes(audience)) return refused("websocket jwt audience mismatch");
+  if (audience !== undefined && aud?.includes(audience) !== true)
+    return refused("websocket jwt audience mismatch");
   return ALLOWED;
 }
 
