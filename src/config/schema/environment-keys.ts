@@ -2,90 +2,54 @@
  * Every key of an environment, as data: those of an entry of Codex's `environments.toml`, in the order in which Codex
  * 0.169 reads an array by position, and those of `[environments.<id>]` in `switchyard.toml`.
  */
-import type { Field, Struct } from "./server-keys.ts";
+import { both, type Field, type Struct } from "./server-keys.ts";
 
 const SKILLS: Struct = {
   name: "ScopedSkillsConfig",
   closed: true,
   fields: [
-    {
-      name: "required",
-      value: { type: "strings" },
-      transport: "both",
-      about: "Skills that Codex insists on there. They are nothing to us.",
-    },
+    both("required", { type: "strings" }, "Skills that Codex insists on there. They are nothing to us."),
   ],
 };
 
 const CODEX_FIELDS: readonly Field[] = [
-  {
-    name: "id",
-    value: { type: "string" },
-    transport: "both",
-    needed: "always",
-    about: "What environment_id of a server names.",
-  },
-  {
-    name: "skills",
-    value: { type: "struct", struct: SKILLS },
-    transport: "both",
-    about: "Codex's rules for the skills that are found there.",
-  },
-  {
-    name: "url",
-    value: { type: "string" },
-    transport: "both",
+  both("id", { type: "string" }, "What environment_id of a server names.", { needed: "always" }),
+  both("skills", { type: "struct", struct: SKILLS }, "Codex's rules for the skills that are found there."),
+  both("url", { type: "string" }, "Where an executor listens: ws://HOST:PORT, or wss:// through a proxy.", {
     needed: "by_position",
-    about: "Where an executor listens: ws://HOST:PORT, or wss:// through a proxy.",
-  },
-  {
-    name: "auth_bearer_token",
-    value: { type: "string" },
-    transport: "both",
+  }),
+  both(
+    "auth_bearer_token",
+    { type: "string" },
+    "The token it wants. A secret in a file: use auth_bearer_token_env_var instead.",
+    { needed: "by_position" },
+  ),
+  both(
+    "program",
+    { type: "string" },
+    "A program that is an executor on its stdin and stdout, such as ssh to one; found in PATH.",
+    { needed: "by_position" },
+  ),
+  both("args", { type: "strings" }, "The arguments of the program.", { needed: "by_position" }),
+  both("env", { type: "string_map" }, "Variables the program is given on top of ours, as written.", {
     needed: "by_position",
-    about: "The token it wants. A secret in a file: use auth_bearer_token_env_var instead.",
-  },
-  {
-    name: "program",
-    value: { type: "string" },
-    transport: "both",
-    needed: "by_position",
-    about: "A program that is an executor on its stdin and stdout, such as ssh to one; found in PATH.",
-  },
-  {
-    name: "args",
-    value: { type: "strings" },
-    transport: "both",
-    needed: "by_position",
-    about: "The arguments of the program.",
-  },
-  {
-    name: "env",
-    value: { type: "string_map" },
-    transport: "both",
-    needed: "by_position",
-    about: "Variables the program is given on top of ours, as written.",
-  },
-  {
-    name: "cwd",
-    value: { type: "string", expects: "path string" },
-    transport: "both",
-    needed: "by_position",
-    about:
-      "The folder the program starts in, ours if unset; a relative one starts at the folder of the file.",
-  },
-  {
-    name: "connect_timeout_sec",
-    value: { type: "seconds", convert: true },
-    transport: "both",
-    about: "How long connecting may take, in seconds; 10 if unset.",
-  },
-  {
-    name: "initialize_timeout_sec",
-    value: { type: "seconds", convert: true },
-    transport: "both",
-    about: "How long the executor may take to answer the first message, in seconds; 10 if unset.",
-  },
+  }),
+  both(
+    "cwd",
+    { type: "string", expects: "path string" },
+    "The folder the program starts in, ours if unset; a relative one starts at the folder of the file.",
+    { needed: "by_position" },
+  ),
+  both(
+    "connect_timeout_sec",
+    { type: "seconds", convert: true },
+    "How long connecting may take, in seconds; 10 if unset.",
+  ),
+  both(
+    "initialize_timeout_sec",
+    { type: "seconds", convert: true },
+    "How long the executor may take to answer the first message, in seconds; 10 if unset.",
+  ),
 ];
 
 /** An entry of `[[environments]]` in Codex's file. */
@@ -100,13 +64,12 @@ export const ENVIRONMENT: Struct = {
   closed: true,
   fields: [
     ...CODEX_FIELDS.filter(({ name }) => !ONLY_CODEX.includes(name)),
-    {
-      name: "auth_bearer_token_env_var",
-      value: { type: "string" },
-      transport: "both",
-      own: true,
-      about: "The name of the variable that holds the token; in one file it wins over auth_bearer_token.",
-    },
+    both(
+      "auth_bearer_token_env_var",
+      { type: "string" },
+      "The name of the variable that holds the token; in one file it wins over auth_bearer_token.",
+      { own: true },
+    ),
   ],
 };
 

@@ -6,18 +6,17 @@
  * asks it.
  */
 import { ENVIRONMENT } from "./environment-keys.ts";
-import type { FieldValue, Struct } from "./server-keys.ts";
+import { both, type FieldValue, type Struct } from "./server-keys.ts";
 
 const PROJECT: Struct = {
   name: "ProjectConfig",
   fields: [
-    {
-      name: "trust_level",
-      value: { type: "enum", variants: ["trusted", "untrusted"] },
-      transport: "both",
-      needed: "by_position",
-      about: "Whether the project's own files count.",
-    },
+    both(
+      "trust_level",
+      { type: "enum", variants: ["trusted", "untrusted"] },
+      "Whether the project's own files count.",
+      { needed: "by_position" },
+    ),
   ],
 };
 const PROJECTS: FieldValue = { type: "structs", struct: PROJECT };
@@ -26,26 +25,14 @@ const IDENTITY_PROVIDER: Struct = {
   name: "McpServerIdpOAuthConfig",
   closed: true,
   fields: [
-    { name: "issuer", value: { type: "string" }, transport: "both", needed: "always", about: "The issuer." },
-    {
-      name: "client_id",
-      value: { type: "string" },
-      transport: "both",
-      needed: "always",
-      about: "The id of the client.",
-    },
-    {
-      name: "client_secret",
-      value: { type: "string" },
-      transport: "both",
-      about: "The secret of the client.",
-    },
-    {
-      name: "token_endpoint_auth_method",
-      value: { type: "enum", variants: ["client_secret_basic", "client_secret_post"] },
-      transport: "both",
-      about: "How the client proves itself.",
-    },
+    both("issuer", { type: "string" }, "The issuer.", { needed: "always" }),
+    both("client_id", { type: "string" }, "The id of the client.", { needed: "always" }),
+    both("client_secret", { type: "string" }, "The secret of the client."),
+    both(
+      "token_endpoint_auth_method",
+      { type: "enum", variants: ["client_secret_basic", "client_secret_post"] },
+      "How the client proves itself.",
+    ),
   ],
 };
 
@@ -53,13 +40,9 @@ const ENTERPRISE_AUTH: Struct = {
   name: "McpEnterpriseManagedAuthConfig",
   closed: true,
   fields: [
-    {
-      name: "idp",
-      value: { type: "struct", struct: IDENTITY_PROVIDER },
-      transport: "both",
+    both("idp", { type: "struct", struct: IDENTITY_PROVIDER }, "The identity provider.", {
       needed: "always",
-      about: "The identity provider.",
-    },
+    }),
   ],
 };
 

@@ -60,6 +60,22 @@ export function fieldNamed(struct: Struct, name: string): Field | undefined {
   return byName.get(name);
 }
 
+type FieldMaker = (
+  name: string,
+  value: FieldValue,
+  about: string,
+  more?: Pick<Field, "default" | "own" | "needed">,
+) => Field;
+
+function fieldFor(transport: Field["transport"]): FieldMaker {
+  return (name, value, about, more) => ({ name, value, transport, about, ...more });
+}
+
+const stdio: FieldMaker = fieldFor("stdio");
+const http: FieldMaker = fieldFor("streamable_http");
+export const both: FieldMaker = fieldFor("both");
+const rejected: FieldMaker = fieldFor("none");
+
 const STRING: FieldValue = { type: "string" };
 const STRINGS: FieldValue = { type: "strings" };
 const STRING_MAP: FieldValue = { type: "string_map" };
@@ -70,60 +86,40 @@ const APPROVAL: FieldValue = { type: "enum", variants: ["auto", "prompt", "write
 export const OAUTH: Struct = {
   name: "McpServerOAuthConfig",
   fields: [
-    {
-      name: "client_id",
-      value: STRING,
-      transport: "streamable_http",
-      about: "The id of a client that is registered with the authorization server.",
-    },
-    {
-      name: "client_secret",
-      value: STRING,
-      transport: "streamable_http",
-      about: "The secret of that client; it needs client_id.",
-    },
-    {
-      name: "token_endpoint_auth_method",
-      value: { type: "enum", variants: ["client_secret_basic", "client_secret_post"] },
-      transport: "streamable_http",
-      about: 'How the client proves itself to the token endpoint; only with auth = "ema_auth".',
-    },
-    {
-      name: "callback_url",
-      value: STRING,
-      transport: "streamable_http",
-      about: "The redirect URI of the login, where the listener's own address will not do.",
-    },
-    {
-      name: "callback_port",
-      value: { type: "integer", expects: "u16", min: 0n, max: 65_535n },
-      transport: "streamable_http",
-      about: "The port the login listens on; 0 takes a free one.",
-    },
-    {
-      name: "authorization_server_issuer",
-      value: STRING,
-      transport: "streamable_http",
-      about: 'The issuer of the authorization server; only with auth = "ema_auth".',
-    },
+    http("client_id", STRING, "The id of a client that is registered with the authorization server."),
+    http("client_secret", STRING, "The secret of that client; it needs client_id."),
+    http(
+      "token_endpoint_auth_method",
+      { type: "enum", variants: ["client_secret_basic", "client_secret_post"] },
+      'How the client proves itself to the token endpoint; only with auth = "ema_auth".',
+    ),
+    http(
+      "callback_url",
+      STRING,
+      "The redirect URI of the login, where the listener's own address will not do.",
+    ),
+    http(
+      "callback_port",
+      { type: "integer", expects: "u16", min: 0n, max: 65_535n },
+      "The port the login listens on; 0 takes a free one.",
+    ),
+    http(
+      "authorization_server_issuer",
+      STRING,
+      'The issuer of the authorization server; only with auth = "ema_auth".',
+    ),
   ],
 };
 
 export const TOOL: Struct = {
   name: "McpServerToolConfig",
   fields: [
-    {
-      name: "approval_mode",
-      value: APPROVAL,
-      transport: "both",
-      about: "When a call of this tool needs a yes; it wins over default_tools_approval_mode.",
-    },
-    {
-      name: "output_token_limit",
-      value: COUNT,
-      transport: "both",
-      about: "How many tokens of this tool's output the model is given at most.",
-    },
+    both(
+      "approval_mode",
+      APPROVAL,
+      "When a call of this tool needs a yes; it wins over default_tools_approval_mode.",
+    ),
+    both("output_token_limit", COUNT, "How many tokens of this tool's output the model is given at most."),
   ],
 };
 
@@ -131,212 +127,118 @@ export const TOOL: Struct = {
 export const ENV_VAR: Struct = {
   name: "McpServerEnvVar",
   fields: [
-    { name: "name", value: STRING, transport: "stdio", about: "The name of the variable." },
-    {
-      name: "source",
-      value: { type: "enum", variants: ["local", "remote"] },
-      transport: "stdio",
-      default: "local",
-      about: "Where the variable is looked up: on this machine, or where the server runs.",
-    },
+    stdio("name", STRING, "The name of the variable."),
+    stdio(
+      "source",
+      { type: "enum", variants: ["local", "remote"] },
+      "Where the variable is looked up: on this machine, or where the server runs.",
+      { default: "local" },
+    ),
   ],
 };
 
 export const SERVER: Struct = {
   name: "RawMcpServerConfig",
   fields: [
-    {
-      name: "command",
-      value: STRING,
-      transport: "stdio",
+    stdio("command", STRING, "The program to start, found in PATH; it makes the server a stdio server.", {
       needed: "by_position",
-      about: "The program to start, found in PATH; it makes the server a stdio server.",
-    },
-    { name: "args", value: STRINGS, transport: "stdio", default: [], about: "The arguments of the program." },
-    {
-      name: "env",
-      value: STRING_MAP,
-      transport: "stdio",
-      about: "Variables the program is given, as written; nothing in them is expanded.",
-    },
-    {
-      name: "env_vars",
-      value: { type: "env_vars" },
-      transport: "stdio",
-      default: [],
-      about: "Names of variables that are passed on to the program; one that is not set is left out.",
-    },
-    {
-      name: "cwd",
-      value: STRING,
-      transport: "stdio",
-      about: "The folder the program starts in; a relative one is joined to the thread's working directory.",
-    },
-    {
-      name: "http_headers",
-      value: STRING_MAP,
-      transport: "streamable_http",
+    }),
+    stdio("args", STRINGS, "The arguments of the program.", { default: [] }),
+    stdio("env", STRING_MAP, "Variables the program is given, as written; nothing in them is expanded."),
+    stdio(
+      "env_vars",
+      { type: "env_vars" },
+      "Names of variables that are passed on to the program; one that is not set is left out.",
+      { default: [] },
+    ),
+    stdio(
+      "cwd",
+      STRING,
+      "The folder the program starts in; a relative one is joined to the thread's working directory.",
+    ),
+    http("http_headers", STRING_MAP, "Headers of every request, as written.", { needed: "by_position" }),
+    http(
+      "env_http_headers",
+      STRING_MAP,
+      "Headers of every request, each with the name of the variable that holds its value.",
+    ),
+    http(
+      "http_headers_helper",
+      STRING,
+      "A shell command that prints a JSON object of headers; only for servers reached from this machine.",
+      { needed: "by_position" },
+    ),
+    http("url", STRING, "The endpoint; it makes the server a streamable HTTP server.", {
       needed: "by_position",
-      about: "Headers of every request, as written.",
-    },
-    {
-      name: "env_http_headers",
-      value: STRING_MAP,
-      transport: "streamable_http",
-      about: "Headers of every request, each with the name of the variable that holds its value.",
-    },
-    {
-      name: "http_headers_helper",
-      value: STRING,
-      transport: "streamable_http",
+    }),
+    rejected(
+      "bearer_token",
+      STRING,
+      "Always rejected: secrets do not belong in a file. Use bearer_token_env_var.",
+      { needed: "by_position" },
+    ),
+    http("bearer_token_env_var", STRING, "The name of the variable that holds the bearer token.", {
       needed: "by_position",
-      about:
-        "A shell command that prints a JSON object of headers; only for servers reached from this machine.",
-    },
-    {
-      name: "url",
-      value: STRING,
-      transport: "streamable_http",
-      needed: "by_position",
-      about: "The endpoint; it makes the server a streamable HTTP server.",
-    },
-    {
-      name: "bearer_token",
-      value: STRING,
-      transport: "none",
-      needed: "by_position",
-      about: "Always rejected: secrets do not belong in a file. Use bearer_token_env_var.",
-    },
-    {
-      name: "bearer_token_env_var",
-      value: STRING,
-      transport: "streamable_http",
-      needed: "by_position",
-      about: "The name of the variable that holds the bearer token.",
-    },
-    {
-      name: "environment_id",
-      value: STRING,
-      transport: "both",
+    }),
+    both("environment_id", STRING, "Where the server runs: local, or the id of an executor.", {
       default: "local",
-      about: "Where the server runs: local, or the id of an executor.",
-    },
-    {
-      name: "auth",
-      value: { type: "enum", variants: ["oauth", "chatgpt", "ema_auth"] },
-      transport: "streamable_http",
-      default: "oauth",
-      about: "How a login with the server is done.",
-    },
-    {
-      name: "startup_timeout_sec",
-      value: { type: "seconds", convert: false },
-      transport: "both",
-      about: "How long the server may take to start, in seconds; 30 if unset.",
-    },
-    {
-      name: "startup_timeout_ms",
-      value: { type: "integer", expects: "u64", min: 0n },
-      transport: "both",
-      about: "The same in milliseconds; it counts only without startup_timeout_sec.",
-    },
-    {
-      name: "tool_timeout_sec",
-      value: { type: "seconds", convert: true },
-      transport: "both",
-      about: "How long a call may take, in seconds; 300 if unset.",
-    },
-    {
-      name: "enabled",
-      value: BOOLEAN,
-      transport: "both",
-      default: true,
-      about: "Whether the server is used at all.",
-    },
-    {
-      name: "required",
-      value: BOOLEAN,
-      transport: "both",
+    }),
+    http(
+      "auth",
+      { type: "enum", variants: ["oauth", "chatgpt", "ema_auth"] },
+      "How a login with the server is done.",
+      { default: "oauth" },
+    ),
+    both(
+      "startup_timeout_sec",
+      { type: "seconds", convert: false },
+      "How long the server may take to start, in seconds; 30 if unset.",
+    ),
+    both(
+      "startup_timeout_ms",
+      { type: "integer", expects: "u64", min: 0n },
+      "The same in milliseconds; it counts only without startup_timeout_sec.",
+    ),
+    both(
+      "tool_timeout_sec",
+      { type: "seconds", convert: true },
+      "How long a call may take, in seconds; 300 if unset.",
+    ),
+    both("enabled", BOOLEAN, "Whether the server is used at all.", { default: true }),
+    both("required", BOOLEAN, "Whether a thread fails when the server does not start.", { default: false }),
+    both(
+      "startup_readiness",
+      { type: "enum", variants: ["connection", "catalog"] },
+      "When the server counts as ready: with its connection, or with a cached catalog of its tools.",
+      { default: "connection" },
+    ),
+    both("supports_parallel_tool_calls", BOOLEAN, "Whether calls of its tools may overlap.", {
       default: false,
-      about: "Whether a thread fails when the server does not start.",
-    },
-    {
-      name: "startup_readiness",
-      value: { type: "enum", variants: ["connection", "catalog"] },
-      transport: "both",
-      default: "connection",
-      about: "When the server counts as ready: with its connection, or with a cached catalog of its tools.",
-    },
-    {
-      name: "supports_parallel_tool_calls",
-      value: BOOLEAN,
-      transport: "both",
-      default: false,
-      about: "Whether calls of its tools may overlap.",
-    },
-    {
-      name: "tool_input_schema_max_bytes",
-      value: COUNT,
-      transport: "both",
-      about: "From which size on the input schema of a tool is compacted; 5000 if unset.",
-    },
-    {
-      name: "omit_tools_from",
-      value: { type: "enums", variants: ["code_mode", "deferred", "direct"] },
-      transport: "both",
-      about: "Where its tools are not offered.",
-    },
-    {
-      name: "default_tools_approval_mode",
-      value: APPROVAL,
-      transport: "both",
-      about: "When a call of one of its tools needs a yes.",
-    },
-    {
-      name: "enabled_tools",
-      value: STRINGS,
-      transport: "both",
-      about: "The only tools that are offered; all if unset, none if empty.",
-    },
-    {
-      name: "disabled_tools",
-      value: STRINGS,
-      transport: "both",
-      about: "Tools that are not offered; it wins over enabled_tools.",
-    },
-    { name: "scopes", value: STRINGS, transport: "both", about: "The OAuth scopes a login asks for." },
-    {
-      name: "oauth",
-      value: { type: "struct", struct: OAUTH },
-      transport: "streamable_http",
-      about: "Settings of the OAuth login.",
-    },
-    {
-      name: "oauth_resource",
-      value: STRING,
-      transport: "streamable_http",
-      about: "The OAuth resource a login is for.",
-    },
-    {
-      name: "name",
-      value: STRING,
-      transport: "both",
-      about: "An old display name; read and thrown away.",
-    },
-    {
-      name: "tools",
-      value: { type: "structs", struct: TOOL },
-      transport: "both",
-      about: "Rules for single tools, by their declared name.",
-    },
-    {
-      name: "scope",
-      value: { type: "enum", variants: ["thread", "project", "principal", "host"] },
-      transport: "both",
-      default: "thread",
-      own: true,
-      about: "Who may share a connection to the server.",
-    },
+    }),
+    both(
+      "tool_input_schema_max_bytes",
+      COUNT,
+      "From which size on the input schema of a tool is compacted; 5000 if unset.",
+    ),
+    both(
+      "omit_tools_from",
+      { type: "enums", variants: ["code_mode", "deferred", "direct"] },
+      "Where its tools are not offered.",
+    ),
+    both("default_tools_approval_mode", APPROVAL, "When a call of one of its tools needs a yes."),
+    both("enabled_tools", STRINGS, "The only tools that are offered; all if unset, none if empty."),
+    both("disabled_tools", STRINGS, "Tools that are not offered; it wins over enabled_tools."),
+    both("scopes", STRINGS, "The OAuth scopes a login asks for."),
+    http("oauth", { type: "struct", struct: OAUTH }, "Settings of the OAuth login."),
+    http("oauth_resource", STRING, "The OAuth resource a login is for."),
+    both("name", STRING, "An old display name; read and thrown away."),
+    both("tools", { type: "structs", struct: TOOL }, "Rules for single tools, by their declared name."),
+    both(
+      "scope",
+      { type: "enum", variants: ["thread", "project", "principal", "host"] },
+      "Who may share a connection to the server.",
+      { default: "thread", own: true },
+    ),
   ],
 };
 
