@@ -86,8 +86,6 @@ export class AppServerProcess {
   readonly #exited = Promise.withResolvers<CodexError>();
   #pauses = 0;
   #holds = 0;
-  /** Whether the handshake is over. */
-  #ready = false;
   #stopping: Promise<void> | undefined;
 
   /**
@@ -100,15 +98,11 @@ export class AppServerProcess {
     const started = new AppServerProcess(options);
     try {
       await started.#handshake();
-      started.#ready = true;
       return started;
     } catch (error) {
       await started.stop();
-      if (error instanceof CodexError && error.code === "codex_start_failed") throw error;
-      const message = messageOf(error);
-      throw new CodexError("codex_start_failed", `Codex did not become an app-server: ${message}`, {
-        cause: error,
-      });
+      const message = `Codex did not become an app-server: ${messageOf(error)}${started.lastWords}`;
+      throw new CodexError("codex_start_failed", message, { cause: error });
     }
   }
 
@@ -154,6 +148,15 @@ export class AppServerProcess {
   /** Ids of the environments that were announced to it. */
   get environmentIds(): readonly string[] {
     return (this.#options.environments ?? []).map(({ id }) => id);
+  }
+
+  /**
+   * A clause with the last words on its stderr, or nothing. Once threads use the process they may concern any of them,
+   * so they are for the log only.
+   */
+  get lastWords(): string {
+    const { lastWords } = this.#stderr;
+    return lastWords === undefined ? "" : `; its last words: ${lastWords}`;
   }
 
   get pid(): number | undefined {
@@ -313,14 +316,7 @@ export class AppServerProcess {
   #watchEnd(): void {
     const end = (how: string, cause?: unknown): void => {
       this.#stderr.end();
-      const { lastWords } = this.#stderr;
-      const words =
-        this.#stopping !== undefined || lastWords === undefined ? "" : `; its last words: ${lastWords}`;
-      // Once threads use the process, its last words may concern any of them: they go to the log only.
-      const error = new CodexError("process_exited", `Codex ended (${how})${this.#ready ? "" : words}`, {
-        cause,
-      });
-      if (this.#ready && words !== "") this.#options.log("error", `Codex ended (${how})${words}`);
+      const error = new CodexError("process_exited", `Codex ended (${how})`, { cause });
       this.#peer.close(error);
       this.#exited.resolve(error);
     };

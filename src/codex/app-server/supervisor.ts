@@ -166,7 +166,7 @@ export class CodexAppServer implements AsyncDisposable {
     const state = this.#state;
     if (state.kind === "running" && state.process === process) {
       state.stable.clear();
-      this.#options.log("error", error.message);
+      this.#options.log("error", `${error.message}${process.lastWords}`);
       // Every end counts until a process is stable: the first restart is quick, a loop is not.
       this.#state = { kind: "idle", notBefore: this.#nextStart() };
     }

@@ -239,7 +239,7 @@ export function turnIdOf({ params }: Notification): string | undefined {
 }
 
 /** An error as exec words it: the text and its details. */
-export function errorText(error: TurnError): string {
+function errorText(error: TurnError): string {
   return withDetails(error.message, error.additionalDetails);
 }
 
