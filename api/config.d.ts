@@ -209,6 +209,8 @@ export interface ImportResult {
     readonly servers: ReadonlyMap<string, WrittenMcpServer>;
     readonly names: readonly string[];
     readonly notes: readonly ImportNote[];
+    readonly problems: readonly ConfigProblem[];
+    readonly unfilled: ReadonlyMap<string, readonly string[]>;
 }
 
 export declare const LOCAL_ENVIRONMENT_ID = "local";

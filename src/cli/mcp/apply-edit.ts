@@ -5,7 +5,7 @@
  *   A1. Nothing is written that would make a server invalid, alone or merged with what other files say about it.
  *   A2. The output names the file that was written, and says if the edit has no effect.
  */
-import type { EditResult } from "../../config/edit/config-editor.ts";
+import type { ConfigEditor, EditResult } from "../../config/edit/config-editor.ts";
 import type { ConfigEdit } from "../../config/edit/edits.ts";
 import { configuredMcpServers } from "../../config/effective/configured.ts";
 import type { ConfigLayer } from "../../config/layers/layers.ts";
@@ -25,20 +25,8 @@ export async function applyAndReport(
   signal: AbortSignal,
 ): Promise<number> {
   const { args, target } = context;
-  const { edits, names } = request;
-  const { ConfigEditor } = await import("../../config/edit/config-editor.ts");
-  const editor = new ConfigEditor(target.file, {
-    own: target.own,
-    partial: names.some((name) => originsIn(context.beneath, name).length > 0),
-  });
-  for (const edit of edits) editor.edit(edit);
-  let result: EditResult;
-  try {
-    result = await editor.apply({ dryRun: true, signal });
-    checkMerged(context, result.after, edits);
-  } catch (error) {
-    throw afterEditError(error, target);
-  }
+  const { editor, result: tried } = await tryEdits(context, request, signal);
+  let result = tried;
   const dryRun = args.has("dry-run");
   if (!dryRun && result.changed) result = await editor.apply({ signal });
   const notes = [
@@ -61,6 +49,28 @@ export async function applyAndReport(
   else say(`${result.changed ? request.done : "Nothing to change in"} ${shortPath(target.file)}`);
   for (const note of notes) tell(shortPaths(`note: ${note}`));
   return 0;
+}
+
+/** What the edits would do. @throws {ConfigError} when they cannot be made, or would break a server (A1) */
+export async function tryEdits(
+  context: EditContext,
+  { edits, names }: Pick<EditRequest, "edits" | "names">,
+  signal: AbortSignal,
+): Promise<{ readonly editor: ConfigEditor; readonly result: EditResult }> {
+  const { target } = context;
+  const { ConfigEditor } = await import("../../config/edit/config-editor.ts");
+  const editor = new ConfigEditor(target.file, {
+    own: target.own,
+    partial: names.some((name) => originsIn(context.beneath, name).length > 0),
+  });
+  for (const edit of edits) editor.edit(edit);
+  try {
+    const result = await editor.apply({ dryRun: true, signal });
+    checkMerged(context, result.after, edits);
+    return { editor, result };
+  } catch (error) {
+    throw afterEditError(error, target);
+  }
 }
 
 /** Removed servers too: another file may add to them. */

@@ -227,7 +227,10 @@ const BRINGS_NEW: ReadonlySet<ConfigEdit["kind"]> = new Set([
   "rename",
 ]);
 
-/** Loading accepts any name, URL and command, as Codex does; a new one has to be able to start. */
+/**
+ * Loading accepts any name, URL and command, as Codex does; a new one has to be able to start. The URL of a server that
+ * is switched off may still have to be filled in.
+ */
 function checkNew(root: TomlTable, edits: readonly ConfigEdit[]): void {
   for (const edit of edits) {
     if (BRINGS_NEW.has(edit.kind)) {
@@ -235,13 +238,13 @@ function checkNew(root: TomlTable, edits: readonly ConfigEdit[]): void {
         if (nodeAt(root, ["mcp_servers", name]) === undefined) refuse(serverNameProblem(name));
       }
     }
-    for (const [name, { url, command }] of serversOf(edit)) {
+    for (const [name, { url, command, enabled }] of serversOf(edit)) {
       const old = nodeAt(root, ["mcp_servers", name]);
       const isNew = (key: string, value: string): boolean => {
         const before = old === undefined ? undefined : nodeAt(old, [key]);
         return before?.kind !== "string" || before.value !== value;
       };
-      if (typeof url === "string" && isNew("url", url)) refuse(serverUrlProblem(url));
+      if (typeof url === "string" && enabled !== false && isNew("url", url)) refuse(serverUrlProblem(url));
       if (command === "" && isNew("command", command)) refuse("invalid command (it is empty)");
     }
   }

@@ -16,18 +16,25 @@ export type ImportFormat =
   | "gemini"
   | "cline"
   | "roo"
-  | "zed";
+  | "zed"
+  | "opencode"
+  | "plugin";
+
+/** Where a server's URL is written, in the order in which they count. */
+export const URL_KEYS: readonly string[] = ["httpUrl", "serverUrl", "serverURL", "url", "baseUrl", "baseURL"];
 
 export interface Dialect {
   readonly product: string;
-  /** Where in the file the servers are. */
+  /** Where in the file the servers are: at its top level when empty. */
   readonly path: readonly string[];
-  /** The unit of `timeout`, for one tool call. */
+  /** The unit of `timeout`. */
   readonly timeoutUnit?: "ms" | "s";
+  /** Whether `timeout` is for the start, and not for one tool call. */
+  readonly timeoutOfStart?: boolean;
   /** What a `url` is where no type is given. */
   readonly plainUrl: "http" | "sse";
-  /** Whether `$NAME` stands for a variable too. */
-  readonly bareReferences?: boolean;
+  /** How a reference is written besides `${NAME}`. */
+  readonly reference?: RegExp;
   /** The name of such a file, and of its folder. */
   readonly file?: RegExp;
 }
@@ -62,7 +69,7 @@ export const DIALECTS: Readonly<Record<ImportFormat, Dialect>> = {
     path: ["mcpServers"],
     timeoutUnit: "ms",
     plainUrl: "sse",
-    bareReferences: true,
+    reference: /\$([A-Za-z_]\w*)/,
     file: /(?:^|\/)\.gemini\/settings\.json$/,
   },
   // Its schema tries SSE first.
@@ -82,7 +89,21 @@ export const DIALECTS: Readonly<Record<ImportFormat, Dialect>> = {
   },
   // Seconds in newer versions, milliseconds before.
   zed: { product: "Zed", path: ["context_servers"], plainUrl: "http", file: /(?:^|\/)zed\/settings\.json$/i },
+  opencode: {
+    product: "opencode",
+    path: ["mcp"],
+    timeoutUnit: "ms",
+    timeoutOfStart: true,
+    plainUrl: "http",
+    reference: /\{((?:env|file):[^}]*)\}/,
+    file: /(?:^|\/)opencode(?:\.jsonc?|\/config\.json)$/,
+  },
+  // A plugin's `.mcp.json` may have its servers at the top level.
+  plugin: { product: "plugins of Claude Code", path: [], timeoutUnit: "ms", plainUrl: "http" },
 };
+
+/** What makes an object a server. */
+const SERVER_KEYS = ["command", ...URL_KEYS];
 
 /** Keys that show whose a file of `mcpServers` is. */
 const MARKS: readonly (readonly [ImportFormat, readonly string[]])[] = [
@@ -112,9 +133,14 @@ export function detectFormat(document: JsonDocument, file: string): ImportFormat
 }
 
 export function findServers(document: JsonDocument, format: ImportFormat): JsonNode | undefined {
+  const { path } = DIALECTS[format];
   let at: JsonNode | undefined = document.root;
-  for (const key of DIALECTS[format].path) at = child(at, key);
-  return at;
+  for (const key of path) at = child(at, key);
+  return path.length === 0 && !children(at).some(isServer) ? undefined : at;
+}
+
+export function isServer(node: JsonNode): boolean {
+  return SERVER_KEYS.some((key) => child(node, key) !== undefined);
 }
 
 export function child(node: JsonNode | undefined, key: string): JsonNode | undefined {

@@ -55,6 +55,12 @@ suite("importServers finds the servers of", () => {
     [".roo/mcp.json", `{"mcpServers": {"a": {"command": "x"}}}`, "roo"],
     ["mcp.json", `{"mcpServers": {"a": {"command": "x", "alwaysAllow": []}}}`, "roo"],
     ["settings.json", `{"context_servers": {"a": {"source": "custom", "command": "x"}}}`, "zed"],
+    ["opencode.json", `{"mcp": {"a": {"type": "local", "command": ["x"]}}}`, "opencode"],
+    ["/p/opencode.jsonc", `{"$schema": "s", "mcp": {"a": {"command": ["x"]}}}`, "opencode"],
+    [".mcp.json", `{"a": {"command": "x"}}`, "plugin"],
+    ["plugin/.mcp.json", `{"$schema": "s", "version": 1, "a": {"type": "stdio", "command": "x"}}`, "plugin"],
+    [".claude-plugin/plugin.json", `{"name": "p", "mcpServers": {"a": {"command": "x"}}}`, "claude_code"],
+    ["gemini-extension.json", `{"name": "p", "mcpServers": {"a": {"command": "x"}}}`, "claude_code"],
     // A file's shape counts for more than its name.
     [".cursor/mcp.json", `{"servers": {"a": {"command": "x"}}}`, "vscode"],
   ];
@@ -138,6 +144,140 @@ suite("importServers carries over", () => {
       http_headers: { Accept: "x" },
     });
     assert.deepEqual(http.notes, []);
+  });
+
+  test("opencode's words: the command in one list, environment, {env:NAME}, the time to start", () => {
+    const environment = { TOKEN: "{env:TOKEN}", LEVEL: "1" };
+    const local = { type: "local", command: ["npx", "-y", "x"], environment, enabled: false, timeout: 5000 };
+    const headers = { Authorization: "Bearer {env:KEY}", "X-File": "{file:./key}" };
+    const remote = { type: "remote", url: "https://x/mcp", headers, enabled: true };
+    const { servers, notes } = importJson({ mcp: { local, remote } }, "opencode.json");
+    assert.deepEqual(Object.fromEntries(servers), {
+      local: {
+        command: "npx",
+        args: ["-y", "x"],
+        env: { LEVEL: "1" },
+        env_vars: ["TOKEN"],
+        enabled: false,
+        startup_timeout_sec: 5,
+      },
+      remote: {
+        url: "https://x/mcp",
+        bearer_token_env_var: "KEY",
+        http_headers: { "X-File": "{file:./key}" },
+        enabled: false,
+      },
+    });
+    assert.deepEqual(
+      notes.map(({ server, key }) => `${server} ${key}`),
+      ["remote headers.X-File"],
+    );
+  });
+
+  test("a URL and a transport under other products' names", () => {
+    for (const server of [
+      { serverURL: "https://x/mcp" },
+      { baseUrl: "https://x/mcp" },
+      { baseURL: "https://x/mcp", transport: "HTTP" },
+      { type: "streamable_http", url: "https://x/mcp" },
+      { transportType: "http-stream", url: "https://x/mcp" },
+      { type: "remote", url: "https://x/mcp" },
+    ]) {
+      const { server: got, notes } = importOne(server);
+      assert.deepEqual([got, notes], [{ url: "https://x/mcp" }, []], JSON.stringify(server));
+    }
+    for (const type of ["local", "STDIO", "command"]) {
+      assert.deepEqual(importOne({ type, command: "x" }).server, { command: "x" }, type);
+    }
+  });
+
+  test("lists of allowed and of refused tools, whatever a product calls them", () => {
+    for (const key of ["tools", "allowedTools", "allowed_tools", "enabled-tools", "includeTools"]) {
+      const { server, notes } = importOne({ command: "x", [key]: ["a", "b"] });
+      assert.deepEqual([server, notes], [{ command: "x", enabled_tools: ["a", "b"] }, []], key);
+    }
+    for (const key of ["disallowedTools", "disabled_tools", "excludeTools", "blockedTools"]) {
+      const { server, notes } = importOne({ command: "x", [key]: ["a"] });
+      assert.deepEqual([server, notes], [{ command: "x", disabled_tools: ["a"] }, []], key);
+    }
+    assert.deepEqual(importOne({ command: "x", tools: ["*"] }).server, { command: "x" });
+    assert.deepEqual(importOne({ command: "x", disabledTools: ["*"] }).server, {
+      command: "x",
+      enabled_tools: [],
+    });
+    const both = importOne({ command: "x", tools: ["a", "b"], allowedTools: ["b", "c"] });
+    assert.deepEqual(both.server, { command: "x", enabled_tools: ["b"] });
+    assert.deepEqual(importOne({ command: "x", tools: { a: { allow: true } } }).keys, ["tools"]);
+    assert.deepEqual(importOne({ command: "x", tools: ["read_*"] }).keys, ["tools"]);
+  });
+
+  test("a variable of the server's own that its program replaces, and keeps the server switched on", () => {
+    const env = { AUTH: "Bearer 1", ID: "${ID}" };
+    for (const args of [["Authorization:${AUTH}"], ["${ID}"], ["-c", "x --a ${AUTH} --i ${ID}"]]) {
+      const { server, keys } = importOne({ command: "x", args, env });
+      const carried = { command: "x", args, env: { AUTH: "Bearer 1" }, env_vars: ["ID"] };
+      assert.deepEqual(server, carried, args.join(" "));
+      assert.ok(keys.includes(`args.${args.length - 1}`));
+    }
+    for (const arg of ["${OTHER}", "${AUTH}${OTHER}", "${AUTH:-x}", "${env:AUTH}", "${AUTH}<x>"]) {
+      const { server } = importOne({ command: "x", args: [arg], env });
+      assert.equal((server as { enabled?: boolean }).enabled, false, arg);
+    }
+    assert.equal((importOne({ command: "${AUTH}", env }).server as { enabled?: boolean }).enabled, false);
+  });
+
+  test("what has to be filled in as it is written, and switches the server off (I4)", () => {
+    for (const value of [
+      "<token>",
+      "https://<host>/mcp",
+      "{{TOKEN}}",
+      "YOUR_API_KEY",
+      "https://your-domain.example.com/mcp",
+      "${A:-https://x}/mcp",
+      "Basic <user:password>",
+    ]) {
+      const http = importJson({ mcpServers: { a: { type: "http", url: value, headers: { H: value } } } });
+      assert.deepEqual(http.servers.get("a")?.url, value);
+      assert.deepEqual(http.servers.get("a")?.http_headers, { H: value });
+      assert.equal(http.servers.get("a")?.enabled, false, value);
+      assert.deepEqual([...http.unfilled], [["a", ["url", "headers.H"]]]);
+    }
+    const stdio = importOne({ command: "x", args: ["<path>"], env: { TOKEN: "<token>" } });
+    const wanted = { command: "x", args: ["<path>"], env: { TOKEN: "<token>" }, enabled: false };
+    assert.deepEqual([stdio.server, stdio.keys], [wanted, ["args.0", "env.TOKEN"]]);
+    const args = ["a < b", "<3", "--format", "{{.Names}}", "yourself", "a->b", "</x>", "{}"];
+    assert.deepEqual(importOne({ command: "x", args }).server, { command: "x", args });
+  });
+
+  test("keys without a value as if they were not there", () => {
+    const server = {
+      command: null,
+      url: "https://x/mcp",
+      args: null,
+      env: null,
+      timeout: null,
+      oauth: false,
+    };
+    const { server: got, keys } = importOne(server);
+    assert.deepEqual([got, keys], [{ url: "https://x/mcp" }, ["oauth"]]);
+  });
+
+  test("the servers beside one that is wrong, which is left out with its problem", () => {
+    const entries = [
+      7,
+      [],
+      { args: 1 },
+      { command: 1 },
+      { command: "y", env: 1 },
+      { type: "http" },
+      { command: [] },
+    ];
+    for (const bad of entries) {
+      const { servers, problems, names } = importJson({ mcpServers: { bad, good: { command: "x" } } });
+      assert.deepEqual([...servers], [["good", { command: "x" }]]);
+      assert.deepEqual(names, ["bad", "good"]);
+      assert.deepEqual(problems[0]?.path?.slice(0, 2), ["mcpServers", "bad"], JSON.stringify(bad));
+    }
   });
 
   test("switches, lists of tools and approvals", () => {
@@ -264,19 +404,29 @@ suite("importServers notes", () => {
         },
       },
     };
-    const { servers, notes } = importJson(value, ".vscode/mcp.json");
+    const { servers, notes, unfilled } = importJson(value, ".vscode/mcp.json");
     assert.deepEqual(Object.fromEntries(servers), {
       a: {
         url: "https://${input:host}/mcp",
         bearer_token_env_var: "GH_TOKEN",
         env_http_headers: { "X-Team": "_1ST", "X-Default": "D" },
+        http_headers: { "X-Path": "${workspaceFolder}", "X-Two": "${A}-${B}" },
+        enabled: false,
       },
       b: {
         command: "${workspaceFolder}/run",
         args: ["--root", "${userHome}"],
         env_vars: ["TOKEN", "OTHER", "URL", "D"],
+        enabled: false,
       },
     });
+    assert.deepEqual(
+      [...unfilled],
+      [
+        ["a", ["url", "headers.X-Path", "headers.X-Two"]],
+        ["b", ["command", "args.1"]],
+      ],
+    );
     assert.deepEqual(
       notes.map(({ server, key }) => (server === undefined ? key : `${server} ${key}`)),
       [
@@ -511,6 +661,7 @@ suite("importServers refuses", () => {
   });
 
   test("a file without servers, and says what it looked for", () => {
+    assert.match(refusal(`{"mcpServers": "./servers.json"}`).message, /not in this file/);
     for (const text of ["{}", "[]", "7", `{"mcpServers": {}}`, `{"mcp": {}}`]) {
       assert.match(refusal(text).message, /no MCP servers .* "mcpServers" \(Claude Code, /);
     }

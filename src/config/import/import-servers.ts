@@ -4,12 +4,12 @@
  * `translate-server.ts` translates one server; `dialects.ts` knows whose file it is. The
  * servers are not validated here: that is done when they are added to a configuration.
  */
-import { DIALECTS, detectFormat, findServers, child, type ImportFormat } from "./dialects.ts";
+import { DIALECTS, detectFormat, findServers, child, type ImportFormat, isServer } from "./dialects.ts";
 import { JsonDocument, type JsonNode } from "./json-document.ts";
 import type { ImportNote } from "./server-reader.ts";
 import { translateServer } from "./translate-server.ts";
 import { serverNameProblem } from "../server/start-problem.ts";
-import { ConfigError } from "../problem.ts";
+import { ConfigError, type ConfigProblem } from "../problem.ts";
 import type { WrittenMcpServer } from "../server/types.ts";
 
 export type { ImportFormat } from "./dialects.ts";
@@ -25,13 +25,17 @@ export interface ImportResult {
   readonly names: readonly string[];
   /** What could not be carried over, or only with a loss. They hold no value of the file. */
   readonly notes: readonly ImportNote[];
+  /** What is wrong with servers that are left out; the file's words for them are in `path`. */
+  readonly problems: readonly ConfigProblem[];
+  /** The servers that are switched off until values are filled in, with the keys of these as the file spells them. */
+  readonly unfilled: ReadonlyMap<string, readonly string[]>;
 }
 
 /**
  * @param options.file the file's path: shown in messages, and its name helps to see whose it is
  * @param options.format whose it is, for a file that does not tell
  * @param options.only the servers that are wanted; what is wrong with others does not matter then
- * @throws {ConfigError} `invalid_config` for what is not valid JSON, has the wrong shape, or holds no servers
+ * @throws {ConfigError} `invalid_config` for what is not valid JSON, or holds no servers that can be read
  */
 export function importServers(
   text: string,
@@ -51,14 +55,24 @@ export function importServers(
   const servers = new Map<string, WrittenMcpServer>();
   const names = new Map<string, string>();
   const notes: ImportNote[] = notesOfFile(document, format);
-  const entries = document.entries(list, dialect.path);
+  const unfilled = new Map<string, readonly string[]>();
+  if (list.type === "string") {
+    const hint = "It names another file: import that one";
+    document.problem(list, dialect.path, "the servers are not in this file", hint);
+  }
+  const entries = list.type === "string" ? undefined : document.entries(list, dialect.path);
   for (const [written, node] of entries ?? []) {
+    // Beside servers at the top level there may be anything.
+    if (dialect.path.length === 0 && !isServer(node)) continue;
     const name = validName(written, new Set([...servers.keys(), ...(entries?.keys() ?? [])]));
     names.set(written, name);
     if (options.only !== undefined && !options.only.includes(name)) continue;
+    const before = document.problems.length;
     const translated = translateServer(name, node, [...dialect.path, written], dialect, document);
+    if (document.problems.length > before) continue;
     if (translated.server !== undefined) {
       servers.set(name, translated.server);
+      if (translated.unfilled.length > 0) unfilled.set(name, translated.unfilled);
       if (name !== written) {
         const message = `"${written}" is not a valid name for a server, so it is called "${name}"`;
         notes.push({ server: name, key: "name", message });
@@ -66,10 +80,11 @@ export function importServers(
     }
     notes.push(...translated.notes);
   }
-  if (document.problems.length > 0) throw document.error();
+  if (document.problems.length > 0 && servers.size === 0) throw document.error();
+  const problems = [...document.problems];
   notes.push(...notesOnRepetitions(document, dialect.path, names));
   if (entries?.size === 0) throw noServers(document, file, options.format);
-  return { format, servers, names: [...names.values()], notes };
+  return { format, servers, names: [...names.values()], notes, problems, unfilled };
 }
 
 function noServers(document: JsonDocument, file: string, format: ImportFormat | undefined): ConfigError {
@@ -77,7 +92,7 @@ function noServers(document: JsonDocument, file: string, format: ImportFormat | 
   const places = new Map<string, string[]>();
   for (const each of formats) {
     const { path, product } = DIALECTS[each];
-    const place = `"${path.join(".")}"`;
+    const place = path.length === 0 ? "the top level" : `"${path.join(".")}"`;
     places.set(place, [...(places.get(place) ?? []), product]);
   }
   const sought = [...places].map(([place, products]) => `${place} (${products.join(", ")})`).join(", ");

@@ -6,7 +6,7 @@
 import type { DraftMcpServer } from "../server/types.ts";
 import type { Dialect } from "./dialects.ts";
 import type { JsonDocument, JsonNode } from "./json-document.ts";
-import { findReference } from "./references.ts";
+import { findReference, isLeftToProgram } from "./references.ts";
 
 export interface ImportNote {
   /** Absent for what concerns the whole file. */
@@ -18,6 +18,8 @@ export interface ImportNote {
 
 export class ServerReader {
   readonly notes: ImportNote[] = [];
+  /** The keys whose values have to be filled in before the server can run. */
+  readonly unfilled: Set<string> = new Set();
   readonly document: JsonDocument;
   readonly dialect: Dialect;
   readonly node: JsonNode;
@@ -38,7 +40,9 @@ export class ServerReader {
     this.path = path;
     this.dialect = dialect;
     this.document = document;
-    this.entries = new Map(document.entries(node, path));
+    // Programs that write such files write `null` for what is not there.
+    const entries = [...(document.entries(node, path) ?? [])];
+    this.entries = new Map(entries.filter(([, value]) => value.type !== "null"));
   }
 
   take<T>(key: string, read: (node: JsonNode, path: readonly string[]) => T): T | undefined {
@@ -64,15 +68,22 @@ export class ServerReader {
   }
 
   findReference(value: string): ReturnType<typeof findReference> {
-    return findReference(value, this.dialect.bareReferences === true);
+    return findReference(value, this.dialect.reference);
   }
 
+  isLeftToProgram(value: string, variables: ReadonlySet<string>): boolean {
+    return isLeftToProgram(value, variables, this.dialect.reference);
+  }
+
+  /** A value that is carried over as it is written, though it is not what the server needs. */
   noteReference(key: string, value: string): void {
-    if (this.findReference(value) === undefined) return;
-    this.note(
-      key,
-      "variables in it are not replaced here: it is carried over as written, so replace them by their values",
-    );
+    const reference = this.findReference(value);
+    if (reference === undefined) return;
+    const isBlank = typeof reference === "object" && reference.kind === "blank";
+    const why = isBlank ? "it is a placeholder" : "variables in it are not replaced here";
+    const what = isBlank ? "the placeholder by the value" : "them by their values";
+    this.unfilled.add(key);
+    this.note(key, `${why}: it is carried over as written, so replace ${what}`);
   }
 
   note(key: string, message: string): void {

@@ -2,11 +2,9 @@
 import type { DraftMcpServer, McpServerOAuthConfig } from "../server/types.ts";
 import type { JsonNode } from "./json-document.ts";
 import { maskUrl, mayNameSecret } from "../show/mask-text.ts";
+import { URL_KEYS } from "./dialects.ts";
 import { variableForInput, whyNotTaken } from "./references.ts";
 import { type ServerReader, setText } from "./server-reader.ts";
-
-/** In the order in which they count. */
-export const URL_KEYS: readonly string[] = ["httpUrl", "serverUrl", "url"];
 
 export function translateHttp(reader: ServerReader, draft: DraftMcpServer): void {
   const [url, ...others] = URL_KEYS.filter((key) => reader.entries.has(key));
@@ -77,9 +75,11 @@ function translateHeaders(
       }
       continue;
     }
-    if (reference === "part" || reference.kind === "other") {
+    if (reference === "part" || reference.kind === "other" || reference.kind === "blank") {
       const how = "put the whole value in a variable and name that in env_http_headers";
-      reader.note(key, `${whyNotTaken(reference)}, so it is left out: ${how}`);
+      literal.set(header, value);
+      reader.unfilled.add(key);
+      reader.note(key, `${whyNotTaken(reference)}, so it is carried over as written: ${how}`);
       continue;
     }
     const variable = reference.kind === "input" ? variableForInput(reference.id) : reference.name;
@@ -98,6 +98,8 @@ function translateHeaders(
 /** `oauth` of Claude Code, VS Code, Gemini CLI and Zed; `auth` of Cursor. */
 function translateOauth(reader: ServerReader, draft: DraftMcpServer, section: "oauth" | "auth"): void {
   reader.take(section, (node, path) => {
+    // opencode: no login.
+    if (node.type === "boolean") return reader.note(section, "it has no counterpart here and is left out");
     const oauth: { -readonly [Key in keyof McpServerOAuthConfig]: McpServerOAuthConfig[Key] } = {};
     for (const [name, entry] of reader.document.entries(node, path) ?? []) {
       const key = `${section}.${name}`;
@@ -126,6 +128,7 @@ function translateOauth(reader: ServerReader, draft: DraftMcpServer, section: "o
           else reader.document.problem(entry, at, "callbackPort must be a whole number up to 65535");
           break;
         }
+        case "scope":
         case "scopes": {
           const scopes =
             entry.type === "string"

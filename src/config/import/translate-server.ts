@@ -5,19 +5,33 @@
  *   I1. Everything of a server that is not carried over as it was has a note: nothing is lost silently.
  *   I2. No note holds a value of the file, only names: of keys, servers, tools and variables.
  *   I3. A tool that a product would have run without a question gets that right only if the file names the tool.
+ *   I4. A server with a value that has to be filled in first is switched off, and the key is named.
  */
 import type { AppToolApproval, DraftMcpServer, WrittenMcpServer } from "../server/types.ts";
-import type { Dialect } from "./dialects.ts";
+import { type Dialect, URL_KEYS } from "./dialects.ts";
 import type { JsonDocument, JsonNode } from "./json-document.ts";
 import { type ImportNote, ServerReader } from "./server-reader.ts";
-import { translateHttp, URL_KEYS } from "./translate-http.ts";
+import { translateHttp } from "./translate-http.ts";
 import { translateStdio } from "./translate-stdio.ts";
 
-const HTTP_TYPES = ["http", "streamable-http", "streamableHttp", "streamable_http"];
+/** In lower case and without separators. */
+const STDIO_TYPES = ["stdio", "local", "command"];
+const HTTP_TYPES = ["http", "https", "streamablehttp", "streamable", "httpstream", "remote", "url"];
+const ALLOW_LISTS = ["tools", "includetools", "includedtools", "enabledtools", "allowedtools", "allowtools"];
+const DENY_LISTS = [
+  "excludetools",
+  "excludedtools",
+  "disabledtools",
+  "disallowedtools",
+  "deniedtools",
+  "denytools",
+  "blockedtools",
+];
 const OTHER_TRANSPORT = [
   "command",
   "args",
   "env",
+  "environment",
   "cwd",
   ...URL_KEYS,
   "headers",
@@ -42,16 +56,20 @@ const REMARKS: ReadonlyMap<string, string> = new Map([
   ["watchPaths", "a server is not restarted when files change"],
 ]);
 
-/** @returns no server when it cannot run here; a note says why */
+/** @returns no server when it cannot run here; a note or a problem of the document says why */
 export function translateServer(
   name: string,
   node: JsonNode,
   path: readonly string[],
   dialect: Dialect,
   document: JsonDocument,
-): { readonly server: WrittenMcpServer | undefined; readonly notes: readonly ImportNote[] } {
+): {
+  readonly server: WrittenMcpServer | undefined;
+  readonly notes: readonly ImportNote[];
+  readonly unfilled: readonly string[];
+} {
   const reader = new ServerReader(name, node, path, dialect, document);
-  return { server: translate(reader), notes: reader.notes };
+  return { server: translate(reader), notes: reader.notes, unfilled: [...reader.unfilled] };
 }
 
 function translate(reader: ServerReader): WrittenMcpServer | undefined {
@@ -66,12 +84,13 @@ function translate(reader: ServerReader): WrittenMcpServer | undefined {
   translateTools(reader, draft);
   translateTimeout(reader, draft);
   noteRest(reader, draft);
+  if (reader.unfilled.size > 0) draft.enabled = false;
   return draft;
 }
 
 function findTransport(reader: ServerReader): "stdio" | "http" | "skipped" {
   const typeKey = ["type", "transport", "transportType"].find((key) => reader.entries.has(key)) ?? "type";
-  const type = reader.take(typeKey, (node, path) => reader.document.text(node, path));
+  const type = reader.take(typeKey, (node, path) => plain(reader.document.text(node, path)));
   const url = URL_KEYS.find((key) => reader.entries.has(key));
   const hasCommand = reader.entries.has("command");
   const isSse =
@@ -86,7 +105,7 @@ function findTransport(reader: ServerReader): "stdio" | "http" | "skipped" {
       `the SSE transport is not supported${why}: use the server's streamable HTTP URL`,
     );
   }
-  if (type === "stdio" || (type === undefined && hasCommand)) {
+  if (type === undefined ? hasCommand : STDIO_TYPES.includes(type)) {
     if (!hasCommand) reader.document.problem(reader.node, reader.path, "command is missing");
     return "stdio";
   }
@@ -128,11 +147,22 @@ function translateSwitches(reader: ServerReader, draft: DraftMcpServer): void {
 }
 
 function translateTools(reader: ServerReader, draft: DraftMcpServer): void {
-  reader.takeList("includeTools", (tools) => (draft.enabled_tools = tools));
-  reader.takeList("enabledTools", (tools) => (draft.enabled_tools = tools));
+  const keys = [...reader.entries.keys()];
+  for (const key of keys.filter((each) => ALLOW_LISTS.includes(plain(each)))) {
+    // Elsewhere, `tools` has settings of single tools.
+    if (key === "tools" && reader.entries.get(key)?.type !== "array") continue;
+    takeTools(reader, key, (tools) => {
+      if (tools.includes("*")) return;
+      const before = draft.enabled_tools;
+      draft.enabled_tools = before === undefined ? tools : before.filter((tool) => tools.includes(tool));
+    });
+  }
   const disabled: string[] = [];
-  for (const key of ["excludeTools", "disabledTools"]) {
-    reader.takeList(key, (tools) => disabled.push(...tools));
+  for (const key of keys.filter((each) => DENY_LISTS.includes(plain(each)))) {
+    takeTools(reader, key, (tools) => {
+      if (tools.includes("*")) draft.enabled_tools = [];
+      disabled.push(...tools.filter((tool) => tool !== "*"));
+    });
   }
   if (disabled.length > 0) draft.disabled_tools = [...new Set(disabled)];
   const approved = new Map<string, { readonly approval_mode: AppToolApproval }>();
@@ -147,11 +177,29 @@ function translateTools(reader: ServerReader, draft: DraftMcpServer): void {
   if (approved.size > 0) draft.tools = Object.fromEntries(approved);
 }
 
+function takeTools(reader: ServerReader, key: string, use: (tools: string[]) => void): void {
+  reader.takeList(key, (tools) => {
+    if (tools.some((tool) => tool !== "*" && tool.includes("*"))) {
+      reader.note(
+        key,
+        "a pattern in it is taken as the name of one tool: write the names of all tools that it means",
+      );
+    }
+    use(tools);
+  });
+}
+
+function plain(word: string): string;
+function plain(word: string | undefined): string | undefined;
+function plain(word: string | undefined): string | undefined {
+  return word?.toLowerCase().replace(/[-_]/g, "");
+}
+
 function translateTimeout(reader: ServerReader, draft: DraftMcpServer): void {
   reader.take("timeout", (node, path) => {
     const timeout = reader.document.amount(node, path);
     if (timeout === undefined) return;
-    const { product, timeoutUnit } = reader.dialect;
+    const { product, timeoutUnit, timeoutOfStart } = reader.dialect;
     if (timeoutUnit === undefined) {
       reader.note(
         "timeout",
@@ -163,7 +211,8 @@ function translateTimeout(reader: ServerReader, draft: DraftMcpServer): void {
         "Claude Code ignores less than 1000 ms, and so it is left out: set tool_timeout_sec",
       );
     } else {
-      draft.tool_timeout_sec = timeoutUnit === "ms" ? timeout / 1_000 : timeout;
+      const key = timeoutOfStart === true ? "startup_timeout_sec" : "tool_timeout_sec";
+      draft[key] = timeoutUnit === "ms" ? timeout / 1_000 : timeout;
     }
   });
 }

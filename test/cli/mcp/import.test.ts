@@ -1,6 +1,6 @@
 /** `switchyard mcp import`: servers of other products. */
-import { testCases } from "../support/cases.ts";
-import { DOCS, OURS, SECRET } from "../support/test-home.ts";
+import { type Case, testCases } from "../support/cases.ts";
+import { CODEXS, DOCS, OURS, SECRET } from "../support/test-home.ts";
 
 testCases("switchyard mcp import", [
   {
@@ -23,15 +23,55 @@ testCases("switchyard mcp import", [
     after: { [OURS]: /a\][^]*b\]/ },
   },
   {
-    what: "import rejects names that are there, and writes nothing",
+    what: "import of a name that is there leaves that one, and says how to replace it",
     files: {
       [OURS]: DOCS,
       "project/.mcp.json": '{"mcpServers":{"docs":{"command":"x"},"b":{"command":"y"}}}',
     },
     args: ["mcp", "import", ".mcp.json"],
+    code: 0,
+    stdout: /^Imported 1 server \("b"\)/,
+    stderr:
+      /^note: MCP server "docs" is already in ~\/.switchyard\/switchyard.toml\. To replace it there: switchyard mcp import ~\/project\/.mcp.json --name docs --replace\. The server is left out\n$/,
+    after: { [OURS]: `${DOCS}\n[mcp_servers.b]\ncommand = "y"\n` },
+  },
+  {
+    what: "import of nothing but names that are there fails",
+    files: { [OURS]: DOCS, "project/.mcp.json": '{"mcpServers":{"docs":{"command":"x"}}}' },
+    args: ["mcp", "import", ".mcp.json"],
     code: 1,
-    stderr: /"docs" \(~\/.switchyard\/switchyard.toml\); nothing was imported/,
+    stderr: /^switchyard: MCP server "docs" is already in .*--replace\n$/,
     after: { [OURS]: DOCS },
+  },
+  {
+    what: "import --replace leaves a name of another file, where the two would be merged",
+    files: {
+      [CODEXS]: DOCS,
+      "project/.mcp.json": '{"mcpServers":{"docs":{"url":"https://example.com"},"b":{"command":"y"}}}',
+    },
+    args: ["mcp", "import", ".mcp.json", "--replace"],
+    code: 0,
+    stderr: /is already in ~\/.codex\/config.toml:2, .* --name docs --replace --codex\. The server is left/,
+    after: { [OURS]: '[mcp_servers.b]\ncommand = "y"\n', [CODEXS]: DOCS },
+  },
+  {
+    what: "import --replace does what was offered",
+    files: { [CODEXS]: DOCS, "project/.mcp.json": '{"mcpServers":{"docs":{"url":"https://example.com"}}}' },
+    args: ["mcp", "import", ".mcp.json", "--name", "docs", "--replace", "--codex"],
+    code: 0,
+    after: { [OURS]: undefined, [CODEXS]: '[mcp_servers.docs]\nurl = "https://example.com"\n' },
+  },
+  {
+    what: "import of two files that use one name differently takes the first",
+    files: {
+      "project/a.json": '{"mcpServers":{"docs":{"command":"x"},"same":{"command":"s"}}}',
+      "project/b.json": '{"mcpServers":{"docs":{"command":"y"},"same":{"command":"s"},"c":{"command":"z"}}}',
+    },
+    args: ["mcp", "import", "a.json", "b.json"],
+    code: 0,
+    stdout: /^Imported 3 servers \("docs", "same", "c"\)/,
+    stderr: /^note: docs: it is in .*a.json and, with other settings, in .*b.json --name docs --replace\n$/,
+    after: { [OURS]: /docs\]\ncommand = "x"/ },
   },
   {
     what: "import --skip-existing",
@@ -65,13 +105,50 @@ testCases("switchyard mcp import", [
     after: { [OURS]: '[mcp_servers.b]\ncommand = "y"\n' },
   },
   {
-    what: "import of a broken entry names the file",
-    files: { "project/.mcp.json": '{"mcpServers":{"bad":{"args":1},"b":{"command":"y"}}}' },
+    what: "import of a file of nothing but broken entries names the file",
+    files: { "project/.mcp.json": '{"mcpServers":{"bad":{"args":1}}}' },
     args: ["mcp", "import", ".mcp.json"],
     code: 1,
     stderr: /^switchyard: Cannot import from "~\/project\/.mcp.json"/,
     after: { [OURS]: undefined },
   },
+  ...(
+    [
+      ['{"args":1}', /note: ~\/project\/.mcp.json:1:\d+: both command and url are missing/],
+      ['{"command":"x","env":["A"]}', /note: .*env must be an object, not an array/],
+      ['{"command":"x","timeout":"soon"}', /note: .*timeout must be a number/],
+      ['{"command":""}', /note: MCP server "bad": invalid command \(it is empty\)/],
+      ['{"url":"example.com/mcp"}', /note: MCP server "bad": invalid URL/],
+      ['{"url":"ftp://example.com"}', /note: MCP server "bad": unsupported URL scheme/],
+      ["[]", /note: .*bad must be an object/],
+      ["null", /note: .*bad must be an object/],
+    ] as const
+  ).map(([entry, stderr]): Case => {
+    return {
+      what: `import of the broken entry ${entry} stops only that one`,
+      files: { "project/.mcp.json": `{"mcpServers":{"bad":${entry},"b":{"command":"y"}}}` },
+      args: ["mcp", "import", ".mcp.json"],
+      code: 0,
+      stderr,
+      after: { [OURS]: '[mcp_servers.b]\ncommand = "y"\n' },
+    };
+  }),
+  ...[
+    "${BASE_URL:-https://example.com}/mcp",
+    "${input:url}",
+    "<your url>",
+    "https://{{HOST}}/mcp",
+    "${env:U}",
+  ].map((url): Case => {
+    return {
+      what: `import writes the URL ${url}, and switches the server off`,
+      files: { "project/.mcp.json": JSON.stringify({ mcpServers: { a: { type: "http", url } } }) },
+      args: ["mcp", "import", ".mcp.json"],
+      code: 0,
+      stderr: /note: a: a value still has to be filled in, [^]*Fill in url, then: switchyard mcp enable a\n/,
+      after: { [OURS]: `[mcp_servers.a]\nurl = ${JSON.stringify(url)}\nenabled = false\n` },
+    };
+  }),
   {
     what: "import of TOML",
     files: { "project/my config.toml": DOCS },
