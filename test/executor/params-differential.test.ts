@@ -16,6 +16,7 @@ import {
   removeParams,
   walkParams,
 } from "../../src/executor/wire/fs-messages.ts";
+import { httpRequestParams } from "../../src/executor/wire/http-messages.ts";
 import { noParams } from "../../src/executor/wire/params.ts";
 import {
   readParams,
@@ -71,6 +72,12 @@ const METHODS: readonly (readonly [
   ["fs/remove", removeParams, { path: "file:///nope" }, ["path", "recursive", "force", "followSymlinks"]],
   ["fs/open", openParams, { handleId: "h", path: "file:///nope" }, ["handleId", "path", "mode"]],
   ["fs/readBlock", readBlockParams, { handleId: "h", offset: 1, len: 1 }, ["handleId", "offset", "len"]],
+  [
+    "http/request",
+    httpRequestParams,
+    { method: "GET", url: "http://127.0.0.1:1/", requestId: "r" },
+    ["requestId", "bodyBase64", "timeoutMs", "redirectPolicy", "streamResponse"],
+  ],
   ["fs/walk", walkParams, { path: "file:///nope", options: walk }, ["path"]],
 ];
 
@@ -109,11 +116,24 @@ suite("parameters are rejected as by codex exec-server", () => {
     for (const value of VALUES) {
       await same("process/start", startParams, { ...start, argv: ["/nope", value] });
       await same("process/start", startParams, { ...start, env: { A: value } });
+      if (!Array.isArray(value)) await same("process/start", startParams, { ...start, argv: value });
       for (const field of [...Object.keys(walk), "pruneHiddenDirectories"]) {
         const options = { ...walk, [field]: value };
         await same("fs/walk", walkParams, { path: "file:///nope", options });
       }
       if (!Array.isArray(value)) await same("fs/walk", walkParams, { path: "file:///nope", options: value });
+    }
+  });
+
+  test("policies for the environment", async () => {
+    const policy = { inherit: "none", ignoreDefaultExcludes: true, exclude: [], set: {}, includeOnly: [] };
+    for (const field of Object.keys(policy)) {
+      for (const value of [...VALUES, undefined, "core", [5], { A: 1 }]) {
+        await same("process/start", startParams, { ...start, envPolicy: { ...policy, [field]: value } });
+      }
+    }
+    for (const envPolicy of VALUES) {
+      if (!Array.isArray(envPolicy)) await same("process/start", startParams, { ...start, envPolicy });
     }
   });
 

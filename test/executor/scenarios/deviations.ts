@@ -12,13 +12,6 @@ export const DEVIATIONS: readonly Deviation[] = [
       / closed #/.test(name) && isDeepStrictEqual([expected, observed], [{ code: 1006 }, { code: 1000 }]),
   },
   {
-    name: "parameters by position are rejected",
-    because: "Codex sends them by name",
-    covers: ({ fact, observed }) =>
-      (Array.isArray(fact.params) || Array.isArray(membersOf(fact.params)["envPolicy"])) &&
-      errorOf(observed).code === -32602,
-  },
-  {
     name: "a process is asked to end before it is killed",
     because:
       "an MCP server must be able to save its state: stdin is closed, then SIGTERM, and SIGKILL only at last",
@@ -52,17 +45,6 @@ export const DEVIATIONS: readonly Deviation[] = [
     because:
       "an id written 1.0 or 1e2 reads as a whole one, one above 2^53 could not be sent back as it came, and of a key that comes twice the last one counts",
     covers: ({ scenario }) => scenario === "numbers that JavaScript reads as others",
-  },
-  {
-    name: "what is not used is not checked",
-    because:
-      "a shell snapshot helps shells that we do not offer, and metadata is for the logs of the original",
-    covers: ({ scenario, name, fact, expected, observed }) =>
-      scenario.endsWith("field by field") &&
-      (fact.kind === "process"
-        ? /^process session 1 p(?:44|51) /.test(name) && membersOf(observed)["exitCode"] === 0
-        : errorOf(expected).code === -32602 &&
-          ["metadata", "shellSnapshot"].some((field) => field in membersOf(fact.params))),
   },
   {
     name: "what is wrong with base64 is not told",

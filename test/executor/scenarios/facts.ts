@@ -28,13 +28,13 @@ export interface Fact {
   readonly method?: string;
   readonly params?: unknown;
   readonly value: unknown;
-  /** What a process had said when its client had it terminated. */
+  /** The output of a process when its client terminated it. */
   readonly outputBefore?: ProcessOutput;
 }
 
 export type ProcessOutput = Pick<ProcessFact, "stdout" | "stderr" | "pty">;
 
-/** How a process was seen. */
+/** A process as its client saw it. */
 export interface ProcessFact {
   readonly stdout: string;
   readonly stderr: string;
@@ -43,7 +43,7 @@ export interface ProcessFact {
   readonly closed: boolean;
   /** `from 1 without holes`, or what is wrong with its numbers. */
   readonly numbers: string;
-  /** Whether the client had it terminated while it ran. */
+  /** Whether the client terminated it while it ran. */
   readonly terminated: boolean;
 }
 
@@ -58,7 +58,7 @@ class FactFinder {
   readonly #machine: Machine;
   readonly #facts = new Map<string, Fact>();
   readonly #table = new ProcessTable();
-  /** How many connections had a name so far. */
+  /** How many links had a name so far. */
   readonly #opened = new Map<string, number>();
   readonly #asked = new Map<
     string,
@@ -66,7 +66,7 @@ class FactFinder {
   >();
   readonly #sessions = new Map<string, string>();
   readonly #counts = new Map<string, number>();
-  /** What processes had said when they were terminated. */
+  /** The output of processes when they were terminated. */
   readonly #terminated = new Map<string, ProcessOutput>();
   readonly #bodies = new Map<string, { scenario: string; parts: Buffer[]; seqs: number[]; end: unknown }>();
 
@@ -75,7 +75,7 @@ class FactFinder {
   }
 
   find(rows: readonly Row[]): Map<string, Fact> {
-    // What a read says can only be understood with all events of its process at hand.
+    // A read can only be understood with all events of its process.
     for (const row of rows) this.#table.add(row);
     const soFar = new ProcessTable();
     for (const row of rows) {
@@ -234,19 +234,18 @@ class FactFinder {
     return { ...state, stdout: text("stdout"), stderr: text("stderr"), pty: text("pty"), next };
   }
 
-  /** A number, as what was said up to there; how long that is depends on the machine. */
+  /** A number, as the output up to it. */
   #nextOf(key: string, nextSeq: number): unknown {
     const events = this.#table.processes.get(key);
     if (events === undefined) return undefined;
     const lengths = ["stdout", "stderr", "pty"].map(
       (stream) => normalOutput(events.text(stream, nextSeq - 1), this.#machine).length,
     );
-    return { lengths, others: events.positionOf(nextSeq - 1).others };
+    return { lengths, others: events.othersUpTo(nextSeq - 1) };
   }
 
   #addProcesses(): void {
     for (const [key, events] of this.#table.processes) {
-      if (this.#table.isOfAnother(key)) continue;
       const value: ProcessFact = {
         ...this.#outputOf(events),
         exitCode: events.exit?.code,
@@ -275,7 +274,7 @@ class FactFinder {
     this.#facts.set(`${name} #${count}`, { scenario: row.scenario, ...fact });
   }
 
-  /** A connection that got its name again is another one. */
+  /** A link whose name is used again is another one. */
   #name(conn: string): string {
     return `${conn}.${this.#opened.get(conn) ?? 0}`;
   }

@@ -1,6 +1,6 @@
 /**
- * What is overlooked when two conversations are compared, and why: things that differ from machine to machine, from
- * run to run, or with the libraries of the two servers.
+ * What is ignored when two transcripts are compared: what differs from machine to machine, from run to run, or with the
+ * HTTP libraries of the two servers.
  */
 import { membersOf, textOf } from "./rows.ts";
 
@@ -9,21 +9,10 @@ export interface Machine {
   readonly scratch: string;
 }
 
-/** In messages. */
-const NORMAL: readonly { readonly pattern: RegExp; readonly is: string; readonly because: string }[] = [
-  { pattern: /127\.0\.0\.1:\d{4,5}/g, is: "127.0.0.1:PORT", because: "ports are given out by the system" },
-  {
-    pattern:
-      /^(failed to parse .*?: )(?:.* at line \d+ column \d+|(?:Unexpected|Expected|Bad|Unterminated|Invalid) .*)$/s,
-    is: "$1no JSON",
-    because: "serde and V8 have words of their own for it",
-  },
-];
-
 /** Times, in answers about files. */
 const TIMES: ReadonlySet<string> = new Set(["createdAtMs", "modifiedAtMs"]);
 
-/** Header fields that say when, or what the server's HTTP library is like. */
+/** Header fields with a time, or of the HTTP library. */
 const PASSING_HEADERS: ReadonlySet<string> = new Set([
   "date",
   "keep-alive",
@@ -31,12 +20,8 @@ const PASSING_HEADERS: ReadonlySet<string> = new Set([
   "transfer-encoding",
 ]);
 
-/** Programs that say what this machine is like. That they ran, and how they ended, is compared. */
-const OF_THE_MACHINE: readonly RegExp[] = [/^v\d+\.\d+\.\d+\n$/, /^ripgrep\b/, /^bin\n(?:.*\n)*usr\n/m];
-/** Variables that `env` was heard to say of the recorder's machine: only their names were kept. */
-const SCRUBBED = /^<scrubbed: variable names only: (.*)>$/s;
-/** The variables that both machines have. */
-const SHARED_VARIABLES = [
+/** The variables that both servers have. Of others there may be more on one machine. */
+const SHARED_VARIABLES: readonly string[] = [
   "CODEX_HOME",
   "EXEC_SIDE",
   "FOO_TOKEN",
@@ -48,8 +33,7 @@ const SHARED_VARIABLES = [
 ];
 
 export function normalMessage(text: string, { scratch }: Machine): string {
-  const withoutScratch = text.replaceAll(scratch, "$SCRATCH");
-  return NORMAL.reduce((out, { pattern, is }) => out.replace(pattern, is), withoutScratch);
+  return text.replaceAll(scratch, "$SCRATCH").replaceAll(/127\.0\.0\.1:\d{4,5}/g, "127.0.0.1:PORT");
 }
 
 /** A value of JSON with every text in it passed through `change`, and without times. */
@@ -64,15 +48,12 @@ export function mapTexts(value: unknown, change: (text: string) => string): unkn
   return Object.fromEntries(entries);
 }
 
-/** What a process said, with what is different each time made alike. */
+/** The output of a process, with the parts that differ each time replaced. */
 export function normalOutput(text: string, { scratch }: Machine): string {
-  const messages = normalMessages(text);
-  if (messages !== undefined) return messages;
   const environment = normalEnvironment(text);
   if (environment !== undefined) return environment.replaceAll(scratch, "$SCRATCH");
-  if (OF_THE_MACHINE.some((pattern) => pattern.test(text))) return "of this machine";
   const numbers = new Map<string, string>();
-  // Numbers of processes and terminals: the same one stays the same.
+  // Numbers of processes and terminals: equal ones stay equal.
   return text.replaceAll(scratch, "$SCRATCH").replaceAll(/(?<![\w.])\d{3,}(?![\w.])/g, (digits) => {
     const known = numbers.get(digits) ?? `#${numbers.size + 1}`;
     numbers.set(digits, known);
@@ -80,39 +61,14 @@ export function normalOutput(text: string, { scratch }: Machine): string {
   });
 }
 
-/** Messages of an MCP server, with what it says of its process and its environment made alike. */
-function normalMessages(text: string): string | undefined {
-  if (!text.startsWith('{"jsonrpc":"2.0",')) return undefined;
-  const lines = text.split("\n");
-  const partial = lines.pop() ?? "";
-  const whole = lines.map((line) =>
-    JSON.stringify(
-      mapTexts(JSON.parse(line), (inner) => {
-        if (!inner.startsWith('{"pid":')) return inner;
-        const { pid, ppid, env, ...rest } = membersOf(JSON.parse(inner));
-        const variables = Object.entries(membersOf(env)).map(([name, value]) => `${name}=${String(value)}\n`);
-        return JSON.stringify({
-          ...rest,
-          env: normalEnvironment(variables.join("")),
-          isProcess: Number(pid) !== Number(ppid),
-        });
-      }),
-    ),
-  );
-  return [...whole, partial].join("\n");
-}
-
-/** What `env` says: in no order that means something, without the tag of ours, and without what Codex puts into PATH. */
+/** The output of `env`: sorted, without our tag, and without what Codex adds to PATH. */
 function normalEnvironment(text: string): string | undefined {
-  const scrubbed = SCRUBBED.exec(text);
-  if (scrubbed === null && !/^(?:[A-Za-z_]\w*=.*\n)+$/.test(text)) return undefined;
-  const names = scrubbed?.[1]?.split(",");
-  const lines = names === undefined ? text.split("\n") : names.map((name) => `${name}=`);
-  const variables = lines
+  if (!/^(?:[A-Za-z_]\w*=.*\n)+$/.test(text)) return undefined;
+  const variables = text
+    .split("\n")
     .filter((line) => line !== "" && !line.startsWith("SWITCHYARD_LEASE="))
     .map((line): [string, string] => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]);
-  // Of all that an executor has, the machines share a few.
-  const isAll = scrubbed !== null || variables.some(([name]) => name === "CODEX_HOME");
+  const isAll = variables.some(([name]) => name === "CODEX_HOME");
   const kept = isAll ? variables.filter(([name]) => SHARED_VARIABLES.includes(name)) : variables;
   return kept
     .map(([name, value]) => (isAll ? name : `${name}=${name === "PATH" ? "…" : value}`))
@@ -120,7 +76,7 @@ function normalEnvironment(text: string): string | undefined {
     .join("\n");
 }
 
-/** What an executor says of itself differs; that it says the least there must be does not. */
+/** Executors describe themselves differently; only the required fields are compared. */
 export function normalInfo(info: unknown): unknown {
   const { shell, cwd, platformOs } = membersOf(info);
   const { name, path } = membersOf(shell);
@@ -136,7 +92,7 @@ export function normalHeaders(headers: unknown): unknown {
   return list.filter((header) => !PASSING_HEADERS.has(textOf(membersOf(header)["name"])));
 }
 
-/** A body that tells what was asked for, as the stand-in server writes it, is compared as what it says. */
+/** The web server answers with the request as JSON, which is compared by its members. */
 export function normalBody(body: Buffer): unknown {
   const text = body.toString("latin1");
   try {

@@ -1,32 +1,24 @@
 /**
- * What rows tell of processes: their events by number, whether they came as notifications or were read.
+ * The processes of a transcript: their events by number, from notifications and from reads.
  *
- * Chunks are cut anywhere, so two servers number the same output differently. A number is therefore understood as the
- * output up to there.
+ * Chunks are cut anywhere, so two servers number the same output differently. A number therefore stands for the output
+ * up to it.
  */
 import { membersOf, type Row, textOf } from "./rows.ts";
 
-export interface Output {
+interface Output {
   readonly stream: string;
   readonly bytes: Buffer;
 }
 
-/** How far a number is into a process's events. */
-export interface Position {
-  readonly bytes: number;
-  /** `exited` and `closed` among them, as far as one can tell. */
-  readonly others: number | "unknown";
-}
-
 export class ProcessEvents {
   readonly #outputs = new Map<number, Output>();
-  /** The scenario it was first met in. */
+  /** The scenario it first occurred in. */
   readonly scenario: string;
   exit: { readonly seq: number; readonly code: unknown } | undefined;
   closedSeq: number | undefined;
   /** The numbers that were notified, in the order they came. */
   readonly notified: number[] = [];
-  bytes = 0;
 
   constructor(scenario: string) {
     this.scenario = scenario;
@@ -34,9 +26,7 @@ export class ProcessEvents {
 
   addOutput(seq: number, stream: string, chunk: string): void {
     if (this.#outputs.has(seq)) return;
-    const bytes = Buffer.from(chunk, "base64");
-    this.#outputs.set(seq, { stream, bytes });
-    this.bytes += bytes.length;
+    this.#outputs.set(seq, { stream, bytes: Buffer.from(chunk, "base64") });
   }
 
   /** What a stream said, as far as it is known, one character per byte. */
@@ -47,26 +37,19 @@ export class ProcessEvents {
     return Buffer.concat(parts.map(([, { bytes }]) => bytes)).toString("latin1");
   }
 
-  positionOf(seq: number): Position {
-    let bytes = 0;
-    let others = seq;
-    for (const [each, output] of this.#outputs) {
-      if (each > seq) continue;
-      bytes += output.bytes.length;
-      others--;
-    }
-    return { bytes, others: others > 2 ? "unknown" : others };
+  /** How many of the numbers up to `seq` are not output: `exited` and `closed`, as far as they are known. */
+  othersUpTo(seq: number): number | "unknown" {
+    const others = seq - [...this.#outputs.keys()].filter((each) => each <= seq).length;
+    return others > 2 ? "unknown" : others;
   }
 }
 
-/** Keeps the processes of a conversation, row by row. */
+/** The processes of a transcript, row by row. */
 export class ProcessTable {
   readonly processes: Map<string, ProcessEvents> = new Map();
-  /** The session that a connection is attached to, once a row said so. */
+  /** The session of a link, once it is known. */
   readonly #sessions = new Map<string, string>();
   readonly #asked = new Map<string, Readonly<Record<string, unknown>>>();
-  /** How often an id was started with success. */
-  readonly #starts = new Map<string, number>();
   /** How often an id was closed and used again. */
   readonly #generations = new Map<string, number>();
 
@@ -79,10 +62,6 @@ export class ProcessTable {
     if (typeof method === "string") return this.#notified(row, method, membersOf(params));
     const asked = this.#asked.get(`${row.conn} ${JSON.stringify(id)}`);
     const { sessionId, chunks } = membersOf(result);
-    if (asked?.["method"] === "process/start" && result !== undefined) {
-      const base = this.#baseOf(row.conn, membersOf(asked["params"])["processId"]);
-      this.#starts.set(base, (this.#starts.get(base) ?? 0) + 1);
-    }
     if (asked?.["method"] === "initialize" && typeof sessionId === "string")
       this.#sessions.set(row.conn, sessionId);
     if (asked?.["method"] !== "process/read" || !Array.isArray(chunks)) return;
@@ -94,24 +73,14 @@ export class ProcessTable {
     }
   }
 
-  /** The process that a connection means by an id. */
+  /** The process that an id stands for on a link. */
   keyOf(conn: string, processId: unknown): string {
     const base = this.#baseOf(conn, processId);
     return `${base} #${this.#generations.get(base) ?? 1}`;
   }
 
-  /** Whether nobody here has started it, though its id was known before: that was in what is left out. */
-  isOfAnother(key: string): boolean {
-    const at = key.lastIndexOf(" #");
-    return Number(key.slice(at + 2)) > Math.max(1, this.#starts.get(key.slice(0, at)) ?? 0);
-  }
-
   #baseOf(conn: string, processId: unknown): string {
-    return `${this.sessionOf(conn)} ${String(processId)}`;
-  }
-
-  sessionOf(conn: string): string {
-    return this.#sessions.get(conn) ?? conn;
+    return `${this.#sessions.get(conn) ?? conn} ${String(processId)}`;
   }
 
   #get(key: string, scenario: string): ProcessEvents {

@@ -161,6 +161,8 @@ export const STARTS: readonly Scenario[] = [
   {
     name: "environments of processes",
     run: async (client) => {
+      await client.run(["true"], { id: "no-name", env: { "": "x" } });
+      await client.run(["true"], { id: "odd-name", env: { "A=B": "x" } });
       const policy = { inherit: "none", ignoreDefaultExcludes: true, exclude: [], set: {}, includeOnly: [] };
       const policies: readonly [Record<string, string>, Record<string, unknown> | undefined][] = [
         [{}, undefined],

@@ -39,54 +39,6 @@ export const WEB: readonly Scenario[] = [
     },
   },
   {
-    name: "HTTP, faults",
-    run: async (client) => {
-      const ask = (more: Record<string, unknown>): Promise<unknown> =>
-        client.call("http/request", { method: "GET", requestId: "q", url: client.web("/ok"), ...more });
-      for (const url of [
-        "http://127.0.0.1:1/",
-        "not a url",
-        "ftp://x/",
-        "",
-        "http://",
-        "//x/",
-        "http:///",
-        "file:///etc/hostname",
-        5,
-        null,
-      ])
-        await ask({ url });
-      for (const method of ["BAD METHOD", "", "É", 5, null]) await ask({ method });
-      for (const headers of [
-        [{ name: "bad header", value: "x" }],
-        [{ name: "", value: "x" }],
-        [{ name: "X", value: "a\nb" }],
-        [{ name: "X", value: "ä" }],
-        [{ name: "X" }],
-        [{ value: "x" }],
-        {},
-        "x",
-        null,
-        [5],
-      ])
-        await ask({ headers });
-      await ask({ requestId: undefined });
-      await ask({ requestId: 5 });
-      await ask({ requestId: "" });
-      await ask({ bodyBase64: "***" });
-      await ask({ bodyBase64: 5 });
-      await ask({ timeoutMs: -1 });
-      await ask({ timeoutMs: "x" });
-      await ask({ timeoutMs: null });
-      await ask({ redirectPolicy: "some" });
-      await ask({ redirectPolicy: null });
-      await ask({ streamResponse: null });
-      await ask({ streamResponse: "x" });
-      await ask({ method: undefined });
-      await ask({ url: undefined });
-    },
-  },
-  {
     name: "HTTP redirects",
     run: async (client) => {
       const ask = (more: Record<string, unknown>): Promise<unknown> =>
