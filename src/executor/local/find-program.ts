@@ -70,7 +70,7 @@ export function findProgram({ program, cwd, path = DEFAULT_PATH }: Search): stri
     return program;
   }
   if (Buffer.byteLength(program) > NAME_BYTES_MAX) throw systemError("ENAMETOOLONG");
-  let failure: unknown;
+  let answer: "ENOENT" | "EACCES" = "ENOENT";
   for (const entry of path.split(":")) {
     if (Buffer.byteLength(entry) > ENTRY_BYTES_MAX) continue;
     const candidate = `${entry === "" ? "." : entry}/${program}`;
@@ -79,11 +79,11 @@ export function findProgram({ program, cwd, path = DEFAULT_PATH }: Search): stri
       return candidate;
     } catch (error) {
       const code = codeOf(error);
-      if (code === "EACCES") failure = error;
+      if (code === "EACCES") answer = code;
       else if (code !== "ENOENT" && code !== "ENOTDIR") throw error;
     }
   }
-  throw failure ?? systemError("ENOENT");
+  throw systemError(answer);
 }
 
 /** @param file absolute, or relative to `cwd` */
