@@ -580,7 +580,7 @@ const REFUSED: readonly (readonly [text: string, edit: ConfigEdit, message: stri
     { kind: "set", name: "a", key: ["env"], value: { A: null } },
     "Cannot set mcp_servers.a.env: A is null, which TOML cannot say",
   ],
-  [A, { kind: "set", name: "a", key: [], value: "x" }, "Cannot set no key of mcp_servers.a"],
+  [A, { kind: "set", name: "a", key: [], value: "x" }, "Cannot set a key of mcp_servers.a: no key is given"],
   [
     A,
     { kind: "rename", name: "a", to: "\ud800" },

@@ -80,7 +80,10 @@ export function changesOf(root: TomlTable, edit: ConfigEdit, file: string): Chan
   }
   const path = [SERVERS, edit.name];
   if ("key" in edit && edit.key.length === 0) {
-    throw new ConfigError("invalid_edit", `Cannot ${edit.kind} no key of ${formatKeys(path)}`);
+    throw new ConfigError(
+      "invalid_edit",
+      `Cannot ${edit.kind} a key of ${formatKeys(path)}: no key is given`,
+    );
   }
   const mustExist = (): void => {
     if (!existing.has(edit.name))

@@ -26,7 +26,7 @@ function prove(text: string): TomlDocument {
 
 const GOOD = TEXT.replace('"x"\n', '"x"\nenabled = false\n');
 
-test("a text that means what was asked for, and keeps the lines of others, is proven", () => {
+test("a text that means what was asked for, and keeps the lines of other owners, is proven", () => {
   assert.equal(prove(GOOD).source.text, GOOD);
   assert.ok(prove(GOOD.replace("command =", "command=").replace("# about a\n", "")));
   assert.ok(prove(`\n${GOOD.replace("\n\n", "\n")}\n`), "blank lines belong to nobody");
@@ -39,18 +39,18 @@ const DOCTORED: readonly (readonly [what: string, text: string, message: RegExp]
   ["another server changed", GOOD.replace('"u"', '"v"'), /would not mean/],
   ["another type", GOOD.replace("false", '"false"'), /would not mean/],
   ["a key lost elsewhere", GOOD.replace('model = "m"\n', ""), /would not mean/],
-  ["a comment of another server lost", GOOD.replace(" # u", ""), /lines of others/],
-  ["a free comment lost", GOOD.replace("# free\n", ""), /lines of others/],
-  ["a comment of the file lost", GOOD.replace("# top\n", ""), /lines of others/],
+  ["a comment of another server lost", GOOD.replace(" # u", ""), /lines of other owners/],
+  ["a free comment lost", GOOD.replace("# free\n", ""), /lines of other owners/],
+  ["a comment of the file lost", GOOD.replace("# top\n", ""), /lines of other owners/],
   [
     "a comment put elsewhere",
     GOOD.replace("# top\n", "").replace("# free", "# free\n# top"),
-    /lines of others/,
+    /lines of other owners/,
   ],
-  ["a comment made up", GOOD.replace("# free", "# free\n# new"), /lines of others/],
-  ["another spelling", GOOD.replace('url = "u"', "url = 'u'"), /lines of others/],
-  ["another indent", GOOD.replace("url", "  url"), /lines of others/],
-  ["other line breaks", GOOD.replaceAll("\n", "\r\n"), /lines of others/],
+  ["a comment made up", GOOD.replace("# free", "# free\n# new"), /lines of other owners/],
+  ["another spelling", GOOD.replace('url = "u"', "url = 'u'"), /lines of other owners/],
+  ["another indent", GOOD.replace("url", "  url"), /lines of other owners/],
+  ["other line breaks", GOOD.replaceAll("\n", "\r\n"), /lines of other owners/],
   [
     "another order",
     `${GOOD.slice(GOOD.indexOf("[mcp_servers.b]"))}${GOOD.slice(0, GOOD.indexOf("[mcp_servers.b]"))}`,
@@ -91,7 +91,7 @@ test("the comments below a server may go with the server, not with a part of it,
   for (const [after, wanted] of lost) {
     assert.throws(
       () => proveEdit(before, { name: "f", text: after }, wanted, owners),
-      /lines of others/,
+      /lines of other owners/,
       after,
     );
   }
@@ -102,5 +102,5 @@ test("a server that is gone, and the table of all servers with it, is proven eit
   const wanted = withoutValue(before.root, ["mcp_servers", "a"]);
   const owners = [["mcp_servers", "a"]];
   assert.ok(proveEdit(before, { name: "f", text: "[mcp_servers]\n" }, wanted, owners));
-  assert.throws(() => proveEdit(before, { name: "f", text: "" }, wanted, owners), /lines of others/);
+  assert.throws(() => proveEdit(before, { name: "f", text: "" }, wanted, owners), /lines of other owners/);
 });

@@ -38,7 +38,8 @@ export function proveEdit(
   if (!sameMeaning(withoutHollow(document.root, owners), withoutHollow(wanted, owners))) {
     throw fail("the new text would not mean what was asked for");
   }
-  if (!othersStay(before, document, ownersFor(wanted, owners))) throw fail("lines of others would change");
+  if (!othersStay(before, document, ownersFor(wanted, owners)))
+    throw fail("lines of other owners would change");
   return document;
 }
 

@@ -63,12 +63,12 @@ const REJECTED: readonly (readonly [expression: string, reason: string])[] = [
   ["\\1", "\\1"],
   ["\\é", "\\é"],
   ["\\", "\\"],
-  ["a{,3}", "a { that begins no {n}, {n,} or {n,m}"],
-  ["a{ 1}", "a { that begins no {n}, {n,} or {n,m}"],
+  ["a{,3}", "a { that does not begin {n}, {n,} or {n,m}"],
+  ["a{ 1}", "a { that does not begin {n}, {n,} or {n,m}"],
   ["a{2,1}", "the repetition {2,1}"],
   ["a{1001}", "the repetition {1001}"],
-  ["*", "a * behind nothing"],
-  ["a|{2}", "a { behind nothing"],
+  ["*", "a * that follows nothing"],
+  ["a|{2}", "a { that follows nothing"],
   ["(", "a ( without its )"],
   ["x)", "a ) without its ("],
   ["[", "a [ without its ]"],
@@ -91,6 +91,6 @@ suite("compileRustRegex", () => {
 
   test("groups in one another are bounded, so that a file cannot exhaust the stack", () => {
     const deep = compileRustRegex("(".repeat(100_000));
-    assert.deepEqual(deep, { ok: false, reason: "more than 50 groups in one another is not supported" });
+    assert.deepEqual(deep, { ok: false, reason: "nesting of more than 50 groups is not supported" });
   });
 });

@@ -82,7 +82,7 @@ class Translator {
 
   /** Up to the `)` that ends it, or the end. */
   #alternatives(): string {
-    if (++this.#depth > NEST_MAX) unsupported(`more than ${NEST_MAX} groups in one another`);
+    if (++this.#depth > NEST_MAX) unsupported(`nesting of more than ${NEST_MAX} groups`);
     let source = "";
     for (let char = this.#char; char !== undefined && char !== ")"; char = this.#char) {
       source += this.#takeIf("|") ? "|" : this.#repeated(this.#atom(char));
@@ -107,7 +107,7 @@ class Translator {
     if (this.#char !== "{") return undefined;
     const rest = this.#chars.slice(this.#at, this.#at + 12).join("");
     const [all, min = "", comma = "", max = ""] = /^\{(\d+)(?:(,)(\d*))?\}/.exec(rest) ?? [];
-    if (all === undefined) return unsupported("a { that begins no {n}, {n,} or {n,m}");
+    if (all === undefined) return unsupported("a { that does not begin {n}, {n,} or {n,m}");
     const isRange = max === "" || Number(min) <= Number(max);
     if (!isRange || Math.max(Number(min), Number(max)) > COUNT_MAX) unsupported(`the repetition ${all}`);
     this.#at += all.length;
@@ -118,7 +118,7 @@ class Translator {
     if (char === "(") return this.#group();
     if (char === "[") return this.#class();
     if (char === "\\") return this.#escape();
-    if ("*+?{".includes(char)) unsupported(`a ${char} behind nothing`);
+    if ("*+?{".includes(char)) unsupported(`a ${char} that follows nothing`);
     this.#at++;
     return ANCHORS.get(char) ?? literal(char);
   }

@@ -8,12 +8,12 @@ const SKILLS: Struct = {
   name: "ScopedSkillsConfig",
   closed: true,
   fields: [
-    both("required", { type: "strings" }, "Skills that Codex insists on there. They are nothing to us."),
+    both("required", { type: "strings" }, "Skills that Codex requires there. Switchyard ignores them."),
   ],
 };
 
 const CODEX_FIELDS: readonly Field[] = [
-  both("id", { type: "string" }, "What environment_id of a server names.", { needed: "always" }),
+  both("id", { type: "string" }, "The id that environment_id of a server names.", { needed: "always" }),
   both("skills", { type: "struct", struct: SKILLS }, "Codex's rules for the skills that are found there."),
   both("url", { type: "string" }, "Where an executor listens: ws://HOST:PORT, or wss:// through a proxy.", {
     needed: "by_position",
@@ -21,7 +21,7 @@ const CODEX_FIELDS: readonly Field[] = [
   both(
     "auth_bearer_token",
     { type: "string" },
-    "The token it wants. A secret in a file: use auth_bearer_token_env_var instead.",
+    "The token that the executor requires. A secret in a file: use auth_bearer_token_env_var instead.",
     { needed: "by_position" },
   ),
   both(

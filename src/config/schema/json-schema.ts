@@ -91,7 +91,7 @@ function rootProperties(): JsonSchema {
 function environmentsSchema(): JsonSchema {
   return {
     description:
-      "Where servers can run besides this machine, by what environment_id names. Only in switchyard.toml.",
+      "Where servers can run besides this machine, by the id that environment_id names. Only in switchyard.toml.",
     type: "object",
     propertyNames: { pattern: "^(?!(?:local|[Nn][Oo][Nn][Ee])$)[A-Za-z0-9_-]{1,64}$" },
     additionalProperties: {

@@ -117,7 +117,7 @@ export const TOOL: Struct = {
     both(
       "approval_mode",
       APPROVAL,
-      "When a call of this tool needs a yes; it wins over default_tools_approval_mode.",
+      "When a call of this tool needs approval; it wins over default_tools_approval_mode.",
     ),
     both("output_token_limit", COUNT, "How many tokens of this tool's output the model is given at most."),
   ],
@@ -186,7 +186,7 @@ export const SERVER: Struct = {
     http(
       "auth",
       { type: "enum", variants: ["oauth", "chatgpt", "ema_auth"] },
-      "How a login with the server is done.",
+      "How to log in to the server.",
       { default: "oauth" },
     ),
     both(
@@ -218,20 +218,20 @@ export const SERVER: Struct = {
     both(
       "tool_input_schema_max_bytes",
       COUNT,
-      "From which size on the input schema of a tool is compacted; 5000 if unset.",
+      "The size from which the input schema of a tool is compacted; 5000 if unset.",
     ),
     both(
       "omit_tools_from",
       { type: "enums", variants: ["code_mode", "deferred", "direct"] },
       "Where its tools are not offered.",
     ),
-    both("default_tools_approval_mode", APPROVAL, "When a call of one of its tools needs a yes."),
+    both("default_tools_approval_mode", APPROVAL, "When a call of one of its tools needs approval."),
     both("enabled_tools", STRINGS, "The only tools that are offered; all if unset, none if empty."),
     both("disabled_tools", STRINGS, "Tools that are not offered; it wins over enabled_tools."),
     both("scopes", STRINGS, "The OAuth scopes a login asks for."),
     http("oauth", { type: "struct", struct: OAUTH }, "Settings of the OAuth login."),
     http("oauth_resource", STRING, "The OAuth resource a login is for."),
-    both("name", STRING, "An old display name; read and thrown away."),
+    both("name", STRING, "An old display name; it is ignored."),
     both("tools", { type: "structs", struct: TOOL }, "Rules for single tools, by their declared name."),
     both(
       "scope",

@@ -81,7 +81,7 @@ type Values = StructReading["values"];
 
 function refusalHint(key: string, transport: "stdio" | "streamable_http"): string {
   const other = transport === "stdio" ? "streamable HTTP servers (url)" : "stdio servers (command)";
-  return REFUSAL_HINTS.get(key) ?? `It is for ${other}; remove it, also where it is empty`;
+  return REFUSAL_HINTS.get(key) ?? `It is for ${other}; remove it, even where it is empty`;
 }
 
 function checkEnvVars(entries: Entries, values: Values, refuse: Refuse): void {

@@ -4,7 +4,7 @@
  * The keys are Codex 0.169's own, spelled as in its TOML; `scope` is ours.
  */
 
-/** When a tool call needs a yes. Codex's words. */
+/** When a tool call needs approval. Codex's words. */
 export type AppToolApproval = "auto" | "prompt" | "writes" | "approve";
 export type McpServerAuth = "oauth" | "chatgpt" | "ema_auth";
 export type McpStartupReadiness = "connection" | "catalog";
@@ -16,7 +16,7 @@ export type McpServerScope = "thread" | "project" | "principal" | "host";
 export type McpServerEnvVar = string | { readonly name: string; readonly source?: "local" | "remote" };
 
 export interface McpServerToolConfig {
-  /** When a call of this tool needs a yes; it wins over default_tools_approval_mode. */
+  /** When a call of this tool needs approval; it wins over default_tools_approval_mode. */
   readonly approval_mode?: AppToolApproval;
   /** How many tokens of this tool's output the model is given at most. At least 1. */
   readonly output_token_limit?: number;
@@ -61,7 +61,7 @@ export interface WrittenMcpServer {
   readonly env_http_headers?: Readonly<Record<string, string>>;
   /** A shell command that prints a JSON object of headers; only for servers reached from this machine. */
   readonly http_headers_helper?: string;
-  /** How a login with the server is done. */
+  /** How to log in to the server. */
   readonly auth?: McpServerAuth;
   /** Settings of the OAuth login. */
   readonly oauth?: McpServerOAuthConfig;
@@ -85,11 +85,11 @@ export interface WrittenMcpServer {
   readonly startup_readiness?: McpStartupReadiness;
   /** Whether calls of its tools may overlap. */
   readonly supports_parallel_tool_calls?: boolean;
-  /** From which size on the input schema of a tool is compacted; 5000 if unset. */
+  /** The size from which the input schema of a tool is compacted; 5000 if unset. */
   readonly tool_input_schema_max_bytes?: number;
   /** Where its tools are not offered. */
   readonly omit_tools_from?: readonly McpToolSurface[];
-  /** When a call of one of its tools needs a yes. */
+  /** When a call of one of its tools needs approval. */
   readonly default_tools_approval_mode?: AppToolApproval;
   /** The only tools that are offered; all if unset, none if empty. */
   readonly enabled_tools?: readonly string[];
@@ -97,7 +97,7 @@ export interface WrittenMcpServer {
   readonly disabled_tools?: readonly string[];
   /** Rules for single tools, by their declared name. */
   readonly tools?: Readonly<Record<string, McpServerToolConfig>>;
-  /** An old display name; read and thrown away. */
+  /** An old display name; it is ignored. */
   readonly name?: string;
   /** Who may share a connection to the server. Ours, in `switchyard.toml` only. */
   readonly scope?: McpServerScope;
