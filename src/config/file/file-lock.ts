@@ -34,11 +34,11 @@ import { randomBytes } from "node:crypto";
 import { basename, dirname, join } from "node:path";
 import { Backoff } from "../../base/backoff.ts";
 import { type Clock, sleep, systemClock } from "../../base/clock.ts";
+import { codeOf } from "../../base/errors.ts";
 import { Semaphore } from "../../base/semaphore.ts";
 import { ConfigError } from "../problem.ts";
 import {
   type ConfigFileSystem,
-  errorCode,
   fileError,
   makeFolderOf,
   nodeFileSystem,
@@ -160,27 +160,16 @@ class FileLock {
     }
   }
 
-  /** Does the work, and releases the lock (L7). */
+  /** Does the work, and releases the lock (L7). An error of the work matters more than one of the release. */
   async holdFor<T>(work: () => Promise<T>): Promise<T> {
-    let result: T;
-    try {
-      result = await work();
-    } catch (error) {
-      // The error of the work matters more than the lock, which can be broken when this process has ended.
+    const result = await work().catch(async (error: unknown) => {
       await this.#release().catch(() => {});
       throw error;
-    }
-    try {
-      await this.#release();
-    } catch (error) {
-      throw fileError(
-        "write_failed",
-        "release the lock of",
-        this.#target,
-        error,
-        ". What was done under it stays",
-      );
-    }
+    });
+    await this.#release().catch((error: unknown) => {
+      const note = ". What was done under it stays";
+      throw fileError("write_failed", "release the lock of", this.#target, error, note);
+    });
     return result;
   }
 
@@ -200,12 +189,10 @@ class FileLock {
     return new ConfigError("locked", `${file}${who}. ${what}`);
   }
 
-  async #attempt<T>(action: () => Promise<T>): Promise<T> {
-    try {
-      return await action();
-    } catch (error) {
+  #attempt<T>(action: () => Promise<T>): Promise<T> {
+    return action().catch((error: unknown) => {
       throw fileError("write_failed", "lock", this.#target, error);
-    }
+    });
   }
 
   async #writeClaim(): Promise<void> {
@@ -234,12 +221,12 @@ class FileLock {
       await this.#link(path);
       return "taken";
     } catch (error) {
-      if (errorCode(error) === "ENOENT") {
+      if (codeOf(error) === "ENOENT") {
         // Taken for litter while it was being written (L6).
         await this.#writeClaim();
         return { kind: "none" };
       }
-      if (errorCode(error) !== "EEXIST") throw error;
+      if (codeOf(error) !== "EEXIST") throw error;
     }
     const found = await this.#read(path);
     // A network file system may have done it, lost the answer, and tried again.
@@ -251,7 +238,7 @@ class FileLock {
       await this.#fs.link(this.#claim, path);
       return;
     } catch (error) {
-      if (!NO_LINKS.includes(errorCode(error) ?? "")) throw error;
+      if (!NO_LINKS.includes(codeOf(error) ?? "")) throw error;
     }
     const handle = await this.#fs.open(path, "wx", 0o600);
     try {
@@ -267,8 +254,8 @@ class FileLock {
       const bytes = await withFile(await this.#fs.open(path, "r"), (handle) => handle.readFile());
       return { kind: "held", by: parseHolder(bytes) };
     } catch (error) {
-      if (errorCode(error) === "ENOENT") return { kind: "none" };
-      if (errorCode(error) === "EISDIR") return { kind: "held", by: undefined };
+      if (codeOf(error) === "ENOENT") return { kind: "none" };
+      if (codeOf(error) === "EISDIR") return { kind: "held", by: undefined };
       throw error;
     }
   }

@@ -6,7 +6,7 @@
  */
 import * as fs from "node:fs/promises";
 import { dirname } from "node:path";
-import { messageOf } from "../../base/errors.ts";
+import { codeOf, messageOf } from "../../base/errors.ts";
 import { ConfigError, type ConfigErrorCode } from "../problem.ts";
 
 /** What is asked of a file's status. */
@@ -43,12 +43,6 @@ export interface ConfigFileSystem {
 
 export const nodeFileSystem: ConfigFileSystem = fs;
 
-/** The system's name for what went wrong, such as `ENOENT`. */
-export function errorCode(error: unknown): string | undefined {
-  if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
-  return typeof error.code === "string" ? error.code : undefined;
-}
-
 /** Makes the folder of a file if needed, for its owner alone, because configuration may hold secrets. */
 export async function makeFolderOf(path: string, fs: ConfigFileSystem): Promise<void> {
   await fs.mkdir(dirname(path), { recursive: true, mode: 0o700 });
@@ -60,7 +54,7 @@ export async function removeFile(path: string, fs: ConfigFileSystem): Promise<vo
     try {
       await fs.unlink(path);
     } catch (error) {
-      if (errorCode(error) !== "ENOENT") throw error;
+      if (codeOf(error) !== "ENOENT") throw error;
     }
   };
   // Once more, because what is left behind costs the next one more than the second attempt costs us.
@@ -111,7 +105,7 @@ export function fileError(
   cause: unknown,
   note = "",
 ): ConfigError {
-  const system = errorCode(cause);
+  const system = codeOf(cause);
   const known = system === undefined ? undefined : REASONS[system];
   const what = known?.[0] ?? messageOf(cause);
   const remedy = known === undefined ? "" : `. ${known[1]}`;

@@ -1,8 +1,8 @@
 /** Who holds a lock, as it is written into it, and whether that process still lives. */
 import { readdirSync } from "node:fs";
 import { hostname } from "node:os";
+import { codeOf } from "../../base/errors.ts";
 import { processNamespace, readStat } from "../../process/proc.ts";
-import { errorCode } from "./file-system.ts";
 
 /** Who made a lock or a marker. */
 export interface Holder {
@@ -44,7 +44,7 @@ export function isDead(self: Holder, holder: Holder): boolean {
     return false;
   } catch (error) {
     // Not ESRCH: it is there, but another user's.
-    return errorCode(error) === "ESRCH";
+    return codeOf(error) === "ESRCH";
   }
 }
 

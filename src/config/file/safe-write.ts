@@ -17,11 +17,11 @@
 import { createHash, randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { basename, dirname, isAbsolute, join, resolve, sep } from "node:path";
+import { codeOf } from "../../base/errors.ts";
 import { ConfigError } from "../problem.ts";
 import {
   type ConfigFileHandle,
   type ConfigFileSystem,
-  errorCode,
   type FileStatus,
   fileError,
   makeFolderOf,
@@ -63,7 +63,7 @@ export async function resolveTarget(path: string, fs: ConfigFileSystem = nodeFil
       at = isAbsolute(link) ? link : folder + sep + link;
     }
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return resolve(at);
+    if (codeOf(error) === "ENOENT") return resolve(at);
     throw fileError("unreadable", "follow the symbolic links of", path, error);
   }
   const cause = Object.assign(new Error(`more than ${LINKS_MAX} symbolic links`), { code: "ELOOP" });
@@ -103,7 +103,7 @@ async function readFile(
       return { bytes, status };
     });
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
+    if (codeOf(error) === "ENOENT") return undefined;
     if (error instanceof ConfigError) throw error;
     throw fileError("unreadable", "read", path, error);
   }
@@ -171,7 +171,7 @@ async function statusOf(path: string, fs: ConfigFileSystem): Promise<FileStatus 
   try {
     return await fs.lstat(path);
   } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
+    if (codeOf(error) === "ENOENT") return undefined;
     throw error;
   }
 }
