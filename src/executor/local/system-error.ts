@@ -1,5 +1,5 @@
 /**
- * Errors of the operating system in the words of `codex exec-server` 0.169: Rust's standard library around the texts
+ * Errors of the operating system in the words of `codex exec-server` 0.171: Rust's standard library around the texts
  * of the C library it is linked with, which on Linux is musl.
  */
 import { constants } from "node:os";

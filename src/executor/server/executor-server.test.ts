@@ -1,5 +1,8 @@
 /** Connections and sessions over a link in memory, with the time in the test's hands. Whole conversations are in test/executor. */
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { PassThrough } from "node:stream";
 import { suite, test } from "node:test";
@@ -404,6 +407,44 @@ suite("ExecutorServer", () => {
     await clock.advance(1_000);
     link.push({ id: 4, method: "process/read", params: { processId: "one" } });
     assert.match(messageOf(await link.answer(4)), /unknown process id one/);
+  });
+
+  withServer("says of a start that failed what kept it, as Codex reads it", async (server) => {
+    const link = connect(server);
+    await greet(link);
+    const folder = mkdtempSync(join(tmpdir(), "switchyard-start-"));
+    try {
+      for (const [name, mode] of [
+        ["text", 0o755],
+        ["closed", 0o644],
+      ] as const)
+        writeFileSync(join(folder, name), "no program", { mode });
+      const cases: readonly (readonly [argv: string[], kind: string, cwd?: string])[] = [
+        [["/nowhere/program"], "spawnNotFound"],
+        [["no-such-program"], "spawnNotFound"],
+        [["true"], "spawnNotFound", "/nowhere"],
+        [[join(folder, "closed")], "spawnPermissionDenied"],
+        [[folder], "spawnPermissionDenied"],
+        [[join(folder, "text")], "spawnFailed"],
+        [[join(folder, "text", "below")], "spawnFailed"],
+        [["x".repeat(5_000)], "spawnFailed"],
+        [[""], "spawnFailed"],
+        [["a\0b"], "spawnFailed"],
+      ];
+      for (const [at, [argv, kind, cwd = "/tmp"]] of cases.entries()) {
+        const params = { processId: `p${at}`, argv, cwd: `file://${cwd}`, env, tty: false };
+        link.push({ id: at + 10, method: "process/start", params });
+        const { error } = (await link.answer(at + 10)) as { error: { code: number; data: unknown } };
+        assert.deepEqual([error.code, error.data], [-32603, { kind }], JSON.stringify(argv).slice(0, 80));
+      }
+      // Our own code stays beside it.
+      const params = { processId: "t", argv: ["true"], arg0: "other", cwd: "file:///tmp", env, tty: true };
+      link.push({ id: 9, method: "process/start", params });
+      const { error } = (await link.answer(9)) as { error: { data: unknown } };
+      assert.deepEqual(error.data, { kind: "spawnFailed", code: "unsupported" });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test("serves a client over pipes, and gives it up when they end", async () => {

@@ -13,7 +13,7 @@
  *   S5. A process with a full stdin delays the answers to its own writes, and nothing else.
  */
 import type { Clock, Timer } from "../../base/clock.ts";
-import { messageOf } from "../../base/errors.ts";
+import { codeOf, messageOf } from "../../base/errors.ts";
 import type { Reader } from "../../base/reader.ts";
 import { Semaphore } from "../../base/semaphore.ts";
 import { RpcError } from "../../jsonrpc/index.ts";
@@ -343,6 +343,13 @@ function checkLength(name: string, id: string): void {
     throw rpcError("invalidParams", `${name} has more than ${ID_CHARS_MAX} characters`);
 }
 
+/** How the original (0.171) classes what kept a program from starting. All else is `spawnFailed`. */
+const SPAWN_KINDS: Readonly<Record<string, string>> = {
+  ENOENT: "spawnNotFound",
+  EACCES: "spawnPermissionDenied",
+  EPERM: "spawnPermissionDenied",
+};
+
 function startError(error: unknown): RpcError {
   if (error instanceof RpcError) return error;
   // As in the original, without the name of the program.
@@ -352,6 +359,9 @@ function startError(error: unknown): RpcError {
   const message = systemErrorText(bare) ?? messageOf(bare);
   // For our client: the protocol has only one number for these.
   const isTold = error instanceof ExecutorError && (error.code === "refused" || error.code === "unsupported");
-  const data = isTold ? { data: { code: error.code } } : {};
-  return new RpcError({ code: RpcCode.failed, message, ...data }, { cause: error });
+  const data = {
+    kind: SPAWN_KINDS[codeOf(bare) ?? ""] ?? "spawnFailed",
+    ...(isTold ? { code: error.code } : {}),
+  };
+  return new RpcError({ code: RpcCode.failed, message, data }, { cause: error });
 }

@@ -1,5 +1,5 @@
 /**
- * The executor protocol of Codex 0.169: its numbers, and its errors. `docs/executor.md` describes it in prose.
+ * The executor protocol of Codex 0.171: its numbers, and its errors. `docs/executor.md` describes it in prose.
  *
  * JSON-RPC without the `jsonrpc` member, one message per WebSocket frame or line. Paths are `file://` URIs, bytes are
  * base64. The shape of each message stands once, for both sides, in `*-messages.ts`.

@@ -1,10 +1,11 @@
-/** Where our server differs from `codex exec-server` 0.169 on purpose. Each must still occur in some scenario. */
+/** Where our server differs from `codex exec-server` on purpose. Each must still occur in some scenario. */
 import { isDeepStrictEqual } from "node:util";
+import { isCodex } from "../../support/codex-version.ts";
 import type { Deviation, Difference } from "./differences.ts";
 import type { ProcessFact } from "./facts.ts";
 import { membersOf, textOf } from "./rows.ts";
 
-export const DEVIATIONS: readonly Deviation[] = [
+const ALWAYS: readonly Deviation[] = [
   {
     name: "a closing frame is answered with one",
     because: "the WebSocket protocol asks for it",
@@ -100,6 +101,30 @@ export const DEVIATIONS: readonly Deviation[] = [
       membersOf(membersOf(expected)["result"])["status"] === 400,
   },
 ];
+
+const ASKED_ENCODINGS = /"accept-encoding":"zstd,gzip",/;
+
+/** Ours is like 0.171. */
+const WITH_0_169: readonly Deviation[] = [
+  {
+    name: "0.169 does not class what kept a program from starting",
+    because: "0.171 does",
+    covers: ({ fact, expected, observed }) =>
+      fact.method === "process/start" &&
+      /^spawn(?:NotFound|PermissionDenied|Failed)$/.test(
+        textOf(membersOf(membersOf(membersOf(observed)["error"])["data"])["kind"]),
+      ) &&
+      isDeepStrictEqual(errorOf(expected), errorOf(observed)),
+  },
+  {
+    name: "0.169 asks for no encoding",
+    because: "0.171 asks for zstd and gzip, and decodes them",
+    covers: ({ expected, observed }) =>
+      isDeepStrictEqual(expected, JSON.parse(JSON.stringify(observed).replace(ASKED_ENCODINGS, ""))),
+  },
+];
+
+export const DEVIATIONS: readonly Deviation[] = [...ALWAYS, ...(isCodex("0.169") ? WITH_0_169 : [])];
 
 function statusOf(answer: unknown): unknown {
   return membersOf(membersOf(answer)["result"])["status"];

@@ -1,7 +1,7 @@
 /** An HTTP server that writes bytes, not messages: it answers what it was asked, as it was asked, and misbehaves on cue. */
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
-import { gzipSync } from "node:zlib";
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";
 
 export interface RawHttpServer extends AsyncDisposable {
   readonly origin: string;
@@ -51,6 +51,23 @@ export async function startRawHttpServer(): Promise<RawHttpServer> {
   };
 }
 
+const gzip = gzipSync("hello gzip");
+const zstd = zstdCompressSync("hello zstd");
+/** Of `/encoded`. */
+const BODIES: Readonly<Record<string, Buffer>> = {
+  gzip,
+  zstd,
+  br: brotliCompressSync("hello br"),
+  deflate: deflateSync("hello deflate"),
+  plain: Buffer.from("hello plain"),
+  gzipCut: gzip.subarray(0, -3),
+  zstdCut: zstd.subarray(0, -3),
+  gzipWrong: Buffer.concat([gzip.subarray(0, -8), Buffer.alloc(8)]),
+  zstdMore: Buffer.concat([zstd, Buffer.from("more")]),
+  gzipLarge: gzipSync("x".repeat(300_000)),
+  zstdLarge: zstdCompressSync("x".repeat(300_000)),
+};
+
 function isComplete(request: string): boolean {
   const end = request.indexOf("\r\n\r\n");
   if (end === -1) return false;
@@ -83,9 +100,11 @@ function answer(socket: Socket, request: string): void {
         "HTTP/1.1 299 Of My Own\r\nX-A: 1\r\nSet-Cookie: a=1\r\nx-b: 2\r\nset-cookie: b=2\r\nx-latin: \xe9\r\n" +
           "x-empty:\r\nx-a: 3\r\nx-spaces:   s p  \r\ncontent-length: 0\r\n\r\n",
       );
-    case "/gzip": {
-      const body = gzipSync("hello gzip");
-      return ok("content-encoding: gzip\r\n", body.toString("latin1"));
+    case "/encoded": {
+      // The header as asked for, once for each `as`, before a body that need not be what it says.
+      const names = url.searchParams.getAll("as").map((name) => `Content-Encoding: ${name}\r\n`);
+      const body = BODIES[url.searchParams.get("body") ?? ""] ?? Buffer.alloc(0);
+      return ok(`x: y\r\n${names.join("")}`, body.toString("latin1"));
     }
     case "/204":
       return write("HTTP/1.1 204 No Content\r\nx: y\r\n\r\n");

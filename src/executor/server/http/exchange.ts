@@ -1,8 +1,7 @@
 /**
- * One HTTP request with its redirects, up to the head of the response, as `codex exec-server` 0.169 makes it.
+ * One HTTP request with its redirects, up to the head of the response, as `codex exec-server` 0.171 makes it.
  *
- * Like the original it adds and decodes nothing: no User-Agent, no Accept-Encoding; a body is passed on as it was sent.
- * HTTP/1.1 only.
+ * Like the original it adds nothing: no User-Agent. A body is decoded by `decode.ts`. HTTP/1.1 only.
  *
  * Safer than the original when a redirect leads to another origin: a header with a value of the executor's environment
  * is not sent there, nor is the caller's Host. And the length of a body is computed, whatever the caller says.
@@ -15,6 +14,7 @@
 import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from "node:http";
 import { Agent as HttpsAgent, request as requestHttps } from "node:https";
 import { unescape } from "node:querystring";
+import { ACCEPTED_ENCODINGS } from "./decode.ts";
 
 export interface OutgoingHeader {
   /** In lower case. */
@@ -127,6 +127,7 @@ function rawHeaders(url: URL, headers: readonly OutgoingHeader[], body: Buffer |
   for (const { name, value } of headers) raw.push(name, Buffer.from(value, "utf8").toString("latin1"));
   const has = (name: string): boolean => headers.some((header) => header.name === name);
   if (!has("accept")) raw.push("accept", "*/*");
+  if (!has("accept-encoding")) raw.push("accept-encoding", ACCEPTED_ENCODINGS);
   if (!has("host")) raw.push("host", url.host);
   if (body !== undefined && body.length > 0) raw.push("content-length", String(body.length));
   return raw;

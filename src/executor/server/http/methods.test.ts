@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { suite, test } from "node:test";
+import { createGzip, createZstdCompress, gzipSync, zstdCompressSync } from "node:zlib";
 import { type Clock, systemClock } from "../../../base/clock.ts";
 import { RpcError } from "../../../jsonrpc/index.ts";
 import { ManualClock } from "../../../testing/index.ts";
@@ -224,6 +225,127 @@ suite("HttpMethods, streamed bodies", () => {
       const body = Buffer.concat(own.map(({ deltaBase64 }) => Buffer.from(deltaBase64, "base64"))).toString();
       assert.equal(body, `/${id}`);
     }
+  });
+});
+
+suite("HttpMethods, compressed bodies", () => {
+  const encoded =
+    (encoding: string, ...parts: readonly Buffer[]) =>
+    (_: IncomingMessage, response: ServerResponse): void => {
+      response.writeHead(200, { "content-encoding": encoding });
+      for (const part of parts) response.write(part);
+      response.end();
+    };
+  const bombs = [
+    ["gzip", () => gzipSync(Buffer.alloc(33 * MIB))],
+    ["zstd", () => zstdCompressSync(Buffer.alloc(33 * MIB))],
+    // Frame after frame, each of them harmless.
+    ["zstd", () => Buffer.concat(Array<Buffer>(64).fill(zstdCompressSync(Buffer.alloc(MIB))))],
+  ] as const;
+
+  test("count decoded against the limit of a body that is answered whole", async () => {
+    for (const [encoding, make] of bombs) {
+      const body = make();
+      assert.ok(body.length < MIB);
+      await using desk = await Desk.open(encoded(encoding, body));
+      await assert.rejects(
+        desk.ask("a", "/"),
+        refused(-32603, /^failed to read http\/request response body: (?:response body is larger|error dec)/),
+      );
+    }
+  });
+
+  test("count decoded against the limit of all bodies together", async () => {
+    const bomb = gzipSync(Buffer.alloc(31 * MIB));
+    await using desk = await Desk.open(encoded("gzip", bomb));
+    const all = await Promise.allSettled(Array.from({ length: 8 }, (_, at) => desk.ask(`${at}`, "/")));
+    const failures = all.flatMap((each) => (each.status === "rejected" ? [String(each.reason)] : []));
+    assert.ok(failures.length > 0);
+    for (const failure of failures) assert.match(failure, /more than 134217728 bytes together/);
+    assert.equal((await desk.ask("again", "/")).bodyBase64.length, Math.ceil((31 * MIB) / 3) * 4);
+  });
+
+  test("are decoded no faster than the client takes them (H2)", async () => {
+    const total = 64 * MIB;
+    for (const [encoding, body] of [
+      ["gzip", gzipSync(Buffer.alloc(total))],
+      ["zstd", zstdCompressSync(Buffer.alloc(total))],
+    ] as const) {
+      await using desk = await Desk.open(encoded(encoding, body));
+      const gates: (() => void)[] = [];
+      desk.room = () => new Promise((resolve) => gates.push(resolve));
+      const before = process.memoryUsage().arrayBuffers;
+      await desk.stream("a", "/");
+      for (let taken = 1; taken <= 20; taken++) {
+        await until(() => gates.length > 0);
+        gates.shift()?.();
+        await until(() => desk.deltas.length === taken);
+      }
+      assert.ok(process.memoryUsage().arrayBuffers - before < total / 4);
+      for (const delta of desk.deltas)
+        assert.ok(Buffer.from(delta.deltaBase64, "base64").length <= 64 * 1024);
+    }
+  });
+
+  test("come as they are decoded, not only when all of it is there", async () => {
+    for (const [encoding, encoder] of [
+      ["gzip", createGzip()],
+      ["zstd", createZstdCompress()],
+    ] as const) {
+      await using desk = await Desk.open((_, response) => {
+        response.writeHead(200, { "content-encoding": encoding });
+        encoder.pipe(response);
+        encoder.write("first");
+        encoder.flush();
+      });
+      await desk.stream("a", "/");
+      await until(() => desk.deltas.length === 1);
+      assert.equal(Buffer.from(desk.deltas[0]?.deltaBase64 ?? "", "base64").toString(), "first");
+      encoder.end("second");
+      assert.equal((await desk.last("a")).error, null);
+      assert.equal(Buffer.from(desk.deltas[1]?.deltaBase64 ?? "", "base64").toString(), "second");
+    }
+  });
+
+  test("are read on after the first gzip member, and never lost after the first zstd frame", async () => {
+    const [one, two] = [Buffer.from("one"), Buffer.from("two")];
+    for (const [body, text] of [
+      [encoded("gzip", Buffer.concat([gzipSync(one), gzipSync(two)])), "onetwo"],
+      [encoded("gzip", gzipSync(one), gzipSync(two)), "onetwo"],
+      [encoded("gzip", Buffer.concat([gzipSync(one), Buffer.alloc(9)])), "one"],
+      [encoded("zstd", zstdCompressSync(one)), "one"],
+      [encoded("zstd", Buffer.concat([zstdCompressSync(one), zstdCompressSync(two)])), undefined],
+      [encoded("zstd", Buffer.concat([zstdCompressSync(one), Buffer.alloc(9)])), undefined],
+      [encoded("gzip", Buffer.concat([gzipSync(one), Buffer.from("more")])), undefined],
+      [encoded("gzip", gzipSync(one).subarray(0, -1)), undefined],
+    ] as const) {
+      await using desk = await Desk.open(body);
+      if (text === undefined) {
+        await assert.rejects(desk.ask("a", "/"), refused(-32603, /: error decoding response body$/));
+        await desk.stream("b", "/");
+        assert.equal((await desk.last("b")).error, "error decoding response body");
+      } else {
+        const { bodyBase64, headers } = await desk.ask("a", "/");
+        assert.equal(Buffer.from(bodyBase64, "base64").toString(), text);
+        assert.ok(!headers.some(({ name }: { name: string }) => /^content-(?:encoding|length)$/.test(name)));
+      }
+    }
+  });
+
+  test("are given up with the time-out, and with the connection (H3, H5)", async () => {
+    const clock = new ManualClock();
+    const part = gzipSync(Buffer.from("part".repeat(1_000))).subarray(0, 20);
+    await using desk = await Desk.open((_, response) => {
+      response.writeHead(200, { "content-encoding": "gzip" });
+      response.write(part);
+    }, clock);
+    await desk.stream("a", "/", { timeoutMs: 1000 });
+    await clock.advance(1000);
+    assert.equal((await desk.last("a")).error, "error decoding response body");
+    await desk.silence();
+    await desk.stream("b", "/");
+    desk.gone.abort(new Error("gone"));
+    await desk.silence();
   });
 });
 

@@ -14,6 +14,7 @@
  *   H6. A value of the executor's environment goes to the origin of the request and nowhere else, nor into an error.
  */
 import type { IncomingMessage } from "node:http";
+import type { Readable } from "node:stream";
 import { abortable } from "../../../base/abort.ts";
 import type { Clock } from "../../../base/clock.ts";
 import { headerNameProblem, headerValueProblem } from "../../../base/http-header.ts";
@@ -28,6 +29,7 @@ import {
 } from "../../wire/http-messages.ts";
 import { rpcError } from "../../wire/protocol.ts";
 import { type Method, method, type MethodContext, type MethodFamily } from "../method.ts";
+import { decoded, type DecodedResponse } from "./decode.ts";
 import { type Exchange, ExchangeError, HttpConnections, type OutgoingHeader } from "./exchange.ts";
 
 export interface HttpMethodsOptions {
@@ -38,7 +40,7 @@ export interface HttpMethodsOptions {
 
 /** Requests of one link at once, streamed bodies included. */
 const REQUESTS_MAX = 256;
-/** Of a body that is answered whole. */
+/** Of a body that is answered whole, decoded. */
 const BODY_BYTES_MAX: number = 32 * 1024 * 1024;
 /** Of all bodies that are being read. */
 const BODIES_BYTES_MAX: number = 4 * BODY_BYTES_MAX;
@@ -95,12 +97,12 @@ export class HttpMethods implements MethodFamily, AsyncDisposable {
     const end = this.#begin(streamResponse ? requestId : undefined, () => timer?.clear());
     let isStreaming = false;
     try {
-      const response = await this.#send(exchange, stop);
+      const response = decoded(await this.#send(exchange, stop));
       const head = readHead(response);
       if (!streamResponse)
-        return { ...head, bodyBase64: (await this.#readBody(response)).toString("base64") };
+        return { ...head, bodyBase64: (await this.#readBody(response.body)).toString("base64") };
       isStreaming = true;
-      void this.#stream(response, { requestId, context, gone }).finally(end);
+      void this.#stream(response.body, { requestId, context, gone }).finally(end);
       return { ...head, bodyBase64: "" };
     } finally {
       if (!isStreaming) end();
@@ -129,12 +131,12 @@ export class HttpMethods implements MethodFamily, AsyncDisposable {
     }
   }
 
-  async #readBody(response: IncomingMessage): Promise<Buffer> {
+  async #readBody(body: Readable): Promise<Buffer> {
     const parts: Buffer[] = [];
     let length = 0;
     try {
       // Leaving the loop early closes the response.
-      for await (const part of response as AsyncIterable<Buffer>) {
+      for await (const part of body as AsyncIterable<Buffer>) {
         length += part.length;
         this.#bodiesBytes += part.length;
         if (length > BODY_BYTES_MAX) throw tooLarge(`response body is larger than ${BODY_BYTES_MAX} bytes`);
@@ -156,7 +158,7 @@ export class HttpMethods implements MethodFamily, AsyncDisposable {
 
   /** Sends a body in parts until its end, or until the link ends. Never rejects. */
   async #stream(
-    response: IncomingMessage,
+    body: Readable,
     { requestId, context, gone }: { requestId: string; context: MethodContext; gone: AbortSignal },
   ): Promise<void> {
     let seq = 0;
@@ -168,22 +170,22 @@ export class HttpMethods implements MethodFamily, AsyncDisposable {
     // The answer goes first (H1): it is sent before the next turn of the event loop.
     await new Promise(setImmediate);
     try {
-      const error = await this.#sendParts(response, (delta) => send(delta, false, null), gone);
+      const error = await this.#sendParts(body, (delta) => send(delta, false, null), gone);
       await send(Buffer.alloc(0), true, error);
     } catch {
       // The link has ended: nobody is left to report it to.
-      response.destroy();
+      body.destroy();
     }
   }
 
   /** @returns the error to report, if any; throws when the link has ended */
   async #sendParts(
-    response: IncomingMessage,
+    body: Readable,
     send: (delta: Buffer) => Promise<void>,
     gone: AbortSignal,
   ): Promise<string | null> {
     try {
-      for await (const part of response as AsyncIterable<Buffer>) {
+      for await (const part of body as AsyncIterable<Buffer>) {
         for (let start = 0; start < part.length; start += CHUNK_BYTES_MAX) {
           await send(part.subarray(start, start + CHUNK_BYTES_MAX));
         }
@@ -253,13 +255,13 @@ function readVariable(
 }
 
 /** Names in lower case, repeated ones kept. A value that is not ASCII is left out, as in the original. */
-function readHead({ statusCode = 0, rawHeaders }: IncomingMessage): HttpResponseHead {
+function readHead({ status, rawHeaders }: DecodedResponse): HttpResponseHead {
   const headers: { name: string; value: string }[] = [];
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const [name = "", value = ""] = rawHeaders.slice(at, at + 2);
     if (READABLE_HEADER_VALUE.test(value)) headers.push({ name: name.toLowerCase(), value });
   }
-  return { status: statusCode, headers };
+  return { status, headers };
 }
 
 function failed(message: string, cause?: unknown): RpcError {
