@@ -187,7 +187,7 @@ const commands: readonly Scenario[] = [
   { name: "a command that prints nothing", script: [runCommand("true"), say("ok")] },
   { name: "a command that prints much", script: [runCommand("seq 1 40000"), say("ok")] },
   {
-    name: "a command that prints what is no text",
+    name: "a command that prints bytes that are not text",
     script: [runCommand(String.raw`printf 'a\000b\377\n'; printf 'ä€'`), say("ok")],
   },
   {
@@ -227,7 +227,7 @@ const patches: readonly Scenario[] = [
     script: [patch("*** Add File: a.txt", "+one"), say("ok")],
   },
   {
-    name: "a patch that does not fit, and one that is none",
+    name: "a patch that does not fit, and a text that is not a patch",
     script: [patch("*** Update File: none.txt", "@@", "-one", "+uno"), patch("nonsense"), say("ok")],
   },
   {
@@ -396,7 +396,7 @@ const turns: readonly Scenario[] = [
     },
   },
   {
-    name: "an output schema that is none",
+    name: "an invalid output schema",
     play: (recorder) => recorder.run(recorder.side.startThread(), "go", { outputSchema: ["no"] }),
     differs: [
       { why: "Errors say what to do", at: "thrown.0.name", sdk: "Error", ours: "CodexError" },
@@ -509,7 +509,7 @@ const refusals: readonly Scenario[] = [
     ],
   },
   {
-    name: "a thread by what is no id",
+    name: "a thread by an invalid id",
     script: [say("a new thread")],
     play: (recorder) => recorder.run(recorder.side.openThread("nonsense"), "go"),
     differs: [

@@ -253,7 +253,7 @@ suite("buildThreadSpec merges the configuration", () => {
     ["true", undefined, [" a = true "], { a: true }],
     ["a quoted string", undefined, ['a="x=y"'], { a: "x=y" }],
     [
-      "what is no TOML as a string",
+      "what is not valid TOML as a string",
       undefined,
       ["a=gpt-5 mini", "b=", "c=a=b"],
       { a: "gpt-5 mini", b: "", c: "a=b" },
