@@ -1,5 +1,5 @@
 /**
- * Who may connect: ours, and what `codex exec-server` says to the same bytes.
+ * Who may connect: our answers, and those of `codex exec-server`, to the same bytes.
  *
  * Each request is written to a socket as it stands, so that the HTTP parsers of both sides are in it too.
  */
@@ -33,7 +33,7 @@ function fileOf(name: string, text: string | Uint8Array): string {
   return path;
 }
 
-/** What is answered to an upgrade with these header lines. */
+/** The answer to an upgrade with these header lines. */
 function upgrade(port: number, headers: readonly string[]): Promise<HttpAnswer> {
   return sendRequest(port, ["GET / HTTP/1.1", "Host: 127.0.0.1", ...UPGRADE_HEADERS, ...headers]);
 }
@@ -285,7 +285,7 @@ suite("jwtAuthenticator agrees with codex exec-server", () => {
     );
   });
 
-  test("about every token, with nothing asked for and clocks that must agree", async () => {
+  test("about every token, without required claims and without skew", async () => {
     const answers = await compare(
       {
         flags: [

@@ -35,7 +35,7 @@ test("200 MB through one process to a slow reader arrive whole, and neither side
     hash.update(event.chunk);
     bytes += event.chunk.length;
     if (bytes < rest || bytes > LAST_PAUSE_BYTES) continue;
-    // What the client may hold unread has come, and the rest has to wait.
+    // The client has received as much as it may hold unread; the rest has to wait.
     await until("the link is held", link.isHeld);
     rest = bytes + 16 * MIB;
   }

@@ -1,4 +1,4 @@
-/** What docs/executor.md shows is what happens. */
+/** docs/executor.md is true: its examples are carried out. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -12,7 +12,7 @@ import { startServer } from "./support/subjects.ts";
 const document = readFileSync(join(import.meta.dirname, "../../docs/executor.md"), "utf8");
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
-test("the session in docs/executor.md happens as it is written there", { timeout: 30_000 }, async () => {
+test("the session in docs/executor.md happens as written", { timeout: 30_000 }, async () => {
   await using server = await startServer();
   const socket = new WebSocket(server.url);
   await once(socket, "open");
@@ -26,7 +26,7 @@ test("the session in docs/executor.md happens as it is written there", { timeout
     for (const { send, expect } of readSession()) {
       for (const line of send) socket.send(line);
       while (received.length < expect.length) await new Promise<void>((resolve) => (wake = resolve));
-      // The answer to a write may come before or after what the process says.
+      // The answer to a write may arrive before or after the output of the process.
       assert.deepEqual(received.splice(0).map(plain).toSorted(), expect.map(plain).toSorted());
     }
   } finally {
@@ -39,7 +39,7 @@ interface Step {
   readonly expect: string[];
 }
 
-/** A step is what is sent, and what comes before the next is sent. */
+/** A step is a message, and everything received before the next one. */
 function readSession(): Step[] {
   const [, block = ""] = /### An example session[^]*?```text\n([^]*?)```/.exec(document) ?? [];
   const steps: Step[] = [];
@@ -54,7 +54,7 @@ function readSession(): Step[] {
   return steps;
 }
 
-/** Without what differs from run to run, and what the document leaves out. */
+/** Without the parts that differ from run to run, or that the document leaves out. */
 function plain(line: string): string {
   return line.replace(/"environmentInfo":\{.*\}\}\}$/, '"environmentInfo":{…}}}').replace(UUID, "UUID");
 }

@@ -1,7 +1,7 @@
 /**
- * What a client makes of links that cut, stall, repeat and reorder.
+ * Links that cut, stall, repeat and reorder.
  *
- * One conversation is held without faults, to see what comes out and how many messages it takes. Then it is held again
+ * One conversation runs without faults, for its outcome and its number of messages. Then it runs again
  * and again, with each fault at the first message, at the second, and so on, for a sample of the messages: the same must
  * come out.
  */
@@ -19,7 +19,7 @@ const timeout = 180_000;
 
 type FaultAt = (at: number) => Fault;
 
-/** How the executor is found after a cut, in turn. */
+/** The state of the executor after a cut, in turn. */
 const REFUSALS: readonly (Refusal | undefined)[] = [
   undefined,
   { how: 503, count: 2 },
@@ -29,7 +29,7 @@ const REFUSALS: readonly (Refusal | undefined)[] = [
   { how: "half-open", count: 1 },
 ];
 
-/** Each is met by every message in turn. */
+/** Each happens at every message in turn. */
 const FAULTS: Readonly<Record<string, FaultAt>> = {
   "a cut before it": (at) => ({ kind: "cut", when: "before", refusal: REFUSALS[at % REFUSALS.length] }),
   "a cut after it": (at) => ({ kind: "cut", when: "after", refusal: REFUSALS[(at + 1) % REFUSALS.length] }),
@@ -46,7 +46,7 @@ const FAULTS: Readonly<Record<string, FaultAt>> = {
 /** Of the messages that meet a fault; with six faults, each message meets two of them. */
 const ONE_PLAN_IN = 3;
 
-/** At once, so that what waits in one conversation is time for another. */
+/** At once, so that one conversation runs while another waits. */
 const CONVERSATIONS = 6;
 
 interface Held {
@@ -67,7 +67,7 @@ async function hold(url: string, plans: readonly Plan[]): Promise<Held> {
   return { outcome, messages: proxy.messages, triggered: proxy.triggered };
 }
 
-/** Before there is a session nothing can be resumed: whoever asks is told, and may ask again. */
+/** Before there is a session nothing can be resumed: a request fails, and may be repeated. */
 async function reach(executor: RemoteExecutor): Promise<void> {
   for (let left = 50; ; left--) {
     try {
@@ -90,7 +90,7 @@ function plansUpTo(messages: number): fc.Arbitrary<readonly Plan[]> {
   return fc.array(plan, { minLength: 2, maxLength: 8 }).map((plans) => plans.toSorted((a, b) => a.at - b.at));
 }
 
-/** Holds a conversation for each plan, some at once. @returns how many of the plans came true */
+/** Runs a conversation for each plan, some at once. @returns how many of the faults happened */
 async function holdAll(
   url: string,
   wanted: Outcome,
@@ -106,7 +106,7 @@ async function holdAll(
         assertSame(held.outcome, wanted, allowed);
         triggered += held.triggered;
       } catch (error) {
-        // The others come to their end first.
+        // The others end first.
         waiting.length = 0;
         throw new Error(`With ${JSON.stringify(plan)}: ${String(error)}`, { cause: error });
       }
@@ -117,9 +117,9 @@ async function holdAll(
   return triggered;
 }
 
-suite("a conversation with our server comes out the same", () => {
+suite("a conversation with our server has the same outcome", () => {
   for (const [index, [what, faultAt]] of Object.entries(FAULTS).entries()) {
-    test(`with ${what}, whichever message it is`, { timeout }, async () => {
+    test(`with ${what}, at any message`, { timeout }, async () => {
       await using server = await startServer({ retentionMs: 20_000 });
       const { outcome, messages } = await hold(server.url, []);
       const all = Array.from({ length: messages }, (_, at) => ({ at: at + 1, fault: faultAt(at) }));
@@ -142,7 +142,7 @@ suite("a conversation with our server comes out the same", () => {
   });
 });
 
-suite("a conversation with codex exec-server comes out the same", () => {
+suite("a conversation with codex exec-server has the same outcome", () => {
   for (const args of [[], ["--concurrent-requests", "8"]]) {
     test(`with any fault at some of its messages${args.map((arg) => ` ${arg}`).join("")}`, {
       timeout,

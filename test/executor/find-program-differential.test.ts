@@ -1,8 +1,8 @@
 /**
- * Which file is started, and what is wrong with what is not: ours, and what `codex exec-server` does with the same.
+ * Which file is started, or why none is: our answer, and that of `codex exec-server`.
  *
- * Every program here says on stdout which one it is, so that both sides are compared by what ran. Errors are compared
- * by their number: their texts are the business of `system-error.ts`.
+ * Every program here prints which one it is, so that both sides are compared by what ran. Errors are compared by number;
+ * `system-error.ts` has their texts.
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -136,7 +136,7 @@ const cases: readonly Case[] = [
   [".", ".", pathOf("good")],
   ["..", "..", pathOf("good")],
   ["no name", "", pathOf("good")],
-  // The folder, and which of two faults is told
+  // The folder, and which of two faults is reported
   ["a missing folder", "true", {}, "/no/such/folder"],
   ["a folder that is a file", "true", {}, "file"],
   ["a folder below a file", "true", {}, "file/below"],

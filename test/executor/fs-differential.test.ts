@@ -76,7 +76,7 @@ function makeFolder(): string {
   return root;
 }
 
-/** What is in a folder: names, kinds, modes and contents. */
+/** The entries of a folder: names, kinds, modes and contents. */
 function describeFolder(root: string): unknown {
   const names = readdirSync(root, { recursive: true, encoding: "utf8" }).toSorted();
   return names.map((name) => {
@@ -124,7 +124,7 @@ suite("FsMethods answers as codex exec-server does", () => {
     await real[Symbol.asyncDispose]();
   });
 
-  /** The requests one after the other on both sides; every answer and what is left must be the same. */
+  /** Sends the requests to both sides; every answer and the remaining files must be the same. */
   function same(name: string, requests: readonly Request[]): void {
     test(name, async () => {
       await using own = new OwnSide(new FsMethods({ mayRead: () => true, mayWrite: () => true }));
@@ -372,7 +372,7 @@ async function answerOf(side: Side, root: string, [method, params]: Request): Pr
   return JSON.parse(JSON.stringify(normalize(answer)).replaceAll(root, "$ROOT"));
 }
 
-/** Without what differs from one folder to the next, or from one reading of a folder to the next. */
+/** Without the parts that differ between folders, or between two readings of a folder. */
 function normalize(answer: Answer): Answer {
   if ("error" in answer) return comparable(answer);
   const { createdAtMs, modifiedAtMs, entries, ...more } = answer.result as Record<string, any>;

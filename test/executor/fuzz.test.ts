@@ -1,6 +1,6 @@
 /**
- * Clients that say anything, beside one that behaves: the executor stays up, ends what they started, and does not hold
- * up the other one.
+ * Clients that send anything, next to one that behaves: the executor stays up, ends what they started, and does not make
+ * the other one wait.
  */
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
@@ -34,7 +34,7 @@ function runOf(usually: number, whenExhaustive: number): { readonly seed: number
   return { seed, numRuns: runs(usually, whenExhaustive) };
 }
 
-/** A folder to work in, and the tag of what is started there. */
+/** A folder to work in, and the tag of the processes that are started there. */
 function somewhere(): Place & Disposable & { readonly tag: string } {
   const folder = mkdtempSync(join(tmpdir(), "switchyard-fuzz-"));
   const tag = randomUUID();
@@ -63,12 +63,12 @@ function sendFrame(socket: WebSocket, { ...frame }: Frame): void {
   }
 }
 
-/** Sends all of it, waits until the executor has seen it or ended the connection, and is gone. */
+/** Sends all frames, waits until the executor has read them or ended the connection, and vanishes. */
 async function babble(url: string, frames: readonly Frame[], greeted: boolean): Promise<void> {
   const client = await (greeted ? RawClient.greeted(url) : RawClient.open(url));
   for (const each of frames) if (client.isOpen) sendFrame(client.socket, each);
   try {
-    // Whatever it is answered, it is answered: nothing before it holds it up.
+    // There is an answer, whatever it is: nothing before it holds it up.
     await client.answer("environment/status", {});
   } catch (error) {
     assert.match(String(error), /the connection was closed/);
@@ -86,7 +86,7 @@ function conversation(place: Place): fc.Arbitrary<readonly [frames: readonly Fra
 }
 
 suite("Frames at random", () => {
-  test("neither end the executor, nor leave a process, nor stop another client", { timeout }, async () => {
+  test("do not end the executor, leave a process, or stop another client", { timeout }, async () => {
     using place = somewhere();
     await using server = await startExecutorProcess([
       ...["--retention-seconds", "1", "--allow-cwd", place.folder, "--no-audit", "--max-processes", "200"],
@@ -111,7 +111,7 @@ suite("Frames at random", () => {
     await after.talk();
   });
 
-  test("leave no link, no session and no process in the books (V3)", { timeout }, async () => {
+  test("leave no link, no session and no process behind (V3)", { timeout }, async () => {
     using place = somewhere();
     await using subject = await startServer({ retentionMs: 50, graces: { stdinMs: 20, termMs: 20 } });
     const { server } = subject;
@@ -124,7 +124,7 @@ suite("Frames at random", () => {
   });
 });
 
-/** A plain connection, with what it was answered. */
+/** A plain connection, with the text it received. */
 async function dial(url: string): Promise<{ readonly socket: Socket; readonly text: () => string }> {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname);
@@ -135,7 +135,7 @@ async function dial(url: string): Promise<{ readonly socket: Socket; readonly te
   return { socket, text: () => text };
 }
 
-/** What asks for a web socket, in the name of the host it is sent to. */
+/** A request for a WebSocket, with the Host it is sent to. */
 function upgrade(url: string): string {
   const lines = [
     "GET / HTTP/1.1",
@@ -173,7 +173,7 @@ suite("A listener", () => {
     });
   }
 
-  test("takes random bytes from many, and serves on", { timeout }, async () => {
+  test("survives random bytes from many clients", { timeout }, async () => {
     await using subject = await startServer({ limits: { handshakeMs: 5_000 } });
     await using neighbour = await Neighbour.start(subject.url);
     const bytes = fc.uint8Array({ maxLength: 4_000, size: "max" });
@@ -199,7 +199,7 @@ suite("A listener", () => {
     await neighbour.talk();
   });
 
-  test("refuses more connections than it may have with 503, and takes one again when one is gone", {
+  test("rejects links beyond its limit with 503, and accepts one again when one has ended", {
     timeout,
   }, async () => {
     await using subject = await startServer({ limits: { connectionsMax: 2 } });
@@ -216,7 +216,7 @@ suite("A listener", () => {
 });
 
 suite("ExecutorServer", () => {
-  test("retains no more output of all processes together than it may", { timeout }, async () => {
+  test("retains output up to the limit for all processes together", { timeout }, async () => {
     await using subject = await startServer({ limits: { retainedBytesMax: 8 * MIB } });
     const client = await RawClient.greeted(subject.url);
     const ids = Array.from({ length: 24 }, (_, at) => `p${at}`);
@@ -232,7 +232,7 @@ suite("ExecutorServer", () => {
     client.vanish();
   });
 
-  test("holds no more for a client that asks and does not read than a link may, and lets nobody wait", {
+  test("bounds the answers to a client that does not read, and delays nobody", {
     timeout,
   }, async () => {
     await using server = await startExecutorProcess(["--no-audit"]);

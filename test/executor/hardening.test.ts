@@ -31,7 +31,7 @@ const spec = (script: string, more: Partial<ProcessSpec> = {}): ProcessSpec => (
 });
 const timeout = 30_000;
 
-/** An executor that answers as it is told, by method. */
+/** An executor with given answers, by method. */
 async function startOddExecutor(
   answers: Readonly<Record<string, unknown>>,
   onConnection: (socket: WebSocket) => void = () => {},
@@ -105,7 +105,7 @@ suite("RemoteExecutor survives an executor that", () => {
     });
   }
 
-  test("answers writes with what is no status: the write fails, and nothing is written behind it", {
+  test("answers writes with an unknown status: the write fails, and nothing more is written", {
     timeout,
   }, async () => {
     await using odd = await startOddExecutor({ "process/write": { status: "whatever" } });
@@ -132,7 +132,7 @@ suite("RemoteExecutor survives an executor that", () => {
     await rejectsWith(all(await executor.start(spec("true"))), "protocol_error");
   });
 
-  test("drops every link as soon as it is made: it is not tried without a pause, and given up in time (K2)", {
+  test("drops every link at once: it is retried with pauses, and given up in time (K2)", {
     timeout,
   }, async () => {
     const nothing = { chunks: [], nextSeq: 1, exited: false, exitCode: null, closed: false };
@@ -173,7 +173,7 @@ suite("RemoteExecutor refuses at once", () => {
   });
 });
 
-test("a message that its executor does not take is not sent for ever", { timeout }, async () => {
+test("a message that its executor does not take is not sent forever", { timeout }, async () => {
   await using server = await startServer({ limits: { messageBytesMax: 100_000 } });
   await using executor = connectTo(server.url);
   const process_ = await executor.start(spec("cat", { pipeStdin: true }));
@@ -182,7 +182,7 @@ test("a message that its executor does not take is not sent for ever", { timeout
 });
 
 suite("The executor's server", () => {
-  test("refuses what exec would refuse before it does anything with it, so that nobody waits", {
+  test("rejects what exec would reject before any work, so that nobody waits", {
     timeout,
   }, async () => {
     await using server = await startServer();
@@ -205,7 +205,7 @@ suite("The executor's server", () => {
     }
   });
 
-  test("keeps no place for who was refused", { timeout }, async () => {
+  test("keeps no place for a rejected client", { timeout }, async () => {
     const server = new ExecutorServer({ limits: { connectionsMax: 1 } });
     const address = parseListenAddress("ws://127.0.0.1:0");
     assert.ok(address.kind === "websocket");
@@ -231,14 +231,14 @@ suite("The executor's server", () => {
     await server[Symbol.asyncDispose]();
   });
 
-  test("opens nothing to the network without a token, for a library neither", async () => {
+  test("does not listen on the network without a token, in the library either", async () => {
     await using server = new ExecutorServer();
     const address = parseListenAddress("ws://0.0.0.0:0");
     assert.ok(address.kind === "websocket");
     await rejectsWith(listen({ server, address, authenticator: openAuthenticator }), "refused");
   });
 
-  test("kills at once what is being ended gently", { timeout }, async () => {
+  test("kills at once a process that is being ended gently", { timeout }, async () => {
     await using server = await startServer();
     await using executor = connectTo(server.url);
     const process_ = await executor.start(
@@ -273,7 +273,7 @@ suite("switchyard executor", () => {
     });
   }
 
-  test("notes who was not let in (T1), and goes on when nobody reads what it notes", {
+  test("notes a client that was not let in (T1), and goes on when its log is not read", {
     timeout,
   }, async () => {
     await using executor = await startExecutorProcess([], { SWITCHYARD_EXECUTOR_TOKEN: "the-right-token" });

@@ -2,7 +2,7 @@
  * `http/request` of `HttpMethods` against that of the real `codex exec-server`: the same requests to the same
  * server must arrive there alike, and be answered alike.
  *
- * Where we differ on purpose is said in `http-methods.test.ts`.
+ * `src/executor/server/http/methods.test.ts` has where we differ on purpose.
  */
 import assert from "node:assert/strict";
 import { createServer } from "node:net";

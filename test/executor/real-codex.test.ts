@@ -127,7 +127,7 @@ test("a server placed over HTTP is reached from the executor, streams included",
   assert.equal(textOf(big).length, 200_000);
 });
 
-test("what a thread placed on the executor is gone when Codex is", { timeout }, async () => {
+test("the processes of a thread on the executor end with Codex", { timeout }, async () => {
   await using executor = await startExecutorProcess(["--retention-seconds", "1"]);
   const tag = `left-${process.pid}`;
   {
@@ -146,7 +146,7 @@ test("what a thread placed on the executor is gone when Codex is", { timeout }, 
     );
     assert.equal(processesWithEnv("SWITCHYARD_TEST_MARK", tag).length, 2);
   }
-  // Codex told the executor to end it, or was gone: then the session's time is over soon.
+  // Codex has terminated it, or vanished: then its session ends soon.
   assert.deepEqual(await waitUntilGone(processesWithEnv("SWITCHYARD_TEST_MARK", tag)), []);
 });
 

@@ -1,6 +1,6 @@
 /**
- * What a client gives up, when, and what goes on: executors that do not come back, output that is gone, readers that
- * stand still. Where time is long it is a manual clock; sockets and processes are real.
+ * What a client gives up, when, and what goes on: executors that do not come back, lost output, readers that stop. Long
+ * times are on a manual clock; sockets and processes are real.
  */
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
@@ -27,7 +27,7 @@ import { watchedOpener } from "./support/watched-opener.ts";
 const timeout = 60_000;
 const env = { PATH: process.env["PATH"] ?? "" };
 const TAG = "SWITCHYARD_TEST_TAG";
-/** For ever, to a test. */
+/** Forever, for a test. */
 const ALWAYS = 1_000_000;
 
 function connectTo(url: string, clock: Clock = systemClock): RemoteExecutor {
@@ -38,7 +38,7 @@ function start(executor: RemoteExecutor, script: string, pipeStdin = false): Pro
   return executor.start({ argv: ["sh", "-c", script], cwd: "/tmp", env, pipeStdin });
 }
 
-/** A process that says its number first. @returns it, and the number */
+/** A process that prints its pid first. @returns it, and the pid */
 async function startNumbered(executor: RemoteExecutor, script: string): Promise<[ExecutorProcess, number]> {
   const started = await start(executor, `echo $$; ${script}`, true);
   const reader = new Reader(started);
@@ -63,7 +63,7 @@ function failureOf(promise: Promise<unknown>): Promise<ExecutorError> {
 }
 
 suite("RemoteExecutor gives up", () => {
-  test("after 45 s without an executor: all that waits and comes later fails, the next use connects (M3)", {
+  test("after 45 s without an executor: waiting and later calls fail, the next use connects (M3)", {
     timeout,
   }, async () => {
     await using server = await startServer();
@@ -122,7 +122,7 @@ suite("RemoteExecutor gives up", () => {
     });
   }
 
-  test("at once for an executor that does not know the session, and has the next process started there", {
+  test("at once for an executor that does not know the session, and starts the next process there", {
     timeout,
   }, async () => {
     await using old = await startServer();
@@ -154,7 +154,7 @@ suite("RemoteExecutor gives up", () => {
     assert.match(error.message, /opened another session/);
   });
 
-  test("an attempt after 10 s without an answer, and tells those who waited; the next use tries again (M2)", {
+  test("an attempt after 10 s without an answer: waiting calls fail, the next use tries again (M2)", {
     timeout,
   }, async () => {
     const clock = new ManualClock();
@@ -175,7 +175,7 @@ suite("RemoteExecutor gives up", () => {
     assert.equal(mute.connections.length, 2);
   });
 
-  test("an attempt after 10 s at a host that accepts and says nothing", { timeout }, async () => {
+  test("an attempt after 10 s at a host that accepts and stays silent", { timeout }, async () => {
     const clock = new ManualClock();
     await using proxy = await FaultProxy.start("ws://127.0.0.1:1");
     proxy.refuse({ how: "half-open", count: ALWAYS });
@@ -190,7 +190,7 @@ suite("RemoteExecutor gives up", () => {
 });
 
 suite("RemoteExecutor restores a link", () => {
-  test("that gives no sign of life, and what was written into it is written once", { timeout }, async () => {
+  test("without a sign of life, and a write into it is written once", { timeout }, async () => {
     await using server = await startServer();
     await using proxy = await FaultProxy.start(server.url);
     const clock = new ManualClock();
@@ -222,7 +222,7 @@ suite("RemoteExecutor restores a link", () => {
     await all(started);
   });
 
-  test("whose close is announced and never comes", { timeout }, async () => {
+  test("whose announced close never comes", { timeout }, async () => {
     const closing = Promise.withResolvers<void>();
     await using executorServer = await startScriptedExecutor((request, connection) => {
       if (greet(request, connection, "s")) return;
@@ -253,7 +253,7 @@ suite("RemoteExecutor restores a link", () => {
     assert.equal((await waiting).code, "disposed");
   });
 
-  test("and is disposed some seconds later when that happens meanwhile", { timeout }, async () => {
+  test("and is disposed some seconds later when disposal begins meanwhile", { timeout }, async () => {
     await using server = await startServer();
     await using proxy = await FaultProxy.start(server.url);
     const clock = new ManualClock();
@@ -277,7 +277,7 @@ const SERVERS = { "our server": () => startServer(), "codex exec-server": () => 
 
 for (const [name, startOne] of Object.entries(SERVERS)) {
   suite(`With ${name}`, () => {
-    test("a process whose output is gone fails with output_lost and is ended; the others go on", {
+    test("a process whose output is lost fails with output_lost and is ended; the others go on", {
       timeout,
     }, async () => {
       const folder = mkdtempSync(join(tmpdir(), "switchyard-hole-"));
@@ -294,7 +294,7 @@ for (const [name, startOne] of Object.entries(SERVERS)) {
           `${wait}; head -c 3000000 /dev/zero; echo > '${done}'; sleep 300`,
         );
         const [less] = await startNumbered(executor, `${wait}; head -c 500000 /dev/zero; exec cat`);
-        // While nobody is connected it is not held back, and keeps the last megabyte.
+        // Without a link it is not held back, and the last megabyte is kept.
         proxy.cut({ how: 503, count: ALWAYS });
         await until("nobody is connected", () => executor.status === "recovering" && proxy.refused > 0);
         writeFileSync(go, "");
@@ -309,7 +309,7 @@ for (const [name, startOne] of Object.entries(SERVERS)) {
       }
     });
 
-    test("a reader that stands still for 30 s fails, and its process is ended; the others go on", {
+    test("a reader that stops for 30 s fails, and its process is ended; the others go on", {
       timeout,
     }, async () => {
       await using server = await startOne();
@@ -337,7 +337,7 @@ for (const [name, startOne] of Object.entries(SERVERS)) {
       await echoes(cat, "still here");
     });
 
-    test("a reader that is slow is waited for, and what others asked meanwhile is answered", {
+    test("a slow reader is waited for, and requests of others are answered meanwhile", {
       timeout,
     }, async () => {
       await using server = await startOne();
@@ -393,7 +393,7 @@ for (const [name, startOne] of Object.entries({
   });
 }
 
-test("ExecutorServer takes no client for dead that holds its link and gives signs of life", {
+test("ExecutorServer keeps a client that holds its link and gives signs of life", {
   timeout,
 }, async () => {
   const clock = new ManualClock();
@@ -412,7 +412,7 @@ test("ExecutorServer takes no client for dead that holds its link and gives sign
     await loud.write(Buffer.from("\n"));
     await until("the link is held", () => link.isHeld());
     await until("what is in front of it is full", standsStill(pid));
-    // While the answer to this cannot be told to the client, it is not read from either.
+    // While the client does not take the answer to this, its requests are not read either.
     const echoed = Promise.allSettled([echoes(cat, "still here")]);
     const reading = loud.events();
     let bytes = 0;

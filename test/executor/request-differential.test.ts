@@ -1,7 +1,7 @@
 /**
- * What is answered to an HTTP request, from its head alone: ours, and what `codex exec-server` answers.
+ * The answer to an HTTP request, from its head alone: ours, and that of `codex exec-server`.
  *
- * Only statuses: our refusals say why, where the original says nothing. And we look at `Host`, which it does not.
+ * Only statuses are compared: our refusals have a reason, the original's do not. And we check `Host`, which it does not.
  */
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";

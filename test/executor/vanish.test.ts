@@ -1,7 +1,7 @@
 /**
- * What is left when somebody goes without a word: clients, the executor, what watches over it. Nothing may be.
+ * Nothing may be left when a client, the executor or its reaper vanishes.
  *
- * Every process carries a tag of its test in its environment; children hand it on, also those that left the group.
+ * Every process has a tag of its test in its environment; children inherit it, also those that left the group.
  */
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
@@ -23,15 +23,15 @@ const timeout = 120_000;
 const TAG = "SWITCHYARD_TEST_TAG";
 const PATH = process.env["PATH"] ?? "";
 
-/** Each says that it is there, and does not end by itself. */
+/** Each prints that it is up, and does not end by itself. */
 const STAYING = {
   "one that ignores what can be ignored": "trap '' TERM INT HUP; echo up; exec sleep 300",
   "one whose child left the group": "setsid sh -c 'echo up; exec sleep 300' & exec sleep 300",
 };
-/** Processes that these are. */
+/** The number of their processes. */
 const STAYING_COUNT = 3;
 
-/** Has all of them run. */
+/** Starts all of them. */
 async function startStaying(client: RawClient, tag: string): Promise<void> {
   await Promise.all(
     Object.entries(STAYING).map(async ([name, script]) => {
@@ -70,13 +70,13 @@ test(`${CROWD} clients that vanish leave no process after the retention, while a
   let left = 1;
   for (let turn = 0; left > 0; turn++) {
     await neighbour.talk();
-    // To look is work, and would be what holds it up.
+    // Each look costs time, and could itself hold it up.
     if (turn % 50 === 0) left = processesWithEnv(TAG, tag).length;
     await sleep(2);
   }
 });
 
-test("a client whose network is gone leaves nothing either, though nobody is told", { timeout }, async () => {
+test("a client whose network is gone leaves nothing either, without a notice", { timeout }, async () => {
   const clock = new ManualClock();
   const server = await startServer({ clock });
   await using proxy = await FaultProxy.start(server.url);
@@ -111,7 +111,7 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
   });
 }
 
-test("an executor that gets a second signal does not wait for anybody, and leaves nothing", {
+test("an executor that gets a second signal does not wait, and leaves nothing", {
   timeout,
 }, async () => {
   await using server = await startExecutorProcess();
@@ -134,7 +134,7 @@ test("an executor that is killed leaves nothing a moment later", { timeout }, as
   await until("nothing is left", () => processesWithEnv(TAG, tag).length === 0, 10_000);
 });
 
-test("an executor ends at its start what a killed one left whose reaper was killed too", {
+test("an executor ends at its start the processes of a killed one whose reaper was killed too", {
   timeout,
 }, async () => {
   const tag = randomUUID();

@@ -68,7 +68,7 @@ suite("EventOrder", () => {
     );
   });
 
-  test("delivers nothing past a number that is missing, and counts what waits (O1)", () => {
+  test("delivers nothing after a missing number, and counts waiting events (O1)", () => {
     const comings = history
       .filter((events) => events.length > 1)
       .chain((events) =>
@@ -121,7 +121,7 @@ suite("EventOrder", () => {
     );
   });
 
-  test("tells the first number that is lost when it is not retained any more, and delivers nothing past it (O2)", () => {
+  test("returns the first number that is no longer retained, and delivers nothing after it (O2)", () => {
     const losses = history
       .filter((events) => events.some(({ type }) => type === "output"))
       .chain((events) =>
@@ -146,7 +146,7 @@ suite("EventOrder", () => {
     );
   });
 
-  test("is not misled by an answer whose numbers make no sense", () => {
+  test("is not misled by an answer with inconsistent numbers", () => {
     const { order, delivered } = collect();
     const nothing = { chunks: [], exited: false, exitCode: undefined, closed: false };
     assert.equal(order.fill({ ...nothing, nextSeq: 0 }), undefined);

@@ -173,7 +173,7 @@ function failureOf(promise: Promise<unknown>): Promise<ExecutorError> {
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 suite("ExecutorSession", () => {
-  test("greets first, and says which session it wants back", async () => {
+  test("greets first, and names the session to resume", async () => {
     const { session, opener, clock } = await begin();
     assert.deepEqual(
       opener.last.sent.map(({ method, params }) => [method, params]),
@@ -205,7 +205,7 @@ suite("ExecutorSession", () => {
     });
   }
 
-  test("asks again over the next link what may be asked twice, and fails the rest (S1)", async () => {
+  test("sends requests again over the next link if allowed, and fails the rest (S1)", async () => {
     const { session, opener, clock } = await begin();
     let isAsked = false;
     const again = session.request("again", { n: 1 }, { resend: true });
@@ -231,7 +231,7 @@ suite("ExecutorSession", () => {
     await session.dispose();
   });
 
-  test("has what is asked meanwhile wait for the next link, behind what was missed (S1, S2)", async () => {
+  test("makes new requests wait for the next link, after the missed output (S1, S2)", async () => {
     const { session, opener, clock } = await begin();
     const process = session.newProcess();
     process.started(false);
@@ -258,7 +258,7 @@ suite("ExecutorSession", () => {
     await session.dispose();
   });
 
-  test("tries about every 100 ms for 45 s, then is lost: all that waits fails, and all that comes (S3, K3)", async () => {
+  test("tries about every 100 ms for 45 s, then is lost: waiting and later requests fail (S3, K3)", async () => {
     const { session, opener, clock } = await begin();
     const process = session.newProcess();
     const waiting = [
@@ -332,7 +332,7 @@ suite("ExecutorSession", () => {
     assert.equal(opener.attempts, 1);
   });
 
-  test("drops a link without a sign of life, and none that gives one or is not read (K1)", async () => {
+  test("drops a link without a sign of life, but not one that gives a sign or is not read (K1)", async () => {
     const { session, opener, clock } = await begin();
     const [first] = opener.links;
     await clock.advance(15_000);
@@ -352,7 +352,7 @@ suite("ExecutorSession", () => {
     await session.dispose();
   });
 
-  test("does not begin the time anew for a link that drops at once, nor try without a pause (K2)", async () => {
+  test("does not restart the time for a link that drops at once, nor retry without a pause (K2)", async () => {
     const { session, opener, clock } = await begin(new MemoryOpener(), 5_000);
     await clock.advance(2_000);
     opener.last.drop("cut");
@@ -365,7 +365,7 @@ suite("ExecutorSession", () => {
     assert.ok(opener.attempts < 80, `${opener.attempts} attempts`);
   });
 
-  test("gives up a request that the link drops of each time, a large one sooner", async () => {
+  test("gives up a request at which the link drops each time, a large one sooner", async () => {
     for (const [bytes, times] of [
       [10, 20],
       [100_000, 3],
@@ -387,14 +387,14 @@ suite("ExecutorSession", () => {
     }
   });
 
-  test("does not send a message that no executor would take", async () => {
+  test("does not send a message that is too large for any executor", async () => {
     const { session } = await begin();
     const error = await failureOf(session.request("x", {}, { resend: true, bytes: 17 * 1024 * 1024 }));
     assert.equal(error.code, "invalid_request");
     await session.dispose();
   });
 
-  test("stops reading while anybody holds the link, over the next one too", async () => {
+  test("stops reading while the link is held, also over the next one", async () => {
     const { session, opener, clock } = await begin();
     const first = session.holdLink();
     const second = session.holdLink();
@@ -410,7 +410,7 @@ suite("ExecutorSession", () => {
     await session.dispose();
   });
 
-  test("does not time out what waits behind a link that is not read", async () => {
+  test("does not time out requests on a link that is not read", async () => {
     const { session, opener, clock } = await begin();
     const release = session.holdLink();
     const waiting = session.request("x", {}, { resend: true, timeoutMs: 1_000 });
@@ -425,7 +425,7 @@ suite("ExecutorSession", () => {
     await session.dispose();
   });
 
-  test("answers what it is asked itself: it implements nothing", async () => {
+  test("answers requests of the executor: it implements none", async () => {
     const { session, opener } = await begin();
     opener.last.push({ id: 5, method: "network/policyRequest", params: {} });
     await settle();
@@ -433,7 +433,7 @@ suite("ExecutorSession", () => {
     await session.dispose();
   });
 
-  test("sends a frame after what came from an executor that is not ours, one for all that came at once", async () => {
+  test("sends a frame after messages of an executor that is not ours, one for all that arrive together", async () => {
     const original = new MemoryOpener();
     original.greeting = () => greetingOf(undefined);
     const { session, opener } = await begin(original);
@@ -450,7 +450,7 @@ suite("ExecutorSession", () => {
     await ours.session.dispose();
   });
 
-  test("asks an executor that is not ours for no more than 64 things at once, in order", async () => {
+  test("sends an executor that is not ours at most 64 requests at once, in order", async () => {
     const original = new MemoryOpener();
     original.greeting = () => greetingOf(undefined);
     const { session, opener } = await begin(original);
@@ -467,7 +467,7 @@ suite("ExecutorSession", () => {
     await session.dispose();
   });
 
-  test("fails all that waits with disposed when it is disposed, and does not wait for a link that is down", async () => {
+  test("fails waiting requests with disposed when it is disposed, and does not wait for a link that is down", async () => {
     const { session, opener, clock } = await begin();
     const process = session.newProcess();
     opener.isDown = true;

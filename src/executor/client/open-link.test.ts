@@ -76,7 +76,7 @@ suite("websocketOpener", () => {
     [302, "", "302", false],
     [503, "this executor is ending", "503 (this executor is ending)", false],
   ] as const) {
-    test(`takes HTTP status ${status} for a refusal that is ${final ? "" : "not "}final`, async () => {
+    test(`takes HTTP status ${status} for a ${final ? "final" : "temporary"} failure`, async () => {
       await using http = await startHttp((response) => response.writeHead(status).end(body));
       const outcome = await websocketOpener({ url: http.url }).open(ignored, never);
       const wanted = `Cannot connect to the executor at ${http.url}: it answered with HTTP status ${said}`;
@@ -84,20 +84,20 @@ suite("websocketOpener", () => {
     });
   }
 
-  test("keeps of a long refusal what fits into a message", async () => {
+  test("shortens a long refusal", async () => {
     await using http = await startHttp((response) => response.writeHead(500).end("x".repeat(1_000_000)));
     const [message] = failure(await websocketOpener({ url: http.url }).open(ignored, never));
     assert.ok(message.length < 1_500, String(message.length));
   });
 
-  test("says that nobody listens, and that it may be tried again", async () => {
+  test("reports that nothing listens, and that a retry makes sense", async () => {
     const outcome = await websocketOpener({ url: "ws://127.0.0.1:1" }).open(ignored, never);
     const [message, final] = failure(outcome);
     assert.match(message, /at ws:\/\/127\.0\.0\.1:1: connect ECONNREFUSED/);
     assert.equal(final, false);
   });
 
-  test("says that the other side hung up, or speaks something else", async () => {
+  test("reports that the other side hung up, or speaks another protocol", async () => {
     for (const spoil of ["", "SSH-2.0-OpenSSH_9\r\n\r\n"]) {
       const server = createTcpServer((socket) => {
         socket.on("error", () => {});
@@ -115,7 +115,7 @@ suite("websocketOpener", () => {
     }
   });
 
-  test("gives up after its time, whether nobody answers or an answer never ends", async () => {
+  test("gives up after its time-out, without an answer or with one that never ends", async () => {
     for (const answer of [() => {}, (response: ServerResponse) => response.writeHead(503).write("wait")]) {
       await using http = await startHttp(answer);
       const clock = new ManualClock();
@@ -154,7 +154,7 @@ suite("websocketOpener", () => {
     ["ws://127.0.0.1:1/#fragment", undefined, /fragment/],
     ["ws://127.0.0.1:1", "two\nlines", /[Ii]nvalid character in header/],
   ] as const) {
-    test(`refuses for good what makes no sense: ${url}${bearerToken === undefined ? "" : " with a token"}`, async () => {
+    test(`fails finally with ${url}${bearerToken === undefined ? "" : " and a token"}`, async () => {
       const opener = websocketOpener({ url, ...(bearerToken === undefined ? {} : { bearerToken }) });
       const [message, final] = failure(await opener.open(ignored, never));
       assert.match(message, why);
@@ -211,7 +211,7 @@ suite("programOpener", () => {
     await opener[Symbol.asyncDispose]();
   });
 
-  test("says how its program ended, and its last words", async () => {
+  test("reports how its program ended, with its last line", async () => {
     let stderr = "";
     const { opener, ended } = await open(
       "echo first >&2; echo no license >&2; exit 3",
@@ -222,7 +222,7 @@ suite("programOpener", () => {
     await opener[Symbol.asyncDispose]();
   });
 
-  test("refuses for good a program that cannot be started", async () => {
+  test("fails finally with a program that cannot be started", async () => {
     const opener = programOpener({ program: "no-such-program", args: ["--x"], env: {}, cwd: "/tmp" });
     const [message, final] = failure(await opener.open(ignored, never));
     assert.match(message, /^Cannot start the executor "no-such-program --x": .*No such file or directory/);

@@ -130,7 +130,7 @@ suite("RemoteProcess", () => {
     );
   });
 
-  test("asks about a gap that stays for half a second, once, and not about one that is filled by then (R1)", async () => {
+  test("reads a gap that stays for half a second, once, and not one that is filled by then (R1)", async () => {
     const { carrier, process } = begin();
     process.accept(...output(2));
     await carrier.clock.advance(499);
@@ -150,7 +150,7 @@ suite("RemoteProcess", () => {
     assert.deepEqual(await readUntilFailure(process), [[1, 2, 3, 4], "disposed"]);
   });
 
-  test("fails when what is missing is not retained, after what came before, and has the process ended (R1)", async () => {
+  test("fails after the last event before a lost one, and ends the process (R1)", async () => {
     const { carrier, process } = begin();
     process.accept(...output(1));
     process.accept(...output(4));
@@ -170,7 +170,7 @@ suite("RemoteProcess", () => {
     ["too many", 16_385, 1],
     ["too large", 9, 1024 * 1024],
   ] as const) {
-    test(`fails when events behind a missing one are ${what}, and has the process ended`, async () => {
+    test(`fails when the events after a missing one are ${what}, and ends the process`, async () => {
       const { carrier, process } = begin();
       const text = "x".repeat(size);
       for (let seq = 2; seq < count + 2; seq++) process.accept(...output(seq, text));
@@ -180,7 +180,7 @@ suite("RemoteProcess", () => {
     });
   }
 
-  test("asks nothing before it is started, and then what was missed meanwhile", async () => {
+  test("reads nothing before it is started, and then what was missed meanwhile", async () => {
     const { carrier, process } = begin(false);
     process.accept(...output(2));
     await process.catchUp();
@@ -203,7 +203,7 @@ suite("RemoteProcess", () => {
     assert.equal(events[2]?.type === "exited" && events[2].exitCode, 7);
   });
 
-  test("ignores what is no event of it, and fails over one that is too large", async () => {
+  test("ignores what is not an event, and fails at one that is too large", async () => {
     const { carrier, process } = begin();
     for (const [method, params] of [
       ["process/output", { seq: 0, stream: "stdout", chunk: "" }],
@@ -222,7 +222,7 @@ suite("RemoteProcess", () => {
     assert.equal(carrier.of("process/terminate").length, 1);
   });
 
-  test("writes one request at a time, in order, each with an id, and together what waits (R2)", async () => {
+  test("writes one request at a time, in order, each with an id, and waiting bytes together (R2)", async () => {
     const { carrier, process } = begin();
     const written = ["a", "b", "c"].map((text) => process.write(Buffer.from(text)));
     const writes = (): readonly unknown[] =>
@@ -242,7 +242,7 @@ suite("RemoteProcess", () => {
     [{ status: "perhaps" }, "protocol_error"],
     [null, "protocol_error"],
   ] as const) {
-    test(`takes ${JSON.stringify(answer)} of a write for ${code}, for those behind it too`, async () => {
+    test(`takes ${JSON.stringify(answer)} of a write for ${code}, also for the writes after it`, async () => {
       const { carrier, process } = begin();
       const written = [process.write(Buffer.from("a")), process.write(Buffer.from("b"))].map(codeOf);
       carrier.asked[0]?.answer(answer);
@@ -251,7 +251,7 @@ suite("RemoteProcess", () => {
     });
   }
 
-  test("sends a write again until it is being ended, and none after that (R2, R4)", async () => {
+  test("sends a write again until it is being ended, and not after that (R2, R4)", async () => {
     const { carrier, process } = begin();
     const written = [process.write(Buffer.from("a")), process.write(Buffer.from("b"))].map(codeOf);
     const [write] = carrier.of("process/write");
@@ -268,7 +268,7 @@ suite("RemoteProcess", () => {
     assert.equal(carrier.of("process/write").length, 1);
   });
 
-  test("has the link made anew when a write holds up its end for two seconds, and only then (R4)", async () => {
+  test("has a new link made when a write delays its end for two seconds, and only then (R4)", async () => {
     const { carrier, process } = begin();
     void codeOf(process.write(Buffer.from("a")));
     const terminated = process.terminate();
@@ -285,7 +285,7 @@ suite("RemoteProcess", () => {
     assert.deepEqual(other.carrier.relinks, []);
   });
 
-  test("ends with closed and not with exited; what waits to be written then is told (R3)", async () => {
+  test("ends with closed and not with exited; waiting writes then fail (R3)", async () => {
     const { carrier, process } = begin();
     const written = [process.write(Buffer.from("a")), process.write(Buffer.from("b"))].map(codeOf);
     process.accept(...exited(1));
@@ -321,7 +321,7 @@ suite("RemoteProcess", () => {
     assert.equal(carrier.clock.pending, 0);
   });
 
-  test("gives a reader up that reads nothing for 30 s while the link is stopped, and lets the link go (R5)", async () => {
+  test("gives up a reader that does not read for 30 s while the link is stopped, and releases the link (R5)", async () => {
     const { carrier, process } = begin();
     for (let seq = 1; seq <= 9; seq++) process.accept(...output(seq, "x".repeat(1024 * 1024)));
     await carrier.clock.advance(29_999);
@@ -347,7 +347,7 @@ suite("RemoteProcess", () => {
     assert.deepEqual(await readAll(process), []);
   });
 
-  test("lets the link go and waits for its end when it is disposed, but not for ever", async () => {
+  test("releases the link and waits for its end when it is disposed, but not forever", async () => {
     const { carrier, process } = begin();
     for (let seq = 1; seq <= 9; seq++) process.accept(...output(seq, "x".repeat(1024 * 1024)));
     let isDisposed = false;
@@ -375,7 +375,7 @@ suite("RemoteProcess", () => {
     await disposing;
   });
 
-  test("takes an unknown process for unknown_process, and what cannot be read for protocol_error", async () => {
+  test("reports an unknown process as unknown_process, and an unreadable answer as protocol_error", async () => {
     const { carrier, process } = begin();
     const unknown = codeOf(process.read());
     carrier.asked[0]?.refuse(new RpcError({ code: -32600, message: "unknown process id p" }));

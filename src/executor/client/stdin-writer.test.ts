@@ -24,7 +24,7 @@ const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolv
 const MIB = 1024 * 1024;
 
 suite("StdinWriter", () => {
-  test("sends what it is given, byte for byte, one request at a time, each with the next number (W1)", async () => {
+  test("sends all bytes, one request at a time, each with the next number (W1)", async () => {
     const piece = fc.oneof(
       fc.uint8Array({ maxLength: 10 }),
       fc
@@ -55,7 +55,7 @@ suite("StdinWriter", () => {
     );
   });
 
-  test("sends together what waits, and tells each writer when its own is accepted (W2)", async () => {
+  test("sends waiting bytes together, and resolves each write when its own bytes are accepted (W2)", async () => {
     const { writer, sent } = begin();
     const told: string[] = [];
     for (const text of ["a", "b", "c"]) void writer.write(Buffer.from(text)).then(() => told.push(text));
@@ -72,7 +72,7 @@ suite("StdinWriter", () => {
     assert.deepEqual(told, ["a", "b", "c"]);
   });
 
-  test("writes nothing behind what failed, and tells everybody why (W1)", async () => {
+  test("writes nothing after a failed write, and fails all waiting ones (W1)", async () => {
     const { writer, sent } = begin();
     const error = new Error("the link dropped");
     const written = Promise.allSettled(
@@ -84,7 +84,7 @@ suite("StdinWriter", () => {
     assert.equal(sent.length, 1);
   });
 
-  test("is told to stop: who waits is told, what is on its way is not called back", async () => {
+  test("stops on request: waiting writes fail, a write on its way goes on", async () => {
     const { writer, sent } = begin();
     const first = writer.write(Buffer.from("a"));
     const second = writer.write(Buffer.from("b"));
@@ -95,7 +95,7 @@ suite("StdinWriter", () => {
     assert.equal(sent.length, 1);
   });
 
-  test("takes no more than 64 MiB to wait, and more when some of it is gone (W2)", async () => {
+  test("lets at most 64 MiB wait, and more when some of it has been sent (W2)", async () => {
     const { writer, sent } = begin();
     const half = Buffer.alloc(32 * MIB);
     const written = [writer.write(half), writer.write(half)];

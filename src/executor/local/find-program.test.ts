@@ -40,7 +40,7 @@ suite("findProgram", posixOnly, () => {
     assert.equal(errorOf(() => find("node", `${top}/a`)).code, "ENOENT");
   });
 
-  test("finds what the folder has only where PATH or the name says so, and never as a bare name (F1)", () => {
+  test("searches the folder only if PATH or the name say so, and never returns a bare name (F1)", () => {
     const find = (program: string, path?: string): string => findProgram({ program, cwd: `${top}/a`, path });
     assert.equal(find("./tool"), "./tool");
     assert.equal(find("tool", "/nowhere:"), "./tool");
@@ -66,7 +66,7 @@ suite("findProgram", posixOnly, () => {
 });
 
 suite("checkArguments", () => {
-  test("lets through what has a program and no NUL", () => {
+  test("accepts arguments with a program and without NUL", () => {
     checkArguments({ argv: ["x", ""], arg0: "", cwd: "/", env: { A: "", "": "=" }, tty: true });
   });
 

@@ -48,7 +48,7 @@ suite("LocalExecutor", () => {
     assert.deepEqual(await waitUntilGone(left), []);
   });
 
-  test("leaves alone what a process left running that ended by itself, until it is told to end: by its tag (P2)", async () => {
+  test("keeps the children of a process that ended by itself, until it is terminated: by their tag (P2)", async () => {
     await using executor = new LocalExecutor();
     const process_ = await executor.start(spec("sleep 312 >/dev/null 2>&1 & echo $!"));
     const child = Number(await textOf(process_));
@@ -73,7 +73,7 @@ suite("LocalExecutor", () => {
     assert.equal(one.split(".")[0], two.split(".")[0]);
   });
 
-  test("does not hand on the tag of whoever started it", async () => {
+  test("does not pass on the tag of its own parent", async () => {
     await using executor = new LocalExecutor({ env: { PATH, [TAG_VARIABLE]: "somebody else's" } });
     const policy = {
       inherit: "all",
@@ -86,7 +86,7 @@ suite("LocalExecutor", () => {
     assert.doesNotMatch(await textOf(process_), /somebody/);
   });
 
-  test("asks before it starts, and starts nothing that is refused", async () => {
+  test("calls checkStart first, and starts nothing that is rejected", async () => {
     const asked: StartRequest[] = [];
     await using executor = new LocalExecutor({
       checkStart: (start) => {
@@ -100,7 +100,7 @@ suite("LocalExecutor", () => {
     assert.equal(executor.running, 0);
   });
 
-  test("ends what is being started while it is disposed", async () => {
+  test("ends a process that is being started while it is disposed", async () => {
     const executor = new LocalExecutor();
     const starting = executor.start(spec("exec sleep 313"));
     const refused = assert.rejects(
@@ -112,7 +112,7 @@ suite("LocalExecutor", () => {
     assert.equal(executor.running, 0);
   });
 
-  test("refuses what the operating system would cut off at a NUL", async () => {
+  test("rejects texts that the operating system would cut off at a NUL", async () => {
     await using executor = new LocalExecutor();
     for (const bad of [
       { argv: ["sh", "a\0b"] },
@@ -133,7 +133,7 @@ suite("LocalExecutor", () => {
     await executor[Symbol.asyncDispose]();
   });
 
-  test("makes writers wait behind a full stdin, in order, and refuses what is too much (P3)", async () => {
+  test("makes writers wait behind a full stdin, in order, and rejects too much (P3)", async () => {
     await using executor = new LocalExecutor();
     // Nobody reads what it writes, so it does not read what it is sent.
     const process_ = await executor.start(spec("exec cat", { pipeStdin: true }));
@@ -157,7 +157,7 @@ suite("LocalExecutor", () => {
     );
   });
 
-  test("fails the writers that wait when the process ends", async () => {
+  test("fails waiting writers when the process ends", async () => {
     await using executor = new LocalExecutor({ graces: { stdinMs: 0 } });
     const process_ = await executor.start(spec("exec sleep 315", { pipeStdin: true }));
     const writes = Array.from({ length: 4 }, () => process_.write(Buffer.alloc(4 * 1024 * 1024)));
@@ -204,7 +204,7 @@ suite("LocalExecutor", () => {
     }
   });
 
-  test("loses nothing of a terminal whose process ended while nobody read", async () => {
+  test("loses nothing of a terminal whose process ended without a reader", async () => {
     await using executor = new LocalExecutor();
     const script = "head -c 1052000 /dev/zero | tr '\\0' a; printf END";
     const process_ = await executor.start(spec(script, { tty: true }));

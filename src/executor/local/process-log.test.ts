@@ -37,7 +37,7 @@ suite("ProcessLog", () => {
     assert.equal(log.take(), undefined);
   });
 
-  test("takes nothing more once it is closed, and only one exit", () => {
+  test("ignores everything once it is closed, and a second exit", () => {
     const log = logOf();
     log.exit(1);
     log.exit(2);
@@ -85,7 +85,7 @@ suite("ProcessLog", () => {
     assert.ok(bytes >= 100 && bytes < 120, `${bytes}`);
   });
 
-  test("goes on for a reader that comes back behind a number", () => {
+  test("goes on for a reader that comes back after a number", () => {
     const log = logOf();
     for (let at = 0; at < 5; at++) push(log, 1);
     log.detach();
@@ -98,7 +98,7 @@ suite("ProcessLog", () => {
     assert.deepEqual(seqs(takeAll(log)), [4, 5, 6, 7]);
   });
 
-  test("fails a reader whose next event is gone", () => {
+  test("fails a reader whose next event was dropped", () => {
     const log = logOf();
     log.detach();
     for (let at = 0; at < 50; at++) push(log, 10);
@@ -119,7 +119,7 @@ suite("ProcessLog", () => {
     assert.deepEqual(seqs(log.read(99, 1).chunks), []);
   });
 
-  test("wakes whoever waits for a change, and leaves nothing behind when the wait is given up", async () => {
+  test("wakes all waits for a change, and leaves nothing behind when a wait is given up", async () => {
     const log = logOf();
     const giveUp = new AbortController();
     const waiting = log.changed(giveUp.signal);
@@ -130,7 +130,7 @@ suite("ProcessLog", () => {
     await woken;
   });
 
-  test("keeps to the budget of all logs: what is read goes, what is unread holds its source back", () => {
+  test("keeps to the budget of all logs: read output is dropped, unread output stops its source", () => {
     const budget = new OutputBudget(50);
     let over = 0;
     budget.onOver = () => over++;
@@ -147,7 +147,7 @@ suite("ProcessLog", () => {
     assert.equal(budget.bytes, 0);
   });
 
-  test("does not keep more chunks than bytes are worth", () => {
+  test("does not keep too many small chunks", () => {
     const log = logOf({ retainBytes: 1024 * 1024 });
     log.detach();
     for (let at = 0; at < 70_000; at++) log.push("stdout", Buffer.from("x"));

@@ -4,7 +4,7 @@ import { suite, test } from "node:test";
 import { systemError, systemErrorText } from "./system-error.ts";
 
 suite("errors of the operating system", () => {
-  test("are told in the words of the original", async () => {
+  test("have the words of the original", async () => {
     const error: unknown = await stat("/does/not/exist").catch((caught: unknown) => caught);
     assert.equal(systemErrorText(error), "No such file or directory (os error 2)");
     assert.equal(systemErrorText(systemError("ENOENT")), systemErrorText(error));

@@ -127,7 +127,7 @@ const start = (processId: string, script: string): object => ({
 });
 
 suite("ExecutorServer", () => {
-  withServer("gives up a connection that does not shake hands in time", async (server, clock) => {
+  withServer("gives up a link that does not shake hands in time", async (server, clock) => {
     const silent = connect(server);
     const half = connect(server);
     half.push({ id: 1, method: "initialize", params: { clientName: "test" } });
@@ -140,23 +140,20 @@ suite("ExecutorServer", () => {
     assert.equal(server.connections, 0);
   });
 
-  withServer(
-    "pings a client, and gives up one that says nothing until the next ping",
-    async (server, clock) => {
-      const link = connect(server);
-      await greet(link);
-      await clock.advance(30_000);
-      assert.equal(link.pings, 1);
-      link.pong();
-      await clock.advance(30_000);
-      assert.equal(link.ended, undefined);
-      await clock.advance(30_000);
-      assert.equal(link.ended, "no sign of life");
-    },
-  );
+  withServer("pings a client, and gives up one that is silent until the next ping", async (server, clock) => {
+    const link = connect(server);
+    await greet(link);
+    await clock.advance(30_000);
+    assert.equal(link.pings, 1);
+    link.pong();
+    await clock.advance(30_000);
+    assert.equal(link.ended, undefined);
+    await clock.advance(30_000);
+    assert.equal(link.ended, "no sign of life");
+  });
 
   withServer(
-    "asks a connection for a sign when its client comes back over another, and lets it in",
+    "checks a link when its client comes back over another one, and lets it in",
     async (server, clock) => {
       const dead = connect(server);
       const id = await greet(dead);
@@ -187,7 +184,7 @@ suite("ExecutorServer", () => {
     ["an unknown notification", { method: "hello" }],
     ["a request without an id", { method: "process/terminate", params: { processId: "x" } }],
   ] as const) {
-    withServer(`ends a connection that sends ${what} (C2)`, async (server) => {
+    withServer(`ends a link that sends ${what} (C2)`, async (server) => {
       const link = connect(server);
       await greet(link);
       link.push(message);
@@ -195,7 +192,7 @@ suite("ExecutorServer", () => {
     });
   }
 
-  withServer("answers what is no message with the id -1, and goes on (C2)", async (server) => {
+  withServer("answers a text that is not a message with the id -1, and goes on (C2)", async (server) => {
     const link = connect(server);
     await greet(link);
     for (const bad of ["{", "[]", "42", '{"id":1.5,"method":"x"}', '{"id":1}']) {
@@ -208,7 +205,7 @@ suite("ExecutorServer", () => {
   });
 
   withServer(
-    "rejects what it does not implement, and what its owner has switched off",
+    "rejects methods that it does not implement, or that its owner has switched off",
     async (server) => {
       const link = connect(server);
       await greet(link);
@@ -279,7 +276,7 @@ suite("ExecutorServer", () => {
     return { id, method: "process/write", params: { processId: "one", writeId, chunk } };
   };
   withServer(
-    "writes what comes before the start is answered, and each write id once (S2, S3)",
+    "carries out writes that arrive before the start is answered, and each write id once (S2, S3)",
     async (server) => {
       const link = connect(server);
       const session = await greet(link);
@@ -303,7 +300,7 @@ suite("ExecutorServer", () => {
     },
   );
 
-  withServer("makes only the writes of a process wait whose stdin is full (S5)", async (server) => {
+  withServer("delays only the writes of a process with a full stdin (S5)", async (server) => {
     const link = connect(server);
     await greet(link);
     link.push(start("one", "exec sleep 326"));
@@ -320,7 +317,7 @@ suite("ExecutorServer", () => {
     await link.answer("end");
   });
 
-  withServer("does not read from a client that takes no answers, until it does (C4)", async (server) => {
+  withServer("does not read from a client that does not take answers, until it does (C4)", async (server) => {
     const link = connect(server);
     await greet(link);
     link.isFull = true;
@@ -333,7 +330,7 @@ suite("ExecutorServer", () => {
   });
 
   withServer(
-    "refuses more than its limits, and says which (V1, V2)",
+    "rejects what is beyond its limits, and names the limit (V1, V2)",
     async (server) => {
       const link = connect(server);
       const id = await greet(link);
@@ -373,7 +370,7 @@ suite("ExecutorServer", () => {
     { limits: { sessionsMax: 1 } },
   );
 
-  withServer("ends a session that nobody resumes, with its processes (N2)", async (server, clock) => {
+  withServer("ends a session that is not resumed, with its processes (N2)", async (server, clock) => {
     const link = connect(server);
     const id = await greet(link);
     link.push(start("one", "exec sleep 322"));
@@ -390,7 +387,7 @@ suite("ExecutorServer", () => {
     assert.match(messageOf(await late.answer(1)), /unknown session id/);
   });
 
-  withServer("forgets a closed process after its time, and not before (S1)", async (server, clock) => {
+  withServer("forgets a closed process after its retention, and not before (S1)", async (server, clock) => {
     const link = connect(server);
     await greet(link);
     link.push(start("one", "exit 3"));
@@ -463,7 +460,7 @@ suite("ExecutorServer", () => {
     assert.equal(server.connections, 0);
   });
 
-  test("writes to the audit who came, what was started, refused and ended, and who ended it", async () => {
+  test("writes to the audit log who connected, what was started, rejected and ended, and by whom", async () => {
     const lines: Record<string, unknown>[] = [];
     const audit = new AuditLog({
       write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>),

@@ -28,7 +28,7 @@ const paths = fc
   .filter((path) => !/^\/[A-Za-z]:(?:\/|$)/.test(path));
 
 suite("file URIs", () => {
-  test("are read back as the path they were made of (U2)", () => {
+  test("are read back as the path they were made from (U2)", () => {
     fc.assert(fc.property(paths, (path) => assert.equal(read(toFileUri(path)), path)));
   });
 
@@ -36,7 +36,7 @@ suite("file URIs", () => {
     fc.assert(fc.property(paths, (path) => assert.match(toFileUri(path), /^file:\/\/[!-~]*$/)));
   });
 
-  test("become paths that are absolute and normal, or are refused (U1)", () => {
+  test("become paths that are absolute and normal, or are rejected (U1)", () => {
     const part = fc.constantFrom(
       "a",
       "..",

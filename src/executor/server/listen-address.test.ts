@@ -54,7 +54,7 @@ suite("parseListenAddress", () => {
     ["ws://[]:80", /IPv6 address/],
   ];
   for (const [text, remedy] of bad) {
-    test(`refuses ${text === "" ? "nothing" : text} and says what to write`, () => {
+    test(`rejects ${text === "" ? "nothing" : text} and says what to write`, () => {
       assert.throws(
         () => parseListenAddress(text),
         (error: unknown) => {
@@ -130,7 +130,7 @@ suite("checkExposure", () => {
     }
   });
 
-  test("accepts this machine and a pipe without", () => {
+  test("accepts this machine and a pipe without authentication", () => {
     for (const listen of ["ws://127.0.0.1:0", "ws://localhost:1", "ws://[::1]:7777", "stdio"])
       check(listen, false);
   });
@@ -144,7 +144,7 @@ suite("checkRequest", () => {
   ): number => checkRequest(head, { kind: "websocket", host, port: 7777 }, options).status;
   const upgrade = (headers: RequestHead["headers"]): RequestHead => ({ method: "GET", url: "/", headers });
 
-  test("lets names of this machine through, with any port or none", () => {
+  test("accepts names of this machine, with any port or none", () => {
     for (const host of [
       "127.0.0.1",
       "127.0.0.1:7777",
@@ -158,7 +158,7 @@ suite("checkRequest", () => {
     }
   });
 
-  test("refuses another name on an address of this machine, whatever is asked for (N2)", () => {
+  test("rejects another name on an address of this machine, for any path (N2)", () => {
     for (const host of [
       "evil.example",
       "evil.example:7777",
@@ -173,14 +173,14 @@ suite("checkRequest", () => {
     }
   });
 
-  test("lets another name through where a token is wanted, or the address is another's", () => {
+  test("accepts another name with authentication, or on another address", () => {
     const head = upgrade({ host: "box.example" });
     assert.equal(statusOf(head, "127.0.0.1", { isUpgrade: true, authenticated: true }), 101);
     assert.equal(statusOf(head, "10.0.0.1", { isUpgrade: true, authenticated: true }), 101);
     assert.equal(statusOf(head, "0.0.0.0"), 101);
   });
 
-  test("refuses what a browser sends, with a token too (N2)", () => {
+  test("rejects requests of a browser, also with a token (N2)", () => {
     const options = { isUpgrade: true, authenticated: true };
     for (const origin of ["", "null", "http://127.0.0.1:7777"]) {
       assert.equal(statusOf(upgrade({ host: "127.0.0.1", origin }), "127.0.0.1", options), 403);

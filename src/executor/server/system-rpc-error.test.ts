@@ -5,7 +5,7 @@ import { systemError } from "../local/system-error.ts";
 import { toRpcError } from "./system-rpc-error.ts";
 
 suite("errors of the operating system, on the wire", () => {
-  test("have the number of what kind they are", () => {
+  test("have the code of their kind", () => {
     for (const [code, number] of [
       ["ENOENT", -32004],
       ["EACCES", -32600],

@@ -37,7 +37,7 @@ test("a whole number is taken from 0 to 2^64-1, and so is what that reads as", (
 });
 
 suite("base64", () => {
-  test("is read back as the bytes it was made of", () => {
+  test("is read back as the bytes it was made from", () => {
     fc.assert(
       fc.property(fc.uint8Array(), (given) => {
         assert.deepEqual(bytes(encodeBase64(given)), Buffer.from(given));

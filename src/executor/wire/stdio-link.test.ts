@@ -76,7 +76,7 @@ suite("StdioLink", () => {
     assert.equal(String(output.read()), '{"a":1}\n{"b":"ü"}\n');
   });
 
-  test("takes a message as large as it may be, and ends over a larger one (L1)", async () => {
+  test("takes a message of the maximum size, and ends at a larger one (L1)", async () => {
     const { input, texts, ends, overs } = begin(undefined, { messageBytesMax: 100_000 });
     const most = "x".repeat(100_000);
     input.write(`${most}\n`);
@@ -89,7 +89,7 @@ suite("StdioLink", () => {
     assert.deepEqual([ends, overs()], [["a message of more than 100000 bytes"], 1]);
   });
 
-  test("tells when it is full of what is not taken, and when there is room again (L3)", async () => {
+  test("reports when it is full, and when there is room again (L3)", async () => {
     const output = new Slow();
     const { link } = begin(output);
     await link.room();
@@ -104,7 +104,7 @@ suite("StdioLink", () => {
     assert.equal(link.isFull, false);
   });
 
-  test("lets nobody wait for room when it ends", async () => {
+  test("ends all waits for room when it ends", async () => {
     const { link } = begin(new Slow());
     link.send("x".repeat(LINK_FULL_BYTES));
     const room = link.room();
@@ -113,7 +113,7 @@ suite("StdioLink", () => {
     await link.room();
   });
 
-  test("holds back what comes while it is paused", async () => {
+  test("holds back messages while it is paused", async () => {
     const { link, input, texts } = begin();
     link.pause();
     input.write("one\n");
@@ -130,7 +130,7 @@ suite("StdioLink", () => {
     ["its input fails", ({ input }: Under) => input.destroy(new Error("EIO")), "EIO"],
     ["it is dropped", ({ link }: Under) => link.drop("enough"), "enough"],
   ] as const) {
-    test(`ends once when ${how}, and says so to whoever is behind it (L2)`, async () => {
+    test(`ends once when ${how}, and calls onOver (L2)`, async () => {
       const under = begin();
       const { link, input, texts, ends, overs } = under;
       input.write("before\n");

@@ -89,7 +89,7 @@ suite("WebSocketLink", () => {
       assert.deepEqual(pair[to].texts, [...sent.slice(0, -2), "äöü 🧀 \u0000 \ufffd!", "end"]);
     });
 
-    test(`tells when it is full of what the ${to} does not take, and when there is room again (L3)`, async () => {
+    test(`reports when it is full because the ${to} does not read, and when there is room again (L3)`, async () => {
       await using pair = await connect();
       const { link } = pair[from];
       await link.room();
@@ -110,7 +110,7 @@ suite("WebSocketLink", () => {
       assert.ok(pair[to].texts.every((each) => each === text));
     });
 
-    test(`ends at once when the ${from} drops it, though it is not read, and lets nobody wait (L2)`, async () => {
+    test(`ends at once when the ${from} drops it, even if it is not read (L2)`, async () => {
       await using pair = await connect();
       const { link, ends, texts } = pair[from];
       link.pause();
@@ -134,7 +134,7 @@ suite("WebSocketLink", () => {
       assert.deepEqual([ends, texts], [["enough"], []]);
     });
 
-    test(`ends with the words of the ${from} when that says goodbye (L2)`, async () => {
+    test(`ends with the reason of the ${from} when that closes it (L2)`, async () => {
       await using pair = await connect();
       pair[from].link.send("last");
       pair[from].socket.close(1001, "going away");
@@ -144,7 +144,7 @@ suite("WebSocketLink", () => {
       pair[to].link.send("nobody");
     });
 
-    test(`has the ${from} hear a sign when it asks for one`, async () => {
+    test(`gives the ${from} a sign when it pings`, async () => {
       await using pair = await connect();
       pair[from].link.ping();
       await until(() => pair[from].signs === 1 && pair[to].signs === 1);
@@ -154,7 +154,7 @@ suite("WebSocketLink", () => {
     });
   }
 
-  test("keeps what comes while it is paused, in order", async () => {
+  test("keeps messages while it is paused, in order", async () => {
     await using pair = await connect();
     pair.client.link.pause();
     for (let n = 0; n < 100; n++) pair.server.link.send(String(n));
@@ -169,7 +169,7 @@ suite("WebSocketLink", () => {
     );
   });
 
-  test("sends soon what it shall send soon, with company or without, each once, in order among themselves", async () => {
+  test("sends delayed texts soon, alone or together, each once, in order", async () => {
     await using pair = await connect();
     const call = fc.record({
       soon: fc.boolean(),
@@ -203,7 +203,7 @@ suite("WebSocketLink", () => {
     await until(() => pair.server.texts.length === 1);
   });
 
-  test("counts what it holds for company as waiting (L3)", async () => {
+  test("counts held texts as waiting (L3)", async () => {
     await using pair = await connect();
     pair.server.link.sendSoon("x".repeat(LINK_FULL_BYTES + 1));
     assert.equal(pair.server.link.isFull, true);
@@ -220,7 +220,7 @@ suite("WebSocketLink", () => {
     assert.deepEqual(pair.server.texts, ["binary ü", "fragment"]);
   });
 
-  test("ends over a message that is too large, or is no text, and says so", async () => {
+  test("ends at a message that is too large or not text, with a reason", async () => {
     for (const [spoil, reason] of [
       [(socket: WebSocket) => socket.send("x".repeat(MESSAGE_BYTES_MAX + 1)), /Max payload size exceeded/],
       [(socket: WebSocket) => socket.send(Buffer.from([0xff]), { binary: false }), /invalid UTF-8/],

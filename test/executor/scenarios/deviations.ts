@@ -19,13 +19,13 @@ const ALWAYS: readonly Deviation[] = [
     covers: isGentleEnd,
   },
   {
-    name: "whoever sends too large a message is told so",
+    name: "too large a message is answered with a reason",
     because: "a closing frame with 1009 is more than a connection that just ends",
     covers: ({ name, expected, observed }) =>
       / closed #/.test(name) && isDeepStrictEqual([expected, observed], [{ code: 1006 }, { code: 1009 }]),
   },
   {
-    name: "a read that an exit wakes may find the process closed already",
+    name: "a read woken by an exit may find the process closed already",
     because: "when the pipes ended first, nothing happens between the two",
     covers: ({ fact, expected, observed }) => {
       const [there, here] = [
@@ -48,7 +48,7 @@ const ALWAYS: readonly Deviation[] = [
     covers: ({ scenario }) => scenario === "numbers that JavaScript reads as others",
   },
   {
-    name: "what is wrong with base64 is not told",
+    name: "the fault in base64 is not named",
     because: "Codex sends valid base64, so nobody would read it",
     covers: ({ expected, observed }) => {
       const ours = errorOf(observed);
@@ -56,7 +56,7 @@ const ALWAYS: readonly Deviation[] = [
     },
   },
   {
-    name: "a terminal is given or not for the reasons of pipes",
+    name: "a terminal fails for the same reasons as pipes",
     because:
       "the original starts it in another folder when the one asked for is missing, and has texts of its own",
     covers: ({ scenario, fact, expected, observed }) =>
@@ -66,14 +66,14 @@ const ALWAYS: readonly Deviation[] = [
         : membersOf(fact.params)["tty"] === true && errorOf(observed).code === -32603),
   },
   {
-    name: "a folder whose name is not UTF-8 cannot be named",
+    name: "a folder whose name is not UTF-8 cannot be used",
     because: "Node does not have such paths",
     covers: ({ fact, observed }) =>
       membersOf(fact.params)["cwd"] === "file:///%ff" && errorOf(observed).code === -32602,
   },
   {
-    name: "nothing is accepted that nobody can read any more",
-    because: "the original says so of a closed stdin only when it has tried to write to it",
+    name: "nothing is accepted for a closed stdin",
+    because: "the original notices a closed stdin only when it writes to it",
     covers: ({ expected, observed }) =>
       statusOf(expected) === "accepted" && errorOf(observed).message === "failed to write to process stdin",
   },
@@ -81,7 +81,7 @@ const ALWAYS: readonly Deviation[] = [
     name: "a process cannot open its pipes by name",
     because: "Node gives its children sockets for pipes, and a socket has no file to open",
     covers: ({ scenario, observed }) =>
-      scenario === "output through the names that files have for it" &&
+      scenario === "output through the names in /proc" &&
       /cannot create \/proc\/self\/fd\/1/.test(textOf(membersOf(observed)["stderr"])),
   },
   {

@@ -1,9 +1,9 @@
-/** Scenarios about messages as such: what is none, and what is one all the same. */
+/** Scenarios about messages as such: texts that are not messages, and unusual ones that are. */
 import type { Scenario } from "./test-client.ts";
 
 export const ENVELOPES: readonly Scenario[] = [
   {
-    name: "messages that are none",
+    name: "texts that are not messages",
     run: async (client) => {
       for (const text of [
         "{not json",

@@ -1,4 +1,4 @@
-/** Scenarios about the handshake: in order, out of order, and with what ends a connection. */
+/** Scenarios about the handshake: in order, out of order, and with messages that end a link. */
 import type { Scenario } from "./test-client.ts";
 
 const FAMILIES = [

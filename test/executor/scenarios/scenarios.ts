@@ -1,7 +1,7 @@
 /**
- * Scenarios that a client may meet with an executor's server, as things to say and to wait for.
+ * Scenarios between a client and an executor's server, as messages to send and events to wait for.
  *
- * What is heard is not written here: the same scenario is met with `codex exec-server`, and the two are compared.
+ * They do not contain the expected answers: each runs with `codex exec-server` too, and the two are compared.
  */
 import { ENVELOPES } from "./envelope.ts";
 import { FILES } from "./files.ts";

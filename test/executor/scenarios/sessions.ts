@@ -1,4 +1,4 @@
-/** Scenarios about the ends of processes and of connections, and about coming back. */
+/** Scenarios about the ends of processes and of links, and about resumed sessions. */
 import type { Scenario } from "./test-client.ts";
 
 export const ENDINGS: readonly Scenario[] = [
@@ -115,7 +115,7 @@ export const SESSIONS: readonly Scenario[] = [
     },
   },
   {
-    name: "a process that ends while nobody is there",
+    name: "a process that ends without a link",
     bare: true,
     run: async (client) => {
       const session = await client.connect("c1");
@@ -153,7 +153,7 @@ export const SESSIONS: readonly Scenario[] = [
     },
   },
   {
-    name: "what ends with its connection",
+    name: "what ends with its link",
     bare: true,
     run: async (client) => {
       const session = await client.connect("c1");
@@ -180,7 +180,7 @@ export const SESSIONS: readonly Scenario[] = [
     },
   },
   {
-    name: "a poll that waits when its connection ends",
+    name: "a poll that waits when its link ends",
     bare: true,
     run: async (client) => {
       const session = await client.connect("c1");

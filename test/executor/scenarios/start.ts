@@ -224,7 +224,7 @@ export const STARTS: readonly Scenario[] = [
     },
   },
   {
-    name: "what a process is in the system",
+    name: "process groups and sessions of the system",
     run: async (client) => {
       const stat = ["sh", "-c", 'cut -d" " -f1,4,5,6 /proc/$$/stat'];
       await client.run(stat, { id: "g1" });

@@ -1,4 +1,4 @@
-/** Scenarios about what goes into processes and comes out of them. */
+/** Scenarios about the input and output of processes. */
 import type { Scenario } from "./test-client.ts";
 
 export const INPUTS: readonly Scenario[] = [
@@ -51,7 +51,7 @@ export const INPUTS: readonly Scenario[] = [
     },
   },
   {
-    name: "writes to what does not take them",
+    name: "writes that are not taken",
     run: async (client) => {
       await client.start(["sh", "-c", "readlink /proc/self/fd/0; sleep 0.3"], { id: "none" });
       await client.write("none", "x", "1");
@@ -74,7 +74,7 @@ export const INPUTS: readonly Scenario[] = [
     },
   },
   {
-    name: "a write together with its start",
+    name: "a write right after its start",
     run: async (client) => {
       client.ask("process/start", client.startParams(["cat"], { id: "imm", pipeStdin: true }));
       client.ask("process/write", { processId: "imm", chunk: "aGkK", writeId: "1" });
@@ -136,7 +136,7 @@ export const INPUTS: readonly Scenario[] = [
 
 export const READS: readonly Scenario[] = [
   {
-    name: "reads of what was said",
+    name: "reads of output",
     run: async (client) => {
       await client.run(
         ["sh", "-c", "echo one; sleep 0.05; echo two >&2; sleep 0.05; echo three; sleep 0.05"],
@@ -226,7 +226,7 @@ export const READS: readonly Scenario[] = [
     },
   },
   {
-    name: "output through the names that files have for it",
+    name: "output through the names in /proc",
     run: async (client) => {
       await client.run(["sh", "-c", "echo out > /proc/self/fd/1; echo err >&2; exit 2"], { id: "named" });
     },

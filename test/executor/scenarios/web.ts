@@ -1,4 +1,4 @@
-/** Scenarios about HTTP: what an executor asks for others, and what it is asked. */
+/** Scenarios about HTTP: requests that an executor makes, and requests to it. */
 import type { Scenario } from "./test-client.ts";
 
 export const WEB: readonly Scenario[] = [
@@ -73,7 +73,7 @@ export const WEB: readonly Scenario[] = [
     },
   },
   {
-    name: "requests that are no upgrade, and upgrades that are refused",
+    name: "requests without an upgrade, and rejected upgrades",
     bare: true,
     run: async (client) => {
       for (const path of ["/", "/readyz", "/other", "/healthz"]) {

@@ -1,5 +1,5 @@
 /**
- * What `executor.ts` says every executor does, as tests: run on each implementation.
+ * The contract of `executor.ts` as tests, for each implementation.
  */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -24,7 +24,7 @@ export interface Subject extends AsyncDisposable {
 export interface Expectations {
   /** Whether a process is asked to end before it is killed. */
   readonly endsGently: boolean;
-  /** Whether what left the process group ends with its process. */
+  /** Whether processes that left the process group end with it. */
   readonly sweepsEscaped: boolean;
   /** Whether a variable that only the executor's own environment has can be inherited. */
   readonly ownVariable: string;
@@ -83,7 +83,7 @@ export function testExecutor(name: string, expected: Expectations, start: () => 
       assert.equal(got.toString(), lines.join(""));
     });
 
-    check("carries bytes as they are, whatever they are and however many", async (executor) => {
+    check("carries any bytes, of any number, unchanged", async (executor) => {
       await using process = await executor.start(spec("cat", { pipeStdin: true }));
       const sent = Buffer.alloc(5 * 1024 * 1024 + 7);
       for (let at = 0, value = 1; at < sent.length; at++) sent[at] = value = (value * 31 + 7) & 0xff;
@@ -93,7 +93,7 @@ export function testExecutor(name: string, expected: Expectations, start: () => 
       assert.equal(hash(got), hash(sent));
     });
 
-    check("holds a process back whose output nobody reads, and loses none of it (X4)", async (executor) => {
+    check("holds back a process whose output is not read, and loses none of it (X4)", async (executor) => {
       await using process = await executor.start(spec("head -c 12000000 /dev/zero | tr '\\0' 'a'; echo end"));
       // The retained megabyte is there before anything is read.
       const retained = await process.read({ afterSeq: 0, waitMs: 5_000 });
@@ -176,7 +176,7 @@ export function testExecutor(name: string, expected: Expectations, start: () => 
       });
     }
 
-    check("gives a process just the environment it was sent", async (executor) => {
+    check("gives a process exactly the environment that was sent", async (executor) => {
       await using process = await executor.start({
         argv: ["/usr/bin/env"],
         cwd: "/tmp",
@@ -185,7 +185,7 @@ export function testExecutor(name: string, expected: Expectations, start: () => 
       assert.deepEqual(variablesOf(await all(process)), { A: "1", B: "zwei ü" });
     });
 
-    check("lets a process inherit what the policy says", async (executor) => {
+    check("gives a process what the policy says", async (executor) => {
       const policy = { inherit: "all", ignoreDefaultExcludes: true, exclude: [], set: { S: "1" } } as const;
       const { ownVariable } = expected;
       await using one = await executor.start({
@@ -207,7 +207,7 @@ export function testExecutor(name: string, expected: Expectations, start: () => 
       assert.equal(variables[ownVariable], undefined);
     });
 
-    check("runs a process in the folder it was told, and under the name", async (executor) => {
+    check("runs a process in the given folder, and under the given name", async (executor) => {
       const folder = realpathSync(mkdtempSync(join(tmpdir(), "switchyard folder ü-")));
       try {
         await using process = await executor.start(spec('pwd; echo "$0"', { cwd: folder, arg0: "another" }));
@@ -273,7 +273,7 @@ export function testExecutor(name: string, expected: Expectations, start: () => 
       }
     });
 
-    check("ends a process that will not", async (executor) => {
+    check("ends a process that ignores signals", async (executor) => {
       await using process = await executor.start(
         spec('trap "" TERM HUP INT; echo up; while :; do sleep 0.05; done'),
       );
@@ -293,7 +293,7 @@ export function testExecutor(name: string, expected: Expectations, start: () => 
       assert.equal(textOf(events, "stdout"), expected.endsGently ? "saved\n" : "");
     });
 
-    check("says so when nothing can be written", async (executor) => {
+    check("fails when nothing can be written", async (executor) => {
       await using without = await executor.start(spec("sleep 0.2"));
       await rejectsWith(without.write(Buffer.from("x")), "stdin_closed");
       await using ended = await executor.start(spec("exit 0", { pipeStdin: true }));
@@ -301,20 +301,17 @@ export function testExecutor(name: string, expected: Expectations, start: () => 
       await rejectsWith(ended.write(Buffer.from("x")), "stdin_closed");
     });
 
-    check(
-      "ends a process that does not read its input, and lets nobody else wait for it",
-      async (executor) => {
-        await using stuck = await executor.start(spec("exec sleep 300", { pipeStdin: true }));
-        const megabyte = Buffer.alloc(1024 * 1024);
-        const writes = Array.from({ length: 12 }, () => stuck.write(megabyte));
-        const settled = Promise.allSettled(writes);
-        assert.equal(await stuck.terminate(), true);
-        assert.ok((await settled).some(({ status }) => status === "rejected"));
-        await all(stuck);
-        await using other = await executor.start(spec("echo here"));
-        assert.equal(textOf(await all(other), "stdout"), "here\n");
-      },
-    );
+    check("ends a process that does not read its input, without delaying others", async (executor) => {
+      await using stuck = await executor.start(spec("exec sleep 300", { pipeStdin: true }));
+      const megabyte = Buffer.alloc(1024 * 1024);
+      const writes = Array.from({ length: 12 }, () => stuck.write(megabyte));
+      const settled = Promise.allSettled(writes);
+      assert.equal(await stuck.terminate(), true);
+      assert.ok((await settled).some(({ status }) => status === "rejected"));
+      await all(stuck);
+      await using other = await executor.start(spec("echo here"));
+      assert.equal(textOf(await all(other), "stdout"), "here\n");
+    });
 
     check("runs many processes at once", async (executor) => {
       const outputs = await Promise.all(
@@ -330,20 +327,20 @@ export function testExecutor(name: string, expected: Expectations, start: () => 
       );
     });
 
-    check("ends what was being started when the caller gives up", async (executor) => {
+    check("ends a process that is being started when the caller gives up", async (executor) => {
       const giveUp = new AbortController();
       const starting = executor.start(spec("exec sleep 302"), { signal: giveUp.signal });
       giveUp.abort(new Error("given up"));
       await assert.rejects(starting, /given up/);
     });
 
-    check("tells what machine it is", async (executor) => {
+    check("describes its machine", async (executor) => {
       const info = await executor.info();
       assert.match(info.shell.path, /^\//);
       assert.equal(info.platformOs, "linux");
     });
 
-    check("ends everything when it is disposed, and refuses what comes after (X5, X6)", async (executor) => {
+    check("ends everything when it is disposed, and rejects later calls (X5, X6)", async (executor) => {
       const process = await executor.start(spec("echo $$; exec sleep 303", { pipeStdin: true }));
       const reader = new Reader(process);
       await reader.until("\n");
@@ -386,7 +383,7 @@ export async function outputOf(process: ExecutorProcess, bytes: number): Promise
   return Buffer.concat(chunks);
 }
 
-/** Reads on where it stopped, until something was said. */
+/** Reads on where it stopped, until the output contains a text. */
 export class Reader {
   text = "";
   readonly #process: ExecutorProcess;
@@ -414,7 +411,7 @@ export class Reader {
   }
 }
 
-/** What a process printed as its environment, without the tag by which our executors find what escapes. */
+/** The environment that a process printed, without the tag of our executors. */
 function variablesOf(events: readonly ProcessEvent[]): Record<string, string> {
   const lines = textOf(events, "stdout").trimEnd().split("\n");
   const entries = lines.map(

@@ -1,8 +1,8 @@
 /**
- * A conversation with an executor, of everything that is said in one, and what came out of it as plain data.
+ * A conversation with an executor that uses all its operations, and its outcome as plain data.
  *
- * Its parts run at once, so their messages mix. What came out does not depend on how: a fault on the way may change
- * the time it takes, and nothing else but what `EXCEPTIONS` lists.
+ * Its parts run at once, so their messages mix. The outcome does not depend on that: a fault on the way may change the
+ * time it takes, and nothing else except what `EXCEPTIONS` lists.
  */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -22,15 +22,15 @@ export type Outcome = Readonly<Record<string, unknown>>;
 const PATH = process.env["PATH"] ?? "";
 const LARGE_LINES = 50_000;
 
-/** What may come out instead, of a part that a dropped link leaves in doubt. */
+/** Other possible outcomes of parts that a dropped link makes uncertain. */
 const EXCEPTIONS: Readonly<Record<string, readonly Outcome[]>> = {
-  // A signal is not sent twice, since it may have arrived; whoever sent it is told so.
+  // A signal is not sent twice, since it may have arrived; its sender gets an error.
   interrupted: [9, 130, 137, 143].map((exitCode) => ({ told: "outcome_unknown", exitCode, numbered: true })),
-  // Asked again whether it ran, the executor may say no: the first request had ended it.
+  // The second request may get the answer that it does not run: the first one has ended it.
   ended: [137, 143].map((exitCode) => ({ told: false, exitCode, numbered: true, stdout: "up\n" })),
 };
 
-/** What may come out of any part with `codex exec-server`: it lets go of a start whose link drops. */
+/** Other possible outcomes of any part with `codex exec-server`: it abandons a start whose link drops. */
 const ORIGINAL_EXCEPTIONS: readonly Outcome[] = [
   { start: "outcome_unknown", starts: 0 },
   { start: "outcome_unknown", starts: 1 },
@@ -41,7 +41,7 @@ export interface Allowance {
   readonly original: boolean;
 }
 
-/** @throws {AssertionError} when something else came out than without faults */
+/** @throws {AssertionError} when the outcome differs from the one without faults */
 export function assertSame(outcome: Outcome, wanted: Outcome, { original }: Allowance): void {
   for (const [part, value] of Object.entries(outcome)) {
     const instead = [...(EXCEPTIONS[part] ?? []), ...(original ? ORIGINAL_EXCEPTIONS : [])];
@@ -55,7 +55,7 @@ function isSame(one: unknown, other: unknown): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
 }
 
-/** Holds the whole conversation. The executor stays the caller's. */
+/** Runs the whole conversation. The executor stays the caller's. */
 export async function converse(executor: Executor): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), "switchyard-talk-"));
   try {
@@ -73,7 +73,7 @@ export async function converse(executor: Executor): Promise<Outcome> {
   }
 }
 
-/** What came out of one part: of its start only, if nobody knows whether that happened. */
+/** The outcome of one part; only of its start, if it is unknown whether that happened. */
 async function part(folder: string, name: string, run: (file: string) => Promise<Outcome>): Promise<Outcome> {
   const file = join(folder, name);
   try {
@@ -86,7 +86,7 @@ async function part(folder: string, name: string, run: (file: string) => Promise
 
 class UnknownStart extends Error {}
 
-/** Starts a script that writes down its start, so that a second one would show. */
+/** Starts a script that records its start, so that a second start would show. */
 async function start(
   executor: Executor,
   script: string,
@@ -180,7 +180,7 @@ async function startFailure(executor: Executor): Promise<Outcome> {
   return told === "outcome_unknown" ? { start: told, starts: 0 } : { told };
 }
 
-/** Keeps all events, and reads on where it stopped. */
+/** Collects all events, and reads on where it stopped. */
 class Listening {
   readonly events: ProcessEvent[] = [];
   readonly #process: ExecutorProcess;
@@ -202,7 +202,7 @@ class Listening {
   }
 }
 
-/** What is true of the events of any process: each once, in order, the end last. */
+/** Checks the events of any process: each once, in order, the end last. */
 function ending(events: readonly ProcessEvent[]): { readonly exitCode: unknown; readonly numbered: boolean } {
   const numbered = events.every(({ seq }, at) => seq === at + 1) && events.at(-1)?.type === "closed";
   return { exitCode: exitCodeOf(events), numbered };

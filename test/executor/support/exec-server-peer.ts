@@ -1,5 +1,5 @@
 /**
- * Two that can be asked the same: the real `codex exec-server`, and our families of methods without a link.
+ * Two sides for the same requests: the real `codex exec-server`, and our families of methods without a link.
  *
  * An answer is the result, or the error as it is on the wire.
  */

@@ -8,7 +8,7 @@ import { leakChecked } from "./subjects.ts";
 export interface ExecutorProcess extends AsyncDisposable {
   readonly url: string;
   readonly child: ChildProcess;
-  /** What it wrote to stderr, by lines: diagnostics and audit. */
+  /** The lines of its stderr: diagnostics and audit. */
   readonly lines: string[];
 }
 

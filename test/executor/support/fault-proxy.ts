@@ -20,7 +20,7 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { type RawData, WebSocket, WebSocketServer } from "ws";
 
-/** What becomes of the planned message. */
+/** What happens to the planned message. */
 export type Fault =
   /** Both sockets end without a word; the message is delivered before, or never. */
   | { readonly kind: "cut"; readonly when: "before" | "after"; readonly refusal?: Refusal | undefined }
@@ -28,16 +28,16 @@ export type Fault =
   | { readonly kind: "close"; readonly code: number; readonly refusal?: Refusal | undefined }
   /** Nothing passes in any direction for so long; then everything goes on. */
   | { readonly kind: "stall"; readonly forMs: number }
-  /** Nothing passes any more, and nobody is told. */
+  /** Nothing passes any more, without a notice. */
   | { readonly kind: "silence" }
-  /** Delivered twice. Of what the client sends, nothing is. */
+  /** Delivered twice; only messages to the client. */
   | { readonly kind: "duplicate" }
   /** Delivered behind the next one of its direction, when that may be. */
   | { readonly kind: "swap" };
 
 /** How the next connections are received. */
 export interface Refusal {
-  /** `half-open`: the connection is accepted and nobody speaks. `gone`: nobody listens. Else the HTTP status. */
+  /** `half-open`: the connection is accepted, and silent. `gone`: nothing listens. Otherwise the HTTP status. */
   readonly how: "half-open" | "gone" | number;
   /** How many attempts; for `gone`, the milliseconds. */
   readonly count: number;
@@ -59,11 +59,11 @@ interface Passing {
 
 /** How long a message waits for the one it is swapped with. */
 const SWAP_MS = 25;
-/** The receiver of a last message says so; one that is paused cannot. */
+/** The receiver of the last message acknowledges it; a paused one cannot. */
 const READ_MS = 1_000;
 
 export class FaultProxy implements AsyncDisposable {
-  /** Where messages are passed on to. It may change; connections keep what they have. */
+  /** The URL to pass messages to. It may change; open connections keep theirs. */
   upstream: string;
   readonly #plans: Plan[];
   readonly #pairs = new Set<Pair>();
@@ -74,7 +74,7 @@ export class FaultProxy implements AsyncDisposable {
     clientTracking: false,
     autoPong: false,
   });
-  /** `undefined` while nobody listens. */
+  /** `undefined` while nothing listens. */
   #http: Server | undefined;
   #return: NodeJS.Timeout | undefined;
   #port = 0;
@@ -195,7 +195,7 @@ export class FaultProxy implements AsyncDisposable {
       autoPong: false,
       headers: authorization === undefined ? {} : { authorization },
     });
-    // Without a way on, whoever came is sent off like by a proxy whose server is down.
+    // Like a proxy whose server is down.
     executor.once("error", () => socket.destroy());
     executor.once("open", () => {
       this.#sockets.handleUpgrade(request, socket, head, (client) => {
@@ -238,7 +238,7 @@ export class FaultProxy implements AsyncDisposable {
 /** F3. A plan that does not fit waits for the next message that it fits. */
 function isPossible(fault: Fault, { to, text }: Passing): boolean {
   if (fault.kind === "duplicate") return to === "client";
-  // The answer to it is what the client waits for before it says anything else.
+  // The client waits for its answer before it sends anything else.
   return fault.kind !== "swap" || to === "client" || processOf(text) !== undefined;
 }
 
@@ -246,11 +246,11 @@ function processOf(text: string): string | undefined {
   return /"processId":"([^"]*)"/.exec(text)?.[1];
 }
 
-/** One connection of a client, and the one that was made for it. */
+/** A connection of a client, and the one that was made for it. */
 class Pair {
   readonly over: Promise<void>;
   readonly #sockets: Readonly<Record<Side, WebSocket>>;
-  /** What came while nothing passes; `undefined` while it does. */
+  /** Messages that arrived while nothing passes; `undefined` otherwise. */
   #held: Passing[] | undefined;
   #swapping: { readonly passing: Passing; readonly timer: NodeJS.Timeout } | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -292,7 +292,7 @@ class Pair {
     this.pass(passing);
     this.#held = [];
     const receiver = this.#sockets[passing.to];
-    // It answers when it has read what came before.
+    // It answers when it has read everything before.
     receiver.once("pong", () => this.cut());
     receiver.ping("read");
     this.#timer = setTimeout(() => this.cut(), READ_MS);
@@ -325,7 +325,7 @@ class Pair {
     this.#swapping = { passing, timer: setTimeout(() => this.#flush(), SWAP_MS) };
   }
 
-  /** Delivers what waits for the next one. */
+  /** Delivers the message that waits for the next one. */
   #flush(): void {
     const swapped = this.#swapping;
     if (swapped === undefined) return;

@@ -1,9 +1,9 @@
-/** What a process takes of the machine's memory, as the kernel counts it. Linux only. */
+/** The memory of a process, as the kernel counts it. Linux only. */
 import { readFileSync } from "node:fs";
 
 export const MIB: number = 1024 * 1024;
 
-/** The most it ever had, in bytes. */
+/** Its peak, in bytes. */
 export function peakBytes(pid: number): number {
   const [, kib] = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
   return Number(kib) * 1024;

@@ -1,4 +1,4 @@
-/** A client that behaves, beside others that do not. */
+/** A client that behaves, next to others that do not. */
 import assert from "node:assert/strict";
 import { type ExecutorProcess, RemoteExecutor, websocketOpener } from "../../../src/executor/index.ts";
 import { Reader } from "./compliance.ts";
@@ -9,7 +9,7 @@ export class Neighbour implements AsyncDisposable {
   readonly #cat: ExecutorProcess;
   readonly #log: readonly string[];
   #said = 0;
-  /** What it waited for an answer at most. */
+  /** The longest wait for an answer. */
   longestMs = 0;
 
   static async start(url: string, cwd = "/tmp"): Promise<Neighbour> {
@@ -35,7 +35,7 @@ export class Neighbour implements AsyncDisposable {
     this.#log = log;
   }
 
-  /** Says something and hears it. */
+  /** Writes a word and reads it back. */
   async talk(): Promise<void> {
     const startMs = performance.now();
     const word = `word ${++this.#said}\n`;

@@ -1,12 +1,12 @@
 /**
  * Frames of clients that lost their way: whole conversations in which some frames are bent, cut, mixed up or noise.
  *
- * They start programs and read files, but nothing that they say can write or remove one: a bent path must not cost
- * anybody a folder. What they start is in their folder and carries their tag.
+ * They start programs and read files, but never write or remove one: a changed path must not delete a folder. Their
+ * processes run in their folder and have their tag.
  */
 import fc from "fast-check";
 
-/** What is sent as one frame, or as several that make one message. */
+/** One frame, or several that make one message. */
 export type Frame =
   | { readonly kind: "text" | "binary"; readonly bytes: Buffer }
   | { readonly kind: "fragments"; readonly parts: readonly Buffer[] }
@@ -15,9 +15,9 @@ export type Frame =
 export interface Place {
   /** Where everything happens. */
   readonly folder: string;
-  /** What the environment of everything carries. */
+  /** A part of the environment of all its processes. */
   readonly env: Readonly<Record<string, string>>;
-  /** An address where nobody listens. */
+  /** An address where nothing listens. */
   readonly nowhere: string;
 }
 
@@ -58,7 +58,7 @@ const MANY: Readonly<Record<string, string>> = Object.fromEntries(
   Array.from({ length: 850 }, (_, at) => [`VARIABLE_${at}`, "value"]),
 );
 
-/** What a client might say, in its right mind. */
+/** Messages that a client might send. */
 function params(place: Place): fc.Arbitrary<readonly [method: string, params: Json]> {
   const about = (more: Record<string, fc.Arbitrary<unknown>>): fc.Arbitrary<Json> =>
     fc.record({ processId, ...more }) as fc.Arbitrary<Json>;
@@ -132,7 +132,7 @@ function params(place: Place): fc.Arbitrary<readonly [method: string, params: Js
   );
 }
 
-/** What stands where something else should. */
+/** A value in a place for another one. */
 const odd: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom<unknown>(
     null,
@@ -161,7 +161,7 @@ function nested(depth: number): unknown {
   return value;
 }
 
-/** Replaces one thing in a message, but for what it would run. */
+/** Replaces one value in a message, except for the program. */
 function bend(message: Json, place: number, value: unknown, how: number): Json {
   const params = message["params"] as Json;
   const names = [
@@ -198,7 +198,7 @@ function text(value: unknown): string {
   }
 }
 
-/** What no client says. The executor may end the connection over it, so it is rare. */
+/** Messages that no client sends. The executor may end the link, so they are rare. */
 const foul: fc.Arbitrary<string> = fc.oneof(
   fc.constantFrom(
     '{"id":1,"result":{}}',
@@ -210,7 +210,7 @@ const foul: fc.Arbitrary<string> = fc.oneof(
   fc.constant("x".repeat(17 * 1024 * 1024)),
 );
 
-/** What is no message. It is answered, and nothing happens. */
+/** Texts that are not messages. They are answered, and nothing happens. */
 const noise: fc.Arbitrary<string> = fc.oneof(
   fc.constantFrom(
     "",

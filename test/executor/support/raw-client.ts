@@ -1,4 +1,4 @@
-/** A client that says what a test wants said, frame by frame, and promises nothing. */
+/** A client that sends what a test wants, frame by frame. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type RawData, WebSocket } from "ws";

@@ -1,4 +1,4 @@
-/** An HTTP server that writes bytes, not messages: it answers what it was asked, as it was asked, and misbehaves on cue. */
+/** An HTTP server that writes bytes, not messages: it answers with the request, and misbehaves on demand. */
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from "node:zlib";

@@ -15,7 +15,7 @@ export interface RealExecServer extends AsyncDisposable {
 
 /**
  * @param env its whole environment, except for the home it is given
- * @throws what it wrote on stderr when it does not start
+ * @throws its stderr when it does not start
  */
 export async function listenExecServer(
   args: readonly string[],
@@ -49,7 +49,7 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
-/** Writes a request as it stands. @returns what is answered; what follows a 101 is no body */
+/** Sends a request as it is. @returns the answer; a 101 has no body */
 export async function sendRequest(port: number, lines: readonly string[]): Promise<HttpAnswer> {
   const socket = connect(port, "127.0.0.1");
   socket.write(Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1"));

@@ -1,4 +1,4 @@
-/** A small executor that answers what a test tells it to: real sockets, real frames, and no processes. */
+/** A small executor with answers from a test: real sockets, real frames, and no processes. */
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { type RawData, type WebSocket, WebSocketServer } from "ws";

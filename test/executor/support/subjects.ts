@@ -1,4 +1,4 @@
-/** The executors that tests run on, each with what is behind it, and a look for what is left of them. */
+/** The executors for tests, each with its server, and a check for leftover processes. */
 import assert from "node:assert/strict";
 import { systemClock } from "../../../src/base/clock.ts";
 import {
@@ -15,12 +15,12 @@ import { descendants, waitUntilGone } from "../../../src/testing/index.ts";
 import type { Subject } from "./compliance.ts";
 import { listenExecServer, type RealExecServer } from "./real-exec-server.ts";
 
-/** A variable that executors under test have in their environment, and nobody else. */
+/** A variable that only executors under test have in their environment. */
 export const OWN_VARIABLE = "SWITCHYARD_TEST_OWN";
 
 const env = { ...process.env, [OWN_VARIABLE]: "yes" };
 
-/** Ends `dispose` and then looks that no process is left that was not there before. */
+/** Calls `dispose` and then checks that no new process is left. */
 export function leakChecked<T extends object>(subject: T, dispose: () => Promise<void>): T & AsyncDisposable {
   const before = new Set(descendants(process.pid));
   return {

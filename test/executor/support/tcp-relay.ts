@@ -7,7 +7,7 @@ export interface TcpRelay extends AsyncDisposable {
   readonly url: string;
   /** Connections that were made so far. */
   readonly accepted: number;
-  /** Cuts what is open, without a word. @returns how many that were */
+  /** Cuts all open connections, without a closing frame. @returns their number */
   cut(): number;
 }
 

@@ -1,4 +1,4 @@
-/** Waiting for a fact that nobody tells: it is looked for again and again, and never for ever. */
+/** Waiting for a fact without a notification: it is checked again and again, up to a limit. */
 import assert from "node:assert/strict";
 import type { ManualClock } from "../../../src/testing/index.ts";
 
@@ -6,13 +6,13 @@ const LOOK_MS = 2;
 
 export async function until(what: string, fact: () => boolean, timeoutMs = 20_000): Promise<void> {
   for (const deadlineMs = performance.now() + timeoutMs; !fact(); ) {
-    assert.ok(performance.now() < deadlineMs, `it did not come to this: ${what}`);
+    assert.ok(performance.now() < deadlineMs, `not reached in time: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
 }
 
 /**
- * Moves the time on in steps until the fact is there; between two steps sockets and processes have their turn.
+ * Advances the clock in steps until the fact is true; between two steps sockets and processes have their turn.
  *
  * @returns the milliseconds the clock was moved on
  */
@@ -24,14 +24,14 @@ export async function advanceUntil(
 ): Promise<number> {
   const startMs = clock.now();
   for (const deadlineMs = performance.now() + 20_000; !fact(); ) {
-    assert.ok(performance.now() < deadlineMs, `it did not come to this: ${what}`);
+    assert.ok(performance.now() < deadlineMs, `not reached in time: ${what}`);
     await clock.advance(stepMs);
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
   return clock.now() - startMs;
 }
 
-/** Lets something come to its end whose waits are the clock's. */
+/** Waits for the end of work whose waits are on the clock. */
 export async function finish(clock: ManualClock, what: string, work: () => Promise<void>): Promise<void> {
   let isDone = false;
   const working = work().finally(() => {

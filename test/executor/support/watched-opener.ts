@@ -1,10 +1,10 @@
-/** A way to an executor that tells whether its client has stopped reading. */
+/** A link opener that shows whether its client has stopped reading. */
 import type { Clock } from "../../../src/base/clock.ts";
 import { type LinkOpener, websocketOpener } from "../../../src/executor/index.ts";
 
 export interface WatchedOpener {
   readonly opener: LinkOpener;
-  /** Whether what comes is not read just now. */
+  /** Whether the link is not being read. */
   readonly isHeld: () => boolean;
   /** How often that began. */
   readonly holds: () => number;

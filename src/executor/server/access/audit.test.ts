@@ -31,7 +31,7 @@ function startedLine(given: Partial<AuditedStart>): string {
 const argvOf = (line: string): string[] => (JSON.parse(line) as { argv: string[] }).argv;
 
 suite("AuditLog", () => {
-  test("tells a connection and a process from beginning to end", () => {
+  test("records a link and a process from beginning to end", () => {
     const { log, lines, pass } = auditLog();
     log.connected({ peer: "127.0.0.1:5000" });
     log.started({ ...start, pid: 4711 });
@@ -76,7 +76,7 @@ suite("AuditLog", () => {
     );
   });
 
-  test("measures processes of the same id in two sessions each by itself, and an id that is used again anew", () => {
+  test("measures processes with the same id in two sessions separately, and a reused id anew", () => {
     const { log, lines, pass } = auditLog();
     const end = (session: string): void => log.ended({ session, processId: "p", pid: 1, exitCode: 0 });
     log.started({ ...start, session: "a", processId: "p", pid: 1 });
@@ -97,7 +97,7 @@ suite("AuditLog", () => {
     );
   });
 
-  test("masks what a process gets in its environment wherever the line has it (U1)", () => {
+  test("masks the values of a process's environment everywhere in the line (U1)", () => {
     const { log, lines } = auditLog();
     const secrets = { API_KEY: "sk-123456", MULTI: 'a "quoted"\nsecret' };
     const given = {
@@ -115,7 +115,7 @@ suite("AuditLog", () => {
     assert.equal(refused?.["reason"], 'cannot start "***"');
   });
 
-  test("leaves paths readable that variables like HOME and PATH name (U1)", () => {
+  test("does not mask paths from variables like HOME and PATH (U1)", () => {
     const env = { HOME: "/home/user", PATH: "/usr/bin" };
     const line = startedLine({ env, argv: ["/usr/bin/node", "/home/user/server.mjs"] });
     assert.deepEqual(argvOf(line), ["/usr/bin/node", "/home/user/server.mjs"]);
@@ -130,7 +130,7 @@ suite("AuditLog", () => {
     assert.deepEqual(argvOf(huge), ["sh", "…(70000 characters)"]);
   });
 
-  test("says how much of the arguments it left out", () => {
+  test("reports how many arguments it left out", () => {
     const argv = argvOf(startedLine({ argv: ["sh", "-c", "y".repeat(5_000), "a", "b"] }));
     assert.deepEqual([argv.length, argv[1], argv[3]], [4, "-c", "…(2 more)"]);
     assert.match(argv[2] ?? "", /^y{4092}…\(5000 characters\)$/);
@@ -138,7 +138,7 @@ suite("AuditLog", () => {
     assert.deepEqual([many.length, many.at(-1)], [257, "…(9744 more)"]);
   });
 
-  test("writes one line of JSON with a bound, with nothing in it that a terminal would obey (U2)", () => {
+  test("writes one bounded line of JSON, without anything that a terminal acts on (U2)", () => {
     const text = fc.oneof(
       fc.string({ unit: "binary" }),
       fc.constantFrom(

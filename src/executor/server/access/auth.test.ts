@@ -38,7 +38,7 @@ suite("openAuthenticator", () => {
 });
 
 suite("bearerAuthenticator", () => {
-  test("tells what is missing, malformed and wrong apart", async () => {
+  test("distinguishes a missing, a malformed and a wrong token", async () => {
     const authenticator = bearerAuthenticator({ token: "right" });
     const reasonOf = async (header?: string): Promise<string> => {
       const verdict = await authenticator.check(header);
@@ -50,7 +50,7 @@ suite("bearerAuthenticator", () => {
     assert.equal(await reasonOf("Bearer wrong"), "invalid websocket bearer token");
   });
 
-  test("refuses a token that nobody could send, without saying it (H2)", () => {
+  test("rejects a token that cannot be sent, without quoting it (H2)", () => {
     assert.match(
       messageOf(() => bearerAuthenticator({ token: " \n" })),
       /empty/,
@@ -93,13 +93,13 @@ suite("jwtAuthenticator", () => {
     assert.equal(await reasonAt(START_S - 5, token), "allowed");
   });
 
-  test("takes no token by the word of a header it does not know (H3)", async () => {
+  test("rejects a token with a critical header that it does not know (H3)", async () => {
     for (const header of [{ crit: ["exp2"], exp2: 1 }, { crit: ["b64"], b64: false }, { crit: [] }]) {
       assert.equal(await reasonAt(START_S, sign({ exp: START_S }, header)), "invalid websocket jwt");
     }
   });
 
-  test("stays whole when it is sent megabytes", async () => {
+  test("survives a token of megabytes", async () => {
     for (const token of [
       "a".repeat(4_000_000),
       ".".repeat(100_000),
@@ -144,13 +144,13 @@ suite("jwtAuthenticator", () => {
     );
   });
 
-  test("refuses a secret that is too short, without saying it (H2)", () => {
+  test("rejects a secret that is too short, without quoting it (H2)", () => {
     const message = messageOf(() => jwtAuthenticator({ secret: " tiny-secret ", now: () => new Date() }));
     assert.match(message, /11 bytes and must have at least 32/);
     assert.doesNotMatch(message, /tiny/);
   });
 
-  test("refuses a skew that is no number of seconds", () => {
+  test("rejects a skew that is not a number of seconds", () => {
     for (const maxClockSkewSeconds of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
       const message = messageOf(() =>
         jwtAuthenticator({ secret, now: () => new Date(), maxClockSkewSeconds }),

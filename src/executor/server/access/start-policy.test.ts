@@ -66,7 +66,7 @@ suite("StartPolicy with a list of commands", posixOnly, () => {
     policy.checkStart(start("alias", { env: { PATH: at("evil") } }));
   });
 
-  test("refuses another program, whatever it is called, and says what is allowed (Y2)", () => {
+  test("rejects another program, by any name, and lists the allowed ones (Y2)", () => {
     const allowed = new RegExp(`allowed: "${at("bin/tool")}"`);
     refuses(start("other"), allowed);
     refuses(start(at("evil/tool")), allowed);
@@ -114,13 +114,13 @@ suite("StartPolicy with a list of commands", posixOnly, () => {
 suite("StartPolicy with a list of folders", posixOnly, () => {
   const policy = new StartPolicy({ allowCwds: [at("link-to-work")] });
 
-  test("allows starts there and below, by any path (Y1, Y3)", () => {
+  test("allows starts in them and below, by any path (Y1, Y3)", () => {
     for (const cwd of ["work", "work/deep", "link-to-work/deep", "work/deep/..", "work/link-out/work"]) {
       policy.checkStart(start("tool", { cwd: `${top}/${cwd}` }));
     }
   });
 
-  test("refuses starts elsewhere, and says where they are allowed (Y3)", () => {
+  test("rejects starts elsewhere, and lists the allowed folders (Y3)", () => {
     for (const cwd of [
       top,
       at("workshop"),
@@ -136,7 +136,7 @@ suite("StartPolicy with a list of folders", posixOnly, () => {
     }
   });
 
-  test("allows files there and below, also such as are not there yet (Y3)", () => {
+  test("allows files in them and below, also ones that do not exist yet (Y3)", () => {
     for (const path of [
       "work",
       "work/file",
@@ -150,7 +150,7 @@ suite("StartPolicy with a list of folders", posixOnly, () => {
     }
   });
 
-  test("refuses files elsewhere, whichever way a path goes (Y1, Y3)", () => {
+  test("rejects files elsewhere, by any path (Y1, Y3)", () => {
     for (const path of [
       ...[at("outside"), at("workshop"), at("workshop/new"), "/", "/etc/passwd", at("work/link-out/outside")],
       ...[
@@ -175,7 +175,7 @@ suite("StartPolicy with a list of folders", posixOnly, () => {
 });
 
 suite("StartPolicy", posixOnly, () => {
-  test("names every entry that stands for nothing", () => {
+  test("names every entry that does not exist", () => {
     assert.throws(() => new StartPolicy({ allowCommands: ["tool", "no-such", at("work/file")], env }), {
       code: "invalid_request",
       message: /"no-such" \(No such file or directory.*\) and ".*work\/file" \(Permission denied/,

@@ -109,7 +109,7 @@ suite("FsMethods within a fence (M1)", () => {
     return made;
   }
 
-  test("refuses what is outside, by every way there (F1, F2)", async () => {
+  test("rejects paths outside, by every way (F1, F2)", async () => {
     await using made = desk();
     const ways = [
       "out/f",
@@ -146,7 +146,7 @@ suite("FsMethods within a fence (M1)", () => {
     assert.equal(readFileSync(made.at("out/f"), "utf8"), "outside");
   });
 
-  test("works inside, also through links that stay there", async () => {
+  test("works inside, also through links that stay inside", async () => {
     await using made = desk();
     assert.equal(text((await made.ask("fs/readFile", "in/fine")).dataBase64), "inside");
     await made.ask("fs/writeFile", "in/fine", { dataBase64: base64("new") });
@@ -157,7 +157,7 @@ suite("FsMethods within a fence (M1)", () => {
     assert.ok(existsSync(made.at("in/a/d")));
   });
 
-  test("removes and copies a link that leads outside, but not what it leads to", async () => {
+  test("removes and copies a link that leads outside, but not its target", async () => {
     await using made = desk();
     await copy(made, "in/folder", "in/folder2");
     assert.equal(readlinkSync(made.at("in/folder2")), "../out/d");
@@ -166,7 +166,7 @@ suite("FsMethods within a fence (M1)", () => {
     assert.ok(existsSync(made.at("out/d")));
   });
 
-  test("copies nothing through a link that the target had already", async () => {
+  test("copies nothing through a link in the target", async () => {
     await using made = desk();
     mkdirSync(made.at("in/tree/sub"), { recursive: true });
     writeFileSync(made.at("in/tree/sub/f"), "overwritten");
@@ -176,7 +176,7 @@ suite("FsMethods within a fence (M1)", () => {
     assert.equal(readFileSync(made.at("out/f"), "utf8"), "outside");
   });
 
-  test("does not list what leads outside", async () => {
+  test("does not list links that lead outside", async () => {
     await using made = desk();
     const { entries } = await made.ask("fs/readDirectory", "in");
     assert.deepEqual(entries.map(({ fileName }: { fileName: string }) => fileName).toSorted(), [
@@ -195,7 +195,7 @@ suite("FsMethods within a fence (M1)", () => {
     });
   });
 
-  test("asks apart about reading and writing", async () => {
+  test("checks reading and writing separately", async () => {
     await using made = new Desk(undefined, { mayWrite: () => false });
     writeFileSync(made.at("f"), "x");
     assert.equal(text((await made.ask("fs/readFile", "f")).dataBase64), "x");
@@ -208,7 +208,7 @@ suite("FsMethods within a fence (M1)", () => {
 suite("FsMethods without a sandbox (M2)", () => {
   const restricted = { permissions: { type: "managed", file_system: { type: "restricted", entries: [] } } };
 
-  test("refuses a client that wants one", async () => {
+  test("rejects a client that wants one", async () => {
     await using made = new Desk();
     const no = refused(-32602, /^sandbox is not supported by this executor/);
     for (const sandbox of [restricted, {}, { permissions: { type: "new" } }, "x", true]) {
@@ -231,7 +231,7 @@ suite("FsMethods without a sandbox (M2)", () => {
     assert.deepEqual(readdirSync(made.root), []);
   });
 
-  test("works for one whose sandbox lets everything pass", async () => {
+  test("works for one whose sandbox allows everything", async () => {
     await using made = new Desk();
     writeFileSync(made.at("f"), "x");
     for (const permissions of [
@@ -243,7 +243,7 @@ suite("FsMethods without a sandbox (M2)", () => {
     }
   });
 
-  test("works for everyone when its owner says so", async () => {
+  test("works for all clients if its owner has configured it", async () => {
     await using made = new Desk(undefined, { ignoreSandbox: true });
     await made.ask("fs/writeFile", "f", { dataBase64: base64("x"), sandbox: restricted });
     assert.equal(readFileSync(made.at("f"), "utf8"), "x");
@@ -251,7 +251,7 @@ suite("FsMethods without a sandbox (M2)", () => {
 });
 
 suite("FsMethods, files that are held open", () => {
-  test("take what is asked before the answer to fs/open, in order (H1)", async () => {
+  test("take requests before the answer to fs/open, in order (H1)", async () => {
     await using made = new Desk();
     writeFileSync(made.at("f"), "content");
     const opened = made.ask("fs/open", "f", { handleId: "h" });
@@ -302,7 +302,7 @@ suite("FsMethods, files that are held open", () => {
     await made[Symbol.asyncDispose]();
   });
 
-  test("are not waited for where nobody is at the other end of a pipe", async () => {
+  test("are not waited for at a pipe without another end", async () => {
     await using made = new Desk();
     execFileSync("mkfifo", [made.at("pipe")]);
     writeFileSync(made.at("f"), "x");
@@ -318,7 +318,7 @@ suite("FsMethods, files that are held open", () => {
 });
 
 suite("FsMethods, whole files", () => {
-  test("are refused where they do not fit into a message", async () => {
+  test("are rejected if they do not fit into a message", async () => {
     await using made = new Desk();
     writeFileSync(made.at("f"), "");
     truncateSync(made.at("f"), FILE_BYTES_MAX + 1);
@@ -331,7 +331,7 @@ suite("FsMethods, whole files", () => {
     assert.equal(Buffer.from(dataBase64, "base64").length, 3_500_000);
   });
 
-  test("are read to their end also where their size says nothing", async () => {
+  test("are read to their end also if their size is 0", async () => {
     await using made = new Desk();
     const { dataBase64 } = await made.send("fs/readFile", { path: "file:///proc/self/cmdline" });
     assert.match(text(dataBase64), /node/);
@@ -389,7 +389,7 @@ suite("FsMethods, copying", () => {
     assert.ok(readFileSync(made.at("g")).equals(content));
   });
 
-  test("ends in the middle of a file when the connection is gone", async () => {
+  test("ends in the middle of a file when the link has ended", async () => {
     await using made = new Desk();
     const size = 4 * 1024 * 1024 * 1024;
     writeFileSync(made.at("f"), "");
@@ -435,7 +435,7 @@ suite("FsMethods, walking", () => {
     assert.ok(bytes > 3_500_000 && bytes < 4_500_000, String(bytes));
   });
 
-  test("ends when the connection is gone", async () => {
+  test("ends when the link has ended", async () => {
     await using made = new Desk();
     mkdirSync(made.at("a/b/c"), { recursive: true });
     const walked = made.ask("fs/walk", "", { options: walkOptions });
@@ -452,7 +452,7 @@ suite("FsMethods", () => {
     assert.ok(answers.every(({ size }) => size === 1));
   });
 
-  test("tell when a file was made", async () => {
+  test("report when a file was created", async () => {
     await using made = new Desk();
     const before = Date.now();
     writeFileSync(made.at("f"), "x");

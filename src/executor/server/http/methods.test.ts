@@ -212,7 +212,7 @@ suite("HttpMethods, streamed bodies", () => {
     await until(async () => (await desk.stream("a", "/").catch(() => undefined)) !== undefined);
   });
 
-  test("of many requests at once arrive each under its id", async () => {
+  test("of many requests at once have the right ids", async () => {
     await using desk = await Desk.open((request, response) => {
       for (const letter of String(request.url)) response.write(letter);
       response.end();
@@ -411,12 +411,12 @@ suite("HttpMethods, time", () => {
   });
 });
 
-suite("HttpMethods, when the connection is gone (H5)", () => {
+suite("HttpMethods, when the link has ended (H5)", () => {
   const hang = (request: IncomingMessage, response: ServerResponse): void => {
     if (request.url !== "/silent") response.write("x");
   };
 
-  test("give up what is running, and disposal waits for it", async () => {
+  test("give up running requests, and disposal waits for them", async () => {
     await using desk = await Desk.open(hang);
     await desk.stream("a", "/");
     await until(() => desk.deltas.length === 1);
@@ -429,7 +429,7 @@ suite("HttpMethods, when the connection is gone (H5)", () => {
     assert.equal(desk.deltas.length, 1, "nothing is told any more");
   });
 
-  test("do not wait for a client that will never take anything", async () => {
+  test("do not wait for a client that never takes anything", async () => {
     await using desk = await Desk.open(hang);
     let asked = false;
     desk.room = () => {
@@ -537,7 +537,7 @@ suite("HttpMethods, safer than the original", () => {
     JSON.parse(Buffer.from(bodyBase64, "base64").toString());
   const to = (url: string): string => `/?to=${encodeURIComponent(url)}`;
 
-  test("takes no value of the executor's environment to another origin, nor a Host (H6, E1)", async () => {
+  test("sends no value of the executor's environment to another origin, nor a Host (H6, E1)", async () => {
     await using desk = await Desk.open(echoing);
     const headers = [
       { name: "X-Key", value: "Key ", valueEnvVar: "TOKEN" },
@@ -555,7 +555,7 @@ suite("HttpMethods, safer than the original", () => {
     }
   });
 
-  test("takes no name and password from a redirect", async () => {
+  test("ignores name and password in a redirect", async () => {
     await using desk = await Desk.open(echoing);
     const { headers } = echoed(await desk.ask("a", to(`http://u:p@127.0.0.1:${desk.port}/`)));
     assert.equal(headers.authorization, undefined);
@@ -573,7 +573,7 @@ suite("HttpMethods, safer than the original", () => {
     assert.ok(!/hidden|secret/.test((failure as Error).message));
   });
 
-  test("sends the length a body has, whatever the caller says", async () => {
+  test("sends the real length of a body, whatever the caller says", async () => {
     await using desk = await Desk.open(echoing);
     for (const lie of [
       { name: "Content-Length", value: "2" },
