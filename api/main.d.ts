@@ -176,6 +176,19 @@ export type ItemUpdatedEvent = {
     item: ThreadItem;
 };
 
+export interface McpConnection {
+    readonly url: string | URL;
+    readonly sessionId?: string | null | undefined;
+    readonly authorization?: string | null | undefined;
+    readonly userAgent?: string | null | undefined;
+    readonly title?: string | null | undefined;
+    readonly referer?: string | null | undefined;
+}
+
+export interface McpConnectionServer extends McpHttpServerInput {
+    readonly headers: Readonly<Record<string, string>>;
+}
+
 export interface McpHttpServerInput extends McpServerRules, Pick<WrittenMcpServer, "http_headers" | "env_http_headers" | "bearer_token_env_var" | "http_headers_helper" | "auth" | "scopes" | "oauth" | "oauth_resource"> {
     readonly url: string;
     readonly headers?: Readonly<Record<string, string>>;
@@ -374,3 +387,5 @@ export type WebSearchItem = {
 };
 
 export type WebSearchMode = "disabled" | "cached" | "live";
+
+export declare function mcpServerFrom(connection: McpConnection): McpConnectionServer;

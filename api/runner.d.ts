@@ -18,6 +18,17 @@ export interface CancelMessage {
     readonly id: string;
 }
 
+export interface ClientRun extends AsyncIterable<RunOutbound> {
+    readonly id: string;
+    cancel(): void;
+    answer(ask: string, answer: Answer): void;
+    end(): Promise<EndMessage>;
+}
+
+export type ClientRunParams = Omit<RunParams, "mcp_servers"> & {
+    readonly mcp_servers?: McpServers;
+};
+
 export type DiagLevel = "debug" | "info" | "warn" | "error";
 
 export type Diagnostic = {
@@ -62,14 +73,42 @@ export interface EventMessage {
     readonly event: ThreadEvent;
 }
 
-export type Inbound = RunMessage | CancelMessage | AnswerMessage;
+export type Inbound = RunMessage | CancelMessage | AnswerMessage | PingMessage;
 
 export declare const LINE_BYTES_MAX: number;
 
-export type Outbound = EventMessage | AskMessage | EndMessage | ErrorMessage;
+export interface McpConnection {
+    readonly url: string | URL;
+    readonly sessionId?: string | null | undefined;
+    readonly authorization?: string | null | undefined;
+    readonly userAgent?: string | null | undefined;
+    readonly title?: string | null | undefined;
+    readonly referer?: string | null | undefined;
+}
+
+export interface McpConnectionServer extends McpHttpServerInput {
+    readonly headers: Readonly<Record<string, string>>;
+}
+
+export type Outbound = ReadyMessage | PongMessage | RunOutbound | ErrorMessage;
 
 export interface ParseOptions {
     readonly env?: Variables;
+}
+
+export interface PingMessage {
+    readonly type: "ping";
+    readonly id?: string;
+}
+
+export interface PongMessage {
+    readonly type: "pong";
+    readonly id?: string;
+}
+
+export interface ReadyMessage {
+    readonly type: "ready";
+    readonly versions: Readonly<Record<string, string>>;
 }
 
 export interface Rejection {
@@ -88,6 +127,8 @@ export interface RunMessage {
     readonly params: RunParams;
 }
 
+export type RunOutbound = EventMessage | AskMessage | EndMessage;
+
 export interface RunParams {
     readonly input: Input;
     readonly model?: string;
@@ -100,6 +141,7 @@ export interface RunParams {
     readonly additional_directories?: readonly string[];
     readonly output_schema?: Readonly<Record<string, unknown>>;
     readonly resume?: string;
+    readonly fork?: string;
     readonly ephemeral?: boolean;
     readonly isolation?: "shared" | "process";
     readonly env?: Readonly<Record<string, string>>;
@@ -110,6 +152,7 @@ export interface RunParams {
     readonly api_key?: string;
     readonly questions?: "decline" | "host";
     readonly question_timeout_ms?: number;
+    readonly timeout_ms?: number;
 }
 
 export declare class Runner implements AsyncDisposable {
@@ -117,11 +160,43 @@ export declare class Runner implements AsyncDisposable {
     readonly maxConcurrent: number;
     constructor(options: RunnerOptions);
     start(): Promise<void>;
-    submit(message: Inbound, bytes?: number): Rejection | undefined;
+    submit(message: Exclude<Inbound, PingMessage>, bytes?: number): Rejection | undefined;
     whenRoom(): Promise<void>;
     drain(): Promise<void>;
     stop(): Promise<void>;
     [Symbol.asyncDispose](): Promise<void>;
+}
+
+export declare class RunnerClient implements AsyncDisposable {
+    #private;
+    static start(options?: RunnerClientOptions): Promise<RunnerClient>;
+    private constructor();
+    get versions(): Readonly<Record<string, string>>;
+    get pid(): number | undefined;
+    run(params: ClientRunParams, { signal }?: {
+        readonly signal?: AbortSignal;
+    }): ClientRun;
+    close(): Promise<void>;
+    [Symbol.asyncDispose](): Promise<void>;
+}
+
+export declare class RunnerClientError extends Error {
+    readonly name = "RunnerClientError";
+    readonly code: RunnerClientErrorCode;
+    readonly field: string | undefined;
+    constructor(code: RunnerClientErrorCode, message: string, field?: string);
+}
+
+export type RunnerClientErrorCode = RejectionCode | "runner_start_failed" | "runner_ended";
+
+export interface RunnerClientOptions {
+    readonly command?: readonly [program: string, ...args: string[]];
+    readonly args?: readonly string[];
+    readonly env?: Readonly<Record<string, string | undefined>>;
+    readonly cwd?: string;
+    readonly onDiagnostic?: (diagnostic: Diagnostic) => void;
+    readonly startTimeoutMs?: number;
+    readonly clock?: Clock;
 }
 
 export interface RunnerOptions {
@@ -139,6 +214,7 @@ export interface RunnerOptions {
 }
 
 export interface ServeOptions extends Omit<RunnerOptions, "sink" | "redactor"> {
+    readonly versions?: Readonly<Record<string, string>>;
     readonly secrets?: readonly string[];
     readonly input: Readable;
     readonly output: Writable;
@@ -157,6 +233,8 @@ export type WireQuestion = {
 } & Readonly<Record<string, unknown>>;
 
 export declare function defaultMaxConcurrent(availableBytes?: number): number;
+
+export declare function mcpServerFrom(connection: McpConnection): McpConnectionServer;
 
 export declare function parseLine(text: string, { env }?: ParseOptions): Inbound | Rejection;
 

@@ -115,6 +115,8 @@ def run_all(server, command, environment, prompt):
         # The runner finishes what it was given, then exits.
         runner.stdin.close()
         events, ends = {person: [] for person in PEOPLE}, {}
+        ready = json.loads(runner.stdout.readline())
+        check(ready["type"] == "ready" and "codex" in ready["versions"], "the first line names the versions")
         for line in runner.stdout:
             message = json.loads(line)
             if message["type"] == "event":

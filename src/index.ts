@@ -57,6 +57,7 @@ export type {
   UserInputQuestion,
 } from "./thread/questions.ts";
 export type { AppToolApproval } from "./config/server/types.ts";
+export { type McpConnection, type McpConnectionServer, mcpServerFrom } from "./servers/from-connection.ts";
 export type {
   McpHttpServerInput,
   McpServerInput,

@@ -110,7 +110,7 @@ async function serve(options: RunnerOptions, stop: Stop): Promise<number> {
   const diagnostics = new DiagnosticWriter(process.stderr, diagLevel, redactor);
   reportAsLines(diagnostics);
   try {
-    await checkCodexVersion(findCodex(undefined, process.env), (level, message) =>
+    const codexVersion = await checkCodexVersion(findCodex(undefined, process.env), (level, message) =>
       diagnostics.log(level, message),
     );
     if (apiKey === undefined && baseUrl === undefined && home !== "user" && !hasUserLogin(process.env)) {
@@ -123,6 +123,7 @@ async function serve(options: RunnerOptions, stop: Stop): Promise<number> {
       output: process.stdout,
       diagnostics: process.stderr,
       signal: stop.signal,
+      versions: { codex: codexVersion },
       diagLevel,
       createEngine: ({ home: path, ...settings }) =>
         openEngine({ ...codex, ...settings, ...(path === undefined ? {} : { home: { path } }) }),

@@ -48,14 +48,16 @@ export class Engines {
 
   /** @throws {EngineError} `thread_not_found`, `closed` */
   async use(run: Run): Promise<EngineUse> {
-    const { resume, isolation, ephemeral } = run.params;
-    if (resume === undefined && isolation !== "process") return this.#useShared(run);
+    const { resume, fork, isolation, ephemeral } = run.params;
+    const source = resume ?? fork;
+    if (source === undefined && isolation !== "process") return this.#useShared(run);
     const homes = await this.openHomes();
-    if (resume === undefined) return this.#useIsolated(run, await homes.create(), ephemeral !== true);
-    const home = await homes.find(resume);
-    if (home !== undefined) return this.#useIsolated(run, home, true);
+    if (source === undefined) return this.#useIsolated(run, await homes.create(), ephemeral !== true);
+    const home = await homes.find(source);
+    if (home !== undefined) return this.#useIsolated(run, home, ephemeral !== true);
     if (isolation !== "process") return this.#useShared(run);
-    const why = `There is no thread ${resume} with a process of its own; resume it without isolation "process"`;
+    const verb = resume === undefined ? "fork" : "resume";
+    const why = `There is no thread ${source} with a process of its own; ${verb} it without isolation "process"`;
     throw new EngineError("thread_not_found", why);
   }
 

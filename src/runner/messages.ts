@@ -27,6 +27,8 @@ export interface RunParams {
   readonly output_schema?: Readonly<Record<string, unknown>>;
   /** The thread to continue. @default a new thread */
   readonly resume?: string;
+  /** The thread whose history a new thread begins with. */
+  readonly fork?: string;
   /** Keeps nothing: the thread ends with its run. @default false */
   readonly ephemeral?: boolean;
   /** `"process"`: a Codex process and home of its own. @default "shared", or where the resumed thread lives */
@@ -47,6 +49,8 @@ export interface RunParams {
   readonly questions?: "decline" | "host";
   /** How long the host has for an answer. @default 600 000 */
   readonly question_timeout_ms?: number;
+  /** How long the run may take from its acceptance, waiting included; then it fails. @default for ever */
+  readonly timeout_ms?: number;
 }
 
 export interface RunMessage {
@@ -67,9 +71,28 @@ export interface AnswerMessage extends Answer {
   readonly ask: string;
 }
 
-export type Inbound = RunMessage | CancelMessage | AnswerMessage;
+/** Asks whether the runner is there. It says `pong` when it has read everything before. */
+export interface PingMessage {
+  readonly type: "ping";
+  /** Comes back in the `pong`. */
+  readonly id?: string;
+}
+
+export type Inbound = RunMessage | CancelMessage | AnswerMessage | PingMessage;
 
 // ---- from the runner -------------------------------------------------------------------------------------------
+
+/** The first line. */
+export interface ReadyMessage {
+  readonly type: "ready";
+  /** Versions by name: `switchyard`, `protocol`, and that of the engine, e.g. `codex`. */
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+export interface PongMessage {
+  readonly type: "pong";
+  readonly id?: string;
+}
 
 export interface EventMessage {
   readonly type: "event";
@@ -109,7 +132,9 @@ export interface ErrorMessage extends Rejection {
   readonly line: number;
 }
 
-export type Outbound = EventMessage | AskMessage | EndMessage | ErrorMessage;
+/** About a run. */
+export type RunOutbound = EventMessage | AskMessage | EndMessage;
+export type Outbound = ReadyMessage | PongMessage | RunOutbound | ErrorMessage;
 
 export type DiagLevel = "debug" | "info" | "warn" | "error";
 
@@ -125,7 +150,7 @@ export type Diagnostic =
 
 /**
  * - `invalid_json`, `line_too_long`: the line could not be read
- * - `unknown_type`: `type` is not run, cancel or answer
+ * - `unknown_type`: `type` is not run, cancel, answer or ping
  * - `missing_field`, `unknown_field`, `wrong_type`, `invalid_value`: about `field`
  * - `invalid_mcp_server`: a server's configuration is not valid; `field` says which server and where
  * - `duplicate_id`: a run with this id is still in progress

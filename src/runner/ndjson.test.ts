@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { PassThrough, Writable } from "node:stream";
 import { after, suite, test } from "node:test";
 import fc from "fast-check";
+import { packageVersion } from "../base/package-version.ts";
 import type { Engine, EngineSettings } from "../thread/engine.ts";
 import type { ThreadEvent } from "../thread/events.ts";
 import type { Input } from "../thread/options.ts";
@@ -35,7 +36,8 @@ function echoEngine({ log }: EngineSettings): Engine {
     runStreamed: (input: Input) => Promise.resolve({ events: events(input) }),
     close: () => Promise.resolve(),
   };
-  return { startThread: () => thread, resumeThread: () => thread, close: () => Promise.resolve() };
+  const get = (): typeof thread => thread;
+  return { startThread: get, resumeThread: get, forkThread: get, close: () => Promise.resolve() };
 }
 
 interface Served {
@@ -153,6 +155,21 @@ suite("serveNdjson", () => {
       return each.type === "end" ? [`${each.id} ${each.status}`] : [];
     });
     assert.deepEqual(answered.toSorted(), ["2 line_too_long", "big completed", "next completed"]);
+  });
+
+  test("says first which versions it is, and answers a ping where it stands among the lines", async () => {
+    const lines = ['{"type":"ping","id":"é"}', "{", '{"type":"ping"}', '{"type":"ping","id":""}'];
+    const { messages } = await serve([Buffer.from(lines.join("\n"))], { versions: { engine: "1.2.3" } });
+    assert.deepEqual(
+      messages.map((each) => (each.type === "error" ? [each.line, each.code] : each)),
+      [
+        { type: "ready", versions: { switchyard: packageVersion(), protocol: "1", engine: "1.2.3" } },
+        { type: "pong", id: "é" },
+        [2, "invalid_json"],
+        { type: "pong" },
+        [4, "invalid_value"],
+      ],
+    );
   });
 
   test("hides the secrets of a run in its messages", async () => {

@@ -2,7 +2,7 @@
  * The runner on three streams: lines in, lines out, diagnostics aside.
  *
  *   input ──lines──> parseLine ──> Runner.submit        a line that is not accepted: `error`, and on with the next
- *   output <─lines── Runner's sink                      event, ask, end, error; nothing else
+ *   output <─lines── Runner's sink                      ready first; then event, ask, end, error, pong; nothing else
  *   diagnostics <─lines── log                           diag, fatal
  *
  * It uses the streams and does not own them: it ends neither output nor diagnostics.
@@ -20,17 +20,23 @@ import { within } from "../base/abort.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { LineDecoder } from "../base/line-decoder.ts";
 import type { Log } from "../base/log.ts";
+import { packageVersion } from "../base/package-version.ts";
 import { Redactor } from "../base/redact.ts";
 import { DiagnosticWriter } from "./diagnostics.ts";
 import { LineWriter } from "./line-writer.ts";
-import type { DiagLevel, Rejection } from "./messages.ts";
+import type { DiagLevel, PongMessage, ReadyMessage, Rejection } from "./messages.ts";
 import { parseLine } from "./parse-line.ts";
 import { Runner, type RunnerOptions } from "./runner.ts";
 
 /** Longest accepted line in bytes. */
 export const LINE_BYTES_MAX: number = 16 * 1024 * 1024;
 
+/** Goes up with a change that an older host does not understand. */
+const PROTOCOL_VERSION = "1";
+
 export interface ServeOptions extends Omit<RunnerOptions, "sink" | "redactor"> {
+  /** Versions of what does the work, by name, for the `ready` line. @default none but ours */
+  readonly versions?: Readonly<Record<string, string>>;
   /** Values that no diagnostic and no message may show, besides those of the runs. @default none */
   readonly secrets?: readonly string[];
   readonly input: Readable;
@@ -63,6 +69,8 @@ export async function serveNdjson(options: ServeOptions): Promise<ServeOutcome> 
     redactor,
     sink: (message) => output.write(JSON.stringify(message)),
   });
+  const versions = { switchyard: packageVersion(), protocol: PROTOCOL_VERSION, ...options.versions };
+  void output.write(JSON.stringify({ type: "ready", versions } satisfies ReadyMessage));
   const aborted = whenAborted(signal).then(() => "stopped" as const);
   const closed = output.closed.then(() => "output_closed" as const);
   runner.start().catch((error: unknown) => {
@@ -110,6 +118,10 @@ async function readInput({ input, runner, output, redactor, env, log }: Reading)
         continue;
       }
       const parsed = parseLine(line.text, { env });
+      if (parsed.type === "ping") {
+        await output.write(JSON.stringify({ ...parsed, type: "pong" } satisfies PongMessage));
+        continue;
+      }
       const rejection =
         parsed.type === "error" ? parsed : runner.submit(parsed, Buffer.byteLength(line.text));
       if (rejection !== undefined) await answer(rejection);

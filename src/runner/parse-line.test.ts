@@ -42,6 +42,7 @@ suite("parseLine accepts", () => {
     additional_directories: ["/tmp"],
     output_schema: { type: "object" },
     resume: THREAD,
+    fork: THREAD,
     ephemeral: false,
     isolation: "process",
     env: { A: "" },
@@ -56,11 +57,16 @@ suite("parseLine accepts", () => {
     api_key: "k",
     questions: "host",
     question_timeout_ms: 1,
+    timeout_ms: 1,
   };
+  const { fork, ...resuming } = full;
   const accepted: readonly object[] = [
     { type: "run", id: "r", params: { input: "" } },
-    { type: "run", id: "r", params: full },
+    { type: "run", id: "r", params: resuming },
+    { type: "run", id: "r", params: { input: "", fork, ephemeral: true } },
     { type: "cancel", id: "r" },
+    { type: "ping" },
+    { type: "ping", id: "p" },
     { type: "answer", id: "r", ask: "ask_1", decision: "decline" },
     { type: "answer", id: "r", ask: "a", decision: "accept", content: { x: null }, answers: { q: ["a"] } },
   ];
@@ -69,6 +75,31 @@ suite("parseLine accepts", () => {
     test(text.slice(0, 90), () =>
       assert.deepEqual(parseLine(text, { env: { TOKEN: "t" } }), checked(message)),
     );
+  }
+});
+
+test("parseLine names the field or type that was probably meant", () => {
+  const run = (params: object): object => ({ type: "run", id: "r", params });
+  const hints: readonly (readonly [message: object, hint: string | undefined])[] = [
+    [run({ inpt: "a" }), "params.input"],
+    [run({ input: "a", mcpServers: {} }), "params.mcp_servers"],
+    [run({ input: "a", "mcp-server": {} }), "params.mcp_servers"],
+    [run({ input: "a", timeoutMs: 1 }), "params.timeout_ms"],
+    [run({ input: "a", workingDirectory: "/" }), "params.cwd"],
+    [run({ input: "a", modelReasoningEffort: "high" }), "params.effort"],
+    [run({ input: [{ type: "local_image", paht: "a" }] }), "params.input[0].path"],
+    [{ type: "run", id: "r", parms: {} }, "params"],
+    [{ type: "answer", id: "r", ask: "a", descision: "accept" }, "decision"],
+    [{ type: "Cancel", id: "r" }, "cancel"],
+    [{ type: "pinge" }, "ping"],
+    [run({ input: "a", colour: "red" }), undefined],
+    [run({ input: "a", toString: 1 }), undefined],
+    [{ type: "shutdown" }, undefined],
+  ];
+  for (const [message, hint] of hints) {
+    const text = rejection(parseLine(JSON.stringify(message))).message;
+    const shown = /; did you mean (.*)\?$/.exec(text)?.[1];
+    assert.equal(shown, hint, text);
   }
 });
 

@@ -35,18 +35,21 @@ import {
   variant,
   wrongType,
 } from "../base/reader.ts";
+import { nearest } from "../base/suggest.ts";
 import type { Variables } from "../servers/resolve.ts";
 import type { Input, UserInput } from "../thread/options.ts";
 import type {
   AnswerMessage,
   CancelMessage,
   Inbound,
+  PingMessage,
   Rejection,
   RejectionCode,
   RunMessage,
   RunParams,
 } from "./messages.ts";
 import { readServers } from "./read-servers.ts";
+import { fieldOfOption } from "./thread-options.ts";
 
 export interface ParseOptions {
   /** Where the references of MCP servers (`bearer_token_env_var` and its like) are looked up. @default nowhere */
@@ -78,17 +81,17 @@ export function parseLine(text: string, { env = {} }: ParseOptions = {}): Inboun
   const reject = (code: RejectionCode, path: Path, message: string): Rejection => {
     return { type: "error", ...id, field: showPath(path), code, message };
   };
-  const rejectIssue = ({ code, path, what }: Issue): Rejection =>
-    reject(code, path, `${showPath(path)} ${what}`);
+  const rejectIssue = ({ code, path, what, near }: Issue): Rejection =>
+    reject(code, path, `${showPath(path)} ${what}${code === "unknown_field" ? hintOf(path, near) : ""}`);
 
   const reader = readerOf(value);
   if (reader === undefined) {
-    const given = JSON.stringify(String(value.type).slice(0, 40));
-    return reject(
-      "unknown_type",
-      ["type"],
-      `type ${given} is unknown; known are ${[...READERS.keys()].join(", ")}`,
-    );
+    const given = String(value.type);
+    const known = [...READERS.keys()];
+    const near = nearest(given, known);
+    const hint = near === undefined ? "" : `; did you mean ${near}?`;
+    const shown = JSON.stringify(given.slice(0, 40));
+    return reject("unknown_type", ["type"], `type ${shown} is unknown; known are ${known.join(", ")}${hint}`);
   }
   if (reader instanceof Issue) return rejectIssue(reader);
   const message = checkText(value) ?? reader(value);
@@ -143,6 +146,8 @@ const input: Reader<Input> = (given) => {
   return Array.isArray(given) ? inputParts(given) : wrongType("a string or a list of parts", given);
 };
 
+const milliseconds = optional(integer({ min: 1, max: TIMER_MAX_MS, unit: "milliseconds" }));
+
 /** Codex has no `null` in its configuration (it is TOML), and servers have their own field. */
 const configuration = refine(anyObject, (config) => {
   for (const name of Object.keys(config)) {
@@ -178,6 +183,7 @@ const params: Reader<ReadParams> = refine(
     additional_directories: optional(list(nonEmpty)),
     output_schema: optional(anyObject),
     resume: optional(threadId),
+    fork: optional(threadId),
     ephemeral: optional(boolean),
     isolation: optional(oneOf("shared", "process")),
     env: optional(variables),
@@ -187,23 +193,27 @@ const params: Reader<ReadParams> = refine(
     base_url: optional(url),
     api_key: optional(nonEmpty),
     questions: optional(oneOf("decline", "host")),
-    question_timeout_ms: optional(integer({ min: 1, max: TIMER_MAX_MS, unit: "milliseconds" })),
+    question_timeout_ms: milliseconds,
+    timeout_ms: milliseconds,
   }),
-  ({ ephemeral, resume }) =>
-    ephemeral === true && resume !== undefined
-      ? new Issue(
-          "invalid_value",
-          "does not go with resume: a thread is ephemeral from its start or not at all",
-          ["ephemeral"],
-        )
-      : undefined,
+  ({ ephemeral, resume, fork }) => {
+    const conflict = (what: string, field: string): Issue => new Issue("invalid_value", what, [field]);
+    if (resume === undefined) return undefined;
+    if (fork !== undefined) {
+      return conflict("does not go with resume: a run continues a thread or begins a new one", "fork");
+    }
+    return ephemeral === true
+      ? conflict("does not go with resume: a thread is ephemeral from its start or not at all", "ephemeral")
+      : undefined;
+  },
 );
 
-type ReadMessage = ReadRun | CancelMessage | AnswerMessage;
+type ReadMessage = ReadRun | CancelMessage | AnswerMessage | PingMessage;
 
 const READERS: ReadonlyMap<string, Reader<ReadMessage>> = new Map<string, Reader<ReadMessage>>([
   ["run", object<ReadRun>({ type: oneOf("run"), id: identifier, params })],
   ["cancel", object<CancelMessage>({ type: oneOf("cancel"), id: identifier })],
+  ["ping", object<PingMessage>({ type: oneOf("ping"), id: optional(identifier) })],
   [
     "answer",
     object<AnswerMessage>({
@@ -222,6 +232,13 @@ function readerOf({ type }: Readonly<Record<string, unknown>>): ReturnType<(type
   const known = string(type ?? "");
   if (type === undefined) return new Issue("missing_field", "is missing", ["type"]);
   return known instanceof Issue ? known.within("type") : READERS.get(known);
+}
+
+/** The field that was probably meant: one that is spelled nearly so, or that the library calls so. */
+function hintOf(path: Path, near: string | undefined): string {
+  const name = String(path.at(-1));
+  const field = near ?? fieldOfOption(name);
+  return field === name ? "" : `; did you mean ${showPath([...path.slice(0, -1), field])}?`;
 }
 
 /** P4. Without recursion: the text decides how deep it is. */

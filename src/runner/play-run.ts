@@ -16,16 +16,7 @@ import type { ThreadError, Usage } from "../thread/events.ts";
 import type { Answer, Question } from "../thread/questions.ts";
 import type { Engines, EngineUse } from "./engine-use.ts";
 import type { AskMessage, EventMessage } from "./messages.ts";
-import {
-  cancelled,
-  completed,
-  errorOf,
-  failed,
-  finalOf,
-  type Outcome,
-  type Run,
-  type Running,
-} from "./run.ts";
+import { completed, errorOf, failed, finalOf, type Outcome, type Run, type Running, stopped } from "./run.ts";
 import { toInput, toThreadOptions, toWireEvent, toWireQuestion } from "./thread-options.ts";
 
 export interface PlayOptions {
@@ -55,19 +46,19 @@ export async function playRun(run: Run, running: Running, options: PlayOptions):
   const turn = await playTurn(run, running, options).catch(
     (error: unknown): Turn => ({ kind: "thrown", error }),
   );
-  const isCancelled = running.abort.signal.aborted;
+  const isStopped = running.abort.signal.aborted;
   switch (turn.kind) {
     case "completed":
       return completed(run, { ...finalOf(turn.final), usage: turn.usage });
     case "failed":
       return failed(run, turn.error, turn.final);
     case "cut_off": {
-      if (isCancelled) return cancelled(run, turn.final);
+      if (isStopped) return stopped(run, running, turn.final);
       const message = "Codex ended the turn without saying how";
       return failed(run, { message, code: "turn_interrupted" }, turn.final);
     }
     case "thrown":
-      if (isCancelled || turn.error instanceof AbortError) return cancelled(run);
+      if (isStopped || turn.error instanceof AbortError) return stopped(run, running);
       return failed(run, errorOf(turn.error));
   }
 }
@@ -80,9 +71,11 @@ async function playTurn(run: Run, running: Running, options: PlayOptions): Promi
     threadOptions.onQuestion = (question, { signal }) => ask(run, running, options, question, signal);
   }
   const thread =
-    params.resume === undefined
-      ? use.engine.startThread(threadOptions)
-      : use.engine.resumeThread(params.resume, threadOptions);
+    params.resume !== undefined
+      ? use.engine.resumeThread(params.resume, threadOptions)
+      : params.fork !== undefined
+        ? use.engine.forkThread(params.fork, threadOptions)
+        : use.engine.startThread(threadOptions);
   try {
     return await readTurn(run, running, options, use, thread);
   } finally {

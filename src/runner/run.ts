@@ -1,4 +1,5 @@
 /** A run, from its acceptance to its end, and the ways it can end. */
+import type { Timer } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { EngineError } from "../thread/errors.ts";
 import type { Answer } from "../thread/questions.ts";
@@ -12,6 +13,8 @@ export interface Run {
   readonly params: RunParams;
   /** The thread it continues, later the one it has started. */
   threadId: string | undefined;
+  /** Ends the run when its time is over. */
+  readonly deadline: Timer | undefined;
   /** Makes the redactor forget its secrets. */
   readonly forget: readonly (() => void)[];
   readonly ended: PromiseWithResolvers<void>;
@@ -21,7 +24,7 @@ export interface Run {
 /** A run that has a slot. */
 export interface Running {
   readonly kind: "running";
-  /** Aborts when the host or the runner cancels the run. */
+  /** Aborts when the host or the runner cancels the run, or its time is over (`RunTimeout`). */
   readonly abort: AbortController;
   /** The questions the host has not answered, by the name it knows them under. */
   readonly asks: Map<string, PromiseWithResolvers<Answer>>;
@@ -40,6 +43,23 @@ export function failed(run: Run, error: EndMessage["error"], final?: string): Ou
 
 export function cancelled(run: Run, final?: string): Outcome {
   return { status: "cancelled", ...threadOf(run), ...finalOf(final) };
+}
+
+/** Why a run was ended that took longer than its `timeout_ms`. */
+export class RunTimeout extends Error {
+  constructor({ params }: Run) {
+    super(`The run did not end within the ${params.timeout_ms} ms of its timeout_ms`);
+  }
+}
+
+/** The outcome of a run that was ended from outside. */
+export function stopped(run: Run, { abort }: Running, final?: string): Outcome {
+  const reason: unknown = abort.signal.reason;
+  return reason instanceof RunTimeout ? timedOut(run, reason, final) : cancelled(run, final);
+}
+
+export function timedOut(run: Run, { message }: RunTimeout, final?: string): Outcome {
+  return failed(run, { message, code: "run_timeout" }, final);
 }
 
 /** What a host reads about an error that was thrown. */

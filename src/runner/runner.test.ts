@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, suite, test } from "node:test";
 import type { Clock } from "../base/clock.ts";
 import { systemClock } from "../base/clock.ts";
+import { ManualClock } from "../testing/manual-clock.ts";
 import type { Engine, EngineThread } from "../thread/engine.ts";
 import { AbortError, EngineError } from "../thread/errors.ts";
 import type { ThreadEvent, Usage } from "../thread/events.ts";
@@ -46,6 +47,7 @@ interface Turn {
 class FakeEngine implements Engine {
   readonly turns: Turn[] = [];
   readonly closedThreads: string[] = [];
+  readonly forked: string[] = [];
   closed = false;
   /** Whether turns ignore their signal. */
   deaf = false;
@@ -58,6 +60,11 @@ class FakeEngine implements Engine {
 
   resumeThread(id: string, options: ThreadOptions = {}): EngineThread {
     return this.#thread(id, options);
+  }
+
+  forkThread(id: string, options: ThreadOptions = {}): EngineThread {
+    this.forked.push(id);
+    return this.startThread(options);
   }
 
   close(): Promise<void> {
@@ -285,6 +292,47 @@ suite("Runner", () => {
     bench.engine.turn("new").complete();
     await until(() => bench.engine.turns.length === 3);
     assert.equal(bench.engine.turn("third").threadId, resume);
+  });
+
+  test("forks a thread into a new one, which belongs to the run", async () => {
+    await using bench = createBench();
+    bench.run("fork", { fork: threadId(7) });
+    await until(() => bench.engine.turns.length === 1);
+    bench.run("source", { resume: threadId(7) });
+    await until(() => bench.engine.turns.length === 2);
+    assert.deepEqual(bench.engine.forked, [threadId(7)]);
+    for (const id of ["fork", "source"]) bench.engine.turn(id).complete();
+    await until(() => bench.ends().length === 2);
+    const threads = new Set(bench.ends().map(({ thread_id }) => thread_id));
+    assert.deepEqual(threads, new Set([threadId(1), threadId(7)]));
+  });
+
+  test("fails a run at the end of its time, wherever it is, and no other one (R1)", async () => {
+    const clock = new ManualClock();
+    await using bench = createBench({ clock, maxConcurrent: 2 });
+    bench.run("in time", { timeout_ms: 999 });
+    bench.run("running", { timeout_ms: 1_000 });
+    bench.run("waiting", { timeout_ms: 1_000 });
+    bench.run("patient");
+    await settle();
+    await clock.advance(998);
+    bench.engine.turn("in time").complete();
+    await settle();
+    await clock.advance(2);
+    await settle();
+    const why = { message: "The run did not end within the 1000 ms of its timeout_ms", code: "run_timeout" };
+    assert.deepEqual(
+      bench.ends().map(({ id, status, error }) => [id, status, error]),
+      [
+        ["in time", "completed", undefined],
+        ["running", "failed", why],
+        ["waiting", "failed", why],
+      ],
+    );
+    bench.engine.turn("patient").complete();
+    await settle();
+    assert.equal(bench.ends().at(-1)?.status, "completed");
+    assert.equal(clock.pending, 0);
   });
 
   test("pulls no event while the sink is full, and goes on where it was (R4)", async () => {

@@ -26,10 +26,18 @@ import type { CreateEngine } from "../thread/engine.ts";
 import { EngineError } from "../thread/errors.ts";
 import { defaultMaxConcurrent } from "./concurrency.ts";
 import { Engines } from "./engine-use.ts";
-import type { AnswerMessage, CancelMessage, Inbound, Outbound, Rejection, RunMessage } from "./messages.ts";
+import type {
+  AnswerMessage,
+  CancelMessage,
+  Inbound,
+  Outbound,
+  PingMessage,
+  Rejection,
+  RunMessage,
+} from "./messages.ts";
 import { playRun } from "./play-run.ts";
 import { readServers } from "./read-servers.ts";
-import { cancelled, type Outcome, type Run, type Running } from "./run.ts";
+import { cancelled, type Outcome, type Run, type Running, RunTimeout, timedOut } from "./run.ts";
 import { WaitingRuns } from "./waiting-runs.ts";
 
 /** Takes a message at once; the promise settles when there is room for the next, and never rejects. */
@@ -122,7 +130,7 @@ export class Runner implements AsyncDisposable {
    * @param bytes the size of its line, which counts against what may wait
    * @returns why it was not accepted; `undefined` when it was
    */
-  submit(message: Inbound, bytes = 0): Rejection | undefined {
+  submit(message: Exclude<Inbound, PingMessage>, bytes = 0): Rejection | undefined {
     switch (message.type) {
       case "run":
         return this.#admit(message, bytes);
@@ -167,11 +175,14 @@ export class Runner implements AsyncDisposable {
     const read = readServers(params.mcp_servers ?? {}, this.#env);
     if ("type" in read) return { ...read, id };
     const secrets = [...read.secrets, ...(params.api_key === undefined ? [] : [params.api_key])];
+    const { timeout_ms: timeoutMs } = params;
     const run: Run = {
       id,
       bytes,
       params: { ...params, mcp_servers: read.servers },
       threadId: params.resume,
+      deadline:
+        timeoutMs === undefined ? undefined : this.#clock.schedule(timeoutMs, () => this.#timeOut(run)),
       forget: secrets.map((secret) => this.#redactor.add(secret)),
       ended: Promise.withResolvers<void>(),
       state: { kind: "waiting" },
@@ -193,6 +204,14 @@ export class Runner implements AsyncDisposable {
     this.#pump();
     void this.#end(run, cancelled(run));
     return undefined;
+  }
+
+  #timeOut(run: Run): void {
+    const why = new RunTimeout(run);
+    if (run.state.kind === "running") return run.state.abort.abort(why);
+    this.#waiting.remove(run.id);
+    this.#pump();
+    void this.#end(run, timedOut(run, why));
   }
 
   #answer({ id, ask, decision, content, answers }: AnswerMessage): Rejection | undefined {
@@ -263,6 +282,7 @@ export class Runner implements AsyncDisposable {
     run.state = { kind: "ended" };
     // Before the host can know: it may use the id again as soon as it has read the end.
     this.#runs.delete(run.id);
+    run.deadline?.clear();
     const { error } = outcome;
     const shown =
       error === undefined ? {} : { error: { ...error, message: this.#redactor.redact(error.message) } };

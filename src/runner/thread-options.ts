@@ -44,6 +44,7 @@ export function toInput(params: RunParams): Input {
 /** The fields of a run, by the engine's options that a host sets with them and that are spelled otherwise. */
 const FIELDS: Readonly<Partial<Record<string, keyof RunParams>>> = {
   approvalPolicy: "approval_policy",
+  modelReasoningEffort: "effort",
   sandboxMode: "sandbox",
   workingDirectory: "cwd",
   mcpServers: "mcp_servers",
@@ -51,7 +52,7 @@ const FIELDS: Readonly<Partial<Record<string, keyof RunParams>>> = {
 
 /** @param option a name of `ThreadOptions` */
 export function fieldOfOption(option: string): string {
-  return FIELDS[option] ?? option;
+  return (Object.hasOwn(FIELDS, option) ? FIELDS[option] : undefined) ?? option;
 }
 
 /** What would have let a question through. */

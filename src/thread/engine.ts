@@ -24,6 +24,8 @@ export interface Engine {
   startThread(options?: ThreadOptions): EngineThread;
   /** Continues a thread. Nothing of its earlier options is kept: `options` is the whole of them. */
   resumeThread(id: string, options?: ThreadOptions): EngineThread;
+  /** A new thread that begins with the history of another. */
+  forkThread(id: string, options?: ThreadOptions): EngineThread;
   /** Interrupts every turn, and ends everything the engine has started. Idempotent. */
   close(): Promise<void>;
 }

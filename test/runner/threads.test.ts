@@ -72,6 +72,54 @@ suite("runs of one thread", () => {
   });
 });
 
+suite("a fork", () => {
+  test("is a thread of its own that knows the history, also in a process of its own", TIMEOUT, async (t) => {
+    await using runner = await RunnerProcess.start();
+    const source = async (id: string, params: object): Promise<string> => {
+      const end = await runner.runToEnd(id, { input: `the word of ${id}`, ...params }, t.signal);
+      return end.thread_id ?? "";
+    };
+    const sources = {
+      shared: await source("shared", {}),
+      isolated: await source("isolated", { isolation: "process" }),
+    };
+    for (const [name, fork] of Object.entries(sources)) {
+      const forked = await runner.runToEnd(`fork of ${name}`, { input: "go on", fork }, t.signal);
+      assert.equal(forked.status, "completed", JSON.stringify(forked));
+      assert.notEqual(forked.thread_id, fork);
+      const asked = JSON.stringify(runner.model.requests.at(-1)?.body);
+      assert.ok(asked.includes(`the word of ${name}`), asked);
+      for (const resume of [forked.thread_id ?? "", fork]) {
+        const again = await runner.runToEnd(`again ${resume}`, { input: "again", resume }, t.signal);
+        assert.deepEqual([again.status, again.thread_id], ["completed", resume]);
+      }
+    }
+    const nobody = "01a1fc80-bd26-7640-b84e-7ccb9df38efc";
+    const nowhere = await runner.runToEnd("x", { input: "hello", fork: nobody }, t.signal);
+    assert.equal(nowhere.error?.code, "thread_not_found");
+    const both = { input: "hello", fork: sources.shared, isolation: "process" } as const;
+    assert.equal((await runner.runToEnd("y", both, t.signal)).error?.code, "thread_not_found");
+    const throwaway = { input: "hello", fork: sources.isolated, ephemeral: true };
+    assert.equal((await runner.runToEnd("z", throwaway, t.signal)).status, "completed");
+    const after = await runner.runToEnd("after", { input: "again", resume: sources.isolated }, t.signal);
+    assert.equal(after.status, "completed", "its home is still there");
+  });
+});
+
+test("a run that takes longer than its timeout_ms fails, and its turn is interrupted", TIMEOUT, async (t) => {
+  await using server = await RecordingMcpServer.start();
+  await using runner = await RunnerProcess.start();
+  const input = promptOf({ call: { server: "svc", tool: "sleep", arguments: { ms: 600_000 } } });
+  const mcp_servers = { svc: { url: server.url } };
+  const end = await runner.runToEnd("a", { input, mcp_servers, timeout_ms: 4_000 }, t.signal);
+  assert.deepEqual([end.status, end.error?.code], ["failed", "run_timeout"]);
+  await server.waitFor(({ calls }) => calls.every(({ outcome }) => outcome === "cancelled"), {
+    signal: t.signal,
+  });
+  const resume = end.thread_id ?? "";
+  assert.equal((await runner.runToEnd("b", { input: "go on", resume }, t.signal)).status, "completed");
+});
+
 suite("a question of Codex", () => {
   const asking = (url: string, text: string): Parameters<Runner["run"]>[1] => ({
     input: promptOf({ call: { server: "svc", tool: "echo", arguments: { text } } }),

@@ -19,6 +19,7 @@ import type {
   EventMessage,
   Inbound,
   Outbound,
+  ReadyMessage,
   RunParams,
 } from "../../../src/runner/index.ts";
 import { descendants, processesWithEnv, ScriptedModel, waitUntilGone } from "../../../src/testing/index.ts";
@@ -43,8 +44,10 @@ export class RunnerProcess implements AsyncDisposable {
   /** An empty folder to work in. */
   readonly cwd: string;
   readonly child: ChildProcessByStdio<Writable, Readable, Readable>;
-  /** Everything on stdout so far. */
+  /** Everything on stdout so far, but the first line. */
   readonly messages: Outbound[] = [];
+  /** The first line. */
+  ready: ReadyMessage | undefined;
   readonly diagnostics: Diagnostic[] = [];
   readonly #cleanups: (() => void | Promise<void>)[] = [];
   readonly #seen = new Set<number>();
@@ -74,7 +77,12 @@ export class RunnerProcess implements AsyncDisposable {
     this.child = spawn(process.execPath, args, { cwd: this.cwd, env, stdio: ["pipe", "pipe", "pipe"] });
     this.child.stdin.on("error", () => {});
     readLines(this.child.stdout, (line) => {
-      this.messages.push(JSON.parse(line) as Outbound);
+      const message = JSON.parse(line) as Outbound;
+      if (this.ready !== undefined) this.messages.push(message);
+      else {
+        assert.ok(message.type === "ready", line);
+        this.ready = message;
+      }
       this.#watch.changed();
     });
     readLines(this.child.stderr, (line) => {
