@@ -24,7 +24,13 @@ export async function runCommandLine(argv: readonly string[]): Promise<number> {
 }
 
 /** @param path the words before: `mcp`, or nothing */
-async function enter(group: CommandGroup, path: string, [word, ...rest]: readonly string[]): Promise<number> {
+async function enter(
+  group: CommandGroup,
+  path: string,
+  [typed, ...rest]: readonly string[],
+): Promise<number> {
+  const { aliases = {} } = group;
+  const word = typed !== undefined && Object.hasOwn(aliases, typed) ? aliases[typed] : typed;
   switch (word) {
     case undefined:
       tell((await groupHelp(group, path)).trimEnd());
@@ -50,9 +56,13 @@ async function enter(group: CommandGroup, path: string, [word, ...rest]: readonl
   return await runCommand({ ...(await entry.load()), name, about: entry.about }, rest);
 }
 
-async function groupHelp({ about, commands }: CommandGroup, path: string): Promise<string> {
+async function groupHelp({ about, commands, aliases = {} }: CommandGroup, path: string): Promise<string> {
   const { groupHelpText } = await import("./args/help.ts");
-  const rows = Object.entries(commands).map(([name, entry]) => [name, entry.about] as const);
+  const rows = Object.entries(commands).map(([name, entry]) => {
+    const others = Object.keys(aliases).filter((alias) => aliases[alias] === name);
+    const also = others.length === 0 ? "" : ` (also: ${others.join(", ")})`;
+    return [name, `${entry.about}${also}`] as const;
+  });
   return groupHelpText(path, about, rows);
 }
 

@@ -18,6 +18,8 @@ export interface CommandEntry {
 export interface CommandGroup {
   readonly about: string;
   readonly commands: Readonly<Record<string, CommandEntry | CommandGroup>>;
+  /** Other names of them. */
+  readonly aliases?: Readonly<Record<string, string>>;
   /** What other tools call these commands, for the hint. */
   readonly synonyms?: Readonly<Record<string, string>>;
 }

@@ -28,6 +28,7 @@ export const COMMANDS: CommandGroup = {
           load: async () => (await import("./environments/check.ts")).check,
         },
       },
+      aliases: { ls: "list" },
     },
     mcp: {
       about: "list, check and edit MCP servers, Switchyard's own and Codex's",
@@ -43,6 +44,10 @@ export const COMMANDS: CommandGroup = {
         add: {
           about: "add a server; flags go before the command",
           load: async () => (await import("./mcp/add.ts")).add,
+        },
+        "add-json": {
+          about: "add a server that is written in JSON, as other products have it",
+          load: async () => (await import("./mcp/add-json.ts")).addJson,
         },
         remove: {
           about: "remove a server from a file",
@@ -78,11 +83,10 @@ export const COMMANDS: CommandGroup = {
           load: async () => (await import("./mcp/schema.ts")).schema,
         },
       },
+      aliases: { ls: "list", rm: "remove" },
       synonyms: {
-        ls: "list",
         show: "get",
         info: "get",
-        rm: "remove",
         delete: "remove",
         uninstall: "remove",
         install: "add",

@@ -32,12 +32,13 @@ test("parseServerFlags adds headers to the server they name, with everything aft
   const argv = [
     ...["--server", "a:b=http://h/mcp", "--header", "a:b:Authorization=Basic dTpw=="],
     ...["-H", "a:b:X-Two=ü", "--header-env", "a:b:X-Key=KEY"],
+    ...["-H", "a:b:X-Three: d=e:f", "-H", "a:b:X-Four:g", "--header-env", "a:b:X-Five: KEY"],
   ];
   assert.deepEqual(written(argv), {
     "a:b": {
       url: "http://h/mcp",
-      http_headers: { Authorization: "Basic dTpw==", "X-Two": "ü" },
-      env_http_headers: { "X-Key": "KEY" },
+      http_headers: { Authorization: "Basic dTpw==", "X-Two": "ü", "X-Three": "d=e:f", "X-Four": "g" },
+      env_http_headers: { "X-Key": "KEY", "X-Five": "KEY" },
     },
   });
 });
@@ -124,8 +125,16 @@ for (const [what, argv, message] of rejected) {
 }
 
 test("parseServerFlags never repeats a value that may be a secret", () => {
-  assert.throws(
-    () => parse(["--header", "nobody:Authorization=Bearer secret-value"]),
-    (error: Error) => !error.message.includes("secret-value"),
-  );
+  for (const header of [
+    "nobody:Authorization=Bearer secret-value",
+    "nobody:Authorization: Basic secret-value:x=",
+    "Authorization: Bearer secret-value:x=y",
+    "Authorization=secret-value:a",
+    "secret-value",
+  ]) {
+    assert.throws(
+      () => parse(["--header", header]),
+      (error: Error) => error.name === "UsageError" && !error.message.includes("secret-value"),
+    );
+  }
 });

@@ -13,6 +13,7 @@ import { formatKeys } from "../toml/format.ts";
 import { toPlain } from "../toml/node.ts";
 import { parseToml } from "../toml/parse.ts";
 import { type Args, UsageError } from "./args/parse.ts";
+import { HEADER_PAIR, splitPair } from "./args/pair.ts";
 import type { Flag } from "./args/spec.ts";
 
 export const SERVER_FLAGS: readonly Flag[] = [
@@ -28,7 +29,7 @@ export const SERVER_FLAGS: readonly Flag[] = [
     short: "H",
     value: "NAME:HEADER=VALUE",
     many: true,
-    about: "a header for the HTTP server NAME",
+    about: "a header for the HTTP server NAME; 'NAME:HEADER: VALUE' will do too",
   },
   {
     name: "header-env",
@@ -91,23 +92,24 @@ function addHeader(
   field: "http_headers" | "env_http_headers",
 ): void {
   const form = field === "http_headers" ? "NAME:HEADER=VALUE" : "NAME:HEADER=VAR";
-  // A server's name may have a colon in it, a header's may not: the last one before "=" separates them.
-  const { name: target, rest: value } = split(option, flag, form);
-  const colon = target.lastIndexOf(":");
-  const name = target.slice(0, colon);
-  const header = target.slice(colon + 1);
-  if (colon < 1 || header === "") throw new UsageError(`${option} takes ${form}`);
+  // A server's name may have a colon in it.
+  const [known] = [...servers.keys()]
+    .filter((each) => flag.startsWith(`${each}:`))
+    .sort((a, b) => b.length - a.length);
+  const name = known ?? /^([^:=]+):/.exec(flag)?.[1];
+  const pair = name === undefined ? undefined : splitPair(flag.slice(name.length + 1), HEADER_PAIR);
+  if (name === undefined || pair === undefined) throw new UsageError(`${option} takes ${form}`);
   const server = servers.get(name);
   if (server === undefined) {
-    const known = [...servers.keys()].join(", ");
-    const hint = known === "" ? "there are no servers" : `there are: ${known}`;
+    const list = [...servers.keys()].join(", ");
+    const hint = list === "" ? "there are no servers" : `there are: ${list}`;
     throw new UsageError(`${option}: there is no server "${name}"; ${hint}`);
   }
   const { transport } = server;
   if (transport.type === "stdio") {
     throw new UsageError(`${option}: server "${name}" is a command, which takes no headers`);
   }
-  const headers = new Map([...(transport[field] ?? []), [header, value] as const]);
+  const headers = new Map([...(transport[field] ?? []), pair]);
   servers.set(name, { ...server, transport: { ...transport, [field]: headers } });
 }
 

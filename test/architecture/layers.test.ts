@@ -122,9 +122,10 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
     engine: { mayImport: [] },
     demo: { mayImport: ["command", "engine"] },
     run: {
-      holds: ["run", "run-environments", "runner", "server-flags", "trust"],
+      holds: ["run", "run-environments", "runner", "server-flags"],
       mayImport: ["args", "command", "mcp", "engine"],
     },
+    trust: { mayImport: ["args", "command", "mcp", "environments"] },
     main: { holds: ["main", "command-line", "commands", "run-command"], mayImport: "any" },
   },
   testing: {

@@ -80,7 +80,8 @@ export function parseArgs(spec: NamedSpec, argv: readonly string[]): Args {
       operands.push(...words.splice(0));
     } else if (word === "-" || !word.startsWith("-")) {
       operands.push(word);
-      if (operands.length === spec.verbatimFrom) operands.push(...words.splice(0));
+      const isProgram = operands.length === spec.verbatimFrom && spec.verbatimUnless?.test(word) !== true;
+      if (isProgram) operands.push(...words.splice(0));
     } else {
       const { name, inline } = split(word);
       const flag = byName.get(name);

@@ -30,6 +30,8 @@ export interface CommandSpec {
   readonly flags?: readonly Flag[];
   /** From this operand on all words are taken as they stand, flags too: they belong to another program. */
   readonly verbatimFrom?: number;
+  /** Such an operand is no program, and options may follow it. */
+  readonly verbatimUnless?: RegExp;
   /** A flag that is given again replaces the earlier value: hosts append to a fixed command line. */
   readonly overridable?: true;
   /** The operands of the usage line, where the list above does not say enough. */

@@ -18,7 +18,10 @@ export interface EnvironmentView {
   readonly origin: string | undefined;
 }
 
-export function viewOf(environment: LoadedEnvironment, { defaultId }: LoadedEnvironments): EnvironmentView {
+export function viewOf(
+  environment: LoadedEnvironment,
+  { defaultId }: Pick<LoadedEnvironments, "defaultId"> = {},
+): EnvironmentView {
   const { id, status, definedIn } = environment;
   const config = environment.status === "usable" ? maskEnvironment(environment.config) : undefined;
   return {

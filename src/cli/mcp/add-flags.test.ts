@@ -32,6 +32,12 @@ suite("the flags of add", () => {
       ["--header", "A: b", "--header", "C=d:e", "--header", "F:g"],
       { http_headers: { A: "b", C: "d:e", F: "g" } },
     ],
+    [["-e", "A=b", "-eC=d"], { env: { A: "b", C: "d" } }],
+    [["-H", "A: b", "-HC=d"], { http_headers: { A: "b", C: "d" } }],
+    [
+      ["--header-env", "A: B", "--header-env", "C=D", "--header-env", "E:F"],
+      { env_http_headers: { A: "B", C: "D", E: "F" } },
+    ],
     [["--env-var", "A", "--env-var", "B=remote"], { env_vars: ["A", { name: "B", source: "remote" }] }],
     [["--no-tools"], { enabled_tools: [] }],
     [["--enabled-tool", "a", "--enabled-tool", "b"], { enabled_tools: ["a", "b"] }],
@@ -57,8 +63,9 @@ suite("the flags of add", () => {
   for (const [argv, server] of written) {
     test(argv.join(" "), async () => {
       assert.deepEqual(await serverFrom(...argv), server);
-      const transport =
-        "http_headers" in server || "oauth" in server ? { url: "https://a.b" } : { command: "c" };
+      const transport = ["http_headers", "env_http_headers", "oauth"].some((key) => key in server)
+        ? { url: "https://a.b" }
+        : { command: "c" };
       const rest = "oauth_resource" in server ? { cwd: "true" } : server;
       assert.deepEqual(
         parseMcpServers({ s: { ...transport, ...rest } }, { strict: true, own: true }).errors,
@@ -70,7 +77,8 @@ suite("the flags of add", () => {
   const rejected: readonly (readonly [argv: readonly string[], message: RegExp])[] = [
     [["--env", "PLANTED"], /^--env takes NAME=VALUE/],
     [["--env", "=PLANTED"], /^--env takes NAME=VALUE/],
-    [["--header", "PLANTED"], /^--header takes 'NAME: VALUE'/],
+    [["--header", "PLANTED"], /^--header takes HEADER=VALUE or 'HEADER: VALUE'/],
+    [["--header-env", "PLANTED"], /^--header-env takes HEADER=VAR/],
     [["--env-var", "A=PLANTED"], /to set a value, use --env$/],
     [["--approval", "always"], /^--approval: default_tools_approval_mode takes one of auto/],
     [["--tool-timeout", "soon"], /^--tool-timeout: .*number of seconds/],

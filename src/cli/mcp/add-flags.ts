@@ -4,12 +4,15 @@ import type { DraftMcpServer, McpServerEnvVar, WrittenMcpServer } from "../../co
 import { type Args, UsageError } from "../args/parse.ts";
 import type { Flag } from "../args/spec.ts";
 import { isStdin, readInput, readSecret } from "../input.ts";
+import { ENV_PAIR, HEADER_PAIR, splitPair } from "../args/pair.ts";
 import { parseEnvFile } from "./env-file.ts";
 import { headerProblem, valueOfKey } from "./value.ts";
 
 /** A flag, the key it sets, and how to set it where the type of the key does not say so. */
 interface KeyFlag {
   readonly flag: string;
+  /** As other products have it. */
+  readonly short?: string;
   readonly key: string;
   readonly value?: string;
   readonly about?: string;
@@ -26,10 +29,11 @@ const KEY_FLAGS: readonly KeyFlag[] = [
   { flag: "url", key: "url", value: "URL" },
   {
     flag: "env",
+    short: "e",
     key: "env",
     value: "K=V",
     about: "A variable for the program, as written; nothing in it is expanded.",
-    set: (draft, values, flag) => addPairs(draft, "env", values, flag, "="),
+    set: (draft, values, flag) => addPairs(draft, "env", values, flag),
   },
   {
     // Not `--env-file`: that is Node's own, which it takes from anywhere on the command line.
@@ -49,17 +53,18 @@ const KEY_FLAGS: readonly KeyFlag[] = [
   { flag: "cwd", key: "cwd", value: "DIR" },
   {
     flag: "header",
+    short: "H",
     key: "http_headers",
-    value: "'K: V'",
-    about: "A header for every request, as written.",
-    set: (draft, values, flag) => addPairs(draft, "http_headers", values, flag, /[:=]/),
+    value: "K=V",
+    about: "A header for every request, as written; 'K: V' will do too.",
+    set: (draft, values, flag) => addPairs(draft, "http_headers", values, flag),
   },
   {
     flag: "header-env",
     key: "env_http_headers",
     value: "K=VAR",
     about: "A header for every request, with the variable that holds its value.",
-    set: (draft, values, flag) => addPairs(draft, "env_http_headers", values, flag, "="),
+    set: (draft, values, flag) => addPairs(draft, "env_http_headers", values, flag),
   },
   { flag: "bearer-token-env-var", key: "bearer_token_env_var", value: "VAR" },
   { flag: "headers-helper", key: "http_headers_helper", value: "COMMAND" },
@@ -137,6 +142,7 @@ export const ADD_FLAGS: readonly Flag[] = KEY_FLAGS.map((each) => {
   const text = each.about ?? about.replace(/^Whether /, "");
   return {
     name: each.flag,
+    ...(each.short === undefined ? {} : { short: each.short }),
     ...(placeholder === undefined || (each.set !== undefined && each.value === undefined)
       ? {}
       : { value: placeholder }),
@@ -218,25 +224,23 @@ function setOAuth(draft: DraftMcpServer, key: string, value: unknown): void {
   draft.oauth = { ...draft.oauth, [key]: value };
 }
 
-/** `K=V`: the key is trimmed and the value is not, as Codex does; one blank after a colon is dropped. */
 function addPairs(
   draft: DraftMcpServer,
   key: "env" | "http_headers" | "env_http_headers",
   pairs: readonly string[],
   flag: string,
-  separator: string | RegExp,
 ): void {
-  const entries = pairs.map((pair): [string, string] => {
-    const at = pair.search(separator instanceof RegExp ? separator : /=/);
-    const name = pair.slice(0, at).trim();
-    if (at < 1 || name === "") {
-      const form = flag === "header" ? "'NAME: VALUE' or NAME=VALUE" : "NAME=VALUE";
-      throw new UsageError(`--${flag} takes ${form}`);
+  const entries = pairs.map((pair): readonly [string, string] => {
+    const split = splitPair(pair, key === "env" ? ENV_PAIR : HEADER_PAIR);
+    if (split === undefined) {
+      const form = key === "env_http_headers" ? "HEADER=VAR" : "HEADER=VALUE or 'HEADER: VALUE'";
+      const pass = "NAME=VALUE; to pass a variable on: --env-var NAME";
+      throw new UsageError(`--${flag} takes ${key === "env" ? pass : form}`);
     }
-    const value = pair.slice(at + 1).replace(pair[at] === ":" ? /^ / : /^(?!)/, "");
+    const [name, value] = split;
     const wrong = key === "env" ? undefined : headerProblem(name, key === "http_headers" ? value : "");
     if (wrong !== undefined) throw new UsageError(`--${flag}: ${wrong}`);
-    return [name, value];
+    return split;
   });
   if (entries.length > 0) draft[key] = { ...draft[key], ...Object.fromEntries(entries) };
 }

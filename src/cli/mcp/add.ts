@@ -11,24 +11,40 @@ import { applyAndReport } from "./apply-edit.ts";
 import { EDIT_FLAGS, elsewhere, openEditContext } from "./edit-context.ts";
 import { WRITE_FLAGS } from "./target.ts";
 
+const HTTP_URL = /^https?:\/\//i;
+
 export const add: Command = {
   operands: [{ name: "NAME" }, { name: "COMMAND", optional: true, many: true }],
-  usage: "NAME (--url URL | [--] COMMAND ARGS…)",
+  usage: "NAME (URL | [--] COMMAND ARGS…)",
   verbatimFrom: 2,
-  flags: [...ADD_FLAGS, { name: "replace", about: "replace a server of that name" }, ...EDIT_FLAGS],
+  verbatimUnless: HTTP_URL,
+  flags: [
+    {
+      name: "transport",
+      short: "t",
+      value: "TRANSPORT",
+      about: "stdio or http; not needed, because a URL is http and a command is stdio",
+    },
+    ...ADD_FLAGS,
+    { name: "replace", about: "replace a server of that name" },
+    ...EDIT_FLAGS,
+  ],
   notes:
     "Examples:\n" +
     "  switchyard mcp add files -- npx -y @modelcontextprotocol/server-filesystem .\n" +
     "  switchyard mcp add --env-var GITHUB_TOKEN github -- github-mcp-server stdio\n" +
-    "  switchyard mcp add docs --url https://example.com/mcp --header-env Authorization=DOCS_AUTH",
+    "  switchyard mcp add docs https://example.com/mcp --header-env Authorization=DOCS_AUTH",
   run: addServer,
 };
 
 async function addServer(args: Args, { signal }: Stop): Promise<number> {
-  const [name = "", ...words] = args.operands;
-  checkTransport(args, words);
+  const [name = "", ...operands] = args.operands;
+  const address = operands[0] !== undefined && HTTP_URL.test(operands[0]) ? operands[0] : undefined;
+  const words = address === undefined ? operands : operands.slice(1);
+  checkTransport(args, words, address);
   const context = openEditContext(args);
   const server: DraftMcpServer = {
+    ...(address === undefined ? {} : { url: address }),
     ...(words[0] === undefined ? {} : { command: words[0] }),
     ...(words.length > 1 ? { args: words.slice(1) } : {}),
     ...(await serverOf(args, context.target.own, signal)),
@@ -82,17 +98,36 @@ function strayFlags(words: readonly string[]): string[] {
 }
 
 /** @throws {UsageError} naming the two that do not go together */
-function checkTransport(args: Args, words: readonly string[]): void {
+function checkTransport(args: Args, words: readonly string[], address: string | undefined): void {
+  if (address !== undefined && args.has("url")) throw new UsageError("The URL is given twice");
+  if (address !== undefined && words.length > 0) {
+    throw new UsageError("A server with a URL takes no arguments: they are for a command");
+  }
   if (args.has("url") && words.length > 0) {
     throw new UsageError("--url and a command cannot be given together: a server has one of them");
   }
-  if (!args.has("url") && words.length === 0) {
-    throw new UsageError("A server needs --url URL or a command: switchyard mcp add NAME -- COMMAND ARGS…");
+  const hasUrl = args.has("url") || address !== undefined;
+  const transport = args.one("transport")?.toLowerCase().replace(/[-_]/g, "");
+  if (transport === "sse") {
+    throw new UsageError("The SSE transport is not supported: use the server's streamable HTTP URL");
   }
-  const wrong = flagsOf(args.has("url") ? "stdio" : "streamable_http").find((flag) => args.has(flag));
+  if (transport !== undefined && !["stdio", "http", "streamablehttp"].includes(transport)) {
+    throw new UsageError("--transport takes stdio or http");
+  }
+  if (!hasUrl && (words.length === 0 || (transport ?? "stdio") !== "stdio")) {
+    throw new UsageError(
+      transport === undefined || transport === "stdio"
+        ? "A server needs --url URL or a command: switchyard mcp add NAME -- COMMAND ARGS…"
+        : "--transport http needs the server's URL in full: switchyard mcp add NAME https://example.com/mcp",
+    );
+  }
+  if (hasUrl && transport === "stdio") {
+    throw new UsageError("--transport stdio needs a command, and this is a URL");
+  }
+  const wrong = flagsOf(hasUrl ? "stdio" : "streamable_http").find((flag) => args.has(flag));
   if (wrong !== undefined) {
     throw new UsageError(
-      args.has("url")
+      hasUrl
         ? `--${wrong} and --url cannot be given together: it is for a command`
         : `--${wrong} and a command cannot be given together: it is for servers with --url`,
     );

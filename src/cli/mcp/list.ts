@@ -11,7 +11,7 @@ import { JSON_FLAG, SECRETS_FLAG } from "../args/spec.ts";
 import type { Command } from "../command.ts";
 import { count, printable, printJson, say, shortPaths, tell } from "../output.ts";
 import { environmentWarnings } from "./environment-warnings.ts";
-import { printFindings, shownName } from "./findings.ts";
+import { commandLine, printFindings, shownName } from "./findings.ts";
 import { maskServer } from "../../config/show/mask-server.ts";
 import { serverView } from "./server-view.ts";
 import { READ_FLAGS, readLayers } from "./target.ts";
@@ -71,15 +71,6 @@ function row(server: EffectiveMcpServer, showSecrets: boolean): string[] {
   ];
 }
 
-/** The URL, or the words of the command so that they could be pasted. */
-function commandLine({ transport }: McpServerConfig): string {
-  if (transport.type === "streamable_http") return transport.url;
-  // What is masked reads better without quotes, and cannot be pasted anyway.
-  return [transport.command, ...transport.args]
-    .map((word) => (/^[\w@%+=:,./*-]*\*{5}[\w@%+=:,./*-]*$/.test(word) ? word : shellWord(word)))
-    .join(" ");
-}
-
 function approval({ default_tools_approval_mode: mode, tools }: McpServerConfig): string {
   const own = [...tools.values()].filter(({ approval_mode }) => approval_mode !== undefined).length;
   if (own === 0) return mode ?? "-";
@@ -113,6 +104,6 @@ function sayEmpty(args: Args): void {
   const target = file !== undefined ? ` --file ${shellWord(file)}` : args.has("codex") ? " --codex" : "";
   say("There are no MCP servers yet. Add one, or import those of another product:");
   say(`  switchyard mcp add${target} NAME -- COMMAND ARGS…`);
-  say(`  switchyard mcp add${target} NAME --url https://example.com/mcp`);
+  say(`  switchyard mcp add${target} NAME https://example.com/mcp`);
   say(`  switchyard mcp import${target}`);
 }

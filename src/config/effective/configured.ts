@@ -37,7 +37,9 @@ export function configuredMcpServers(
 /** The same view of what was assessed before. */
 export function configuredServers(assessment: Assessment): ConfiguredMcpServers {
   const { active, merged, strict, read, root, leftovers, hybrids, enterprise } = assessment;
-  const counts = ({ path }: ConfigProblem): boolean => !leftovers.has(path?.[1] ?? "");
+  // A part of a server is no error, but a key in it may be misspelt: that may be why it is only a part.
+  const counts = ({ path = [] }: ConfigProblem): boolean =>
+    !leftovers.has(path[1] ?? "") || (strict && path.length > 2);
   const stray = [...assessment.stray.values()].flat();
   const errors = [
     ...inCodexsOrder(merged, [...read.errors.filter(counts), ...root.errors]),
@@ -50,7 +52,7 @@ export function configuredServers(assessment: Assessment): ConfiguredMcpServers 
     servers: read.servers,
     errors,
     warnings: [
-      ...read.warnings.filter(counts),
+      ...read.warnings,
       ...root.warnings,
       ...(strict ? [] : stray),
       ...hybrids.values(),

@@ -68,6 +68,31 @@ suite("a part of a server that only our files have", () => {
     assert.match(warnings[0]?.message ?? "", /`gone` is only a part of a server/);
   });
 
+  test("keeps the hint at a misspelt key, which may be why it is only a part", () => {
+    for (const [key, meant] of [
+      ["comand", "Did you mean command?"],
+      ["cmd", "The key is command"],
+      ["serverUrl", "The key is url"],
+      ["Url", "Did you mean url?"],
+      ["env_var", "Did you mean env_vars?"],
+    ] as const) {
+      write(
+        "switchyard/switchyard.toml",
+        `[mcp_servers.gone]\n${key} = "x"\n[mcp_servers.b]\ncommand = "x"\n`,
+      );
+      const found = configuredMcpServers(load());
+      assert.deepEqual([found.ok, [...found.servers.keys()]], [true, ["b"]], key);
+      assert.ok(
+        found.warnings.some(({ hint }) => hint === meant),
+        key,
+      );
+      assert.ok(
+        configuredMcpServers(load(), { strict: true }).errors.some(({ hint }) => hint === meant),
+        key,
+      );
+    }
+  });
+
   test("is an error as ever where a file of Codex's or an override speaks of the server, too", () => {
     write("switchyard/switchyard.toml", "[mcp_servers.a]\nenabled = false\n");
     write("codex/config.toml", "[mcp_servers.a]\nrequired = true\n");

@@ -1,5 +1,5 @@
 /** `switchyard mcp add`: a server from flags. */
-import { testCases } from "../support/cases.ts";
+import { type Case, testCases } from "../support/cases.ts";
 import { BROKEN, CODEXS, DOCS, OURS, SECRET } from "../support/test-home.ts";
 
 testCases("switchyard mcp add", [
@@ -66,6 +66,58 @@ testCases("switchyard mcp add", [
         /enabled_tools = \[\][^]*scope = "host"[^]*X-A = "b:c"\nX-B = "d"[^]*client_secret = "from-stdin"|client_secret = "from-stdin"/,
     },
   },
+  ...[
+    ["web", "https://example.com/mcp"],
+    ["--transport", "http", "web", "https://example.com/mcp"],
+    ["-t", "streamable-http", "web", "--", "https://example.com/mcp"],
+    ["web", "--url", "https://example.com/mcp", "-t", "http"],
+  ].map((words): Case => {
+    return {
+      what: `add ${words.join(" ")} is a URL`,
+      args: ["mcp", "add", ...words],
+      code: 0,
+      after: { [OURS]: '[mcp_servers.web]\nurl = "https://example.com/mcp"\n' },
+    };
+  }),
+  {
+    what: "add takes flags after a URL",
+    args: [
+      ...["mcp", "add", "web", "HTTPS://example.com/mcp", "-H", "X-A: b", "--header", "X-B=c"],
+      ...["--header-env", "X-C: VAR", "--project"],
+    ],
+    code: 0,
+    stderr: /it has no effect yet/,
+    after: {
+      "project/switchyard.toml":
+        /url = "HTTPS:\/\/example.com\/mcp"[^]*http_headers\]\nX-A = "b"\nX-B = "c"[^]*X-C = "VAR"/,
+    },
+  },
+  {
+    what: "add -e and --transport stdio, as other products have them",
+    args: ["mcp", "add", "-e", "A=1", "-t", "stdio", "docs", "-e", "B=2", "--", "npx", "-e", "C=3"],
+    code: 0,
+    after: { [OURS]: /args = \["-e", "C=3"\][^]*A = "1"\nB = "2"/ },
+  },
+  ...(
+    [
+      [["w", "https://x.y", "arg"], /takes no arguments/],
+      [["w", "https://x.y", "--url", "https://x.y"], /given twice/],
+      [["w", "https://x.y", "--env", "A=b"], /--env and --url cannot/],
+      [["-t", "sse", "w", "https://x.y"], /SSE transport is not supported/],
+      [["-t", "websocket", "w", "https://x.y"], /--transport takes stdio or http/],
+      [["-t", "http", "w", "x.y/mcp"], /URL in full/],
+      [["-t", "http", "w"], /URL in full/],
+      [["-t", "stdio", "w", "https://x.y"], /needs a command/],
+    ] as const
+  ).map(([words, stderr]): Case => {
+    return {
+      what: `add ${words.join(" ")} is a usage error`,
+      args: ["mcp", "add", ...words],
+      code: 2,
+      stderr,
+      after: { [OURS]: undefined },
+    };
+  }),
   {
     what: "add --codex rejects Switchyard's own keys",
     args: ["mcp", "add", "--codex", "docs", "--scope", "host", "--", "x"],
