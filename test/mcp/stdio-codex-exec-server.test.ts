@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { findCodex } from "../../src/codex/app-server/binary.ts";
 import { stdioServerSuite } from "./stdio-servers.ts";
-import { startExecutorPlace } from "./support/executor-process.ts";
+import { startExecutorPlace } from "./support/executor-place.ts";
 
 stdioServerSuite({
   environment: "codex-box",

@@ -1,7 +1,7 @@
 /** MCP stdio servers at `switchyard executor`, by our client. */
 import { MAIN } from "../support/command.ts";
 import { stdioServerSuite } from "./stdio-servers.ts";
-import { startExecutorPlace } from "./support/executor-process.ts";
+import { startExecutorPlace } from "./support/executor-place.ts";
 
 stdioServerSuite({
   environment: "box",
