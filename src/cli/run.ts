@@ -1,13 +1,19 @@
 /** `switchyard run`: one turn, watched by a person. */
+import { statSync } from "node:fs";
+import { resolve } from "node:path";
 import { systemClock } from "../base/clock.ts";
+import { isObject } from "../base/json.ts";
+import { shellWord } from "../base/shell-word.ts";
+import { parseOverrides } from "../config/layers/overrides.ts";
+import { describeProblem } from "../config/show/show-problem.ts";
 import type { StreamedTurn } from "../thread/engine.ts";
-import type { ThreadOptions } from "../thread/options.ts";
+import type { Input, ThreadOptions, UserInput } from "../thread/options.ts";
 import { type Args, UsageError } from "./args/parse.ts";
 import type { Command } from "./command.ts";
-import { missingLogin, openEngine } from "./engine.ts";
+import { lastThreadIn, missingLogin, openEngine } from "./engine.ts";
 import { folderOf } from "./mcp/target.ts";
-import { readStdin } from "./input.ts";
-import { stopWhenOutputFails, tell } from "./output.ts";
+import { readInput, readStdin } from "./input.ts";
+import { shortPath, stopWhenOutputFails, tell } from "./output.ts";
 import { environmentsOf } from "./run-environments.ts";
 import { parseServerFlags, SERVER_FLAGS } from "./server-flags.ts";
 import type { Stop } from "./signals.ts";
@@ -19,6 +25,10 @@ export const run: Command = {
   flags: [
     ...SERVER_FLAGS,
     { name: "resume", short: "r", value: "THREAD", about: "continue a thread" },
+    { name: "last", about: "continue the thread that was last worked with in this folder" },
+    { name: "ephemeral", about: "keep nothing of the thread on disk; it cannot be continued" },
+    { name: "image", short: "i", value: "FILE", many: true, about: "an image to show the agent" },
+    { name: "output-schema", value: "FILE", about: "the JSON Schema that the answer must fit" },
     { name: "model", short: "m", value: "MODEL", about: "the model to ask" },
     { name: "base-url", value: "URL", about: "a Responses API endpoint to use instead of OpenAI's" },
     { name: "cd", short: "C", value: "DIR", about: "the directory to work in" },
@@ -32,6 +42,7 @@ export const run: Command = {
       name: "user-home",
       about: "work in your own Codex home: with your sessions and settings, but not its MCP servers",
     },
+    { name: "config", short: "c", value: "KEY=VALUE", many: true, about: "a setting of Codex for this turn" },
     { name: "json", about: "print the events as JSON, one per line" },
     { name: "verbose", short: "v", about: "print the diagnostics of Codex" },
   ],
@@ -44,12 +55,21 @@ export const run: Command = {
 };
 
 async function runTurn(args: Args, stop: Stop): Promise<number> {
+  for (const other of ["last", "ephemeral"]) args.atMostOne("resume", other);
+  args.atMostOne("last", "ephemeral");
   const [operand = ""] = args.operands;
   const prompt = operand === "-" ? (await readStdin(stop.signal)).toString("utf8") : operand;
   if (prompt.trim() === "") throw new UsageError("The prompt is empty");
+  const images = args.all("image").map(imageOf);
+  const schemaFile = args.one("output-schema");
+  const outputSchema = schemaFile === undefined ? undefined : await readSchema(schemaFile, stop.signal);
+  const configOverrides = overridesOf(args);
   const apiKey = process.env["OPENAI_API_KEY"] || undefined;
   const baseUrl = args.one("base-url");
-  const missing = apiKey === undefined && baseUrl === undefined ? missingLogin(process.env) : undefined;
+  // Another provider has a key of its own, or needs none.
+  const isOther = configOverrides.some((text) => /^\s*(?:model_provider|openai_base_url)\s*=/.test(text));
+  const missing =
+    apiKey === undefined && baseUrl === undefined && !isOther ? missingLogin(process.env) : undefined;
   if (missing !== undefined) {
     tell(`switchyard: ${missing}`);
     return 1;
@@ -62,6 +82,7 @@ async function runTurn(args: Args, stop: Stop): Promise<number> {
   const isVerbose = args.has("verbose") || process.env.SWITCHYARD_DEBUG === "wire";
   const engine = openEngine({
     environments: environmentsOf(mcpServers, { userHome, ...(cd === undefined ? {} : { cd }) }),
+    configOverrides,
     ...(apiKey === undefined ? {} : { apiKey }),
     ...(baseUrl === undefined ? {} : { baseUrl }),
     ...(userHome ? { home: "user" as const } : {}),
@@ -77,12 +98,17 @@ async function runTurn(args: Args, stop: Stop): Promise<number> {
       ...(model === undefined ? {} : { model }),
       ...(cd === undefined ? {} : { workingDirectory: cd }),
       ...(sandbox === undefined ? {} : { sandboxMode: sandbox }),
+      ...(args.has("ephemeral") ? { ephemeral: true } : {}),
     };
-    const id = args.one("resume");
+    const id = args.has("last") ? lastId(cd ?? ".", userHome) : args.one("resume");
     const thread = id === undefined ? engine.startThread(options) : engine.resumeThread(id, options);
-    const turn = await thread.runStreamed(prompt, { signal: stop.signal });
+    const input: Input = images.length === 0 ? prompt : [{ type: "text", text: prompt }, ...images];
+    const turn = await thread.runStreamed(input, {
+      signal: stop.signal,
+      ...(outputSchema === undefined ? {} : { outputSchema }),
+    });
     const { threadId, completed } = await show(turn, args.has("json"));
-    if (!args.has("json") && threadId !== undefined) {
+    if (!args.has("json") && !args.has("ephemeral") && threadId !== undefined) {
       tell(`To continue: switchyard run "…" --resume ${threadId}${sameAgain(args)}`);
     }
     return completed ? 0 : 1;
@@ -91,13 +117,54 @@ async function runTurn(args: Args, stop: Stop): Promise<number> {
   }
 }
 
+/** @throws {UsageError} */
+function imageOf(file: string): UserInput {
+  const path = resolve(file);
+  if (statSync(path, { throwIfNoEntry: false })?.isFile() === true) return { type: "local_image", path };
+  throw new UsageError(`--image: there is no file ${shortPath(path)}`);
+}
+
+/** @throws {UsageError} */
+async function readSchema(file: string, signal: AbortSignal): Promise<unknown> {
+  const text = await readInput(file, signal);
+  try {
+    const schema: unknown = JSON.parse(text);
+    if (isObject(schema)) return schema;
+  } catch {
+    // Reported below.
+  }
+  throw new UsageError(`--output-schema takes a file with a JSON object; ${shortPath(file)} has none`);
+}
+
+/** Those about servers change what is configured. @throws {UsageError} that does not repeat a value */
+function overridesOf(args: Args): string[] {
+  const texts = args.all("config");
+  const { root, problems } = parseOverrides(texts);
+  const [wrong] = problems;
+  if (wrong !== undefined) throw new UsageError(`--config: ${describeProblem(wrong)}`);
+  if (root.entries.has("mcp_servers") && !args.has("configured")) {
+    throw new UsageError("--config: mcp_servers needs --configured; without it, --server names the servers");
+  }
+  return texts.filter((text) => !/^\s*mcp_servers\s*[.=]/.test(text));
+}
+
+/** @throws {UsageError} */
+function lastId(folder: string, userHome: boolean): string {
+  const id = lastThreadIn(folder, userHome, process.env);
+  if (id !== undefined) return id;
+  const where = userHome ? "your own Codex home" : "Switchyard's Codex home; --user-home looks in your own";
+  throw new UsageError(`--last: no thread of ${shortPath(resolve(folder))} was found in ${where}`);
+}
+
 /** What has to be given again for a thread to continue as it was. Headers are left out: they may be secrets. */
 function sameAgain(args: Args): string {
   const baseUrl = args.one("base-url");
   const parts = [
     ...(args.has("configured") ? [" --configured"] : []),
+    ...["only", "except"].flatMap((flag) => args.all(flag).map((name) => ` --${flag} ${shellWord(name)}`)),
     ...(args.has("user-home") ? [" --user-home"] : []),
     ...(baseUrl === undefined ? [] : [` --base-url ${baseUrl}`]),
+    ...(args.has("config") ? [" (and the same -c settings)"] : []),
     ...(args.has("server") || args.has("servers") ? [" (and the same --server and --header flags)"] : []),
   ];
   return parts.join("");

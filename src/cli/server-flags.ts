@@ -1,7 +1,8 @@
 /** `--configured`, `--servers`, `--server` and the header flags: the MCP servers of one turn, from the command line. */
 import { resolve } from "node:path";
+import { missingServer } from "../base/suggest.ts";
 import { parseArgsStringToArgv } from "string-argv";
-import { effectiveMcpServers } from "../config/effective/effective.ts";
+import { effectiveMcpServers, type EffectiveMcpServers } from "../config/effective/effective.ts";
 import { loadConfigLayers, readConfigFile } from "../config/layers/layers.ts";
 import { readMcpServers } from "../config/server/read-servers.ts";
 import type { McpServerConfig } from "../config/server/types.ts";
@@ -39,6 +40,8 @@ export const SERVER_FLAGS: readonly Flag[] = [
   },
   { name: "servers", value: "FILE.toml", about: "the servers in the [mcp_servers.NAME] tables of a file" },
   { name: "configured", about: "also the servers that `switchyard mcp list` shows as enabled" },
+  { name: "only", value: "NAME", many: true, about: "of all these servers, only this one" },
+  { name: "except", value: "NAME", many: true, about: "of all these servers, not this one" },
 ];
 
 type Servers = Map<string, McpServerConfig>;
@@ -53,17 +56,29 @@ const PATH: readonly string[] = ["mcp_servers"];
  */
 export function parseServerFlags(args: Args, env: Variables = process.env): ServerSet {
   const file = args.one("servers");
+  const configured = args.has("configured") ? effectiveServers(args, env) : undefined;
   const servers: Servers = new Map([
-    ...(args.has("configured") ? configuredServers(args.one("cd"), env) : []),
+    ...(configured === undefined ? [] : configuredServers(configured, args)),
     ...(file === undefined ? [] : readServersFile(file)),
     ...valueOf(check(Object.fromEntries(writtenServers(args.all("server"))), PATH)).configs,
   ]);
   for (const header of args.all("header")) addHeader(servers, "--header", header, "http_headers");
   for (const header of args.all("header-env")) addHeader(servers, "--header-env", header, "env_http_headers");
+  const known = [...servers.keys(), ...(configured?.servers ?? []).map(({ name }) => name)];
+  for (const flag of ["only", "except"]) {
+    const missing = args.all(flag).find((name) => !known.includes(name));
+    if (missing !== undefined) throw new UsageError(`--${flag}: ${missingServer(missing, known)}`);
+  }
+  for (const name of servers.keys()) if (!isWanted(name, args)) servers.delete(name);
   const checked = valueOf(checkConfigs(servers, PATH));
   // They are looked up again when the turn starts; what is missing is reported before that.
   valueOf(resolveAll(checked, env, PATH));
   return checked;
+}
+
+/** Whether `--only` and `--except` leave a server. */
+function isWanted(name: string, args: Args): boolean {
+  return (!args.has("only") || args.all("only").includes(name)) && !args.all("except").includes(name);
 }
 
 function valueOf<Value>(result: Outcome<Value>): Value {
@@ -120,10 +135,16 @@ function split(option: string, flag: string, form: string): { name: string; rest
   return { name: flag.slice(0, index), rest: flag.slice(index + 1) };
 }
 
-function configuredServers(cd: string | undefined, env: Variables): Servers {
-  const { servers, errors } = effectiveMcpServers(
-    loadConfigLayers({ env, ...(cd === undefined ? {} : { cwd: resolve(cd) }) }),
+function effectiveServers(args: Args, env: Variables): EffectiveMcpServers {
+  const cd = args.one("cd");
+  const overrides = args.all("config");
+  return effectiveMcpServers(
+    loadConfigLayers({ env, overrides, ...(cd === undefined ? {} : { cwd: resolve(cd) }) }),
   );
+}
+
+function configuredServers({ servers: all, errors }: EffectiveMcpServers, args: Args): Servers {
+  const servers = all.filter(({ name }) => isWanted(name, args));
   const problems = [
     ...[...errors, ...servers.flatMap((server) => server.errors)].map((problem) => formatProblem(problem)),
     // Otherwise the turn would silently be without them.

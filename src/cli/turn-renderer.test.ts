@@ -92,6 +92,28 @@ test("TurnRenderer shows failures, questions declined and the end", () => {
   ]);
 });
 
+test("TurnRenderer shows an error to its end and with its lines, and lets nothing in it control the terminal", () => {
+  const render = renderer({ width: 20 });
+  const why = `it ended with exit code 3\n${"x".repeat(500)}\n  the last line\u001b[2J`;
+  const shown = why.replace("\u001b", "\\u001b");
+  const call = {
+    id: "i",
+    type: "mcp_tool_call",
+    server: "s",
+    tool: "t",
+    arguments: {},
+    status: "failed",
+  } as const;
+  for (const [event, text] of [
+    [{ type: "turn.failed", error: { message: why } }, `failed: ${shown}`],
+    [{ type: "error", message: why }, shown],
+    [{ type: "item.completed", item: { id: "i", type: "error", message: why } }, shown],
+    [{ type: "item.completed", item: { ...call, error: { message: why } } }, `failed s.t: ${shown}`],
+  ] as const) {
+    assert.deepEqual(render(event), [`progress: ${text}`]);
+  }
+});
+
 test("TurnRenderer ignores items that the SDK's types do not know", () => {
   assert.deepEqual(
     renderer()({ type: "item.completed", item: { id: "i", type: "collab_tool_call" } as never }),

@@ -1,5 +1,6 @@
 /** Shows a turn to a person: one line for each thing that happens, as it happens. */
 import type { Clock } from "../base/clock.ts";
+import { printable } from "./output.ts";
 import type { McpToolCallItem, ThreadEvent, ThreadItem } from "../thread/events.ts";
 
 /** Where a line belongs: the answer itself, or the progress on the way to it. */
@@ -12,7 +13,7 @@ export interface RenderOptions {
   readonly clock: Clock;
   /** Whether to use terminal colours. */
   readonly colour: boolean;
-  /** Longest line in characters; the end of a longer result is cut off. @default 160 */
+  /** Longest line in characters; the end of a longer result is cut off, but not of an error. @default 160 */
   readonly width?: number;
 }
 
@@ -48,9 +49,9 @@ export class TurnRenderer {
         ];
       }
       case "turn.failed":
-        return [this.#progress("red", `failed: ${event.error.message}`)];
+        return [this.#whole("red", `failed: ${event.error.message}`)];
       case "error":
-        return [this.#progress("yellow", event.message)];
+        return [this.#whole("yellow", event.message)];
     }
   }
 
@@ -69,7 +70,7 @@ export class TurnRenderer {
       case "mcp_tool_call": {
         const what = `${item.server}.${item.tool}${this.#took(item.id)}`;
         if (item.status !== "failed") return [this.#progress("green", `ok ${what}: ${resultText(item)}`)];
-        return [this.#progress("red", `failed ${what}: ${item.error?.message ?? resultText(item)}`)];
+        return [this.#whole("red", `failed ${what}: ${item.error?.message ?? resultText(item)}`)];
       }
       case "command_execution": {
         const colour = item.exit_code === 0 ? "green" : "red";
@@ -91,7 +92,7 @@ export class TurnRenderer {
           this.#progress("dim", `[${completed ? "x" : " "}] ${text}`),
         );
       case "error":
-        return [this.#progress("yellow", item.message)];
+        return [this.#whole("yellow", item.message)];
       default:
         // Codex has items that the SDK's types do not know.
         return [];
@@ -107,7 +108,16 @@ export class TurnRenderer {
     const width = this.#options.width ?? 160;
     const oneLine = text.replaceAll(/\s+/g, " ");
     const cut = oneLine.length > width ? `${oneLine.slice(0, width - 1)}…` : oneLine;
-    return { to: "progress", text: this.#options.colour ? `\u001b[${COLOURS[colour]}m${cut}\u001b[0m` : cut };
+    return this.#whole(colour, cut);
+  }
+
+  /** An error is shown to its end, with its lines: the reason may stand there. */
+  #whole(colour: keyof typeof COLOURS, text: string): Line {
+    const shown = printable(text);
+    return {
+      to: "progress",
+      text: this.#options.colour ? `\u001b[${COLOURS[colour]}m${shown}\u001b[0m` : shown,
+    };
   }
 }
 

@@ -4,6 +4,7 @@
  */
 export { checkCodexVersion, type CodexBinary, findCodex } from "./app-server/binary.ts";
 export { hasUserLogin } from "./app-server/home.ts";
+export { lastThread } from "./app-server/last-thread.ts";
 export { Codex, Thread } from "./codex.ts";
 export { CodexError, type CodexErrorCode } from "./errors.ts";
 export type { CodexEnvironment, CodexOptions } from "./options.ts";
