@@ -112,6 +112,21 @@ function folders(path: string): string[] {
   return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }
 
+/** The oldest Codex that we hold, by its alias in package.json. All other checks run on the newest one. */
+function floorCodex(): string {
+  const [path = "node_modules/codex-floor"] = find("node_modules/codex-floor/**/vendor/*/bin/codex{,.exe}");
+  return join(root, path);
+}
+
+/** What depends on Codex's version: its wire, its reading of configuration, its executor, and turns from end to end. */
+const versionTests = [
+  "src/**/protocol.codex.test.ts",
+  "test/config/{differential,recordings}.test.ts",
+  "test/executor/*-differential.test.ts",
+  "test/executor/{differential,real-codex}.test.ts",
+  "test/codex/{isolation,sdk-parity}.test.ts",
+];
+
 /** Folders of test/ that are not a check of their own. */
 const noFolderCheck = ["package", "fixtures", "support"];
 
@@ -151,6 +166,16 @@ const checks: readonly Check[] = [
   ...[...new Set([...folders("test"), ...folders("src")])]
     .filter((name) => !noFolderCheck.includes(name))
     .map(folderCheck),
+  {
+    name: "codex-floor",
+    about: "what depends on Codex's version, on the oldest one that we hold",
+    needsBuild: true,
+    variables: { SWITCHYARD_CODEX_PATH: floorCodex(), SWITCHYARD_RUNS: "50" },
+    jobs: () =>
+      versionTests
+        .flatMap((pattern) => find(pattern))
+        .map((file) => testJob(`codex-floor: ${file}`, [file], 300 * seconds, 180 * seconds)),
+  },
   {
     name: "exhaustive",
     about: "every case, in the test files that otherwise try a sample (test/support/sample.ts)",

@@ -4,7 +4,7 @@ import type { Log } from "../base/log.ts";
 import type { CodexConfigObject } from "../thread/options.ts";
 
 export type CodexOptions = {
-  /** Path of the Codex binary. @default see `findCodex` */
+  /** The Codex that runs, 0.169 or newer. @default `SWITCHYARD_CODEX_PATH`, then the package `@openai/codex`, then PATH */
   codexPathOverride?: string;
   /** A Responses API endpoint, e.g. `https://example.com/v1`. It is reached over HTTP, without WebSocket. */
   baseUrl?: string;

@@ -1,5 +1,5 @@
 /**
- * Configurations whose verdict was recorded from the real Codex 0.169, one per line of `config-cases.jsonl`.
+ * Configurations whose verdict was recorded from the real Codex (0.169 and 0.171 answer alike), one per line of `config-cases.jsonl`.
  *
  * For a text that is not valid TOML only the verdict and the line are compared; our parser has words of its own.
  */

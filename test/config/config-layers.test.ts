@@ -1,5 +1,5 @@
 /**
- * Layers as the real Codex 0.169 merges them: each line of the fixture is one run of `codex mcp list --json` with the
+ * Layers as the real Codex (0.169 and 0.171 alike) merges them: each line of the fixture is one run of `codex mcp list --json` with the
  * files it read, its flags, and what it answered. The same files must give the same servers here, or the same error.
  *
  * `/etc/codex` of the recording is a folder below the test's own.

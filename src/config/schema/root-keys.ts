@@ -1,5 +1,5 @@
 /**
- * What stands beside the servers at the root of a configuration file, as data: Codex 0.169's keys, and those of
+ * What stands beside the servers at the root of a configuration file, as data: Codex 0.171's keys, and those of
  * `switchyard.toml`.
  *
  * Only what servers depend on has its type here. Codex judges all other keys: `switchyard mcp check --ask-codex`
@@ -62,7 +62,7 @@ export const CODEX_ROOT_NAMES: ReadonlySet<string> = new Set(
   (
     "agents allow_login_shell allow_symlinked_codex_home analytics approval_policy approvals_reviewer " +
     "apps apps_mcp_product_sku audio auto_review background_terminal_max_timeout browser_use " +
-    "chatgpt_base_url check_for_update_on_startup cli_auth_credentials_store cloud compact_prompt " +
+    "chatgpt_base_url check_for_update_on_startup cli_auth_credentials_store cloud code_mode compact_prompt " +
     "computer_use default_permissions desktop developer_instructions disable_paste_burst " +
     "experimental_compact_prompt_file experimental_realtime_start_instructions " +
     "experimental_realtime_webrtc_call_base_url experimental_realtime_ws_backend_prompt " +
@@ -81,7 +81,7 @@ export const CODEX_ROOT_NAMES: ReadonlySet<string> = new Set(
     "model_reasoning_effort model_reasoning_summary model_verbosity notice notify openai_base_url " +
     "orchestrator oss_provider otel permissions personality plan_mode_reasoning_effort plugins " +
     "profile profiles project_doc_fallback_filenames project_doc_max_bytes project_root_markers " +
-    "projects realtime responses_api_metadata review_model sandbox_mode sandbox_workspace_write " +
+    "projects realtime responses responses_api_metadata review_model rollout_trace sandbox_mode sandbox_workspace_write " +
     "service_tier shell_environment_policy show_raw_agent_reasoning skills sqlite_home " +
     "suppress_unstable_features_warning thread_unload_delay_secs tool_output_token_limit tool_suggest " +
     "tools tui web_search windows"
