@@ -43,6 +43,18 @@ suite("ProcessStderr", () => {
     assert.equal(stderr.lastWords?.length, 501);
   });
 
+  test("takes no notice for last words, wherever it stands", () => {
+    const lines: string[] = [];
+    const stderr = new ProcessStderr({
+      onLine: (line) => lines.push(line),
+      isNotice: (line) => line.startsWith("note: "),
+    });
+    stderr.push(Buffer.from("note: a\nError: no license\nnote: b\nnote: c"));
+    stderr.end();
+    assert.equal(stderr.lastWords, "Error: no license");
+    assert.deepEqual(lines, ["note: a", "Error: no license", "note: b", "note: c"]);
+  });
+
   test("has no last words when nothing was written", () => {
     const stderr = new ProcessStderr();
     stderr.push(Buffer.from("\n \n"));

@@ -14,6 +14,8 @@ export interface ProcessStderrOptions {
   readonly redactor?: Redactor;
   /** Receives every line, fit for a log. @default none; then no line is searched for secrets, which costs time */
   readonly onLine?: ((line: string) => void) | undefined;
+  /** Whether a line is one of those that the process writes while all is well, so that it says nothing about an end. @default none is */
+  readonly isNotice?: (line: string) => boolean;
 }
 
 const LINE_BYTES_MAX = 64 * 1024;
@@ -50,8 +52,8 @@ export class ProcessStderr {
   }
 
   #take(text: string): void {
-    this.#kept = `${this.#kept}${text}\n`.slice(-KEPT_CHARS_MAX);
-    const { onLine, redactor } = this.#options;
+    const { onLine, redactor, isNotice } = this.#options;
+    if (isNotice?.(text) !== true) this.#kept = `${this.#kept}${text}\n`.slice(-KEPT_CHARS_MAX);
     onLine?.(toLogLine(text, redactor, LINE_CHARS_MAX));
   }
 }

@@ -7,6 +7,8 @@
  * - `request_failed`: the engine or the model rejected a request
  * - `mcp_server_failed`: a required MCP server did not start
  * - `model_unreachable`: the model did not answer in time
+ * - `model_unauthorized`: it did not accept the key (HTTP 401 or 403)
+ * - `model_rate_limited`: it takes no more requests for now, or the account is used up (HTTP 429)
  * - `reader_stalled`: nobody read the events for too long, so the turn was interrupted
  * - `turn_interrupted`: the turn was interrupted, but not through its signal
  * - `closed`: the engine or the thread was closed
@@ -18,6 +20,8 @@ export type EngineErrorCode =
   | "request_failed"
   | "mcp_server_failed"
   | "model_unreachable"
+  | "model_unauthorized"
+  | "model_rate_limited"
   | "reader_stalled"
   | "turn_interrupted"
   | "closed";

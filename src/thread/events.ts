@@ -120,6 +120,7 @@ export type WebSearchItem = {
  *
  * `code` and what belongs to it are ours; the message alone is complete for a reader that does not know them:
  * - `mcp_server_failed`: `server` is missing in this turn, for `reason`
+ * - `engine_waiting`: the engine fails again and again, and the turn waits for its next start
  * - `request_declined`: the engine asked for something, and got no answer. `request` says what kind of
  *   question it was, `option` which option would have let it through
  */
@@ -127,7 +128,7 @@ export type ErrorItem = {
   id: string;
   type: "error";
   message: string;
-  code?: "mcp_server_failed" | "request_declined";
+  code?: "mcp_server_failed" | "engine_waiting" | "request_declined";
   server?: string;
   reason?: string;
   request?: string;

@@ -4,12 +4,16 @@ import { spawn } from "node:child_process";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { CodexError, type ThreadEvent } from "../../src/index.ts";
 import {
   descendants,
+  fail,
   hang,
   isAlive,
+  type ModelReply,
   promptOf,
   RecordingMcpServer,
+  say,
   ScriptedModel,
   stdioServer,
   waitUntilGone,
@@ -232,6 +236,59 @@ test("a model that cannot be reached fails the turn: after Codex's own retries",
     codex.startThread({ workingDirectory: bench.cwd }).run("hello"),
     /switchyard|disconnected|connect|error sending/i,
   );
+});
+
+test("turns that wait for a Codex which fails again and again say so first, and for what (R3)", {
+  timeout,
+}, async () => {
+  await using bench = await startBench();
+  const path = join(bench.cwd, "codex");
+  const stderr =
+    "WARNING: proceeding\nError: out of luck\n2026-11-29T19:49:12.183088Z ERROR codex: no bubblewrap\n";
+  const program = `[ "$1" = --version ] && echo codex-cli 0.171.0 || { printf '${stderr}' >&2; exit 1; }`;
+  writeFileSync(path, `#!/bin/sh\n${program}\n`, { mode: 0o755 });
+  const codex = bench.another({ codexPathOverride: path });
+  /** The first event of a turn, or nothing when it failed before. */
+  const firstEvent = async (): Promise<ThreadEvent | undefined> => {
+    try {
+      const { events } = await codex.startThread({ workingDirectory: bench.cwd }).runStreamed("hello");
+      // Its wait is for long, so the reader leaves.
+      for await (const event of events) return event;
+    } catch (error) {
+      assert.ok(error instanceof CodexError && error.code === "codex_start_failed", String(error));
+    }
+    return undefined;
+  };
+  let events: (ThreadEvent | undefined)[];
+  do events = await Promise.all([firstEvent(), firstEvent()]);
+  while (events[0] === undefined);
+  for (const event of events) {
+    assert.ok(event?.type === "item.completed" && event.item.type === "error");
+    assert.equal(event.item.code, "engine_waiting");
+    assert.match(
+      event.item.message,
+      /^Waiting \d+ s for the next start of Codex: it ended \d times in a row /,
+    );
+    assert.match(event.item.message, /its last words: Error: out of luck$/);
+  }
+});
+
+test("a model that rejects the key or is used up fails the turn with a code", { timeout }, async () => {
+  const quota = { error: { message: "used up", type: "insufficient_quota", code: "insufficient_quota" } };
+  const replies: Readonly<Record<string, readonly [ModelReply, string]>> = {
+    "no key": [fail(401), "model_unauthorized"],
+    "wrong key": [fail(403), "model_unauthorized"],
+    "too often": [fail(429), "model_rate_limited"],
+    "used up": [fail(429, quota), "model_rate_limited"],
+  };
+  const model = await ScriptedModel.start({ script: ({ prompt }) => replies[prompt]?.[0] ?? say("?") });
+  const config = { model_providers: { switchyard: { request_max_retries: 0, stream_max_retries: 0 } } };
+  await using bench = await startBench({ config }, model);
+  for (const [prompt, [, code]] of Object.entries(replies)) {
+    const thread = bench.codex.startThread({ workingDirectory: bench.cwd, ephemeral: true });
+    await assert.rejects(thread.run(prompt), { name: "CodexError", code });
+  }
+  await model[Symbol.asyncDispose]();
 });
 
 test("a model that stays away longer than reconnectTimeoutMs fails the turn by the watchdog", {

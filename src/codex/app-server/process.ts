@@ -111,7 +111,7 @@ export class AppServerProcess {
     this.#tag = createTag();
     const { log, redactor } = options;
     const onLine = log === silentLog ? undefined : (line: string): void => log("debug", line);
-    this.#stderr = new ProcessStderr({ redactor, onLine });
+    this.#stderr = new ProcessStderr({ redactor, onLine, isNotice });
     const args = ["app-server", "--stdio", ...options.flags.flatMap((flag) => ["-c", flag])];
     this.#child = spawn(options.binary.path, args, {
       env: { ...options.env, CODEX_HOME: options.codexHome, [TAG_VARIABLE]: this.#tag },
@@ -371,6 +371,14 @@ export class AppServerProcess {
       this.#options.log("warn", `Codex left ${swept.length} process(es) behind; they were ended`);
     }
   }
+}
+
+/**
+ * Codex goes on after a line of its log (also one of level ERROR, which may be in colour), and after its own warnings.
+ * What ends it is written as `Error: …`, or is a panic (measured with 0.169 and 0.171).
+ */
+export function isNotice(line: string): boolean {
+  return /^(?:.\[\d+m)?\d{4}-\d\d-\d\dT[\d:.]+Z|^WARNING: /.test(line);
 }
 
 /** Codex is overloaded, or still closing the thread that is to be resumed (seen with 0.169). */

@@ -10,10 +10,12 @@
  *   R1. At most one process runs; a caller that comes while one starts gets that one.
  *   R2. A process that ended soon after its start delays the next start, longer each time, up to 30 s; one that
  *       lived for `STABLE_MS` clears the count. No start fails without having been tried.
+ *   R3. A caller that waits for such a start is told so, and for what, when it begins to wait.
  */
 import { abortable } from "../../base/abort.ts";
 import { Backoff } from "../../base/backoff.ts";
 import { type Clock, sleep, type Timer } from "../../base/clock.ts";
+import { messageOf } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { sweepOrphans } from "../../process/process-tree.ts";
 import type { Redactor } from "../../base/redact.ts";
@@ -44,10 +46,12 @@ export interface CodexAppServerOptions {
 
 /** A process that lives this long counts as stable. */
 const STABLE_MS = 10_000;
+/** A wait that is too short to be worth a word. */
+const UNTOLD_DELAY_MS = 1_000;
 
 type State =
   | { readonly kind: "idle"; readonly notBefore: number }
-  | { readonly kind: "starting"; readonly process: Promise<AppServerProcess> }
+  | { readonly kind: "starting"; readonly process: Promise<AppServerProcess>; readonly notBefore: number }
   | { readonly kind: "running"; readonly process: AppServerProcess; readonly stable: Timer }
   | { readonly kind: "closed" };
 
@@ -59,6 +63,8 @@ export class CodexAppServer implements AsyncDisposable {
   readonly threads: ThreadRouter;
   #state: State = { kind: "idle", notBefore: 0 };
   #closed: Promise<void> | undefined;
+  /** Why the last process or start ended. */
+  #lastEnd = "";
 
   constructor(options: CodexAppServerOptions) {
     this.#options = options;
@@ -76,22 +82,26 @@ export class CodexAppServer implements AsyncDisposable {
    * The running process; when absent, a new one is started (R1, R2).
    *
    * @throws {CodexError} `closed`, or why it could not be started
+   * @param onWait receives a sentence when the next start is put off (R3)
    * @throws the signal's reason when it aborts first; the start goes on for the others
    */
-  process(signal?: AbortSignal): Promise<AppServerProcess> {
+  process(signal?: AbortSignal, onWait?: (why: string) => void): Promise<AppServerProcess> {
     const state = this.#state;
     if (state.kind === "running") {
       if (state.process.alive) return Promise.resolve(state.process);
       // It has ended; `#onExit` runs first.
       return abortable(
-        state.process.exited.then(() => this.process(signal)),
+        state.process.exited.then(() => this.process(signal, onWait)),
         signal,
       );
     }
-    if (state.kind === "starting") return abortable(state.process, signal);
     if (state.kind === "closed") return Promise.reject(closedError());
-    const process = this.#start(state.notBefore);
-    this.#state = { kind: "starting", process };
+    const { notBefore } = state;
+    const delayMs = notBefore - this.#options.clock.now();
+    if (delayMs > UNTOLD_DELAY_MS) onWait?.(this.#whyWaiting(delayMs));
+    if (state.kind === "starting") return abortable(state.process, signal);
+    const process = this.#start(notBefore);
+    this.#state = { kind: "starting", process, notBefore };
     // Callers get the failure; the state already has it.
     process.catch(() => {});
     return abortable(process, signal);
@@ -155,6 +165,7 @@ export class CodexAppServer implements AsyncDisposable {
       const absent =
         error instanceof CodexError &&
         (error.code === "codex_not_found" || error.code === "codex_unsupported");
+      this.#lastEnd = messageOf(error);
       if (this.#state.kind !== "closed") {
         this.#state = { kind: "idle", notBefore: absent ? 0 : this.#nextStart() };
       }
@@ -167,10 +178,17 @@ export class CodexAppServer implements AsyncDisposable {
     if (state.kind === "running" && state.process === process) {
       state.stable.clear();
       this.#options.log("error", `${error.message}${process.lastWords}`);
+      this.#lastEnd = error.message;
       // Every end counts until a process is stable: the first restart is quick, a loop is not.
       this.#state = { kind: "idle", notBefore: this.#nextStart() };
     }
     this.threads.onExit(error);
+  }
+
+  #whyWaiting(delayMs: number): string {
+    const { failures } = this.#backoff;
+    const seconds = Math.ceil(delayMs / 1000);
+    return `Waiting ${seconds} s for the next start of Codex: it ended ${failures} times in a row soon after its start. ${this.#lastEnd}`;
   }
 
   #nextStart(): number {

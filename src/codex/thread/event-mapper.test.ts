@@ -342,6 +342,38 @@ suite("EventMapper", () => {
     });
   }
 
+  test("says what the model's status means for a turn that failed, and no more than that", () => {
+    const codeFor = (codexErrorInfo: string | Record<string, unknown> | null): string | undefined => {
+      const error = { message: "m", additionalDetails: null, codexErrorInfo };
+      const events = createMapper().map({
+        method: "turn/completed",
+        params: { threadId, turn: turn({ status: "failed", error }) },
+      });
+      const [event] = events;
+      assert.ok(event?.type === "turn.failed");
+      return event.error.code;
+    };
+    const status = (kind: string, httpStatusCode: number | null): string | undefined =>
+      codeFor({ [kind]: { httpStatusCode } });
+    for (const kind of [
+      "httpConnectionFailed",
+      "responseStreamDisconnected",
+      "responseTooManyFailedAttempts",
+    ]) {
+      assert.equal(status(kind, 401), "model_unauthorized");
+      assert.equal(status(kind, 403), "model_unauthorized");
+      assert.equal(status(kind, 429), "model_rate_limited");
+      assert.equal(status(kind, 500), undefined);
+    }
+    assert.equal(codeFor("unauthorized"), "model_unauthorized");
+    assert.equal(codeFor("usageLimitExceeded"), "model_rate_limited");
+    assert.equal(status("httpConnectionFailed", null), "model_unreachable");
+    assert.equal(status("responseStreamDisconnected", null), undefined);
+    for (const info of ["other", null, { sandboxError: null }, { x: { httpStatusCode: "401" } }, {}]) {
+      assert.equal(codeFor(info), undefined);
+    }
+  });
+
   test("begins with the earlier usage of the thread", () => {
     const before = { ...NO_USAGE, input_tokens: 7 };
     const mapper = createMapper(before);

@@ -12,6 +12,8 @@
  *   E3. Servers are named as the host named them, whatever name Codex knows them by.
  *   E4. An item that was started keeps its id in every event about it.
  */
+import { isObject } from "../../base/json.ts";
+import type { EngineErrorCode } from "../../thread/errors.ts";
 import type {
   CommandExecutionItem,
   ContentBlock,
@@ -173,8 +175,8 @@ export class EventMapper {
     for (const wire of turn.items) if (this.#started.has(wire.id)) events.push(...this.#itemCompleted(wire));
     if (turn.status === "failed") {
       const message = turn.error === null ? (this.#lastError ?? "turn failed") : errorText(turn.error);
-      const code = isUnreachable(turn.error) ? { code: "model_unreachable" } : {};
-      events.push({ type: "turn.failed", error: { message, ...code } });
+      const code = modelFailure(turn.error);
+      events.push({ type: "turn.failed", error: { message, ...(code === undefined ? {} : { code }) } });
     } else {
       events.push({ type: "turn.completed", usage: this.#usage });
     }
@@ -222,15 +224,26 @@ export class EventMapper {
   }
 }
 
-/** Whether there was no answer, as opposed to a negative one. */
-function isUnreachable(error: TurnError | null): boolean {
-  const info = error?.codexErrorInfo;
-  if (typeof info !== "object" || info === null) return false;
-  const failed = (info.httpConnectionFailed ?? info.responseStreamConnectionFailed) as
-    | { httpStatusCode?: unknown }
-    | undefined;
-  return failed !== undefined && (failed.httpStatusCode ?? null) === null;
+/** What the model's end of the wire says about a turn that failed, where a host may want to act on it. */
+function modelFailure(error: TurnError | null): EngineErrorCode | undefined {
+  const info = error?.codexErrorInfo ?? null;
+  if (info === "unauthorized") return "model_unauthorized";
+  if (info === "usageLimitExceeded") return "model_rate_limited";
+  if (typeof info !== "object" || info === null) return undefined;
+  // One kind, with the status of the last answer; there is none when there was no answer.
+  for (const [kind, details] of Object.entries(info)) {
+    const status = isObject(details) ? (details.httpStatusCode ?? null) : null;
+    if (status === 401 || status === 403) return "model_unauthorized";
+    if (status === 429) return "model_rate_limited";
+    if (status === null && NO_CONNECTION.has(kind)) return "model_unreachable";
+  }
+  return undefined;
 }
+
+const NO_CONNECTION: ReadonlySet<string> = new Set([
+  "httpConnectionFailed",
+  "responseStreamConnectionFailed",
+]);
 
 /** The turn that a notification belongs to, if it belongs to one. */
 export function turnIdOf({ params }: Notification): string | undefined {

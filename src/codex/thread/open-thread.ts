@@ -101,13 +101,14 @@ export class OpenThread {
   /**
    * Opens the thread, unless it is open with just this configuration (O1).
    *
+   * @param onWait receives a sentence when Codex cannot be started yet
    * @throws {CodexError} Codex did not open it; `thread_not_found` when it is lost
    * @throws the signal's reason when it aborts before Codex is asked
    */
-  async open(spec: ThreadSpec, signal: AbortSignal): Promise<Loaded> {
+  async open(spec: ThreadSpec, signal: AbortSignal, onWait?: (why: string) => void): Promise<Loaded> {
     const { appServer, inherited, clock } = this.#options;
     if (this.#state.kind === "lost") throw this.#state.error;
-    const process = await appServer.process(signal);
+    const process = await appServer.process(signal, onWait);
     const names = await inherited.names(process, signal);
     const wire = toWireServers(spec.servers, names, TAG_VARIABLE, process.tag);
     const { ephemeral, threadSource: _, ...resumable } = spec.start;

@@ -225,7 +225,9 @@ export class ThreadSession implements ThreadSink {
 
   async #attempt(run: ActiveRun): Promise<Outcome> {
     try {
-      const loaded = await this.#thread.open(run.request.spec, run.signal);
+      const onWait = (why: string): void =>
+        run.tell({ message: this.#options.redactor.redact(why), code: "engine_waiting" });
+      const loaded = await this.#thread.open(run.request.spec, run.signal, onWait);
       run.announce(loaded.threadId);
       await this.#waitForServers(run, loaded);
       const end = await runTurn(run, this.#thread, loaded, this.#options.clock);
