@@ -237,6 +237,7 @@ export declare class StartPolicy {
     checkStart({ program, cwd, env }: StartRequest): void;
     mayRead(path: string): boolean;
     mayWrite(path: string): boolean;
+    mayRemove(path: string): boolean;
 }
 
 export interface StartRequest {

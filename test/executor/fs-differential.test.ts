@@ -127,7 +127,9 @@ suite("FsMethods answers as codex exec-server does", () => {
   /** Sends the requests to both sides; every answer and the remaining files must be the same. */
   function same(name: string, requests: readonly Request[]): void {
     test(name, async () => {
-      await using own = new OwnSide(new FsMethods({ mayRead: () => true, mayWrite: () => true }));
+      await using own = new OwnSide(
+        new FsMethods({ mayRead: () => true, mayWrite: () => true, mayRemove: () => true }),
+      );
       const folders = { real: makeFolder(), own: makeFolder() };
       try {
         for (const request of requests) {

@@ -1,6 +1,14 @@
 /** Connections and sessions over a link in memory, with the time in the test's hands. Whole conversations are in test/executor. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -10,6 +18,7 @@ import { ManualClock } from "../../testing/index.ts";
 import type { Link, LinkEvents } from "../wire/link.ts";
 import { AuditLog } from "./access/audit.ts";
 import { serveStdio } from "./listen.ts";
+import { StartPolicy } from "./access/start-policy.ts";
 import { ExecutorServer, type ExecutorServerOptions } from "./executor-server.ts";
 
 /** Both ends of a link: what the server sends is kept, what it shall receive is pushed. */
@@ -458,6 +467,51 @@ suite("ExecutorServer", () => {
     input.end();
     await served;
     assert.equal(server.connections, 0);
+  });
+
+  test("keeps the folders that its owner allows, whatever path a client removes (F3, Y5)", async () => {
+    const top = realpathSync(mkdtempSync(join(tmpdir(), "switchyard-allowed-")));
+    for (const folder of ["one/between/two/deep", "one/gone", "other"])
+      mkdirSync(join(top, folder), { recursive: true });
+    symlinkSync("../..", join(top, "one/between/up"));
+    symlinkSync(join(top, "one"), join(top, "one/self"));
+    symlinkSync("one", join(top, "entrance"));
+    symlinkSync("/usr", join(top, "one/out"));
+    writeFileSync(join(top, "other/file"), "");
+    try {
+      // One is named by a link, and one is inside of another.
+      const allowCwds = [join(top, "entrance"), join(top, "one/between/two"), join(top, "other")];
+      await using server = new ExecutorServer({ policy: new StartPolicy({ allowCwds }) });
+      const link = connect(server);
+      await greet(link);
+      const remove = async (path: string, more: object = {}): Promise<string> => {
+        const id = `${path} ${JSON.stringify(more)}`;
+        link.push({ id, method: "fs/remove", params: { path: `file://${top}/${path}`, ...more } });
+        return messageOf(await link.answer(id));
+      };
+      const kept = /^path `.*` cannot be removed: it is a folder that this executor allows, or contains one$/;
+      for (const path of [
+        ...["one", "one/", "one/.", "one/between/..", "one/gone/../../other", "other", "o%74her"],
+        ...["one/between", "one/between/two", "one/between/two/", "one/between/two/deep/../"],
+        ...[
+          "one/between/up/one",
+          "one/self/between",
+          "entrance/between/two",
+          "one/self/self/between/up/other",
+        ],
+      ]) {
+        for (const more of [{}, { recursive: false }, { force: false }])
+          assert.match(await remove(path, more), kept, path);
+        assert.notEqual(await remove(path, { followSymlinks: false }), "no error", path);
+      }
+      assert.match(await remove("entrance"), /outside of what this executor lets its clients write/);
+      // What is in them is the client's, also a link that leads to one, or elsewhere.
+      for (const path of ["one/out", "one/self", "one/between/two/deep", "one/gone", "other/file"])
+        assert.equal(await remove(path), "no error", path);
+      for (const folder of ["one/between/two", "other"]) assert.ok(existsSync(join(top, folder)), folder);
+    } finally {
+      rmSync(top, { recursive: true });
+    }
   });
 
   test("writes to the audit log who connected, what was started, rejected and ended, and by whom", async () => {

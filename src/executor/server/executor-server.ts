@@ -128,6 +128,7 @@ export class ExecutorServer implements AsyncDisposable {
             new FsMethods({
               mayRead: (path) => this.#policy.mayRead(path),
               mayWrite: (path) => this.#policy.mayWrite(path),
+              mayRemove: (path) => this.#policy.mayRemove(path),
               ignoreSandbox: this.#options.ignoreSandbox === true,
             }),
           ]),

@@ -6,6 +6,7 @@
  *   Y2. With a list of commands nothing else is started: the file that would be run counts, not its name.
  *   Y3. With a list of folders processes are started, and files read and written, only there and below.
  *   Y4. With a list of commands no file is written for a client: it could write the program, or a file that it loads.
+ *   Y5. A folder of the list is not removed for a client, nor one that contains it.
  *
  * Limits: it restricts what a client can ask for; it is not a sandbox around a started process.
  *   - A program that runs other programs still does: with `node`, `sh`, `env`, `git` or `npx` on the list, everything is
@@ -92,6 +93,11 @@ export class StartPolicy {
   /** Whether a file may be written, made, moved or removed for a client. */
   mayWrite(path: string): boolean {
     return this.#commands === undefined && this.mayRead(path);
+  }
+
+  /** Whether what may be written may also be removed. @param path without links; its last component may be one */
+  mayRemove(path: string): boolean {
+    return this.#folders?.some((folder) => isBelow([path], folder)) !== true;
   }
 }
 

@@ -9,6 +9,7 @@
  * Invariants
  *   F1. The check is made for a path without links, and the work is done on that path.
  *   F2. A path outside is rejected whether it exists or not, so nothing is learned by asking.
+ *   F3. A folder that the fence is made of is not removed, nor one that contains it.
  */
 import { lstat, readlink, realpath } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
@@ -21,9 +22,11 @@ export interface FenceOptions {
   readonly mayRead: (path: string) => boolean;
   /** The same for writing, creating and removing. */
   readonly mayWrite: (path: string) => boolean;
+  /** Whether a path that may be written may also be removed, with what is below. */
+  readonly mayRemove: (path: string) => boolean;
 }
 
-export type Access = "read" | "write";
+export type Access = "read" | "write" | "remove";
 
 /** As many links as Linux follows in one path. */
 const LINKS_MAX = 40;
@@ -49,7 +52,9 @@ export class Fence {
   /** The same for the entry itself: only the links before its last component are followed. */
   async entry(path: string, access: Access): Promise<string> {
     const real = path === "/" ? path : join(await locate(dirname(path), "stop"), basename(path));
-    return this.#admit(real, path, access);
+    // A link is removed from where it lies; where it leads does not count.
+    const isLink = access === "remove" && (await readLink(real)) !== undefined;
+    return this.#admit(real, path, access, isLink ? dirname(real) : real);
   }
 
   /** The same for a path that must not lead through a link; the caller checks whether its last component is one. */
@@ -59,10 +64,17 @@ export class Fence {
     return real;
   }
 
-  #admit(real: string, asked: string, access: Access): string {
-    const { mayRead, mayWrite } = this.#options;
-    if (access === "read" ? mayRead(real) : mayWrite(real)) return real;
-    throw rpcError("failed", `path \`${asked}\` is outside of what this executor lets its clients ${access}`);
+  #admit(real: string, asked: string, access: Access, decisive: string = real): string {
+    const { mayRead, mayWrite, mayRemove } = this.#options;
+    const verb = access === "read" ? "read" : "write";
+    if (!(verb === "read" ? mayRead(decisive) : mayWrite(decisive))) {
+      throw rpcError("failed", `path \`${asked}\` is outside of what this executor lets its clients ${verb}`);
+    }
+    if (access !== "remove" || mayRemove(real)) return real;
+    throw rpcError(
+      "failed",
+      `path \`${asked}\` cannot be removed: it is a folder that this executor allows, or contains one`,
+    );
   }
 }
 

@@ -40,7 +40,7 @@ class Desk implements AsyncDisposable {
       const fence = join(this.root, inside ?? "");
       return inside === undefined || path === fence || path.startsWith(`${fence}/`);
     };
-    this.family = new FsMethods({ mayRead: allows, mayWrite: allows, ...options });
+    this.family = new FsMethods({ mayRead: allows, mayWrite: allows, mayRemove: () => true, ...options });
   }
 
   at(path: string): string {

@@ -181,7 +181,7 @@ export class FsMethods implements MethodFamily, AsyncDisposable {
   }
 
   async #remove({ path, recursive, force, ...more }: RemoveParams): Promise<unknown> {
-    const real = await this.#reach(path, "write", more.followSymlinks, "entry");
+    const real = await this.#reach(path, "remove", more.followSymlinks, "entry");
     if (more.followSymlinks === false && (await lstatIfAny(real))?.isSymbolicLink() === true)
       throw leadsThroughLink();
     await remove(real, { recursive: recursive ?? true, force: force ?? true });
