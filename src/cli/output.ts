@@ -55,7 +55,16 @@ export function say(text: string): void {
 }
 
 export function tell(text: string): void {
-  process.stderr.write(`${printable(text)}\n`);
+  writeAside(`${printable(text)}\n`);
+}
+
+let isStderrWatched = false;
+
+/** To stderr. When nobody can read it, the command goes on: its result and its exit code count. */
+export function writeAside(text: string): void {
+  if (!isStderrWatched) process.stderr.on("error", () => {});
+  isStderrWatched = true;
+  process.stderr.write(text);
 }
 
 /**

@@ -17,7 +17,10 @@ export async function runCommand(command: Command & NamedSpec, argv: readonly st
       print(helpText(command));
       return 0;
     }
-    return await command.run(args, stop);
+    const code = await command.run(args, stop);
+    // It may have failed with the last words.
+    if (stop.signal.reason instanceof OutputError) throw stop.signal.reason;
+    return code;
   } catch (error) {
     const cause: unknown = stop.caused(error) ? stop.signal.reason : error;
     if (cause instanceof OutputError) throw cause;

@@ -13,7 +13,7 @@ import type { Command } from "./command.ts";
 import { lastThreadIn, missingLogin, openEngine } from "./engine.ts";
 import { folderOf } from "./mcp/target.ts";
 import { readInput, readStdin } from "./input.ts";
-import { shortPath, stopWhenOutputFails, tell } from "./output.ts";
+import { shortPath, stopWhenOutputFails, tell, writeAside } from "./output.ts";
 import { environmentsOf } from "./run-environments.ts";
 import { parseServerFlags, SERVER_FLAGS } from "./server-flags.ts";
 import type { Stop } from "./signals.ts";
@@ -191,7 +191,8 @@ async function show({ events }: StreamedTurn, json: boolean): Promise<Shown> {
       continue;
     }
     for (const { to, text } of renderer.render(event)) {
-      (to === "answer" ? process.stdout : process.stderr).write(`${text}\n`);
+      if (to === "answer") process.stdout.write(`${text}\n`);
+      else writeAside(`${text}\n`);
     }
   }
   return shown;

@@ -29,6 +29,7 @@ import { checkExposure } from "../../executor/server/listen-address.ts";
 import { ConfigError } from "../../config/problem.ts";
 import { type Args, UsageError } from "../args/parse.ts";
 import type { Command } from "../command.ts";
+import { OutputError, print, writeAside } from "../output.ts";
 import type { Stop } from "../signals.ts";
 import { chooseAuthenticator, TOKEN_VARIABLE } from "./authenticator.ts";
 
@@ -126,11 +127,9 @@ async function serve(args: Args, stop: Stop): Promise<number> {
     ...(args.has("no-audit")
       ? {}
       : {
-          audit: new AuditLog({ write: (line) => process.stderr.write(`${line}\n`), now: () => new Date() }),
+          audit: new AuditLog({ write: (line) => writeAside(`${line}\n`), now: () => new Date() }),
         }),
   });
-  // Processes run on when nobody reads stderr.
-  process.stderr.on("error", () => {});
   stop.beforeExit = () => server.killAll();
   const stopped = new Promise<number>((resolve) => {
     stop.signal.addEventListener("abort", () => resolve(stop.exitCode), { once: true });
@@ -141,7 +140,7 @@ async function serve(args: Args, stop: Stop): Promise<number> {
   }
   try {
     await using listener = await listen({ server, address: where, authenticator });
-    process.stdout.write(`${listener.url}\n`);
+    print(`${listener.url}\n`);
     if (level <= LEVELS.indexOf("info")) {
       const open = authenticator === openAuthenticator;
       const who = open ? "anyone on this machine may connect" : "clients need a token";
@@ -149,6 +148,7 @@ async function serve(args: Args, stop: Stop): Promise<number> {
     }
     return await stopped;
   } catch (error) {
+    if (error instanceof OutputError) throw error;
     log(messageOf(error));
     return 1;
   }
@@ -194,5 +194,5 @@ function wanted(args: Args, flag: string): number {
 }
 
 function log(message: string): void {
-  process.stderr.write(`switchyard: ${message}\n`);
+  writeAside(`switchyard: ${message}\n`);
 }
