@@ -189,20 +189,20 @@ export interface McpConnectionServer extends McpHttpServerInput {
     readonly headers: Readonly<Record<string, string>>;
 }
 
-export interface McpHttpServerInput extends McpServerRules, Pick<WrittenMcpServer, "http_headers" | "env_http_headers" | "bearer_token_env_var" | "http_headers_helper" | "auth" | "scopes" | "oauth" | "oauth_resource"> {
+export interface McpHttpServerInput extends McpServerRules, Pick<WrittenMcpServer, HttpServerKey> {
     readonly url: string;
     readonly headers?: Readonly<Record<string, string>>;
 }
 
 export type McpServerInput = McpStdioServerInput | McpHttpServerInput;
 
-export interface McpServerRules extends Pick<WrittenMcpServer, "required" | "enabled" | "startup_timeout_sec" | "startup_timeout_ms" | "tool_timeout_sec" | "enabled_tools" | "disabled_tools" | "supports_parallel_tool_calls" | "tools" | "startup_readiness" | "omit_tools_from" | "tool_input_schema_max_bytes" | "environment_id"> {
+export interface McpServerRules extends Omit<WrittenMcpServer, StdioServerKey | HttpServerKey | "bearer_token" | "name" | "scope"> {
     readonly default_tools_approval_mode?: AppToolApproval;
 }
 
 export type McpServers = Readonly<Record<string, McpServerInput>>;
 
-export interface McpStdioServerInput extends McpServerRules, Pick<WrittenMcpServer, "args" | "env" | "env_vars" | "cwd"> {
+export interface McpStdioServerInput extends McpServerRules, Pick<WrittenMcpServer, StdioServerKey> {
     readonly command: string;
 }
 

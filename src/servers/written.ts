@@ -1,24 +1,14 @@
 /** MCP servers as a host writes them in code: the keys of `[mcp_servers.<name>]`, by name. */
-import type { AppToolApproval, WrittenMcpServer } from "../config/server/types.ts";
+import type {
+  AppToolApproval,
+  HttpServerKey,
+  StdioServerKey,
+  WrittenMcpServer,
+} from "../config/server/types.ts";
 
-/** What both transports have. Times are in seconds. */
+/** What both transports have. Times are in seconds. `scope` is for files only. */
 export interface McpServerRules
-  extends Pick<
-    WrittenMcpServer,
-    | "required"
-    | "enabled"
-    | "startup_timeout_sec"
-    | "startup_timeout_ms"
-    | "tool_timeout_sec"
-    | "enabled_tools"
-    | "disabled_tools"
-    | "supports_parallel_tool_calls"
-    | "tools"
-    | "startup_readiness"
-    | "omit_tools_from"
-    | "tool_input_schema_max_bytes"
-    | "environment_id"
-  > {
+  extends Omit<WrittenMcpServer, StdioServerKey | HttpServerKey | "bearer_token" | "name" | "scope"> {
   /**
    * When Codex asks before a call. @default "approve" where the thread's approval policy is "never" (nobody could
    * be asked, and the host chose the server), otherwise Codex's own "auto"
@@ -27,26 +17,12 @@ export interface McpServerRules
 }
 
 /** A server that Codex starts as a process and speaks to over its stdin and stdout. */
-export interface McpStdioServerInput
-  extends McpServerRules,
-    Pick<WrittenMcpServer, "args" | "env" | "env_vars" | "cwd"> {
+export interface McpStdioServerInput extends McpServerRules, Pick<WrittenMcpServer, StdioServerKey> {
   readonly command: string;
 }
 
 /** A server that is reached over streamable HTTP. */
-export interface McpHttpServerInput
-  extends McpServerRules,
-    Pick<
-      WrittenMcpServer,
-      | "http_headers"
-      | "env_http_headers"
-      | "bearer_token_env_var"
-      | "http_headers_helper"
-      | "auth"
-      | "scopes"
-      | "oauth"
-      | "oauth_resource"
-    > {
+export interface McpHttpServerInput extends McpServerRules, Pick<WrittenMcpServer, HttpServerKey> {
   readonly url: string;
   /** Another spelling of `http_headers`; give one of them. */
   readonly headers?: Readonly<Record<string, string>>;

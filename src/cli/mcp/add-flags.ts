@@ -24,8 +24,8 @@ interface KeyFlag {
   ) => void | Promise<void>;
 }
 
-/** In the order of the help. */
-const KEY_FLAGS: readonly KeyFlag[] = [
+/** In the order of the help: the keys whose flag has another name, or is set in a way of its own. */
+const NAMED_FLAGS: readonly KeyFlag[] = [
   { flag: "url", key: "url", value: "URL" },
   {
     flag: "env",
@@ -98,7 +98,6 @@ const KEY_FLAGS: readonly KeyFlag[] = [
     set: (draft, values, flag) => setTools(draft, values, flag, "output_token_limit"),
   },
   { flag: "parallel", key: "supports_parallel_tool_calls" },
-  { flag: "required", key: "required" },
   {
     flag: "disabled",
     key: "enabled",
@@ -107,9 +106,7 @@ const KEY_FLAGS: readonly KeyFlag[] = [
       draft.enabled = false;
     },
   },
-  { flag: "scope", key: "scope" },
   { flag: "oauth-scope", key: "scopes", value: "SCOPE", about: "An OAuth scope that a login asks for." },
-  { flag: "auth", key: "auth" },
   { flag: "oauth-client-id", key: "oauth.client_id", value: "ID" },
   {
     flag: "oauth-client-secret-file",
@@ -131,6 +128,16 @@ const KEY_FLAGS: readonly KeyFlag[] = [
   { flag: "oauth-resource", key: "oauth_resource", value: "URI" },
   { flag: "omit-tools-from", key: "omit_tools_from" },
   { flag: "schema-max-bytes", key: "tool_input_schema_max_bytes", value: "N" },
+];
+
+/** Keys that are operands, or must not be used. */
+const WITHOUT_FLAG = ["command", "args", "bearer_token", "startup_timeout_ms", "oauth", "name"];
+
+const KEY_FLAGS: readonly KeyFlag[] = [
+  ...NAMED_FLAGS,
+  ...SERVER.fields
+    .filter(({ name }) => !WITHOUT_FLAG.includes(name) && NAMED_FLAGS.every(({ key }) => key !== name))
+    .map(({ name }) => ({ flag: name.replaceAll("_", "-"), key: name })),
 ];
 
 const FILE_FLAGS = ["env-from", "oauth-client-secret-file"];

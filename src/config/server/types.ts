@@ -103,6 +103,20 @@ export interface WrittenMcpServer {
   readonly scope?: McpServerScope;
 }
 
+/** The keys that only a stdio server may have. */
+export type StdioServerKey = "command" | "args" | "env" | "env_vars" | "cwd";
+/** The keys that only a streamable HTTP server may have, and `scopes`, which means nothing on stdio. */
+export type HttpServerKey =
+  | "url"
+  | "bearer_token_env_var"
+  | "http_headers"
+  | "env_http_headers"
+  | "http_headers_helper"
+  | "auth"
+  | "oauth"
+  | "oauth_resource"
+  | "scopes";
+
 /** A server as written, while it is put together. */
 export type DraftMcpServer = { -readonly [Key in keyof WrittenMcpServer]: WrittenMcpServer[Key] };
 
@@ -178,3 +192,29 @@ export interface McpServerConfig {
 
 /** The environment of a server without `environment_id`: this machine. */
 export const LOCAL_ENVIRONMENT_ID = "local";
+
+/** What a server has besides its transport, its time-outs, and whether it is enabled. */
+export type McpServerSetting = Exclude<
+  keyof McpServerConfig,
+  "transport" | "enabled" | "disabled_reason" | "startup_timeout_sec" | "tool_timeout_sec"
+>;
+
+const SETTING_ORDER: Readonly<Record<McpServerSetting, true>> = {
+  environment_id: true,
+  scope: true,
+  required: true,
+  startup_readiness: true,
+  supports_parallel_tool_calls: true,
+  default_tools_approval_mode: true,
+  tools: true,
+  enabled_tools: true,
+  disabled_tools: true,
+  omit_tools_from: true,
+  tool_input_schema_max_bytes: true,
+  auth: true,
+  scopes: true,
+  oauth: true,
+  oauth_resource: true,
+};
+/** All settings, in the order in which JSON shows them. A new one does not compile without its place here. */
+export const SETTINGS: readonly McpServerSetting[] = Object.keys(SETTING_ORDER) as McpServerSetting[];
