@@ -338,12 +338,22 @@ const failures: readonly Scenario[] = [
     script: (_, attempt) => (attempt === 0 ? cut() : say("ok")),
   },
   { name: "a model that answers 500", script: () => fail(500), differs: [THROWS_AFTERWARDS] },
-  { name: "a model that answers 401", script: () => fail(401), differs: [THROWS_AFTERWARDS] },
+  {
+    name: "a model that answers 401",
+    script: () => fail(401),
+    differs: [
+      THROWS_AFTERWARDS,
+      { why: "Errors say what to do", at: "turns.0.6.error.code", ours: "model_unauthorized" },
+    ],
+  },
   { name: "a model that answers 400", script: [refusal("no such model")], differs: [THROWS_AFTERWARDS] },
   {
     name: "a model whose quota is used up",
     script: [fail(429, { error: { type: "usage_limit_reached", message: "Used up", plan_type: "pro" } })],
-    differs: [THROWS_AFTERWARDS],
+    differs: [
+      THROWS_AFTERWARDS,
+      { why: "Errors say what to do", at: "turns.0.4.error.code", ours: "model_rate_limited" },
+    ],
   },
   {
     name: "run(): a failed turn, and the next one",
