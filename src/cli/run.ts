@@ -66,16 +66,16 @@ async function runTurn(args: Args, stop: Stop): Promise<number> {
   const configOverrides = overridesOf(args);
   const apiKey = process.env["OPENAI_API_KEY"] || undefined;
   const baseUrl = args.one("base-url");
-  // Another provider has a key of its own, or needs none.
-  const isOther = configOverrides.some((text) => /^\s*(?:model_provider|openai_base_url)\s*=/.test(text));
+  const userHome = args.has("user-home");
   const missing =
-    apiKey === undefined && baseUrl === undefined && !isOther ? missingLogin(process.env) : undefined;
+    apiKey === undefined && baseUrl === undefined
+      ? missingLogin(configOverrides, userHome, process.env)
+      : undefined;
   if (missing !== undefined) {
     tell(`switchyard: ${missing}`);
     return 1;
   }
   const cd = args.has("cd") ? folderOf(args) : undefined;
-  const userHome = args.has("user-home");
   const mcpServers = parseServerFlags(args);
   stopWhenOutputFails(stop);
   // Every message to and from Codex is among the diagnostics then.

@@ -19,13 +19,15 @@ import type { Engine, EngineThread, StreamedTurn } from "../thread/engine.ts";
 import type { ThreadEvent, ThreadItem, Usage } from "../thread/events.ts";
 import { processFeatures } from "./app-server/features.ts";
 import { switchyardHome, userCodexHome } from "../config/layers/homes.ts";
-import { prepareCodexHome } from "./app-server/home.ts";
+import { lacksLogin, prepareCodexHome } from "./app-server/home.ts";
 import { InheritedServers } from "./direct/inherited-servers.ts";
 import type { CyberAccessProgram, Input, ThreadOptions, TurnOptions } from "../thread/options.ts";
 import type { CodexOptions } from "./options.ts";
 import { processEnvironment } from "./app-server/environment.ts";
 import type { TurnStartParams } from "./app-server/protocol.ts";
-import { buildInput, buildThreadSpec } from "./thread/spec.ts";
+import { configuredProviders } from "../config/layers/model-providers.ts";
+import { providerVariables } from "./providers.ts";
+import { buildInput, buildThreadSpec, type ThreadSpec } from "./thread/spec.ts";
 import type { ThreadStart } from "./thread/open-thread.ts";
 import type { ThreadSession } from "./thread/session.ts";
 import { ThreadSessions } from "./thread/sessions.ts";
@@ -57,6 +59,7 @@ interface CodexContext {
   readonly options: CodexOptions;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly sessions: ThreadSessions;
+  readonly codexHome: string;
 }
 
 /**
@@ -89,7 +92,10 @@ export class Codex implements Engine, AsyncDisposable {
         prepareCodexHome(codexHome, env, checked.home !== "user" && checked.apiKey === undefined);
         return codexHome;
       },
-      env: () => processEnvironment(checked, env, find().pathDirs),
+      env: () => {
+        const needed = providerVariables(configuredProviders(codexHome).tables);
+        return processEnvironment(checked, env, find().pathDirs, needed);
+      },
       flags: processFlags(checked),
       apiKey: loginKey,
       environments: checked.environments ?? [],
@@ -108,7 +114,7 @@ export class Codex implements Engine, AsyncDisposable {
       reconnectTimeoutMs: checked.reconnectTimeoutMs ?? 120_000,
       readerStallMs: checked.readerStallMs ?? 60_000,
     });
-    this.#context = { options: checked, env, sessions };
+    this.#context = { options: checked, env, sessions, codexHome };
   }
 
   /** A new thread. It gets its id with its first turn. */
@@ -223,8 +229,10 @@ export class Thread implements EngineThread, AsyncDisposable {
       ...(outputSchema === undefined ? {} : { outputSchema }),
       ...(cyberAccessProgram === undefined ? {} : { cyberAccessProgram: CYBER_ACCESS[cyberAccessProgram] }),
     };
+    const spec = buildThreadSpec(this.#context.options, options, this.#context.env);
+    this.#checkLogin(spec);
     const request = {
-      spec: buildThreadSpec(this.#context.options, options, this.#context.env),
+      spec,
       input: buildInput(input),
       turn,
       signal,
@@ -240,6 +248,19 @@ export class Thread implements EngineThread, AsyncDisposable {
       session = this.#findSession();
     }
     yield* session.run(request);
+  }
+
+  /** Without a way to ask the model, Codex would try for half a minute and then repeat what the model answered. */
+  #checkLogin({ start }: ThreadSpec): void {
+    const { options, env, codexHome } = this.#context;
+    // A provider of ours, for an endpoint or the key of a thread; or our key, by login.
+    if (start.modelProvider !== undefined || options.apiKey !== undefined) return;
+    if (!lacksLogin(start.config ?? {}, codexHome, env)) return;
+    throw new CodexError(
+      "login_missing",
+      `No model can be asked: there is no API key, and no Codex login in ${userCodexHome(env)}. ` +
+        'Give an API key, or log in once with "npx codex login"',
+    );
   }
 
   #findSession(): ThreadSession {

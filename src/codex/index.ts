@@ -3,7 +3,8 @@
  * what users import.
  */
 export { checkCodexVersion, type CodexBinary, findCodex } from "./app-server/binary.ts";
-export { hasUserLogin } from "./app-server/home.ts";
+export { hasUserLogin, lacksLogin } from "./app-server/home.ts";
+export { codexConfig } from "./config-values.ts";
 export { lastThread } from "./app-server/last-thread.ts";
 export { Codex, Thread } from "./codex.ts";
 export { CodexError, type CodexErrorCode } from "./errors.ts";

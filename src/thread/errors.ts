@@ -2,6 +2,7 @@
 
 /**
  * - `invalid_options`: the caller's request was invalid; nothing was started
+ * - `login_missing`: there is neither a key nor a login to ask the model with
  * - `thread_not_found`: the engine has no thread with that id, or an ephemeral thread has ended
  * - `thread_busy`: another process has the thread open
  * - `request_failed`: the engine or the model rejected a request
@@ -15,6 +16,7 @@
  */
 export type EngineErrorCode =
   | "invalid_options"
+  | "login_missing"
   | "thread_not_found"
   | "thread_busy"
   | "request_failed"

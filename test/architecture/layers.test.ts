@@ -102,7 +102,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
     index: { mayImport: "any" },
   },
   codex: {
-    options: { holds: ["options", "errors", "config-values"], mayImport: [] },
+    options: { holds: ["options", "errors", "config-values", "providers"], mayImport: [] },
     "app-server": { mayImport: ["options"] },
     direct: { mayImport: ["options", "app-server"] },
     thread: { mayImport: ["options", "app-server", "direct"] },

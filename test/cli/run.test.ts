@@ -166,3 +166,44 @@ test("Ctrl-C interrupts the turn, cancels the call, leaves nothing behind and ex
   assert.deepEqual(await waitUntilGone(below), []);
   await desk.waitFor(() => desk.calls[0]?.outcome === "cancelled");
 });
+
+test("switchyard run asks the provider that settings or the user's own home name, and says what is missing", {
+  timeout,
+}, async () => {
+  using home = new TestHome();
+  await using model = await ScriptedModel.start();
+  const keyOf = (): unknown => model.requests.at(-1)?.headers["authorization"];
+  const settings = (name: string, key: string): string[] =>
+    [
+      `model_provider=${name}`,
+      `model_providers.${name}.name=Mine`,
+      `model_providers.${name}.base_url=${model.baseUrl}`,
+      `model_providers.${name}.env_key=${key}`,
+    ].flatMap((text) => ["-c", text]);
+  const azure = await home.run(["run", "hello", ...settings("azure", "AZURE_KEY")], "", {
+    AZURE_KEY: "k-azure",
+  });
+  assert.deepEqual([azure.code, azure.stdout], [0, "You said: hello\n"], azure.stderr);
+  assert.equal(keyOf(), "Bearer k-azure");
+
+  const unset = await home.run(["run", "hello", ...settings("azure", "AZURE_KEY")]);
+  assert.equal(unset.code, 2);
+  assert.match(unset.stderr, /azure\.env_key: the environment variable AZURE_KEY is not set/);
+
+  const table = `name = "Router"\nbase_url = "${model.baseUrl}"\nenv_key = "ROUTER_KEY"\n`;
+  home.write(".codex/config.toml", `model_provider = "router"\n[model_providers.router]\n${table}`);
+  const router = await home.run(["run", "hello", "--user-home"], "", { ROUTER_KEY: "k-router" });
+  assert.deepEqual([router.code, router.stdout], [0, "You said: hello\n"], router.stderr);
+  assert.equal(keyOf(), "Bearer k-router");
+  const without = await home.run(["run", "hello", "--user-home"]);
+  assert.equal(without.code, 2);
+  assert.match(without.stderr, /router\.env_key: the environment variable ROUTER_KEY is not set/);
+
+  // Switchyard's own home has no such provider, and nobody is logged in.
+  const nothing = await home.run(["run", "hello"]);
+  assert.equal(nothing.code, 1);
+  assert.match(
+    nothing.stderr,
+    /^switchyard: No model can be asked: OPENAI_API_KEY is not set, and there is no /,
+  );
+});

@@ -7,6 +7,7 @@ import { suite, test } from "node:test";
 import {
   type ClientRun,
   type Diagnostic,
+  type EndMessage,
   mcpServerFrom,
   RunnerClient,
   RunnerClientError,
@@ -192,6 +193,38 @@ suite("RunnerClient", () => {
       (await ends).map(({ status }) => status),
       ["cancelled", "cancelled"],
     );
+  });
+
+  test("fails a run at once when there is no way to ask a model", TIMEOUT, async () => {
+    await using bench = await startClient();
+    const { OPENAI_API_KEY: _, ...env } = process.env;
+    await using client = await RunnerClient.start({
+      command: [process.execPath, MAIN, "runner"],
+      env: {
+        ...env,
+        HOME: bench.cwd,
+        SWITCHYARD_HOME: join(bench.cwd, "own"),
+        CODEX_HOME: "",
+        AZURE_KEY: "k-azure",
+      },
+      cwd: bench.cwd,
+    });
+    const end = (params: object): Promise<EndMessage> => client.run({ input: "hello", ...params }).end();
+    for (const params of [{}, { ephemeral: true }, { isolation: "process" }]) {
+      const { status, error, thread_id } = await end(params);
+      assert.deepEqual([status, error?.code, thread_id], ["failed", "login_missing", undefined]);
+    }
+    const base_url = bench.model.baseUrl;
+    const azure = { name: "Azure", base_url, env_key: "AZURE_KEY", wire_api: "responses" };
+    for (const params of [
+      { base_url },
+      { api_key: "sk-1", base_url },
+      { config: { model_provider: "azure", model_providers: { azure } } },
+      { config: { model_provider: "azure", model_providers: { azure } }, isolation: "process" },
+    ]) {
+      assert.equal((await end(params)).status, "completed");
+    }
+    assert.equal(bench.model.requests.at(-1)?.headers["authorization"], "Bearer k-azure");
   });
 
   test("says why a runner did not start", TIMEOUT, async () => {

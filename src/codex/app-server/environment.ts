@@ -2,21 +2,24 @@
  * The environment of the Codex process.
  *
  * Commands of the agent can read it, so by default only harmless and necessary variables are passed on: no key, no
- * token, nothing of the host's own. References in server configurations are resolved earlier (`servers/resolve.ts`).
+ * token, nothing of the host's own, but what the model providers of the home need (`providers.ts`). References in server
+ * configurations are resolved earlier (`servers/resolve.ts`).
  */
 import { delimiter } from "node:path";
 import { isCodexVariable } from "../../base/variables.ts";
 import type { CodexOptions } from "../options.ts";
 
+/** @param needed names of more variables */
 export function processEnvironment(
   options: CodexOptions,
   env: Readonly<Record<string, string | undefined>>,
   pathDirs: readonly string[],
+  needed: readonly string[] = [],
 ): Record<string, string> {
   const result: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) {
     if (value === undefined) continue;
-    if (options.env !== undefined || isCodexVariable(name)) result[name] = value;
+    if (options.env !== undefined || isCodexVariable(name) || needed.includes(name)) result[name] = value;
   }
   // Windows calls it "Path". Of two spellings in one environment, one is lost.
   const pathName = result.PATH === undefined ? (Object.keys(result).find(isPath) ?? "PATH") : "PATH";

@@ -11,13 +11,27 @@ import { randomUUID } from "node:crypto";
 import { copyFileSync, existsSync, lstatSync, mkdirSync, readlinkSync } from "node:fs";
 import { realpathSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { JsonObject } from "../../base/json.ts";
 import { userCodexHome } from "../../config/layers/homes.ts";
+import { configuredProviders } from "../../config/layers/model-providers.ts";
+import { needsLogin } from "../providers.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
 /** Whether the user has a login that `prepareCodexHome` can carry over. */
 export function hasUserLogin(env: Env): boolean {
   return existsSync(join(userCodexHome(env), "auth.json"));
+}
+
+/**
+ * Whether the model can only be asked with a key of the caller's own.
+ *
+ * @param config that of a thread
+ * @throws {CodexError} `invalid_options`: the model provider in use needs a variable that is not set
+ */
+export function lacksLogin(config: JsonObject, codexHome: string, env: Env): boolean {
+  if (!needsLogin(config, configuredProviders(codexHome), env)) return false;
+  return !hasUserLogin(env) && !existsSync(join(codexHome, "auth.json"));
 }
 
 /**

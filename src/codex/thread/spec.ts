@@ -16,6 +16,7 @@ import { isObject, type JsonObject, type JsonValue } from "../../base/json.ts";
 import type { Input, ThreadOptions } from "../../thread/options.ts";
 import { assign, codexConfig } from "../config-values.ts";
 import { CodexError } from "../errors.ts";
+import { fillInProviders } from "../providers.ts";
 import { processFeatures } from "../app-server/features.ts";
 import { type DirectServer, directServers } from "../direct/servers.ts";
 import type { CodexOptions } from "../options.ts";
@@ -85,7 +86,7 @@ export function buildThreadSpec(
   config.shell_environment_policy = commandEnvironment(codex, thread, config.shell_environment_policy);
 
   const start: ThreadStartParams = { cwd, approvalPolicy, config };
-  const secrets = servers.flatMap((server) => server.secrets);
+  const secrets = [...servers.flatMap((server) => server.secrets), ...fillInProviders(config, env)];
   const provider = modelProvider(codex, thread, secrets);
   if (provider !== undefined) {
     assign(config, `model_providers.${PROVIDER}`, provider);
