@@ -1,6 +1,10 @@
-/** Builds dist/ from src/, from nothing: what a deleted source file left there must not be published. */
+/**
+ * Builds dist/ from src/, from nothing: what a deleted source file left there must not be published.
+ *
+ * The examples are compiled beside their sources: Node strips no types in node_modules, and Node 22 has no `await using`.
+ */
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const root = join(import.meta.dirname, "..");
@@ -12,16 +16,26 @@ function fail(what: string): never {
   process.exit(1);
 }
 
+function compile(project: string): void {
+  const { error, status, signal } = spawnSync(join(root, "node_modules", ".bin", "tsc"), ["-p", project], {
+    cwd: root,
+    stdio: "inherit",
+  });
+  if (error !== undefined) fail(`${error.message}. Run npm ci first.`);
+  if (status !== 0) fail(`tsc -p ${project} ended with ${signal ?? `exit code ${status}`}`);
+}
+
 rmSync(dist, { recursive: true, force: true });
-const tsc = spawnSync(join(root, "node_modules", ".bin", "tsc"), ["-p", "tsconfig.build.json"], {
-  cwd: root,
-  stdio: "inherit",
-});
-if (tsc.error !== undefined) fail(`${tsc.error.message}. Run npm ci first.`);
-if (tsc.status !== 0)
-  fail(`tsc -p tsconfig.build.json ended with ${tsc.signal ?? `exit code ${tsc.status}`}`);
+compile("tsconfig.build.json");
 if (!existsSync(command)) fail("src/cli/main.ts, the switchyard command, is missing");
 if (!readFileSync(command, "utf8").startsWith("#!/usr/bin/env node\n")) {
   fail("src/cli/main.ts must begin with #!/usr/bin/env node, or the switchyard command will not start");
 }
 chmodSync(command, 0o755);
+
+for (const file of globSync("examples/**/*.js", { cwd: root })) rmSync(join(root, file));
+compile("tsconfig.examples.json");
+for (const file of globSync("examples/*.js", { cwd: root }).map((each) => join(root, each))) {
+  // How to start it is in its first lines.
+  writeFileSync(file, readFileSync(file, "utf8").replace(/(\* {3}node examples\/[\w-]+)\.ts/, "$1.js"));
+}

@@ -1,5 +1,7 @@
 /** `switchyard demo`: a real process, and what it leaves behind. */
 import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { descendants, waitUntilGone } from "../../src/testing/index.ts";
 import { finished, TestHome } from "./support/test-home.ts";
@@ -12,12 +14,38 @@ test("switchyard demo: every claim holds", { timeout }, async () => {
   assert.equal(code, 0, stdout + stderr);
   assert.match(stdout, /processes left: 0/);
   assert.match(stdout, /All 9 claims hold \(/);
+  // Three lines, then the table.
+  const lines = stdout.split("\n");
+  assert.match(lines[0] ?? "", /^9 threads, one Codex process/);
+  assert.match(lines[2] ?? "", /^Without Switchyard: /);
+  assert.match(lines[4] ?? "", /^thread +server/);
+  assert.equal(lines.slice(6, 15).length, 9);
+  assert.match(lines[6] ?? "", /^alice/);
+});
+
+test("switchyard demo starts nothing from npm, and reaches nothing beyond this machine", {
+  timeout,
+}, async () => {
+  using home = new TestHome();
+  // Whatever looks for npx, npm or a proxy's name finds this.
+  mkdirSync(join(home.home, "bin"));
+  for (const name of ["npx", "npm"]) {
+    writeFileSync(join(home.home, "bin", name), `#!/bin/sh\ntouch ${home.home}/used\n`, { mode: 0o755 });
+  }
+  const proxy = "http://127.0.0.1:9";
+  const env = {
+    PATH: `${join(home.home, "bin")}:${process.env["PATH"]}`,
+    ...{ HTTPS_PROXY: proxy, ALL_PROXY: proxy, NO_PROXY: "127.0.0.1,localhost" },
+  };
+  const { code, stdout, stderr } = await home.run(["demo"], "", env);
+  assert.equal(code, 0, stdout + stderr);
+  assert.equal(home.has("used"), false);
 });
 
 test("switchyard demo: interrupted at any moment, it ends and leaves nothing", { timeout }, async () => {
   using home = new TestHome();
   for (const shown of ["threads, one Codex", "thread 0", "ok desk"]) {
-    const child = home.start(["demo"]);
+    const child = home.start(["demo", "--verbose"]);
     const ended = finished(child);
     let output = "";
     await new Promise<void>((resolve) => {

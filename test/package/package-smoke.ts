@@ -23,6 +23,8 @@ import { tmpdir } from "node:os";
 import { basename, delimiter, join, sep } from "node:path";
 import { promisify } from "node:util";
 
+import { findCodex } from "../../src/codex/index.ts";
+
 const OLDEST_NODE = "22.23.3";
 const CURRENT_NODE_MAJOR = "24";
 
@@ -136,8 +138,10 @@ async function checkOn(nodeFolder: string, major: string, user: string): Promise
   await switchyard("add", ...servers, "docs", "--", "docs-mcp");
   assert.match(await switchyard("list", "--json", ...servers), /"command": "docs-mcp"/);
   await checkExecutor(nodeFolder, major, user);
+  await checkExamples(nodeFolder, user);
   console.log(
-    `Node ${version}: every export imports, every command answers --help, mcp adds and lists, an executor answers`,
+    `Node ${version}: every export imports, every command answers --help, mcp adds and lists, an executor answers, ` +
+      "the examples and the demo run",
   );
 }
 
@@ -154,6 +158,20 @@ async function checkExecutor(nodeFolder: string, major: string, user: string): P
   const [file, ...words] = [...wrapper, command, "environments", "check", "self", "--json"];
   const answer = await run(user, nodeFolder, file, ...words);
   assert.match(answer, /"works": true/);
+}
+
+/** Examples and demo, as they are in node_modules; only Codex itself is not of the package. */
+async function checkExamples(nodeFolder: string, user: string): Promise<void> {
+  const codex = `SWITCHYARD_CODEX_PATH=${findCodex(undefined, process.env).path}`;
+  const examples = join("node_modules", manifest.name, "examples");
+  const names = readdirSync(join(user, examples)).filter((name) => name.endsWith(".js"));
+  assert.ok(names.length >= 6, `the tarball has ${names.length} examples`);
+  const node = join(nodeFolder, "node");
+  for (const name of names) {
+    assert.notEqual(await run(user, nodeFolder, "env", codex, node, join(examples, name)), "", name);
+  }
+  const command = join(user, "node_modules", ".bin", "switchyard");
+  assert.match(await run(user, nodeFolder, "env", codex, command, "demo"), /All 9 claims hold/);
 }
 
 const temporary = mkdtempSync(join(tmpdir(), "package-"));

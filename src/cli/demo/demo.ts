@@ -18,12 +18,13 @@ import { TurnRenderer } from "../turn-renderer.ts";
 import { foreignRequests, meetTool, type PlayTurn, type Seen, stories, type Story } from "./stories.ts";
 
 export const demo: Command = {
-  run: async (_args, stop) => {
+  flags: [{ name: "verbose", short: "v", about: "show what happens in each thread, as it happens" }],
+  run: async (args, stop) => {
     const { signal } = stop;
     stopWhenOutputFails(stop);
     const home = mkdtempSync(join(tmpdir(), "switchyard-demo-"));
     try {
-      return await play(home, signal);
+      return await play(home, { interrupted: signal, verbose: args.has("verbose") });
     } catch (error) {
       if (!signal.aborted) throw error;
       if (signal.reason instanceof OutputError) throw signal.reason;
@@ -41,15 +42,31 @@ interface Played {
   readonly failures: readonly string[];
   /** Codex and the servers, while they ran. */
   readonly processes: readonly number[];
+  /** The same in words. */
+  readonly running: string;
+}
+
+interface Show {
+  readonly interrupted: AbortSignal;
+  readonly verbose: boolean;
+}
+
+/** What it shows, and what would happen without Switchyard. */
+function introduction(threads: number): string {
+  return (
+    `${threads} threads, one Codex process: each with MCP servers and credentials of its own. The model is scripted, all else is real.\n` +
+    "The table shows what each server saw, which calls overlapped, what was cancelled or reported, and what is left at the end.\n" +
+    "Without Switchyard: a Codex process per turn (the SDK), one config.toml with the same servers and tokens for all, and MCP processes that may stay behind."
+  );
 }
 
 /** @returns the exit code */
-async function play(home: string, interrupted: AbortSignal): Promise<number> {
+async function play(home: string, show: Show): Promise<number> {
   const startedAt = systemClock.now();
-  const { rows, failures, processes } = await playThreads(home, interrupted);
+  const { rows, failures, processes, running } = await playThreads(home, show);
   const left = await waitUntilGone(processes, { timeoutMs: 10_000 });
   say(`\n${table(["thread", "server", "identity it saw", "calls", "overlap", "time", "shows"], rows)}`);
-  say(`\nprocesses left: ${left.length}`);
+  say(`\n${running}\nprocesses left: ${left.length}`);
   const failed = [...failures, ...(left.length > 0 ? [`Processes are left: ${left.join(", ")}`] : [])];
   for (const failure of failed) say(`FALSE  ${failure}`);
   const seconds = ((systemClock.now() - startedAt) / 1000).toFixed(1);
@@ -61,7 +78,7 @@ async function play(home: string, interrupted: AbortSignal): Promise<number> {
   return failed.length === 0 ? 0 : 1;
 }
 
-async function playThreads(home: string, interrupted: AbortSignal): Promise<Played> {
+async function playThreads(home: string, { interrupted, verbose }: Show): Promise<Played> {
   await using model = await ScriptedModel.start();
   await using http = await RecordingMcpServer.start({
     identityHeaders: ["x-user"],
@@ -72,20 +89,19 @@ async function playThreads(home: string, interrupted: AbortSignal): Promise<Play
   interrupted.addEventListener("abort", close, { once: true });
   try {
     const all = stories({ engine, http, cwd: home, interrupted });
-    say(`${all.length} threads, one Codex process, a scripted model; everything else is real\n`);
+    say(introduction(all.length));
+    if (verbose) say("");
     const played = await Promise.all(
       all.map(async (story) => {
         const from = systemClock.now();
         const thread = engine.startThread({ mcpServers: story.servers, workingDirectory: home });
-        const seen = await story.play(thread, turnOf(story));
+        const seen = await story.play(thread, turnOf(story, verbose));
         return { story, seen, ms: Math.round(systemClock.now() - from) };
       }),
     );
     interrupted.throwIfAborted();
     const processes = descendants(process.pid);
-    say(
-      `\n${processes.length} processes while it ran: one Codex, and the stdio servers of the threads that are loaded`,
-    );
+    const running = `${processes.length} processes while it ran: one Codex, and the stdio servers of the threads that are loaded`;
     const failures = played.flatMap(({ story, seen: { failure } }) =>
       failure === undefined ? [] : [`${story.name}: ${failure}`],
     );
@@ -93,6 +109,7 @@ async function playThreads(home: string, interrupted: AbortSignal): Promise<Play
       rows: played.map(({ story, seen, ms }) => rowOf(story, seen, ms)),
       failures: [...failures, ...foreignRequests(http)],
       processes,
+      running,
     };
   } finally {
     await engine.close();
@@ -107,15 +124,16 @@ function rowOf(
   return [name, server, identity, String(calls), overlap, `${ms} ms`, shows];
 }
 
-function turnOf({ name }: Story): PlayTurn {
+function turnOf({ name }: Story, verbose: boolean): PlayTurn {
   const label = name.padEnd(6);
   return async (thread, prompt, signal) => {
     const renderer = new TurnRenderer({ clock: systemClock, colour: false, width: 110 });
     const events: ThreadEvent[] = [];
     const { events: stream } = await thread.runStreamed(prompt, signal === undefined ? {} : { signal });
-    signal?.addEventListener("abort", () => say(`${label} interrupting`), { once: true });
+    if (verbose) signal?.addEventListener("abort", () => say(`${label} interrupting`), { once: true });
     for await (const event of stream) {
       events.push(event);
+      if (!verbose) continue;
       // The notice that Codex brings its own bubblewrap is about the machine, not about the demo.
       if (event.type === "item.completed" && event.item.type === "error" && event.item.code === undefined)
         continue;

@@ -1,6 +1,4 @@
 /** The threads of the demo: what each is given, what it does, and what must be true afterwards. */
-import { createRequire } from "node:module";
-import { join } from "node:path";
 import type { McpServerInput } from "../../servers/written.ts";
 import {
   maxOverlap,
@@ -149,16 +147,19 @@ export function stories({ engine, http, cwd, interrupted }: Stage): readonly Sto
     },
     {
       name: "frank",
-      server: "stdio, from npm",
-      shows: "@modelcontextprotocol/server-everything",
-      servers: { everything: publishedServer() },
+      server: "stdio",
+      shows: "two turns, one process of its own",
+      servers: { desk: stdioServer({ whoamiEnv: ["DEMO_USER"] }, { DEMO_USER: "frank" }) },
       play: async (thread, turn) => {
-        const prompt = promptOf(
-          { call: { server: "everything", tool: "echo", arguments: { message: "hello" } } },
-          { say: "done" },
-        );
-        const answer = answerOf(await turn(thread, prompt));
-        return { calls: 1, failure: answer.includes("hello") ? undefined : `it answered ${answer}` };
+        const answers = [answerOf(await turn(thread, whoami)), answerOf(await turn(thread, whoami))];
+        const [first, second] = answers.map((answer) => /"pid":\s*(\d+)/.exec(answer)?.[1]);
+        const holds =
+          first !== undefined && first === second && answers.every((each) => each.includes('"frank"'));
+        return {
+          identity: identityIn(answers[0] ?? ""),
+          calls: 2,
+          failure: holds ? undefined : `the server saw ${answers.join(", then ")}`,
+        };
       },
     },
     {
@@ -250,15 +251,4 @@ function answerOf(events: readonly ThreadEvent[]): string {
 
 function identityIn(answer: string): string {
   return /"(?:x-user|DEMO_USER)":\s*"([^"]+)"/.exec(answer)?.[1] ?? "-";
-}
-
-/** A server by another author: from node_modules if it is installed, else through npx. */
-function publishedServer(): McpServerInput {
-  const name = "@modelcontextprotocol/server-everything";
-  try {
-    const manifest = createRequire(import.meta.url).resolve(`${name}/package.json`);
-    return { command: process.execPath, args: [join(manifest, "..", "dist", "index.js"), "stdio"] };
-  } catch {
-    return { command: "npx", args: ["-y", name, "stdio"], startup_timeout_sec: 120 };
-  }
 }
