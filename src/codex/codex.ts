@@ -113,6 +113,7 @@ export class Codex implements Engine, AsyncDisposable {
       idleUnloadMs: checked.idleUnloadMs ?? 60_000,
       reconnectTimeoutMs: checked.reconnectTimeoutMs ?? 120_000,
       readerStallMs: checked.readerStallMs ?? 60_000,
+      otherHome: codexHome === userCodexHome(env) ? undefined : userCodexHome(env),
     });
     this.#context = { options: checked, env, sessions, codexHome };
   }

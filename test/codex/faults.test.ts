@@ -1,7 +1,7 @@
 /** What happens to turns and threads when something breaks: Codex, a server, the model, the reader, the host. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { chmodSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { CodexError, type ThreadEvent } from "../../src/index.ts";
@@ -271,6 +271,39 @@ test("turns that wait for a Codex which fails again and again say so first, and 
     );
     assert.match(event.item.message, /its last words: Error: out of luck$/);
   }
+});
+
+test("a thread that is not there: the error names the home that was searched, and how to use the user's", {
+  timeout,
+}, async () => {
+  await using bench = await startBench();
+  const env = { ...process.env, CODEX_HOME: join(bench.cwd, "users") } as Record<string, string>;
+  mkdirSync(env["CODEX_HOME"] as string);
+  const id = "01a1fc80-bd26-7640-b84e-7ccb9df38efc";
+  const ours = bench.another({ env });
+  const users = bench.another({ env, home: "user" });
+  const messageOf = async (run: Promise<unknown>): Promise<string> => {
+    try {
+      await run;
+    } catch (error) {
+      assert.ok(error instanceof CodexError && error.code === "thread_not_found");
+      return error.message;
+    }
+    return assert.fail("it was found");
+  };
+  const hint = `The threads of your own Codex are in ${env["CODEX_HOME"]}: to use that home, set the option home: "user"`;
+  const options = { workingDirectory: bench.cwd };
+  for (const thread of [ours.resumeThread(id, options), ours.forkThread(id, options)]) {
+    const message = await messageOf(thread.run("hello"));
+    assert.ok(
+      message.startsWith(`There is no thread ${id} in the Codex home ${bench.home}. ${hint}`),
+      message,
+    );
+  }
+  assert.equal(
+    await messageOf(users.resumeThread(id, options).run("hello")),
+    `There is no thread ${id} in the Codex home ${env["CODEX_HOME"]}`,
+  );
 });
 
 test("a model that rejects the key or is used up fails the turn with a code", { timeout }, async () => {

@@ -512,7 +512,7 @@ const refusals: readonly Scenario[] = [
         why: "Errors say what to do",
         at: "thrown.0.message",
         sdk: /no rollout found for thread id/,
-        ours: /There is no thread .* in this Codex home/,
+        ours: /There is no thread .* in the Codex home/,
       },
       { why: "Errors say what to do", at: "thrown.0.code", ours: "thread_not_found" },
       { why: "Errors say what to do", at: "thrown.0.cause", ours: /no rollout found for thread id/ },

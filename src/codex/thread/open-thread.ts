@@ -42,6 +42,8 @@ export interface OpenThreadOptions {
   readonly inherited: InheritedServers;
   readonly clock: Clock;
   readonly log: Log;
+  /** The user's own home, where that is another one than this Codex has. */
+  readonly otherHome?: string | undefined;
   /** Receives the thread's messages while it is loaded. */
   readonly sink: ThreadSink;
   /** The thread has been opened under `threadId`; its messages come after this call. */
@@ -223,19 +225,19 @@ export class OpenThread {
         }
       }
     } catch (error) {
-      throw openError(error, start, wire);
+      throw openError(error, start, wire, searched(process.codexHome, this.#options.otherHome));
     }
   }
 }
 
 /** Codex's error for a thread it does not open, in our words. The texts that are recognised are those of Codex 0.169. */
-function openError(error: unknown, start: ThreadStart, wire: WireServers): unknown {
+function openError(error: unknown, start: ThreadStart, wire: WireServers, where: string): unknown {
   if (!(error instanceof RpcError)) return error;
   const options = { cause: error };
   const { message } = error;
   const thread = start.kind === "new" ? "" : ` ${start.threadId}`;
   if (/no rollout found|thread not found|invalid (thread|session) id/i.test(message)) {
-    return new CodexError("thread_not_found", `There is no thread${thread} in this Codex home`, options);
+    return new CodexError("thread_not_found", `There is no thread${thread} in ${where}`, options);
   }
   if (message.includes("already has an active writer")) {
     return new CodexError("thread_busy", `Thread${thread} is open in another Codex process`, options);
@@ -243,6 +245,15 @@ function openError(error: unknown, start: ThreadStart, wire: WireServers): unkno
   const required = requiredServersFailure(message, wire.names);
   if (required !== undefined) return new CodexError("mcp_server_failed", required, options);
   return new CodexError("request_failed", `Codex did not open the thread${thread}: ${message}`, options);
+}
+
+/** Where a thread was looked for, and where it may be: in each face's words for the same setting. */
+function searched(codexHome: string, otherHome: string | undefined): string {
+  if (otherHome === undefined) return `the Codex home ${codexHome}`;
+  return (
+    `the Codex home ${codexHome}. The threads of your own Codex are in ${otherHome}: to use that home, set the ` +
+    'option home: "user" (switchyard run: --user-home; switchyard runner: --home user)'
+  );
 }
 
 function lostError({ threadId }: Loaded, why: CodexError): CodexError {

@@ -43,6 +43,8 @@ export interface ThreadSessionOptions {
   readonly idleUnloadMs: number;
   readonly reconnectTimeoutMs: number;
   readonly readerStallMs: number;
+  /** The user's own home, where that is another one than this Codex has. */
+  readonly otherHome?: string | undefined;
 }
 
 /** Keeps track of the sessions that are in use. */
@@ -87,13 +89,16 @@ export class ThreadSession implements ThreadSink {
   constructor(options: ThreadSessionOptions, registry: SessionRegistry, start: ThreadStart) {
     this.#options = options;
     this.#registry = registry;
-    const { appServer, inherited, clock, log } = options;
+    const { appServer, inherited, clock, log, otherHome } = options;
     const onOpened = (threadId: string, before: string | null): void => {
       registry.onOpened(this, threadId, before);
       if (this.#active?.announce(threadId) !== true) return;
       for (const warning of appServer.threads.processWarnings) this.#active.take(warning);
     };
-    this.#thread = new OpenThread({ appServer, inherited, clock, log, sink: this, onOpened }, start);
+    this.#thread = new OpenThread(
+      { appServer, inherited, clock, log, otherHome, sink: this, onOpened },
+      start,
+    );
   }
 
   /** The thread's id, once it has one. */
