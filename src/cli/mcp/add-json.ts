@@ -1,8 +1,10 @@
 /** `switchyard mcp add-json`: a server as other products write it, such as in the README of a server. */
+import { child } from "../../config/import/dialects.ts";
 import { JsonDocument } from "../../config/import/json-document.ts";
 import { ConfigError } from "../../config/problem.ts";
 import { serverNameProblem } from "../../config/server/start-problem.ts";
 import { shellWord } from "../../base/shell-word.ts";
+import { UsageError } from "../args/parse.ts";
 import type { Command } from "../command.ts";
 import { readInput } from "../input.ts";
 import { EDIT_FLAGS, openEditContext } from "./edit-context.ts";
@@ -23,6 +25,9 @@ export const addJson: Command = {
     const file = "JSON";
     // For a place in what was typed, where it is not valid JSON.
     const { root } = new JsonDocument(json, file);
+    if (child(root, "mcpServers") !== undefined) {
+      throw new UsageError("JSON is one server; for a list of servers: switchyard mcp import -");
+    }
     const text = `{"mcpServers": {${JSON.stringify(name)}: ${json.slice(root.offset, root.offset + root.length)}}}`;
     const again = (): string => `switchyard mcp add-json ${shellWord(name)} JSON --replace`;
     const done = (names: readonly string[]): string => `Added MCP server ${JSON.stringify(names[0])} to`;

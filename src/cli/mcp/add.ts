@@ -132,5 +132,9 @@ function checkTransport(args: Args, words: readonly string[], address: string | 
         : `--${wrong} and a command cannot be given together: it is for servers with --url`,
     );
   }
+  if (["user", "local"].includes(args.one("scope") ?? "")) {
+    const what = "--scope is who may share a connection to the server (thread, project, principal, host)";
+    throw new UsageError(`${what}; your own file is the default, and --project writes the project's`);
+  }
   args.atMostOne("no-tools", "enabled-tool");
 }

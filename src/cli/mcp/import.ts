@@ -6,7 +6,7 @@ import { ConfigError } from "../../config/problem.ts";
 import { parseToml } from "../../toml/parse.ts";
 import type { Args } from "../args/parse.ts";
 import type { Command } from "../command.ts";
-import { readInput } from "../input.ts";
+import { isStdin, readInput } from "../input.ts";
 import { count, printJson, say, shortPath, userHome } from "../output.ts";
 import type { Stop } from "../signals.ts";
 import { EDIT_FLAGS, openEditContext } from "./edit-context.ts";
@@ -21,7 +21,7 @@ export const importCommand: Command = {
     { name: "skip-existing", about: "leave servers of the same name as they are" },
     ...EDIT_FLAGS,
   ],
-  notes: "Without FILE, it lists the files that it finds.",
+  notes: "Without FILE, it lists the files that it finds; - is stdin.",
   run: importFiles,
 };
 
@@ -59,7 +59,7 @@ async function importFiles(args: Args, { signal }: Stop): Promise<number> {
   const context = openEditContext(args);
   const texts: ImportText[] = [];
   for (const operand of args.operands) {
-    const file = resolve(operand);
+    const file = isStdin(operand) ? operand : resolve(operand);
     const text = await readInput(file, signal);
     rejectToml(file, text);
     const again = (name: string): string =>

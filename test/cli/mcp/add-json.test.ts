@@ -61,6 +61,12 @@ testCases("switchyard mcp add-json", [
     };
   }),
   {
+    what: "add-json of a list of servers",
+    args: ["mcp", "add-json", "docs", '{"mcpServers":{"docs":{"command":"x"}}}'],
+    code: 2,
+    stderr: /for a list of servers: switchyard mcp import -/,
+  },
+  {
     what: "add-json rejects a bad name",
     args: ["mcp", "add-json", "a b", '{"command":"x"}'],
     code: 1,

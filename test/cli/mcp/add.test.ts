@@ -103,6 +103,7 @@ testCases("switchyard mcp add", [
       [["w", "https://x.y", "arg"], /takes no arguments/],
       [["w", "https://x.y", "--url", "https://x.y"], /given twice/],
       [["w", "https://x.y", "--env", "A=b"], /--env and --url cannot/],
+      [["--scope", "user", "w", "https://x.y"], /your own file is the default, and --project/],
       [["-t", "sse", "w", "https://x.y"], /SSE transport is not supported/],
       [["-t", "websocket", "w", "https://x.y"], /--transport takes stdio or http/],
       [["-t", "http", "w", "x.y/mcp"], /URL in full/],

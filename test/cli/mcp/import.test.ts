@@ -92,6 +92,13 @@ testCases("switchyard mcp import", [
     stderr: /not valid JSON/,
   },
   {
+    what: "import of what was pasted, from stdin",
+    args: ["mcp", "import", "-"],
+    input: '{"mcpServers": {"docs": {"command": "x"}}}',
+    code: 0,
+    after: { [OURS]: '[mcp_servers.docs]\ncommand = "x"\n' },
+  },
+  {
     what: "import of a missing file",
     args: ["mcp", "import", "nope.json"],
     code: 1,
