@@ -323,8 +323,17 @@ async function answerOf(side: Side, params: Params): Promise<unknown> {
   return normalize(await side.ask("http/request", params));
 }
 
+/** Two timers of the original watch for the same time-out, and each has its own words. */
+const TIMED_OUT = /: (?:route-aware request timed out|error sending request for url \(.*\/never\))$/;
+
+function inOneForm(answer: Answer): Answer {
+  if (!("error" in answer)) return answer;
+  const { code, message } = answer.error;
+  return { error: { code, message: message.replace(TIMED_OUT, ": timed out") } };
+}
+
 function normalize(answer: Answer): unknown {
-  if ("error" in answer) return comparable(answer);
+  if ("error" in answer) return inOneForm(comparable(answer));
   const result = answer.result as {
     status: number;
     headers: { name: string; value: string }[];
@@ -354,7 +363,7 @@ function sortedHead(request: string): string {
 /** The answer, and the whole body with how it ended. */
 async function streamOf(side: Side, params: Params & { readonly requestId: string }): Promise<unknown> {
   const answer = await side.ask("http/request", params);
-  if ("error" in answer) return answer;
+  if ("error" in answer) return normalize(answer);
   const deltas = (): readonly Params[] =>
     side.notifications.map((each) => each.params).filter((each) => each["requestId"] === params.requestId);
   while (deltas().at(-1)?.["done"] !== true) await new Promise(setImmediate);
