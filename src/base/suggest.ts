@@ -7,9 +7,9 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   let fewest = 1 + Math.min(3, Math.floor(snake.length / 3));
   for (const candidate of known) {
     if (candidate === "") continue;
-    const slips = distance(snake, inSnakeCase(candidate), fewest);
-    if (slips >= fewest) continue;
-    fewest = slips;
+    const count = slips(snake, inSnakeCase(candidate), fewest);
+    if (count >= fewest) continue;
+    fewest = count;
     best = candidate;
   }
   return best;
@@ -45,7 +45,7 @@ export function missingServer(name: string, known: readonly string[], where = ""
 }
 
 /** Letters to add, drop, change or swap with their neighbour; at most `limit`. */
-function distance(from: string, to: string, limit: number): number {
+export function slips(from: string, to: string, limit: number): number {
   if (Math.abs(from.length - to.length) >= limit) return limit;
   let before: number[] = [];
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);

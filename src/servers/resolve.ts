@@ -11,6 +11,7 @@
  *   V2. `env` wins over `env_vars`. What every object inherits is not a variable.
  */
 import { headerValueProblem } from "../base/http-header.ts";
+import { maskVariable } from "../config/show/mask-text.ts";
 import type { McpServerConfig, McpServerEnvVar, McpServerTransportConfig } from "../config/server/types.ts";
 import type { ServerSet } from "./check.ts";
 import { type Outcome, type ServerProblem, unless } from "./problem.ts";
@@ -129,7 +130,7 @@ function resolveHttp(
     const value = variable(env, from);
     const what =
       value === undefined || value === ""
-        ? `the environment variable ${from} is not set`
+        ? `the environment variable ${maskVariable(from)} is not set`
         : headerValueProblem(value);
     if (what !== undefined) problems.push({ path: [...at, ...path], what });
     else headers.set(name, `${scheme}${value}`);

@@ -18,6 +18,8 @@ import { OpenTable, openHeader, setPair, TableError } from "./tables.ts";
 export interface TomlProblem {
   readonly message: string;
   readonly place: Place;
+  /** What to do, where the message alone does not say it. */
+  readonly hint?: string;
 }
 
 export type ParseTomlResult =
@@ -30,7 +32,9 @@ export function parseToml(source: Source): ParseTomlResult {
     return { ok: true, document: new Parser(source).document() };
   } catch (error) {
     if (!(error instanceof SyntaxProblem || error instanceof TableError)) throw error;
-    return { ok: false, problem: { message: error.message, place: error.place } };
+    const hint = error instanceof SyntaxProblem ? error.hint : undefined;
+    const { message, place } = error;
+    return { ok: false, problem: { message, place, ...(hint === undefined ? {} : { hint }) } };
   }
 }
 
@@ -46,15 +50,20 @@ export function parseTomlValue(source: Source): TomlNode | undefined {
 
 class SyntaxProblem extends Error {
   readonly place: Place;
+  readonly hint: string | undefined;
 
-  constructor(message: string, place: Place) {
+  constructor(message: string, place: Place, hint?: string) {
     super(message);
     this.place = place;
+    this.hint = hint;
   }
 }
 
 /** Arrays and inline tables in one another, and dotted keys in a row. Codex's limit (measured). */
 export const DEPTH_MAX = 80;
+
+const BACKSLASH_HINT =
+  "In double quotes \\ begins an escape. A Windows path goes in single quotes, or has each \\ twice";
 
 const TAB = 0x09;
 const LF = 0x0a;
@@ -385,13 +394,15 @@ class Parser {
     const digits = Object.hasOwn(ESCAPE_DIGITS, letter) ? ESCAPE_DIGITS[letter] : undefined;
     this.#at += 1;
     if (digits === undefined) {
-      this.#fail('missing escaped value, expected `b`, `e`, `f`, `n`, `r`, `\\`, `"`, `x`, `u`, `U`');
+      const message = 'missing escaped value, expected `b`, `e`, `f`, `n`, `r`, `\\`, `"`, `x`, `u`, `U`';
+      this.#fail(message, this.#at, BACKSLASH_HINT);
     }
     this.#at += 1;
     const hex = /^[0-9A-Fa-f]*/.exec(this.#text.slice(this.#at, this.#at + digits))?.[0] ?? "";
     if (hex.length < digits) {
       this.#at += hex.length;
-      this.#fail("too few unicode value digits, expected unicode hexadecimal value");
+      const message = "too few unicode value digits, expected unicode hexadecimal value";
+      this.#fail(message, this.#at, BACKSLASH_HINT);
     }
     const code = Number.parseInt(hex, 16);
     if (code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) {
@@ -476,8 +487,8 @@ class Parser {
     return { source: this.#source, start, end };
   }
 
-  #fail(message: string, from: number = this.#at): never {
-    throw new SyntaxProblem(message, this.#place(from, Math.min(from + 1, this.#text.length)));
+  #fail(message: string, from: number = this.#at, hint?: string): never {
+    throw new SyntaxProblem(message, this.#place(from, Math.min(from + 1, this.#text.length)), hint);
   }
 }
 

@@ -8,6 +8,7 @@
 import type { ConfigEditor, EditResult } from "../../config/edit/config-editor.ts";
 import type { ConfigEdit } from "../../config/edit/edits.ts";
 import { configuredMcpServers } from "../../config/effective/configured.ts";
+import { valuesForNames } from "../../config/effective/misread.ts";
 import type { ConfigLayer } from "../../config/layers/layers.ts";
 import { ConfigError, type ConfigProblem } from "../../config/problem.ts";
 import { maskProblem } from "../../config/show/mask-problem.ts";
@@ -66,11 +67,25 @@ export async function tryEdits(
   for (const edit of edits) editor.edit(edit);
   try {
     const result = await editor.apply({ dryRun: true, signal });
+    checkNames(context, result);
     checkMerged(context, result.after, edits);
     return { editor, result };
   } catch (error) {
     throw afterEditError(error, target);
   }
+}
+
+/** A secret in the place of a name is not written. One that is there already is no reason to refuse another edit. */
+function checkNames({ target: { file } }: EditContext, { before, after }: EditResult): void {
+  const identity = ({ path, place }: ConfigProblem): string =>
+    JSON.stringify([path, place?.source.text.slice(place.start, place.end)]);
+  const [old, now] = [before, after].map((text) => valuesForNames(parseFile({ name: file, text })));
+  const known = new Set(old?.map(identity));
+  const problems = now?.filter((each) => !known.has(identity(each))) ?? [];
+  const [first] = problems;
+  if (first === undefined) return;
+  const message = `${dottedPath(first.path ?? [])} takes the name of an environment variable, and this looks like its value`;
+  throw new ConfigError("invalid_edit", message, { problems });
 }
 
 /** Removed servers too: another file may add to them. */

@@ -12,6 +12,7 @@ import { type ConfigLayer, type ConfigLayers, isOwnFile, mergeLayers } from "../
 import { mergeTables } from "../layers/merge.ts";
 import { strayKeyProblems } from "../layers/own-keys.ts";
 import type { ConfigProblem } from "../problem.ts";
+import { misreadValues } from "./misread.ts";
 import { type ReadOptions, readMcpServers, type ReadServersResult } from "../server/read-servers.ts";
 import type { TomlEntry, TomlTable } from "../../toml/node.ts";
 import { EMPTY_TABLE } from "../../toml/tree.ts";
@@ -40,7 +41,8 @@ export function assess(
 ): Assessment {
   const active = layers.layers.filter(({ inactive }) => inactive === undefined);
   const merged = mergeLayers(active);
-  const read = readMcpServers(merged.entries.get("mcp_servers")?.value, { strict, own: true });
+  const servers = readMcpServers(merged.entries.get("mcp_servers")?.value, { strict, own: true });
+  const read = { ...servers, warnings: [...servers.warnings, ...misreadValues(merged)] };
   return {
     layers,
     active,

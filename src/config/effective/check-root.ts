@@ -9,6 +9,7 @@
  *       `mcp_servers` is: a newer Codex may know it. In `switchyard.toml` every unknown key is.
  */
 import { isBlank } from "../server/check-server.ts";
+import { misreadValues } from "./misread.ts";
 import { problem, ProblemCollector } from "../problem.ts";
 import { readValue } from "../schema/read-value.ts";
 import { CODEX_ROOT_KEYS, CODEX_ROOT_NAMES, MISTAKEN_ROOT_KEYS, OWN_ROOT_KEYS } from "../schema/root-keys.ts";
@@ -36,6 +37,7 @@ export function checkConfig(root: TomlTable, options: ReadOptions = {}): ReadSer
     }
   }
   if (!own) checkIdentityProvider(root, problems);
+  problems.ignored.push(...misreadValues(root));
   return readResult(servers, problems, options);
 }
 

@@ -1,5 +1,6 @@
 /** From a configured environment to what an executor's client takes: the token is looked up, at the moment of use. */
 import { ConfigError } from "../problem.ts";
+import { maskVariable } from "../show/mask-text.ts";
 import {
   type EnvironmentDefinition,
   type EnvironmentOrigin,
@@ -25,7 +26,9 @@ export function toEnvironmentDefinition(
   const isVariable = reference.from === "variable";
   const token = isVariable ? env[reference.name] : reference.reveal();
   const where = at(origins.get(isVariable ? "auth_bearer_token_env_var" : "auth_bearer_token"));
-  const what = isVariable ? `the variable ${reference.name}, which` : `auth_bearer_token, which`;
+  const what = isVariable
+    ? `the variable ${maskVariable(reference.name)}, which`
+    : `auth_bearer_token, which`;
   const wrong =
     token === undefined
       ? "is not set"

@@ -5,20 +5,28 @@
  * The time is linear: every pattern begins where a word does, and looks back a few characters at most.
  */
 
+import { slips } from "../../base/suggest.ts";
+
 export const MASK = "*****";
+
+/** What stands for a secret: `MASK`, or as many asterisks. */
+type Mask = (secret: string) => string;
+const toMask: Mask = () => MASK;
 
 /** A name behind which a secret is likely: `--github-token`, `OPENAI_API_KEY`. Not `--max-tokens`. */
 const SECRET_NAME =
   /(?:^|[-_.])(?:\w*token|secret|bearer|jwt|session|sig(?:nature)?|passw(?:or)?d|pwd|passphrase|pat|credentials?|authorization|cookie|apikey|(?:api|access|private|secret|encryption|signing)[-_]?key|auth[-_]?key)$/i;
 /** What well-known services hand out, and what stands in an Authorization header. */
 export const SECRET_VALUES: readonly RegExp[] = [
-  /(?<=\b(?:bearer|basic)\s{1,8})[^\s"',;]+/gi,
+  // Not "the bearer token" and "basic authentication" of a sentence.
+  /(?<=\bbearer\s{1,8})(?!(?:tokens?|auth\w*|headers?|schemes?|and|or|is|of)\b)[^\s"',;]+/gi,
+  /(?<=\b[Bb]asic\s{1,8})(?=[^\s"',;]+[A-Z0-9=])[^\s"',;]{4,}/g,
   /(?<![\w-])(?:sk|rk|pk)[-_][\w-]{6,}/g,
   /(?<![\w-])(?:gh[pousr]_|github_pat_|glpat-|xox[abeprs]-|hf_|npm_|pypi-|AKIA|AIza|ya29\.)[\w-]{6,}/g,
   /(?<![\w-])eyJ[\w-]{6,}\.[\w-]+(?:\.[\w-]*)?/g,
-  /-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[^]*/g,
+  /-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----(?:[^]*-----END [A-Z ]{0,40}PRIVATE KEY-----|[^]*)/g,
 ];
-const URLS = /(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*:\/\/[^\s"'<>]+/gi;
+const URLS = /(?<![a-z0-9+.-])[a-z][a-z0-9+.-]*:\/\/[^\s"'<>`]*[^\s"'<>`.,:;)\]}]/gi;
 /** What a variable can be called. Anything else in its place is likely its value. */
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Of a longer name, only the end is looked at. */
@@ -34,34 +42,57 @@ export function mayNameSecret(name: string): boolean {
 }
 
 /** A text with what looks like a secret masked. */
-export function maskText(text: string): string {
-  const withoutValues = SECRET_VALUES.reduce((masked, pattern) => masked.replace(pattern, MASK), text);
+export function maskText(text: string, mask: Mask = toMask): string {
+  const withoutValues = SECRET_VALUES.reduce((masked, pattern) => masked.replace(pattern, mask), text);
   return withoutValues
-    .replace(URLS, maskUrl)
-    .replace(/(?<![\w-])(--?[\w-]+)(\s{1,8})([^\s"'`-][^\s"'`]*)/g, (all, option: string, gap: string) =>
-      isSecretName(option) ? `${option}${gap}${MASK}` : all,
+    .replace(URLS, (url) => maskUrl(url, mask))
+    .replace(
+      /(?<![\w-])(--?[\w-]+)(\s{1,8})([^\s"'`-][^\s"'`]*)/g,
+      (all, option: string, gap: string, value) =>
+        isSecretName(option) ? `${option}${gap}${mask(value as string)}` : all,
+    )
+    .replace(
+      /(?<![\w-])(-e\s{0,8}|--env[ =]\s{0,8})([A-Za-z_]\w*=)([^\s"']+)/g,
+      (_all, option: string, name: string, value: string) => `${option}${name}${mask(value)}`,
     )
     .replace(
       /(?<![\w.-])([\w.-]+)("?\s{0,8}[=:]\s{0,8}["']?)([^\s"'&|;]+)/g,
-      (all, name: string, equals: string) => (isSecretName(name) ? `${name}${equals}${MASK}` : all),
+      (all, name: string, equals: string, value: string) =>
+        isSecretName(name) ? `${name}${equals}${mask(value)}` : all,
     );
 }
 
-/** Userinfo, and every value of the query and of a fragment that is written like one. */
-export function maskUrl(url: string): string {
+/**
+ * Userinfo, and every value of the query and of a fragment that is written like one. Of what is meant as a URL and is
+ * none, nobody knows what is the password: it is shown up to its first separator.
+ */
+export function maskUrl(url: string, mask: Mask = toMask): string {
+  if (/[:@?&=]/.test(url) && !url.startsWith("${") && !/\*{5}/.test(url) && URL.parse(url) === null)
+    return url.replace(
+      /^([a-z][a-z0-9+.-]*:\/\/|[^:@?&=]*[:@?&=]?)(.+)$/is,
+      (_all, head: string, rest: string) => head + mask(rest),
+    );
   return url
-    .replace(/^([a-z][a-z0-9+.-]*:\/\/|\/\/)?[^/?#\s]*@/i, (_all, scheme = "") => `${scheme}${MASK}@`)
-    .replace(/\?[^#]*/, (query) => `?${maskPairs(query.slice(1))}`)
     .replace(
-      /^([^#]*)#(.*=.*)$/s,
-      (_all, before: string, fragment: string) => `${before}#${maskPairs(fragment)}`,
-    );
+      /^([a-z][a-z0-9+.-]*:[/\\]*|[/\\]+)?([^/\\?#]*)@/i,
+      (_all, scheme: string | undefined, user: string) => `${scheme ?? ""}${mask(user)}@`,
+    )
+    .replace(/(?<=:)[^/:@]+(?=@)/g, mask)
+    .replace(/^[^?#]*/, (path) => path.replace(/(?<=[^/=]=)[^/=]+/g, mask))
+    .replace(/#(.*)$/s, (_all, fragment: string) =>
+      // Not the name of a section.
+      /^[a-z-]*$/i.test(fragment) ? `#${fragment}` : `#${maskPairs(fragment, mask)}`,
+    )
+    .replace(/\?[^#]*/, (query) => `?${maskPairs(query.slice(1), mask)}`);
 }
 
-function maskPairs(text: string): string {
+function maskPairs(text: string, mask: Mask): string {
   return text
     .split("&")
-    .map((pair) => (pair === "" ? "" : pair.includes("=") ? pair.replace(/=.*$/s, `=${MASK}`) : MASK))
+    .map((pair) => {
+      if (pair === "") return "";
+      return /^[\w.[\]-]{1,40}=/.test(pair) ? pair.replace(/(?<==).*$/s, mask) : mask(pair);
+    })
     .join("&");
 }
 
@@ -70,23 +101,75 @@ export function maskArgs(args: readonly string[]): string[] {
   return args.map((word, at) => {
     const before = args[at - 1] ?? "";
     const inline = /^(--?[\w.-]+)=(.+)$/s.exec(word);
-    if (inline?.[1] !== undefined) return `${inline[1]}=${maskOption(inline[1], inline[2] ?? "")}`;
+    if (inline?.[1] !== undefined && !ATTACHED.test(word))
+      return `${inline[1]}=${maskOption(inline[1], inline[2] ?? "")}`;
+    const [, option, value] = ATTACHED.exec(word) ?? [];
+    if (option !== undefined) return option + maskOption(option, value ?? "");
+    if (looksRandom(word) && nearsSecretName(before)) return MASK;
     if (before.startsWith("-") && !before.includes("=")) return maskOption(before, word);
-    return maskText(word);
+    return maskWord(word);
   });
 }
 
+/** `-eNAME=VALUE`, `-HNAME: VALUE`, `-uUSER:PASSWORD`: a value without a blank before it. */
+const ATTACHED = /^(-e(?=[A-Za-z_]\w*=)|-H(?=[\w-]+[:=])|-u(?=[^:=]+:)|-D(?=[A-Za-z_]))(.+)$/s;
+
 function maskOption(option: string, value: string): string {
   if (isSecretName(option) && !value.startsWith("-")) return MASK;
+  if (looksRandom(value) && nearsSecretName(option)) return MASK;
   // Variables and headers that are handed on, as docker and mcp-remote take them.
-  if (/^(?:-e|--env)$/.test(option)) return value.replace(/=.*$/s, `=${MASK}`);
+  if (/^(?:-e|--env)$/.test(option))
+    return value.includes("=")
+      ? value.replace(/=(?!(?:\d{1,3}|true|false)$).*$/s, `=${MASK}`)
+      : maskWord(value);
   if (option === "--auth" && !value.startsWith("-")) return MASK;
   if (/^(?:-u|--user)$/.test(option)) return value.replace(/:.*$/s, `:${MASK}`);
   if (/^(?:-H|--headers?)$/.test(option)) return value.replace(/([:=]\s*).*$/s, `$1${MASK}`);
-  return maskText(value);
+  return maskWord(value);
+}
+
+function maskWord(word: string): string {
+  const masked = maskText(word);
+  if (masked !== word) return masked;
+  const [, name, value = ""] = /^([^=]*=)(.+)$/s.exec(word) ?? [];
+  if (name !== undefined && looksRandom(value)) return `${name}${MASK}`;
+  return word.replace(/\w{12,}/g, (piece) => (isKey(piece) ? MASK : piece));
+}
+
+/** A word that is no word: letters and digits, and not a version, a path or an address. */
+function looksRandom(word: string): boolean {
+  return /^(?=.*[A-Za-z])(?=.*\d)[^\s/:.@]{8,}$/.test(word);
+}
+
+/** Letters of both cases and digits, mixed, in one long word. */
+function isKey(word: string): boolean {
+  return /^(?=.*[a-z])(?=.*[A-Z])(?=.*\d.*\d)\w{12,}$/.test(word);
+}
+
+const SECRET_WORDS = ["token", "secret", "password", "apikey", "bearer", "credential"];
+
+/** A slip or two away from a name behind which a secret is likely: `--tokn`, `paswrd`. */
+function nearsSecretName(word: string): boolean {
+  const name = word.replace(/[^A-Za-z0-9]/g, "").toLowerCase();
+  return SECRET_WORDS.some((secret) =>
+    [-2, -1, 0, 1, 2].some((more) => slips(name.slice(-(secret.length + more)), secret, 3) < 3),
+  );
 }
 
 /** The name of a variable; anything else in its place is likely its value. */
 export function maskVariable(name: string): string {
-  return name === "" || VARIABLE.test(name) ? name : MASK;
+  return name === "" || !isVariableValue(name) ? name : MASK;
+}
+
+/** Whether this stands where the name of a variable belongs and is likely its value. */
+export function isVariableValue(name: string): boolean {
+  if (!VARIABLE.test(name) || maskText(name) !== name) return true;
+  const words = name.split("_");
+  // Names are made of words; keys are long, and letters with digits in them.
+  return words.some((word) => {
+    if (word.length >= 32) return true;
+    const digits = word.replace(/\D/g, "").length;
+    const isMixed = /[a-z]/.test(word) && /[A-Z]/.test(word) && digits > 0;
+    return (word.length >= 12 && digits >= 2 && digits < word.length) || (word.length >= 10 && isMixed);
+  });
 }

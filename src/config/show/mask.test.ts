@@ -228,8 +228,9 @@ suite("an excerpt of an override shows no secret", () => {
     ["mcp_servers={a={url='https://u:PLANTED@b'}}", "{a={url='*******************'}}"],
     ["mcp_servers.a.args=['--token','PLANTED','x']", "['--token','*******','x']"],
     // Not valid TOML, and so a string to Codex.
-    ["mcp_servers.a={env={A='PLANTED'", "{env={A='*******'"],
-    ["mcp_servers.a={env={A=PLANTED}}", "{env={A=*******}}"],
+    ["mcp_servers.a={env={A='PLANTED'", "*****************"],
+    ["mcp_servers.a={env={A=PLANTED}}", "*****************"],
+    ["mcp_servers.a={env={A='PLAN'TED'}}", "********************"],
     ["mcp_servers.a.url=https://u:PLANTED@b", "*******************"],
     ["mcp_servers.a.command=plain words", "plain words"],
     ["mcp_servers.a.enabled=false", "false"],
@@ -270,4 +271,84 @@ test("what is pasted where a name belongs, and what stands in an unknown key, is
   assert.match(masked, /OK_NAME/);
   assert.match(masked, /FINE/);
   assert.match(masked, /--jwt/);
+});
+
+suite("of ordinary text nothing is masked", () => {
+  const texts = [
+    "basic auth is not supported",
+    "Basic authentication and the bearer token of a server",
+    "https://example.com:8080/mcp/v1#part",
+    "https://example.com/@scope/name",
+    "it is at `http://a:80`, or (see https://h:8080).",
+  ];
+  for (const text of texts) test(text, () => assert.equal(maskText(text), text));
+
+  const args = ["node:20-alpine", "--secure", "true", "--port=8080", "-e", "DEBUG=1", "sandbox=1", "a=b"];
+  test(args.join(" "), () => assert.deepEqual(maskArgs(args), args));
+
+  const text = `# Note: don't forget, it's needed
+# sandbox=1
+# enabled = false
+# Set enabled=false and 'foo' to be safe
+[mcp_servers.a]
+tool_timout_sec = 30
+comand = "npx"
+requird = true
+sandbox = 1
+tools.x.aproval_mode = "auto"
+oauth.callback_prt = 80
+env_http_heders = { A = "GOOD_NAME" }
+[mcp_server.b]
+args = ["x"]
+`;
+  test("in a file with slips", () => assert.equal(maskLines({ name: "f", text }), text));
+});
+
+suite("a secret is masked", () => {
+  const lines: readonly (readonly [line: string, shown: string])[] = [
+    ['oauth.client_secert = "S"', 'oauth.client_secert = "*****"'],
+    ['oauth.clientSecrt = "S"', 'oauth.clientSecrt = "*****"'],
+    ['foo.bar = ["S"]', 'foo.bar = ["*****"]'],
+    ['tools.x.key = "S"', 'tools.x.key = "*****"'],
+    ['nev = { A = "S" }', 'nev = { A = "*****" }'],
+    ["# TOKEN=S and S", "# TOKEN=*****"],
+    ["# password: S", "# password: *****"],
+    ["#FOO = 'S'", "#FOO = '*****'"],
+    ["# it was TOKEN=S before", "# it was TOKEN=***** before"],
+    ['# env = { A = "S" }', '# env = { A = "*****" }'],
+    ['# "S",', '# "*****",'],
+    ["enabled = true # https://u:S@h/?k=S", "enabled = true # https://*****@h/?k=*****"],
+    ['bearer_token_env_var = "sk-live-S"', 'bearer_token_env_var = "*****"'],
+  ];
+  for (const [line, shown] of lines) {
+    test(line, () => {
+      const masked = maskLines({ name: "f", text: `[mcp_servers.a]\n${line}\n` });
+      assert.equal(masked, `[mcp_servers.a]\n${shown}\n`);
+    });
+  }
+
+  const words: readonly (readonly [args: readonly string[], shown: readonly string[]])[] = [
+    [["-eFOO=S"], ["-eFOO=*****"]],
+    [["-HX-A: S"], ["-HX-A: *****"]],
+    [["-ume:S"], ["-ume:*****"]],
+    [["-DAPI_KEY=S"], ["-DAPI_KEY=*****"]],
+    [["docker run -eA=S -e B=S --env=C=S x"], ["docker run -eA=***** -e B=***** --env=C=***** x"]],
+    [
+      ["--tokn", "hunter2-x"],
+      ["--tokn", "*****"],
+    ],
+    [["--api-kye=hunter2-x"], ["--api-kye=*****"]],
+  ];
+  for (const [args, shown] of words) {
+    test(args.join(" "), () => assert.deepEqual(maskArgs(args), shown));
+  }
+
+  const urls: readonly (readonly [url: string, shown: string])[] = [
+    ["https:/u:S@h", "https:/*****@h"],
+    ["https//u:S@h", "https//u:*****"],
+    ["https://u:S", "https://*****"],
+    ["https://h/mcp;key=S", "https://h/mcp;key=*****"],
+    ["https://h/#S1", "https://h/#*****"],
+  ];
+  for (const [url, shown] of urls) test(url, () => assert.equal(maskUrl(url), shown));
 });

@@ -7,6 +7,7 @@
  *   S3. An error names the server, the environment, the program and the cause. Values of variables, and arguments,
  *       appear neither there nor in the log.
  */
+import { maskVariable } from "../../config/show/mask-text.ts";
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import { silentLog } from "../../base/log.ts";
@@ -41,7 +42,7 @@ export async function startServer(options: StartServerOptions): Promise<ServerTr
   for (const unset of variables.unset) {
     log(
       "warn",
-      `MCP server "${name}" starts without ${unset} of its env_vars, which is not set on this machine`,
+      `MCP server "${name}" starts without ${maskVariable(unset)} of its env_vars, which is not set on this machine`,
       {
         server: name,
         environment,

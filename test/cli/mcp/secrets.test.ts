@@ -99,3 +99,30 @@ test("a message shows no secret; check FILE --json has it word for word", { time
     [[`invalid type: string "Bearer ${SECRET}", expected a map`, `http_headers = "${"*".repeat(19)}"`]],
   );
 });
+
+test("a secret in the place of a variable's name is refused, and not shown", { timeout }, async () => {
+  using home = new TestHome({ [OURS]: '[mcp_servers.a]\nurl = "https://a.example"\n' });
+  const secret = "sk-live-0123456789";
+  const commands = [
+    ["add", "b", "--url", "https://b.example", "--bearer-token-env-var", secret],
+    ["add", "b", "--url", "https://b.example", "--header-env", `Authorization=${secret}`, "--json"],
+    ["add", "--env-var", secret, "b", "--", "x"],
+    ["set", "a", "bearer_token_env_var", secret],
+    ["set", "a", "env_http_headers", `{ A = "${secret}" }`, "--dry-run"],
+  ];
+  await together(commands, async (args) => {
+    const { code, stdout, stderr } = await home.run(["mcp", ...args]);
+    assert.equal(code, 1, `${args.join(" ")}: ${stdout}${stderr}`);
+    assert.match(stderr, /takes the name of an environment variable, and this looks like its value/);
+    assert.ok(!`${stdout}${stderr}`.includes(secret), `${stdout}${stderr}`);
+  });
+  home.write(OURS, `[mcp_servers.a]\nurl = "https://a.example"\nbearer_token_env_var = "${secret}"\n`);
+  for (const args of [["check"], ["check", "--json"], ["list"], ["list", "--json"], ["get", "a"]]) {
+    const { code, stdout, stderr } = await home.run(["mcp", ...args]);
+    assert.equal(code, 0);
+    assert.match(`${stdout}${stderr}`, /this looks like a value/);
+    assert.ok(!`${stdout}${stderr}`.includes(secret), `${stdout}${stderr}`);
+  }
+  // What is there already is no reason to refuse another edit.
+  assert.equal((await home.run(["mcp", "set", "a", "enabled", "false"])).code, 0);
+});
