@@ -67,11 +67,14 @@ export async function importTexts(
   if (names.length === 0 && servers.size === 0) {
     error ??= new ConfigError("invalid_edit", notes.map(({ text }) => text).join("\n"));
   }
-  if (names.length === 0 && error !== undefined) throw error;
   const relevant = notes.filter(
     ({ server }) => server === undefined || !servers.has(server) || names.includes(server),
   );
   const said = [...relevant, ...left].map(({ text }) => text);
+  if (names.length === 0 && error !== undefined) {
+    if (said.length === 1) throw error;
+    throw new ConfigError(error.code, `No server was imported:\n${said.join("\n")}`, { cause: error });
+  }
   return await applyAndReport(context, { edits, names, done: done(names), notes: said }, signal);
 }
 

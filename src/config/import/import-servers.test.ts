@@ -280,6 +280,19 @@ suite("importServers carries over", () => {
     }
   });
 
+  test("the near name of a key that a server lacks", () => {
+    for (const [key, meant] of [
+      ["comand", "command"],
+      ["Command", "command"],
+      ["commands", "command"],
+      ["urll", "url"],
+      ["server_url", "serverUrl"],
+    ] as const) {
+      const { hint } = refusal(JSON.stringify({ mcpServers: { a: { [key]: "s3cr3t" } } })).problems[0] ?? {};
+      assert.equal(hint, `${key}: did you mean ${meant}?`);
+    }
+  });
+
   test("switches, lists of tools and approvals", () => {
     const server = {
       command: "x",

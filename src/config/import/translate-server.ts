@@ -7,6 +7,7 @@
  *   I3. A tool that a product would have run without a question gets that right only if the file names the tool.
  *   I4. A server with a value that has to be filled in first is switched off, and the key is named.
  */
+import { nearest } from "../../base/suggest.ts";
 import type { AppToolApproval, DraftMcpServer, WrittenMcpServer } from "../server/types.ts";
 import { type Dialect, URL_KEYS } from "./dialects.ts";
 import type { JsonDocument, JsonNode } from "./json-document.ts";
@@ -106,7 +107,8 @@ function findTransport(reader: ServerReader): "stdio" | "http" | "skipped" {
     );
   }
   if (type === undefined ? hasCommand : STDIO_TYPES.includes(type)) {
-    if (!hasCommand) reader.document.problem(reader.node, reader.path, "command is missing");
+    if (!hasCommand)
+      reader.document.problem(reader.node, reader.path, "command is missing", misspelt(reader));
     return "stdio";
   }
   if (type !== undefined && !HTTP_TYPES.includes(type)) {
@@ -121,8 +123,16 @@ function findTransport(reader: ServerReader): "stdio" | "http" | "skipped" {
     );
   }
   const missing = type === undefined ? "both command and url are missing" : "url is missing";
-  reader.document.problem(reader.node, reader.path, missing);
+  reader.document.problem(reader.node, reader.path, missing, misspelt(reader));
   return "skipped";
+}
+
+function misspelt(reader: ServerReader): string | undefined {
+  for (const key of reader.entries.keys()) {
+    const meant = nearest(key, ["command", ...URL_KEYS]);
+    if (meant !== undefined) return `${key}: did you mean ${meant}?`;
+  }
+  return undefined;
 }
 
 function skip(reader: ServerReader, key: string, message: string): "skipped" {

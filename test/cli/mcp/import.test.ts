@@ -44,6 +44,19 @@ testCases("switchyard mcp import", [
     after: { [OURS]: DOCS },
   },
   {
+    what: "import that can take nothing gives every reason",
+    files: {
+      [OURS]: DOCS,
+      "project/.mcp.json":
+        '{"mcpServers":{"docs":{"command":"x"},"bad":{"comand":"y"},"sse":{"type":"sse"}}}',
+    },
+    args: ["mcp", "import", ".mcp.json"],
+    code: 1,
+    stderr:
+      /^switchyard: No server was imported:\n[^]*both command and url are missing[^]*did you mean command\?[^]*sse: type: the SSE[^]*"docs" is already in .*--replace/,
+    after: { [OURS]: DOCS },
+  },
+  {
     what: "import --replace leaves a name of another file, where the two would be merged",
     files: {
       [CODEXS]: DOCS,
