@@ -189,7 +189,7 @@ export interface McpConnectionServer extends McpHttpServerInput {
     readonly headers: Readonly<Record<string, string>>;
 }
 
-export interface McpHttpServerInput extends McpServerRules, Pick<WrittenMcpServer, HttpServerKey> {
+export interface McpHttpServerInput extends McpServerRules, Pick<WrittenMcpServer, HttpServerKey>, Without<StdioServerKey> {
     readonly url: string;
     readonly headers?: Readonly<Record<string, string>>;
 }
@@ -202,7 +202,7 @@ export interface McpServerRules extends Omit<WrittenMcpServer, StdioServerKey | 
 
 export type McpServers = Readonly<Record<string, McpServerInput>>;
 
-export interface McpStdioServerInput extends McpServerRules, Pick<WrittenMcpServer, StdioServerKey> {
+export interface McpStdioServerInput extends McpServerRules, Pick<WrittenMcpServer, StdioServerKey>, Without<HttpServerKey | "headers"> {
     readonly command: string;
 }
 

@@ -16,13 +16,24 @@ export interface McpServerRules
   readonly default_tools_approval_mode?: AppToolApproval;
 }
 
+/** Keys of the other transport: to give one of them does not compile, as the check at run time rejects it. */
+type Without<Keys extends string> = { readonly [Key in Keys]?: undefined };
+
 /** A server that Codex starts as a process and speaks to over its stdin and stdout. */
-export interface McpStdioServerInput extends McpServerRules, Pick<WrittenMcpServer, StdioServerKey> {
+export interface McpStdioServerInput
+  extends McpServerRules,
+    Pick<WrittenMcpServer, StdioServerKey>,
+    Without<HttpServerKey | "headers"> {
+  /** The program to start, found in PATH. */
   readonly command: string;
 }
 
 /** A server that is reached over streamable HTTP. */
-export interface McpHttpServerInput extends McpServerRules, Pick<WrittenMcpServer, HttpServerKey> {
+export interface McpHttpServerInput
+  extends McpServerRules,
+    Pick<WrittenMcpServer, HttpServerKey>,
+    Without<StdioServerKey> {
+  /** The endpoint: an http or https URL. */
   readonly url: string;
   /** Another spelling of `http_headers`; give one of them. */
   readonly headers?: Readonly<Record<string, string>>;

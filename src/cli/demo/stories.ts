@@ -1,5 +1,5 @@
 /** The threads of the demo: what each is given, what it does, and what must be true afterwards. */
-import type { McpServerInput } from "../../servers/written.ts";
+import type { McpHttpServerInput, McpServerInput } from "../../servers/written.ts";
 import {
   maxOverlap,
   promptOf,
@@ -74,7 +74,7 @@ export function meetTool(): TestTool {
 }
 
 export function stories({ engine, http, cwd, interrupted }: Stage): readonly Story[] {
-  const httpFor = (user: string, more: Partial<McpServerInput> = {}): McpServerInput => ({
+  const httpFor = (user: string, more: Partial<McpHttpServerInput> = {}): McpServerInput => ({
     url: `${http.origin}/${user}`,
     headers: { Authorization: `Bearer token-of-${user}`, "X-User": user },
     ...more,
