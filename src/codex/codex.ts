@@ -19,7 +19,7 @@ import type { Engine, EngineThread, StreamedTurn } from "../thread/engine.ts";
 import type { ThreadEvent, ThreadItem, Usage } from "../thread/events.ts";
 import { processFeatures } from "./app-server/features.ts";
 import { switchyardHome, userCodexHome } from "../config/layers/homes.ts";
-import { lacksLogin, prepareCodexHome } from "./app-server/home.ts";
+import { lacksLogin, prepareCodexHome, shareMcpLogins } from "./app-server/home.ts";
 import { InheritedServers } from "./direct/inherited-servers.ts";
 import type { CyberAccessProgram, Input, ThreadOptions, TurnOptions } from "../thread/options.ts";
 import type { CodexOptions } from "./options.ts";
@@ -90,6 +90,7 @@ export class Codex implements Engine, AsyncDisposable {
       findBinary: find,
       prepareHome: () => {
         prepareCodexHome(codexHome, env, checked.home !== "user" && checked.apiKey === undefined);
+        shareMcpLogins(codexHome, env);
         return codexHome;
       },
       env: () => {
@@ -232,6 +233,8 @@ export class Thread implements EngineThread, AsyncDisposable {
     };
     const spec = buildThreadSpec(this.#context.options, options, this.#context.env);
     this.#checkLogin(spec);
+    // The user may have logged in to a server since the turn before.
+    shareMcpLogins(this.#context.codexHome, this.#context.env);
     const request = {
       spec,
       input: buildInput(input),

@@ -6,10 +6,22 @@
  * symbolic link to `auth.json`: Codex rewrites that file in place when it refreshes a token (seen with 0.169),
  * so both homes keep using the same, current login. A login kept in the system keyring cannot be carried over, and
  * a home with a login of its own (a file, not a link) keeps it.
+ *
+ * Logins to MCP servers (`codex mcp login`) are in `.credentials.json`, or in the keyring, where they count for every
+ * home. Codex rewrites that file in place, too, but follows no symbolic link to it (seen with 0.171), so it is one file
+ * under two names.
  */
 import { randomUUID } from "node:crypto";
-import { copyFileSync, existsSync, lstatSync, mkdirSync, readlinkSync } from "node:fs";
-import { realpathSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+} from "node:fs";
+import { realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { JsonObject } from "../../base/json.ts";
 import { userCodexHome } from "../../config/layers/homes.ts";
@@ -60,4 +72,35 @@ export function prepareCodexHome(home: string, env: Env, login: boolean): void {
     // Windows, without permission to create links: a copy works until the token is refreshed.
     copyFileSync(users, ours);
   }
+}
+
+/**
+ * Lets a home use the user's logins to MCP servers, as they are now. A home with logins of its own keeps them.
+ *
+ * Where the two homes are on different file systems it has no effect.
+ */
+export function shareMcpLogins(home: string, env: Env): void {
+  const users = join(userCodexHome(env), ".credentials.json");
+  const ours = join(home, ".credentials.json");
+  // Which file was shared last: the user may have logged out of everything since, which removes theirs only.
+  const note = join(home, ".credentials.shared");
+  try {
+    const shared = identityOf(users);
+    const present = identityOf(ours);
+    if (shared === present) return;
+    if (present !== undefined && present !== readFileSync(note, "utf8")) return;
+    rmSync(ours, { force: true });
+    rmSync(note, { force: true });
+    if (shared === undefined) return;
+    writeFileSync(note, shared, { mode: 0o600 });
+    linkSync(users, ours);
+  } catch {
+    // Another file system, no such home yet, or a process that was faster: the server says that it needs a login.
+  }
+}
+
+/** What two names of one file have in common. */
+function identityOf(file: string): string | undefined {
+  const stat = lstatSync(file, { throwIfNoEntry: false, bigint: true });
+  return stat === undefined ? undefined : `${stat.dev}:${stat.ino}`;
 }

@@ -16,6 +16,8 @@ export class InheritedServers {
       }
     | undefined;
 
+  #urls: ReadonlyMap<string, string> = new Map();
+
   constructor(codexHome: string) {
     this.#files = new Set(
       [codexHome, "/etc/codex"].flatMap((dir) => [
@@ -38,14 +40,30 @@ export class InheritedServers {
     return abortable(this.#known.names, signal);
   }
 
+  /**
+   * The URL of a server of which the files say nothing else: a server of a thread with that name and URL is the same
+   * one, and has no field to inherit. It keeps its name, under which the user is logged in to it.
+   */
+  urlOf(name: string): string | undefined {
+    return this.#urls.get(name);
+  }
+
   async #read(process: AppServerProcess): Promise<readonly string[]> {
     const { layers } = await process.request("config/read", { includeLayers: true });
     const names = new Set<string>();
+    const urls = new Map<string, string>();
     for (const { name, config } of layers ?? []) {
       if (name.file !== undefined) this.#files.add(name.file);
       const servers = isObject(config) ? config.mcp_servers : undefined;
-      if (isObject(servers)) for (const server of Object.keys(servers)) names.add(server);
+      for (const [server, table] of Object.entries(isObject(servers) ? servers : {})) {
+        const url = isObject(table) && Object.keys(table).length === 1 ? table.url : undefined;
+        const isAsBefore = !names.has(server) || urls.get(server) === url;
+        names.add(server);
+        if (typeof url === "string" && isAsBefore) urls.set(server, url);
+        else urls.delete(server);
+      }
     }
+    this.#urls = urls;
     return [...names];
   }
 

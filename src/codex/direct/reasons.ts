@@ -33,11 +33,22 @@ export function missingEnvironment(
   }
 }
 
+/** A text of Codex about a server, with the name that the host knows it by. */
+export function inHostsWords(text: string, name: string, hostName: string): string {
+  return name === hostName ? text : text.replaceAll(name, hostName);
+}
+
+const NEEDS_LOGIN =
+  'it needs a login: give it an Authorization header that it accepts, or add a server with this name and url to your own Codex ("codex mcp add") ' +
+  'and log in there ("codex mcp login")';
+
 /** Codex's message about a server that failed, without its module names and repetitions. */
 export function plainReason(error: string): string {
   const text = error
     .replace(/^MCP client for `[^`]*` failed to start: (MCP startup failed: )?/, "")
     .replaceAll(/ ?\[[a-z_]+::[^\]]*\]/g, "");
+  // Codex names the server as it is called inside, and a command that would log in to another one.
+  if (/MCP server is not logged in|Transport error: Auth required/.test(text)) return NEEDS_LOGIN;
   const seconds = /timed out after (\d+) seconds/.exec(text)?.[1];
   if (seconds !== undefined) return `timed out after ${seconds} s; startup_timeout_sec sets the limit`;
   // The end of the same process, noticed while writing or while reading.
@@ -60,7 +71,8 @@ export function requiredServersFailure(
   const reasons = required.split(/; (?=[a-zA-Z0-9_:@/.-]+: )/).map((failure) => {
     const at = failure.indexOf(": ");
     const name = failure.slice(0, at);
-    return `"${names.get(name) ?? name}": ${plainReason(failure.slice(at + 2))}`;
+    const host = names.get(name) ?? name;
+    return `"${host}": ${inHostsWords(plainReason(failure.slice(at + 2)), name, host)}`;
   });
   return `A required MCP server did not start: ${reasons.join("; ")}`;
 }

@@ -1,7 +1,7 @@
 /** Which servers of an open thread are ready, which have failed, and why. */
 import { within } from "../../base/abort.ts";
 import type { Clock } from "../../base/clock.ts";
-import { plainReason } from "./reasons.ts";
+import { inHostsWords, plainReason } from "./reasons.ts";
 
 export interface StartupFailure {
   /** The host's name of the server. */
@@ -34,11 +34,11 @@ export class ServerStartups {
   }
 
   get failures(): StartupFailure[] {
-    return [...this.#startups].flatMap(([name, startup]) =>
-      startup.kind === "failed"
-        ? [{ server: this.#hostNames.get(name) ?? name, reason: startup.reason }]
-        : [],
-    );
+    return [...this.#startups].flatMap(([name, startup]) => {
+      if (startup.kind !== "failed") return [];
+      const server = this.#hostNames.get(name) ?? name;
+      return [{ server, reason: inHostsWords(startup.reason, name, server) }];
+    });
   }
 
   /** Takes `mcpServer/startupStatus/updated`. */

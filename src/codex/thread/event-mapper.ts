@@ -13,6 +13,7 @@
  *   E4. An item that was started keeps its id in every event about it.
  */
 import { isObject } from "../../base/json.ts";
+import { inHostsWords } from "../direct/reasons.ts";
 import type { EngineErrorCode } from "../../thread/errors.ts";
 import type {
   CommandExecutionItem,
@@ -302,7 +303,7 @@ function toToolCall(wire: WireItem & { type: "mcpToolCall" }, id: string, server
             structured_content: result.structuredContent,
             ...(result._meta === null ? {} : { _meta: result._meta }),
           },
-    error: error === null ? null : { message: error.message },
+    error: error === null ? null : { message: inHostsWords(error.message, wire.server, server) },
     status: wire.status === "inProgress" ? ("in_progress" as const) : wire.status,
   };
   // exec prints null where the SDK's types omit the member.

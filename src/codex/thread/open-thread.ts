@@ -26,6 +26,7 @@ import type { ThreadSink } from "../app-server/router.ts";
 import type { CodexAppServer } from "../app-server/supervisor.ts";
 import type { InheritedServers } from "../direct/inherited-servers.ts";
 import { requiredServersFailure } from "../direct/reasons.ts";
+import type { DirectServer } from "../direct/servers.ts";
 import { ThreadServers } from "../direct/thread-servers.ts";
 import { toWireServers, type WireServers } from "../direct/wire.ts";
 import { CodexError } from "../errors.ts";
@@ -111,7 +112,11 @@ export class OpenThread {
     const { appServer, inherited, clock } = this.#options;
     if (this.#state.kind === "lost") throw this.#state.error;
     const process = await appServer.process(signal, onWait);
-    const names = await inherited.names(process, signal);
+    const all = await inherited.names(process, signal);
+    const isSame = ({ name, config }: DirectServer): boolean =>
+      config.url !== undefined && config.url === inherited.urlOf(name);
+    const same = new Set(spec.servers.filter(isSame).map(({ name }) => name));
+    const names = all.filter((name) => !same.has(name));
     const wire = toWireServers(spec.servers, names, TAG_VARIABLE, process.tag);
     const { ephemeral, threadSource: _, ...resumable } = spec.start;
     const key = fingerprint({ ...resumable, servers: wire.config });

@@ -26,6 +26,7 @@ import { refuse } from "../app-server/refusals.ts";
 import type { ThreadSink } from "../app-server/router.ts";
 import type { CodexAppServer } from "../app-server/supervisor.ts";
 import type { InheritedServers } from "../direct/inherited-servers.ts";
+import { inHostsWords } from "../direct/reasons.ts";
 import { CodexError } from "../errors.ts";
 import { NO_USAGE, toUsage } from "./event-mapper.ts";
 import { type Loaded, OpenThread, type ThreadStart } from "./open-thread.ts";
@@ -287,7 +288,9 @@ export class ThreadSession implements ThreadSink {
   }
 
   #named(question: Question): Question {
-    return "server" in question ? { ...question, server: this.#hostName(question.server) } : question;
+    if (!("server" in question)) return question;
+    const server = this.#hostName(question.server);
+    return { ...question, server, message: inHostsWords(question.message, question.server, server) };
   }
 
   #hostName(name: string): string {
