@@ -1,10 +1,11 @@
 /** `switchyard mcp remove|set|unset|enable|disable|rename`: one change of one server. */
 import { shellWord } from "../../base/shell-word.ts";
 import { OAUTH, SERVER, TOOL } from "../../config/schema/server-keys.ts";
+import { findReference } from "../../config/import/references.ts";
 import { ConfigError } from "../../config/problem.ts";
 import { formatOrigin } from "../../config/layers/origins.ts";
 import { formatKeys } from "../../toml/format.ts";
-import { nodeAt } from "../../toml/node.ts";
+import { nodeAt, type TomlNode } from "../../toml/node.ts";
 import { nearest } from "../../base/suggest.ts";
 import { type Args, UsageError } from "../args/parse.ts";
 import type { CommandSpec, Operand } from "../args/spec.ts";
@@ -76,9 +77,22 @@ function switchServer(context: EditContext, name: string, on: boolean): EditRequ
   if (on && !isOffBelow) {
     // A server is on when nothing says otherwise.
     const edits = context.names.has(name) ? [{ kind: "enable" as const, name }] : [];
-    return { edits, done, names: [name], key };
+    const node = context.server(name);
+    return { edits, done, names: [name], key, notes: node === undefined ? [] : placeholders([], node) };
   }
   return { edits: [{ kind: "set", name, key, value: on }], done, names: [name], key, notes };
+}
+
+/** What an import carried over as it was written, and nobody has filled in. */
+function placeholders(path: readonly string[], node: TomlNode): string[] {
+  if (node.kind === "string") {
+    if (findReference(node.value) === undefined) return [];
+    return [`${formatKeys(path)} may still have a placeholder in it, which nothing replaces here`];
+  }
+  if (node.kind === "array")
+    return node.items.flatMap((item, at) => placeholders([...path, String(at)], item));
+  if (node.kind !== "table") return [];
+  return [...node.entries].flatMap(([key, { value }]) => placeholders([...path, key], value));
 }
 
 export const set: Command = command(

@@ -185,6 +185,21 @@ testCases("switchyard mcp import", [
     stderr: /note: a: a value still has to be filled in, [^]*switchyard mcp enable a/,
     after: { [OURS]: /enabled = false/ },
   },
+  ...[
+    'url = "https://${HOST}/mcp"',
+    'command = "x"\nargs = ["a", "<path>"]',
+    'command = "x"\nenv = { K = "YOUR_KEY" }',
+  ].map((server, at): Case => {
+    return {
+      what: `enable of a server with a placeholder says which key has it (${at})`,
+      files: { [OURS]: `[mcp_servers.a]\n${server}\nenabled = false\n` },
+      args: ["mcp", "enable", "a"],
+      code: 0,
+      stderr:
+        /^note: (?:url|args\.1|env\.K) may still have a placeholder in it, which nothing replaces here\n$/,
+      after: { [OURS]: `[mcp_servers.a]\n${server}\nenabled = true\n` },
+    };
+  }),
   {
     what: "import --skip-existing has no notes about what it skips",
     files: {
