@@ -119,19 +119,19 @@ export class Codex implements Engine, AsyncDisposable {
     this.#context = { options: checked, env, sessions, codexHome };
   }
 
-  /** A new thread. It gets its id with its first turn. */
+  /** A new thread. It gets its id when its first turn starts: from then on it can be resumed. */
   startThread(options: ThreadOptions = {}): Thread {
     return new Thread(this.#context, options, { kind: "new" });
   }
 
   /** Continues a thread. Nothing of its earlier options is kept: `options` is the whole of them. */
   resumeThread(id: string, options: ThreadOptions = {}): Thread {
-    return new Thread(this.#context, options, { kind: "existing", threadId: id.toLowerCase() });
+    return new Thread(this.#context, options, { kind: "existing", threadId: canonical(id) });
   }
 
   /** A new thread that begins with the history of another. Ours: the SDK has no such method. */
   forkThread(id: string, options: ThreadOptions = {}): Thread {
-    return new Thread(this.#context, options, { kind: "fork", threadId: id.toLowerCase() });
+    return new Thread(this.#context, options, { kind: "fork", threadId: canonical(id) });
   }
 
   /** Process id of the app-server; `undefined` while none runs. */
@@ -280,6 +280,16 @@ export class Thread implements EngineThread, AsyncDisposable {
     this.#session = this.#context.sessions.create(this.#start);
     return this.#session;
   }
+}
+
+/** The spelling of an id that Codex reports; it also accepts others of the same UUID. */
+function canonical(id: string): string {
+  const text = id.toLowerCase();
+  const hex = /^(?:urn:uuid:[0-9a-f-]{36}|\{[0-9a-f-]{36}\}|[0-9a-f]{32})$/.test(text)
+    ? text.replaceAll(/^urn:uuid:|[{}-]/g, "")
+    : "";
+  const parts = /^(.{8})(.{4})(.{4})(.{4})(.{12})$/.exec(hex);
+  return parts === null ? text : parts.slice(1).join("-");
 }
 
 /** A log that throws must not break what it reports on. */

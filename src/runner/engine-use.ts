@@ -91,9 +91,8 @@ export class Engines {
       engine: this.#shared,
       onThread: () => Promise.resolve(),
       leave: async (thread) => {
-        // An ephemeral thread cannot be resumed: nothing to stay loaded for.
-        if (run.params.ephemeral === true) return await thread.close();
-        if (run.threadId === undefined) return;
+        // A thread that cannot be resumed has nothing to stay loaded for.
+        if (run.params.ephemeral === true || run.threadId === undefined) return await thread.close();
         this.#idleThreads.set(run.threadId, thread);
         if (this.#idleThreads.size > this.#options.keepLoadedMax) void this.#unloadOldest();
       },

@@ -106,7 +106,6 @@ async function readTurn(
   for await (const event of events) {
     switch (event.type) {
       case "thread.started":
-        run.threadId = event.thread_id;
         onThread(event.thread_id);
         await use.onThread(event.thread_id);
         break;

@@ -51,6 +51,8 @@ class FakeEngine implements Engine {
   closed = false;
   /** Whether turns ignore their signal. */
   deaf = false;
+  /** Reports another spelling of a thread's id. */
+  renames = false;
   #threads = 0;
 
   startThread(options: ThreadOptions = {}): EngineThread {
@@ -92,7 +94,8 @@ class FakeEngine implements Engine {
   async *#play(id: string, options: ThreadOptions, input: Input, { signal }: TurnOptions) {
     assert.ok(signal !== undefined);
     if (signal.aborted) throw new AbortError(signal);
-    const pending: (() => ThreadEvent | undefined)[] = [() => ({ type: "thread.started", thread_id: id })];
+    const thread_id = this.renames ? id.toLowerCase() : id;
+    const pending: (() => ThreadEvent | undefined)[] = [() => ({ type: "thread.started", thread_id })];
     let wake = Promise.withResolvers<void>();
     const push = (next: () => ThreadEvent | undefined): void => {
       pending.push(next);
@@ -292,6 +295,17 @@ suite("Runner", () => {
     bench.engine.turn("new").complete();
     await until(() => bench.engine.turns.length === 3);
     assert.equal(bench.engine.turn("third").threadId, resume);
+  });
+
+  test("ends every run of a thread that the engine then calls by another id (R1, R3)", async () => {
+    await using bench = createBench();
+    bench.engine.renames = true;
+    for (const id of ["one", "two", "three"]) {
+      bench.run(id, { resume: "A thread" });
+      await until(() => bench.engine.turns.some(({ input }) => input === id));
+      bench.engine.turn(id).complete();
+      await until(() => bench.ends().some((end) => end.id === id));
+    }
   });
 
   test("forks a thread into a new one, which belongs to the run", async () => {

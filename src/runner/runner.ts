@@ -263,7 +263,11 @@ export class Runner implements AsyncDisposable {
         if (run.state.kind !== "ended") await this.#orStopped(this.#options.sink(message));
       },
       nextAsk: () => `ask_${++this.#asks}`,
-      onThread: (threadId) => this.#busyThreads.add(threadId),
+      onThread: (threadId) => {
+        if (run.threadId !== threadId) this.#freeThread(run.threadId);
+        run.threadId = threadId;
+        this.#busyThreads.add(threadId);
+      },
     });
     // The slot is free when the sink has taken the end: what waits to be written is bounded by the slots.
     await this.#end(run, outcome);

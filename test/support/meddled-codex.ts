@@ -12,6 +12,10 @@ export interface Meddling {
   readonly oddItems?: boolean;
   /** Rejects the first `thread/resume` because the thread is still closing, as Codex does. */
   readonly stillClosing?: boolean;
+  /** Refuses the first request of this method. */
+  readonly refuse?: string;
+  /** Dies at the first request of this method. */
+  readonly dieAt?: string;
 }
 
 /**
@@ -23,7 +27,8 @@ export function meddledCodex(directory: string, meddling: Meddling): string {
   const path = join(directory, `codex-${Object.keys(meddling).join("-")}-${randomUUID()}`);
   const program = `#!${process.execPath}
 const { spawn, spawnSync } = require("node:child_process");
-const { loseReplyTo, oddItems, stillClosing } = ${JSON.stringify(meddling)};
+const { existsSync, writeFileSync } = require("node:fs");
+const { loseReplyTo, oddItems, stillClosing, refuse, dieAt } = ${JSON.stringify(meddling)};
 const codex = ${JSON.stringify(findCodex(undefined, process.env).path)};
 const args = process.argv.slice(2);
 if (args[0] === "--version") process.exit(spawnSync(codex, args, { stdio: "inherit" }).status);
@@ -45,6 +50,16 @@ lines(process.stdin, (line) => {
     const text = "thread " + message.params.threadId + " is closing; retry thread/resume after the thread is closed";
     process.stdout.write(JSON.stringify({ id: message.id, error: { code: -32600, message: text } }) + "\\n");
     return;
+  }
+  if (refuse !== undefined && !refused && message.method === refuse) {
+    refused = true;
+    process.stdout.write(JSON.stringify({ id: message.id, error: { code: -32600, message: "refused" } }) + "\\n");
+    return;
+  }
+  const sign = __filename + ".died";
+  if (dieAt !== undefined && message.method === dieAt && !existsSync(sign)) {
+    writeFileSync(sign, "");
+    return void child.kill("SIGKILL");
   }
   if (lost === undefined && message.method !== undefined && message.method === loseReplyTo) lost = message.id;
   child.stdin.write(line + "\\n");

@@ -10,8 +10,10 @@
  *   O1. Every open (start, resume, fork) carries the whole configuration. With another configuration than the one it
  *       was opened with, a thread is unloaded and resumed: Codex ignores overrides for a loaded thread.
  *   O2. Unloading is over when Codex says `thread/closed`; then the thread's MCP servers are gone.
- *   O3. A thread is on disk once its first turn has started. Before that, opening it again means starting it again.
- *   O4. An ephemeral thread is loaded once. When it is not loaded any more, it is lost.
+ *   O3. A thread has an id from the moment it can be resumed: a new one from the start of its first turn, when Codex
+ *       has written its file, a fork from its opening. Before that, opening it again means starting it again, under
+ *       another id that nobody has seen. An id once given never changes.
+ *   O4. An ephemeral thread is loaded once. When it has had a turn and is not loaded any more, it is lost.
  */
 import { createHash } from "node:crypto";
 import { within } from "../../base/abort.ts";
@@ -47,8 +49,10 @@ export interface OpenThreadOptions {
   readonly otherHome?: string | undefined;
   /** Receives the thread's messages while it is loaded. */
   readonly sink: ThreadSink;
-  /** The thread has been opened under `threadId`; its messages come after this call. */
-  readonly onOpened: (threadId: string, before: string | null) => void;
+  /** The thread has got its id (O3). */
+  readonly onNamed: (threadId: string) => void;
+  /** The thread has been opened; its messages come after this call. */
+  readonly onOpened: () => void;
 }
 
 /** A loaded thread. */
@@ -73,6 +77,8 @@ export class OpenThread {
   readonly #options: OpenThreadOptions;
   #start: ThreadStart;
   #threadId: string | null;
+  /** What Codex calls the thread whose messages reach us. */
+  #claimed: string | undefined;
   #state: State = { kind: "cold" };
 
   constructor(options: OpenThreadOptions, start: ThreadStart) {
@@ -81,7 +87,7 @@ export class OpenThread {
     this.#threadId = start.kind === "existing" ? start.threadId : null;
   }
 
-  /** The thread's id, once it has one. */
+  /** The thread's id, once it can be resumed (O3). */
   get threadId(): string | null {
     return this.#threadId;
   }
@@ -98,7 +104,7 @@ export class OpenThread {
 
   /** Whether unloading it would lose it (O4). */
   get isEphemeral(): boolean {
-    return this.#state.kind === "lost" || this.loaded?.ephemeral === true;
+    return this.#state.kind === "lost" || (this.loaded?.ephemeral === true && this.#threadId !== null);
   }
 
   /**
@@ -124,8 +130,8 @@ export class OpenThread {
     if (loaded !== undefined) {
       const isAsBefore = loaded.process === process && loaded.key === key;
       // A server that failed stays failed as long as the thread is loaded; opening it anew tries again.
-      if (isAsBefore && (loaded.ephemeral || loaded.servers.failures.length === 0)) return loaded;
-      if (loaded.ephemeral) {
+      if (isAsBefore && (this.isEphemeral || loaded.servers.failures.length === 0)) return loaded;
+      if (this.isEphemeral) {
         const message = "An ephemeral thread keeps the configuration it was started with";
         throw new CodexError("invalid_options", message);
       }
@@ -143,16 +149,24 @@ export class OpenThread {
       closed: Promise.withResolvers<CodexError>(),
     };
     this.#state = opened;
-    const before = this.#threadId;
-    this.#threadId = id;
-    this.#options.onOpened(id, before);
+    if (this.#start.kind !== "new" && !opened.ephemeral) this.#name(opened);
+    this.#options.onOpened();
+    this.release();
+    this.#claimed = id;
     appServer.threads.claim(id, this.#options.sink);
     return opened;
   }
 
-  /** Its first turn has started (O3). */
+  /** A turn has started (O3). */
   onTurnStarted(): void {
-    if (this.#threadId !== null) this.#start = { kind: "existing", threadId: this.#threadId };
+    if (this.loaded !== undefined) this.#name(this.loaded);
+  }
+
+  /** Receives no messages any more. @returns the ids of the sub-agents' threads that came with the thread */
+  release(): string[] {
+    const claimed = this.#claimed;
+    this.#claimed = undefined;
+    return claimed === undefined ? [] : this.#options.appServer.threads.release(claimed);
   }
 
   /** It is not loaded any more. @param why the end of its process, or else Codex has closed it */
@@ -165,7 +179,7 @@ export class OpenThread {
   async unload(): Promise<void> {
     const { loaded } = this;
     if (loaded === undefined) return;
-    const { appServer, clock, log } = this.#options;
+    const { clock, log } = this.#options;
     const { process, threadId } = loaded;
     try {
       const timeoutMs = UNLOAD_TIMEOUT_MS;
@@ -180,16 +194,24 @@ export class OpenThread {
       // A process that has ended has taken the thread with it.
       if (process.alive) log("warn", `Cannot unload thread ${threadId}: ${String(error)}`);
     }
-    for (const child of appServer.threads.release(threadId)) {
+    for (const child of this.release()) {
       process.request("thread/unsubscribe", { threadId: child }).catch(() => {});
     }
     this.#leave(loaded);
   }
 
+  /** Gives the thread its id, once. */
+  #name({ threadId, ephemeral }: Loaded): void {
+    if (!ephemeral) this.#start = { kind: "existing", threadId };
+    if (this.#threadId !== null) return;
+    this.#threadId = threadId;
+    this.#options.onNamed(threadId);
+  }
+
   #leave(loaded: Loaded, why = new CodexError("process_exited", "Codex closed the thread")): void {
     loaded.closed.resolve(why);
     if (this.#state !== loaded) return;
-    this.#state = loaded.ephemeral ? { kind: "lost", error: lostError(loaded, why) } : { kind: "cold" };
+    this.#state = this.isEphemeral ? { kind: "lost", error: lostError(loaded, why) } : { kind: "cold" };
   }
 
   async #send(process: AppServerProcess, spec: ThreadSpec, wire: WireServers): Promise<ThreadOpened> {

@@ -87,6 +87,38 @@ function shown(events: readonly unknown[]): string[] {
 }
 
 suite("ActiveRun", () => {
+  test("reports what came before the thread had an id after the id, or with the end (N5)", async () => {
+    for (const [end, last] of [
+      ["end", undefined],
+      ["fail", new CodexError("closed", "closed")],
+    ] as const) {
+      for (const announced of [true, false]) {
+        const { run, say, read } = bench();
+        run.awaitId();
+        say("early");
+        if (announced) for (const id of ["thread", "another"]) run.announce(id);
+        say("late");
+        if (end === "fail") run.fail(last);
+        else run.end();
+        const seen = (await read()).map((each) => {
+          const event = each as ThreadEvent | Error;
+          if (event instanceof Error) return event;
+          if (event.type === "thread.started") return event.thread_id;
+          return event.type === "item.completed" && event.item.type === "agent_message"
+            ? event.item.text
+            : "?";
+        });
+        const expected = [
+          ...(announced ? ["thread"] : []),
+          "early",
+          "late",
+          ...(last === undefined ? [] : [last]),
+        ];
+        assert.deepEqual(seen, expected);
+      }
+    }
+  });
+
   test("stops the pipe for a reader that falls behind, and lets it go when it has caught up (N1)", async () => {
     const { run, clock, pipe, say, read } = bench();
     say("one", 3 * MB);

@@ -15,6 +15,8 @@
  *   N3. The run ends exactly once: by `end`, or by the first `fail`.
  *   N4. Every question is answered once: by the handler, or, when it is absent, fails or is late, by declining; then an
  *       event says what was declined and which option allows it. A turn waits for ever on an open question.
+ *   N5. `thread.started` comes when the thread can be resumed; what was reported before waits for it, but for the news
+ *       that the run waits for Codex itself. Without it, the rest comes with the end of the run.
  */
 import { Channel } from "../../base/channel.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
@@ -82,7 +84,10 @@ export class ActiveRun {
   #stopReason: Error | undefined;
   /** The turn that was asked for, by its id once that is known. */
   #turn: { id: string | undefined } | undefined;
-  #announced: string | undefined;
+  #announced = false;
+  /** Events that wait for `thread.started` (N5); there are few before a turn. */
+  #held: [ThreadEvent, number][] | undefined;
+  #warned = false;
   #reconnect: Timer | undefined;
   #stall: Timer | undefined;
 
@@ -159,17 +164,31 @@ export class ActiveRun {
     if (this.#turn !== undefined) this.#turn.id ??= turnId;
   }
 
-  /** Reports the id of the thread. @returns whether it is new to the reader */
-  announce(threadId: string): boolean {
-    if (this.#announced === threadId) return false;
-    this.#announced = threadId;
-    this.#channel.push({ type: "thread.started", thread_id: threadId });
-    return true;
+  /** The thread has no id yet: events wait until it is announced. */
+  awaitId(): void {
+    this.#held ??= [];
   }
 
-  /** Reports an error that does not end the turn. */
-  tell(error: Omit<ErrorItem, "id" | "type">): void {
-    this.#channel.push(this.#mapper.errorItem(error));
+  /** Reports the id of the thread, once. */
+  announce(threadId: string): void {
+    if (this.#announced) return;
+    this.#announced = true;
+    this.#channel.push({ type: "thread.started", thread_id: threadId });
+    this.#pushHeld();
+  }
+
+  /** Reports warnings about the process, once. */
+  warn(warnings: readonly Notification[]): void {
+    if (this.#warned) return;
+    this.#warned = true;
+    for (const warning of warnings) this.take(warning);
+  }
+
+  /** Reports an error that does not end the turn. @param when `"now"`: it does not wait for `thread.started` */
+  tell(error: Omit<ErrorItem, "id" | "type">, when?: "now"): void {
+    const event = this.#mapper.errorItem(error);
+    if (when === "now") this.#channel.push(event);
+    else this.#push(event);
   }
 
   /** Takes a notification of the thread. @param weight its size, in characters */
@@ -182,7 +201,7 @@ export class ActiveRun {
     const turnId = turnIdOf(notification);
     if (this.turnId !== undefined && turnId !== undefined && turnId !== this.turnId) return;
     this.#watchConnection(notification);
-    for (const event of this.#mapper.map(notification)) this.#channel.push(this.#clean(event), weight);
+    for (const event of this.#mapper.map(notification)) this.#push(this.#clean(event), weight);
     if (method === "turn/completed" && params.turn.status !== "inProgress") {
       this.#turnEnded.resolve(params.turn.status);
     }
@@ -219,11 +238,13 @@ export class ActiveRun {
 
   /** No more events will come. */
   end(): void {
+    this.#pushHeld();
     this.#channel.end();
   }
 
   /** Ends the run with an error: as the last event, or thrown to the reader (see `isThrown`). */
   fail(error: unknown): void {
+    this.#pushHeld();
     if (isThrown(error)) return this.#channel.fail(error);
     const message = messageOf(error);
     const code = error instanceof CodexError ? error.code : "request_failed";
@@ -239,6 +260,17 @@ export class ActiveRun {
 
   dispose(): void {
     this.#reconnect?.clear();
+  }
+
+  #push(event: ThreadEvent, weight = 1): void {
+    if (this.#held === undefined) this.#channel.push(event, weight);
+    else this.#held.push([event, weight]);
+  }
+
+  #pushHeld(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const [event, weight] of held) this.#channel.push(event, weight);
   }
 
   /** Stops the run when Codex has retried the model for too long. */

@@ -50,8 +50,8 @@ export interface ThreadSessionOptions {
 
 /** Keeps track of the sessions that are in use. */
 export interface SessionRegistry {
-  /** The thread has got an id. @param before the one it had until now */
-  onOpened(session: ThreadSession, threadId: string, before: string | null): void;
+  /** The thread has got its id. */
+  onNamed(session: ThreadSession, threadId: string): void;
   /** A run begins to wait for its turn. */
   onBusy(session: ThreadSession): void;
   /** The thread is not loaded and no run waits. */
@@ -91,18 +91,18 @@ export class ThreadSession implements ThreadSink {
     this.#options = options;
     this.#registry = registry;
     const { appServer, inherited, clock, log, otherHome } = options;
-    const onOpened = (threadId: string, before: string | null): void => {
-      registry.onOpened(this, threadId, before);
-      if (this.#active?.announce(threadId) !== true) return;
-      for (const warning of appServer.threads.processWarnings) this.#active.take(warning);
+    const onNamed = (threadId: string): void => {
+      registry.onNamed(this, threadId);
+      this.#active?.announce(threadId);
     };
+    const onOpened = (): void => this.#active?.warn(appServer.threads.processWarnings);
     this.#thread = new OpenThread(
-      { appServer, inherited, clock, log, otherHome, sink: this, onOpened },
+      { appServer, inherited, clock, log, otherHome, sink: this, onNamed, onOpened },
       start,
     );
   }
 
-  /** The thread's id, once it has one. */
+  /** The thread's id, once it can be resumed. */
   get threadId(): string | null {
     return this.#thread.threadId;
   }
@@ -137,6 +137,7 @@ export class ThreadSession implements ThreadSink {
     this.#idle?.clear();
     const run = this.#createRun(request, signal);
     this.#active = run;
+    if (this.threadId === null) run.awaitId();
     const onAbort = (): void => run.stop(abortReason(request));
     if (signal.aborted) onAbort();
     else signal.addEventListener("abort", onAbort, { once: true });
@@ -232,9 +233,9 @@ export class ThreadSession implements ThreadSink {
   async #attempt(run: ActiveRun): Promise<Outcome> {
     try {
       const onWait = (why: string): void =>
-        run.tell({ message: this.#options.redactor.redact(why), code: "engine_waiting" });
+        run.tell({ message: this.#options.redactor.redact(why), code: "engine_waiting" }, "now");
       const loaded = await this.#thread.open(run.request.spec, run.signal, onWait);
-      run.announce(loaded.threadId);
+      if (this.threadId !== null) run.announce(this.threadId);
       await this.#waitForServers(run, loaded);
       const end = await runTurn(run, this.#thread, loaded, this.#options.clock);
       return { kind: end === "interrupted" ? "interrupted" : "over" };
@@ -342,7 +343,7 @@ export class ThreadSession implements ThreadSink {
   /** The thread is not loaded, and no run waits: nothing of it is kept but what is on disk. */
   #rest(): void {
     this.#forgetSecrets();
-    if (this.threadId !== null) this.#options.appServer.threads.release(this.threadId);
+    this.#thread.release();
     this.#registry.onCold(this);
   }
 }

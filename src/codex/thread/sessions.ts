@@ -26,8 +26,7 @@ export class ThreadSessions implements SessionRegistry {
     await Promise.all([...this.#inUse].map((session) => session.close()));
   }
 
-  onOpened(session: ThreadSession, threadId: string, before: string | null): void {
-    if (before !== null && before !== threadId) this.#byThread.delete(before);
+  onNamed(session: ThreadSession, threadId: string): void {
     this.#byThread.set(threadId, session);
   }
 
