@@ -49,17 +49,18 @@ export type CodexOptions = {
   readerStallMs?: number;
   /** Receives diagnostics. @default none */
   log?: Log;
-  /** @default the system's clock */
+  /** Time, for tests. @default the system's clock */
   clock?: Clock;
 };
 
 /** An executor that Codex reaches by a URL: `switchyard executor`, or `codex exec-server`. */
 export type CodexEnvironment = {
+  /** The name that servers give as their `environment_id`. */
   readonly id: string;
   /** `ws://` or `wss://`. */
   readonly url: string;
   /** Sent only to `wss://` URLs and to this machine. Codex gets it over the pipe and keeps it in memory. */
   readonly bearerToken?: string;
-  /** @default 10 000 */
+  /** Milliseconds until a connection has to stand. @default 10 000 */
   readonly connectTimeoutMs?: number;
 };

@@ -38,6 +38,7 @@ export interface ProcessSpec {
   readonly cwd: string;
   /** Added to what `envPolicy` yields. Without a policy it is all the process gets, except for the tag. */
   readonly env: Readonly<Record<string, string>>;
+  /** What the process inherits of the environment of its executor. */
   readonly envPolicy?: EnvironmentPolicy;
   /** A terminal of 24 lines and 80 columns instead of pipes; its output is the stream `pty`. @default false */
   readonly tty?: boolean;
@@ -87,6 +88,7 @@ export interface ReadResult {
 }
 
 export interface WaitOptions {
+  /** Ends the wait when it aborts. */
   readonly signal?: AbortSignal | undefined;
 }
 

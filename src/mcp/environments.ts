@@ -34,7 +34,9 @@ export interface EnvironmentSource {
 }
 
 export interface EnvironmentsOptions {
+  /** Time, for tests. */
   readonly clock?: Clock;
+  /** Receives diagnostics. */
   readonly log?: Log;
   /** How long to try to restore a lost link, in milliseconds. @default 45 000 */
   readonly recoveryMs?: number;

@@ -46,7 +46,7 @@ export interface RunnerClientOptions {
   readonly onDiagnostic?: (diagnostic: Diagnostic) => void;
   /** How long the runner has until it is ready, in milliseconds. @default 30 000 */
   readonly startTimeoutMs?: number;
-  /** @default the system's clock */
+  /** Time, for tests. @default the system's clock */
   readonly clock?: Clock;
 }
 

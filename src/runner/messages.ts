@@ -9,15 +9,19 @@ import type { Answer } from "../thread/questions.ts";
 
 /** What a run should do, and with what. Every field but `input` has a default. */
 export interface RunParams {
+  /** The prompt: a text, or texts and images. */
   readonly input: Input;
+  /** The model to ask. @default Codex's own */
   readonly model?: string;
-  /** @default the runner's own */
+  /** Where the agent works. @default the runner's own */
   readonly cwd?: string;
+  /** How much the model reasons. @default the model's own */
   readonly effort?: ModelReasoningEffort;
+  /** Whether the agent may search the web. @default Codex's own */
   readonly web_search_enabled?: boolean;
-  /** @default "read-only" */
+  /** What the agent's commands may do. @default "read-only" */
   readonly sandbox?: SandboxMode;
-  /** @default "never" */
+  /** When Codex asks. @default "never" */
   readonly approval_policy?: ApprovalMode;
   /** With the sandbox "workspace-write": whether commands reach the network. @default false */
   readonly network_access_enabled?: boolean;
@@ -41,9 +45,9 @@ export interface RunParams {
   readonly mcp_servers?: McpServers | ServerSet;
   /** More of Codex's configuration. */
   readonly config?: Readonly<Record<string, unknown>>;
-  /** @default that of the runner */
+  /** The Responses API endpoint of the run. @default that of the runner */
   readonly base_url?: string;
-  /** @default that of the runner */
+  /** The key of the run; it is sent to the model only. @default that of the runner */
   readonly api_key?: string;
   /** What happens to Codex's questions: declined, or asked of the host. @default "decline" */
   readonly questions?: "decline" | "host";

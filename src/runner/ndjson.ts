@@ -39,8 +39,11 @@ export interface ServeOptions extends Omit<RunnerOptions, "sink" | "redactor"> {
   readonly versions?: Readonly<Record<string, string>>;
   /** Values that no diagnostic and no message may show, besides those of the runs. @default none */
   readonly secrets?: readonly string[];
+  /** The host's lines. */
   readonly input: Readable;
+  /** Where events, questions and ends go. */
   readonly output: Writable;
+  /** Where diagnostics go. */
   readonly diagnostics: Writable;
   /** Cancels every run and stops. */
   readonly signal?: AbortSignal;

@@ -44,6 +44,7 @@ import { WaitingRuns } from "./waiting-runs.ts";
 export type Sink = (message: Outbound) => Promise<void>;
 
 export interface RunnerOptions {
+  /** Takes every message for the host. */
   readonly sink: Sink;
   /** Creates the engine that all shared runs use, and those that single runs have. */
   readonly createEngine: CreateEngine;
@@ -53,9 +54,9 @@ export interface RunnerOptions {
   readonly env?: Variables;
   /** Receives diagnostics. @default none */
   readonly log?: Log;
-  /** @default the system's clock */
+  /** Time, for tests. @default the system's clock */
   readonly clock?: Clock;
-  /** @default by memory: see `defaultMaxConcurrent` */
+  /** How many runs are in progress at once. @default by memory: see `defaultMaxConcurrent` */
   readonly maxConcurrent?: number;
   /** Runs that may wait before `whenRoom` holds the reader back. @default 1000 */
   readonly waitingMax?: number;

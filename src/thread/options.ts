@@ -21,20 +21,27 @@ export type WebSearchMode = "disabled" | "cached" | "live";
 export type CyberAccessProgram = "standard" | "daybreak_blue" | "daybreak_red";
 
 export type ThreadOptions = {
+  /** The model to ask. @default Codex's own */
   model?: string;
+  /** A word for where the thread comes from, kept with it. */
   threadSource?: string;
-  /** @default "read-only" */
+  /** What the agent's commands may do. @default "read-only" */
   sandboxMode?: SandboxMode;
-  /** @default the current directory */
+  /** Where the agent works. @default the current directory */
   workingDirectory?: string;
   /** Accepted and ignored: threads never trust their directory, so the check that it skips is not needed. */
   skipGitRepoCheck?: boolean;
+  /** How much the model reasons. @default the model's own */
   modelReasoningEffort?: ModelReasoningEffort;
+  /** With the sandbox "workspace-write": whether commands reach the network. @default false */
   networkAccessEnabled?: boolean;
+  /** Whether the agent searches the web, and whether pages may come from a cache. @default Codex's own */
   webSearchMode?: WebSearchMode;
+  /** Whether the agent may search the web, where `webSearchMode` does not say it. */
   webSearchEnabled?: boolean;
   /** `"on-failure"`, which Codex no longer has, means `"on-request"`. @default "never" */
   approvalPolicy?: ApprovalMode;
+  /** With the sandbox "workspace-write": more folders that commands may write to. @default none */
   additionalDirectories?: string[];
 
   // ---- ours ----
@@ -60,6 +67,7 @@ export type ThreadOptions = {
 };
 
 export type TurnOptions = {
+  /** The access program of OpenAI that the turn belongs to. */
   cyberAccessProgram?: CyberAccessProgram;
   /** JSON Schema of the answer. */
   outputSchema?: unknown;

@@ -35,7 +35,9 @@ export interface ConfigEditorOptions {
   readonly partial?: boolean;
   /** How long to wait for other Switchyard processes. @default 10_000 */
   readonly lockTimeoutMs?: number;
+  /** Time, for tests. */
   readonly clock?: Clock;
+  /** The file system, for tests. */
   readonly fs?: ConfigFileSystem;
 }
 

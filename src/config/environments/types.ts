@@ -69,6 +69,7 @@ interface Loaded {
 
 export interface UsableEnvironment extends Loaded {
   readonly status: "usable";
+  /** What is written, checked. */
   readonly config: EnvironmentConfig;
 }
 

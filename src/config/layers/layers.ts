@@ -69,15 +69,15 @@ export interface ConfigLayers {
 type Env = Readonly<Record<string, string | undefined>>;
 
 export interface LoadLayersOptions {
-  /** @default process.cwd() */
+  /** The folder whose project counts. @default process.cwd() */
   readonly cwd?: string;
   /** Where the homes are looked up. @default process.env */
   readonly env?: Env;
-  /** @default $CODEX_HOME, which has to be there, or ~/.codex, which need not */
+  /** The home of Codex's files. @default $CODEX_HOME, which has to be there, or ~/.codex, which need not */
   readonly codexHome?: string;
-  /** @default $SWITCHYARD_HOME or ~/.switchyard */
+  /** The home of our own file. @default $SWITCHYARD_HOME or ~/.switchyard */
   readonly switchyardHome?: string;
-  /** @default "/etc/codex" */
+  /** The folder of the machine's files. @default "/etc/codex" */
   readonly systemDir?: string;
   /** Name of a profile; it has no effect without a file of that name, as in Codex. */
   readonly profile?: string;

@@ -28,11 +28,13 @@ export interface LinkOpener extends AsyncDisposable {
 }
 
 export interface WebSocketOpenerOptions {
+  /** The address of the executor: `ws://` or `wss://`. */
   readonly url: string;
   /** Sent as `Authorization: Bearer`. */
   readonly bearerToken?: string;
-  /** @default 10 000 */
+  /** Milliseconds until a connection has to stand. @default 10 000 */
   readonly connectTimeoutMs?: number;
+  /** Time, for tests. */
   readonly clock?: Clock;
 }
 
@@ -149,11 +151,15 @@ function refusal(status: number, body: string): string {
 }
 
 export interface ProgramOpenerOptions {
+  /** The program that speaks the protocol on its stdin and stdout. */
   readonly program: string;
+  /** Its arguments. */
   readonly args: readonly string[];
   /** Added to the environment of this process, as in Codex: `ssh` needs its agent. */
   readonly env: Readonly<Record<string, string>>;
+  /** The folder it starts in. */
   readonly cwd: string;
+  /** Receives what it writes to stderr. */
   readonly onStderr?: (text: string) => void;
 }
 

@@ -29,15 +29,17 @@ export interface RemoteExecutorOptions {
   readonly name: string;
   /** Opens links to it. It is disposed with the executor. */
   readonly opener: LinkOpener;
+  /** Time, for tests. */
   readonly clock?: Clock;
   /** Yields a number in [0, 1). @default Math.random */
   readonly random?: () => number;
+  /** Receives diagnostics. */
   readonly log?: Log;
-  /** @default 10 000 */
+  /** Milliseconds the executor has to answer the handshake. @default 10 000 */
   readonly initializeTimeoutMs?: number;
   /** How long to try to restore a lost link, in milliseconds. The executor keeps a session for 80 s. @default 45 000 */
   readonly recoveryMs?: number;
-  /** @default 30 000 */
+  /** Milliseconds the executor has to start a process. @default 30 000 */
   readonly startTimeoutMs?: number;
 }
 

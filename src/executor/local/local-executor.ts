@@ -38,10 +38,13 @@ import type { StartOptions } from "./process-handle.ts";
 import { hasTerminals, startTerminal } from "./terminal-process.ts";
 
 export interface LocalExecutorOptions {
+  /** Time, for tests. */
   readonly clock?: Clock;
+  /** Receives diagnostics. */
   readonly log?: Log;
   /** The environment that policies inherit from. @default that of this process */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** How long a process is given for each step of its end. */
   readonly graces?: Partial<Graces>;
   /** Bytes of output that can be read again, per process; at least 1 MiB. @default 1 MiB */
   readonly retainBytes?: number;

@@ -35,8 +35,11 @@ import type { ProcessWatcher } from "./session-processes.ts";
 import { StartPolicy } from "./access/start-policy.ts";
 
 export interface ExecutorServerOptions {
+  /** Time, for tests. */
   readonly clock?: Clock;
+  /** Receives diagnostics. */
   readonly log?: Log;
+  /** What clients may use. */
   readonly limits?: Partial<Limits>;
   /** Which programs may be started, and where. @default all, anywhere */
   readonly policy?: StartPolicy;
@@ -44,6 +47,7 @@ export interface ExecutorServerOptions {
   readonly audit?: AuditLog;
   /** How long a session outlives its link, and a record its process, in milliseconds. @default 80 000 */
   readonly retentionMs?: number;
+  /** How long a process is given for each step of its end. */
   readonly graces?: Partial<Graces>;
   /** The environment for children and header variables. It must not contain secrets of ours. @default `process.env` */
   readonly env?: Readonly<Record<string, string | undefined>>;

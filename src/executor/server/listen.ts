@@ -17,8 +17,11 @@ import type { ExecutorServer } from "./executor-server.ts";
 import { checkExposure, checkRequest, type ListenAddress } from "./listen-address.ts";
 
 export interface ListenOptions {
+  /** Serves the links that come in. */
   readonly server: ExecutorServer;
+  /** Where to listen. */
   readonly address: ListenAddress & { readonly kind: "websocket" };
+  /** Decides who may connect. */
   readonly authenticator: Authenticator;
 }
 

@@ -26,6 +26,7 @@ export interface ExecutorStdioLauncherOptions {
   readonly environment: string;
   /** Where plain names of `env_vars` are looked up. @default the environment of this process */
   readonly env?: Variables;
+  /** Time, for tests. */
   readonly clock?: Clock;
 }
 

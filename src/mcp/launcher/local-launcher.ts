@@ -26,6 +26,7 @@ export interface LocalStdioLauncherOptions {
   readonly env?: Variables;
   /** Where a server starts when neither it nor its thread names a folder. @default the folder of this process */
   readonly cwd?: string;
+  /** Time, for tests. */
   readonly clock?: Clock;
 }
 

@@ -48,6 +48,7 @@ export interface ProcessTransportOptions {
   readonly log?: Log;
   /** Knows the values that must appear neither in the log nor in an error. @default none */
   readonly redactor?: Redactor;
+  /** Time, for tests. */
   readonly clock?: Clock;
 }
 

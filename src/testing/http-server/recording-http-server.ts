@@ -50,10 +50,11 @@ export interface RecordingMcpServerOptions extends TestServerOptions {
    * @default false: sessions, 2025 era
    */
   readonly stateless?: boolean;
-  /** @default 0: any free port */
+  /** The port to listen on. @default 0: any free port */
   readonly port?: number;
   /** Headers besides `authorization` that `whoami` tells, in lower case. @default ["x-identity"] */
   readonly identityHeaders?: readonly string[];
+  /** How it misbehaves. */
   readonly behaviour?: HttpBehaviour;
   /** How many requests, and how many calls, the record keeps. @default 10_000 */
   readonly recordMax?: number;

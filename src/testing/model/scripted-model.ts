@@ -37,11 +37,11 @@ import type { WaitOptions } from "../watch.ts";
 export type Script = (request: ModelRequest) => ModelReply | Promise<ModelReply>;
 
 export interface ScriptedModelOptions {
-  /** @default playPrompt: the script is in the prompt */
+  /** What it answers to each request. @default playPrompt: the script is in the prompt */
   readonly script?: Script;
   /** Address to listen on. @default "127.0.0.1" */
   readonly host?: string;
-  /** @default 0: any free port */
+  /** The port to listen on. @default 0: any free port */
   readonly port?: number;
   /** How many requests the record keeps. @default 1000 */
   readonly requestsMax?: number;
