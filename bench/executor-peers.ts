@@ -1,7 +1,7 @@
 /** The executors that are compared: ours as it is published, and the original. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { findCodex } from "../src/codex/app-server/binary.ts";
@@ -34,6 +34,11 @@ export async function startCodexExecServer(): Promise<Peer> {
 
 export function connectExecutor(url: string): RemoteExecutor {
   return new RemoteExecutor({ name: "bench", opener: websocketOpener({ url, clock: systemClock }) });
+}
+
+/** The memory that a process has in use. */
+export function rssMb(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
 }
 
 async function startPeer(

@@ -2,18 +2,25 @@
  * `npm run bench -- executor [--rounds N] [--write]`: processes through an executor, ours and the original.
  *
  * Round trips with the scheduler as it is and with everything on one processor, where waking another one does not
- * count; one MCP call through the real Codex; 500 processes on one connection; a gigabyte through one process.
+ * count; one MCP call through the real Codex; 500 processes on one link; a gigabyte through one process;
+ * the wait beside a client that sends a lot at once.
  */
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { parseArgs } from "node:util";
 import type { ExecutorProcess } from "../src/executor/index.ts";
 import { timeCallsInCodex } from "./executor-calls.ts";
-import { connectExecutor, type Peer, startCodexExecServer, startOurExecutor } from "./executor-peers.ts";
+import {
+  connectExecutor,
+  type Peer,
+  rssMb,
+  startCodexExecServer,
+  startOurExecutor,
+} from "./executor-peers.ts";
+import { neighbours } from "./executor-neighbours.ts";
 import { writeToReadme } from "./readme.ts";
 
 const CALLS = 25;
@@ -35,6 +42,7 @@ export async function benchExecutor(args: string[]): Promise<void> {
     await callsThroughCodex(),
     await manyProcesses(),
     await gigabyte(),
+    await neighbours(),
   ];
   const result = sections.join("\n\n");
   process.stdout.write(`${result}\n`);
@@ -208,10 +216,6 @@ async function timeGigabyte(peer: Peer): Promise<{ seconds: number; serverMb: nu
   if (bytes !== GIGABYTE) throw new Error(`${bytes} bytes instead of ${GIGABYTE}`);
   const seconds = (performance.now() - start) / 1000;
   return { seconds, serverMb: most.server - before.server, clientMb: most.client - before.client };
-}
-
-function rssMb(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
 }
 
 function quantile(times: readonly number[], q: number): number {

@@ -19,7 +19,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, suite, test } from "node:test";
-import { checkArguments, findProgram } from "../../src/executor/local/find-program.ts";
+import { checkArguments, lookUpProgram } from "../../src/executor/local/find-program.ts";
 import { type Ran, type RealSide, type StartParams, startRealSide } from "./support/exec-server-peer.ts";
 
 const top = mkdtempSync(join(tmpdir(), "switchyard-find-"));
@@ -174,7 +174,7 @@ suite("findProgram agrees with codex exec-server (F1, F2)", () => {
   for (const [what, program, env, cwd = "here"] of cases) {
     test(`about ${what}`, async () => {
       const start = { argv: [program], env, cwd: cwd.startsWith("/") ? cwd : folder(cwd) };
-      assert.deepEqual(runHere(start), byNumber(await real.run(start)));
+      assert.deepEqual(await runHere(start), byNumber(await real.run(start)));
     });
   }
 });
@@ -191,10 +191,10 @@ suite("checkArguments agrees with codex exec-server (F3)", () => {
 });
 
 /** As the executor starts it. */
-function runHere({ argv, env, cwd }: StartParams): Ran {
+async function runHere({ argv, env, cwd }: StartParams): Promise<Ran> {
   try {
     const [program = ""] = argv;
-    const found = findProgram({ program, cwd, path: env["PATH"] });
+    const found = await lookUpProgram({ program, cwd, path: env["PATH"] }, new AbortController().signal);
     const { stdout, status, error } = spawnSync(found, { cwd, env, argv0: program, encoding: "utf8" });
     if (error !== undefined) throw error;
     // A file must have a slash not to be searched for again, so a script from an empty entry of PATH sees one more.

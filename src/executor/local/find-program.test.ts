@@ -5,7 +5,7 @@ import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, suite, test } from "node:test";
 import { systemErrorText } from "./system-error.ts";
-import { checkArguments, findProgram } from "./find-program.ts";
+import { checkArguments, findProgram, lookUpProgram } from "./find-program.ts";
 
 const top = mkdtempSync(join(tmpdir(), "switchyard-find-"));
 after(() => rmSync(top, { recursive: true, force: true }));
@@ -62,6 +62,62 @@ suite("findProgram", posixOnly, () => {
     assert.equal(systemErrorText(nowhere), "No such file or directory (os error 2)");
     const file = errorOf(() => findProgram({ program: "/bin/sh", cwd: `${top}/a/tool`, path: undefined }));
     assert.equal(systemErrorText(file), "Not a directory (os error 20)");
+  });
+});
+
+suite("lookUpProgram", posixOnly, () => {
+  const { signal } = new AbortController();
+
+  test("finds what findProgram finds, and fails as it fails (F1, F2)", async () => {
+    for (const [program, cwd, path] of [
+      ["tool", top, `${top}/a:${top}/b`],
+      ["only-b", top, `${top}/none:${top}/a:${top}/b`],
+      ["only-b", top, `${top}/a:${top}/none`],
+      ["tool", `${top}/a`, "/nowhere:"],
+      ["tool", `${top}/a`, "../b"],
+      ["./tool", `${top}/a`, undefined],
+      ["tool", top, `${top}/a/tool:${"x".repeat(5_000)}`],
+      ["a", top, top],
+      ["", top, top],
+      ["x".repeat(300), top, top],
+      ["tool", `${top}/none`, `${top}/a`],
+      ["tool", `${top}/a/tool`, `${top}/a`],
+      ["no-such", "/", undefined],
+    ] as const) {
+      const search = { program, cwd, path };
+      let expected: string;
+      try {
+        expected = findProgram(search);
+      } catch (error) {
+        const { message, code } = error as NodeJS.ErrnoException;
+        await assert.rejects(lookUpProgram(search, signal), (thrown: NodeJS.ErrnoException) => {
+          assert.equal(thrown.code, code);
+          // The system's own errors also name the call, which may be another one.
+          return thrown.message.split(",")[0] === message.split(",")[0];
+        });
+        continue;
+      }
+      assert.equal(await lookUpProgram(search, signal), expected);
+    }
+  });
+
+  test("leaves others their turn between folders, and ends when nobody waits for it (F4)", async () => {
+    const path = Array.from({ length: 400 }, (_, at) => `${top}/none-${at}`).join(":");
+    let turns = 0;
+    let isOver = false;
+    const count = (): void => {
+      turns++;
+      if (!isOver) setImmediate(count);
+    };
+    count();
+    const search = lookUpProgram({ program: "tool", cwd: top, path: `${path}:${top}/a` }, signal);
+    assert.equal(await search.finally(() => (isOver = true)), `${top}/a/tool`);
+    assert.ok(turns >= 400, `${turns} turns`);
+
+    const left = new AbortController();
+    const endless = lookUpProgram({ program: "none", cwd: top, path }, left.signal);
+    setImmediate(() => left.abort(new Error("left")));
+    await assert.rejects(endless, /left/);
   });
 });
 

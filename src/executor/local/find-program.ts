@@ -14,8 +14,10 @@
  *   F2. The search goes on after a missing file and one that may not be executed.
  *   F3. Errors are reported in this order: no name, a NUL in an argument, one in the environment, the folder, the
  *       program.
+ *   F4. The search for a start gives up its turn at every folder, and ends with the executor.
  */
 import { accessSync, constants, statSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import { isAbsolute } from "node:path";
 import { ExecutorError } from "../errors.ts";
 import { hasExecFormat } from "./exec-format.ts";
@@ -62,11 +64,44 @@ export interface Search {
  * @throws an error of the system, as `node:fs` throws them: `ENOENT`, `EACCES`, `ENOEXEC`, …
  * @throws {ExecutorError} `start_failed` when there is no name to search for
  */
-export function findProgram({ program, cwd, path = DEFAULT_PATH }: Search): string {
+export function findProgram(search: Search): string {
+  const steps = searchSteps(search);
+  for (let step = steps.next(); ; ) {
+    if (step.done === true) return step.value;
+    step = steps.next(errorOf(step.value, search.cwd));
+  }
+}
+
+/**
+ * The same, for a search in many or slow folders: other work goes on between them (F4).
+ *
+ * @throws the signal's reason when it aborts first
+ */
+export async function lookUpProgram(search: Search, signal: AbortSignal): Promise<string> {
+  const steps = searchSteps(search);
+  for (let step = steps.next(); ; ) {
+    if (step.done === true) return step.value;
+    const missing = await stat(seenFrom(search.cwd, step.value)).then(
+      () => undefined,
+      (error: unknown) => error as Error,
+    );
+    signal.throwIfAborted();
+    // What exists is looked at at once: it is one file, and was just read.
+    step = steps.next(missing ?? errorOf(step.value, search.cwd));
+  }
+}
+
+/** Yields the files to look at, and wants to know why each cannot be started, if so. */
+function* searchSteps({
+  program,
+  cwd,
+  path = DEFAULT_PATH,
+}: Search): Generator<string, string, Error | undefined> {
   if (program === "") throw missingProgram("pipe");
   checkFolder(cwd);
   if (program.includes("/")) {
-    checkExecutable(program, cwd);
+    const error = yield program;
+    if (error !== undefined) throw error;
     return program;
   }
   if (Buffer.byteLength(program) > NAME_BYTES_MAX) throw systemError("ENAMETOOLONG");
@@ -74,24 +109,32 @@ export function findProgram({ program, cwd, path = DEFAULT_PATH }: Search): stri
   for (const entry of path.split(":")) {
     if (Buffer.byteLength(entry) > ENTRY_BYTES_MAX) continue;
     const candidate = `${entry === "" ? "." : entry}/${program}`;
-    try {
-      checkExecutable(candidate, cwd);
-      return candidate;
-    } catch (error) {
-      const code = codeOf(error);
-      if (code === "EACCES") answer = code;
-      else if (code !== "ENOENT" && code !== "ENOTDIR") throw error;
-    }
+    const error = yield candidate;
+    if (error === undefined) return candidate;
+    const code = codeOf(error);
+    if (code === "EACCES") answer = code;
+    else if (code !== "ENOENT" && code !== "ENOTDIR") throw error;
   }
   throw systemError(answer);
 }
 
-/** @param file absolute, or relative to `cwd` */
-function checkExecutable(file: string, cwd: string): void {
-  const path = isAbsolute(file) ? file : `${cwd}/${file}`;
+function errorOf(file: string, cwd: string): Error | undefined {
+  try {
+    checkExecutable(seenFrom(cwd, file));
+    return undefined;
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+function checkExecutable(path: string): void {
   if (!statSync(path).isFile()) throw systemError("EACCES");
   accessSync(path, constants.X_OK);
   if (!hasExecFormat(path)) throw systemError("ENOEXEC");
+}
+
+function seenFrom(cwd: string, file: string): string {
+  return isAbsolute(file) ? file : `${cwd}/${file}`;
 }
 
 function checkFolder(cwd: string): void {

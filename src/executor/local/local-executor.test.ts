@@ -48,6 +48,30 @@ suite("LocalExecutor", () => {
     assert.deepEqual(await waitUntilGone(left), []);
   });
 
+  test("has few starts at work at once, in their order, and none after its disposal (E4)", async () => {
+    const asked: string[] = [];
+    const executor = new LocalExecutor({ checkStart: ({ env }) => void asked.push(env["NUMBER"] ?? "") });
+    const folders = Array.from({ length: 100 }, (_, at) => `/none/${at}`).join(":");
+    const start = (number: number, path: string): Promise<unknown> =>
+      executor.start({ argv: ["true"], cwd: "/", env: { PATH: path, NUMBER: String(number) } });
+    // Four that search for long are at work, and the fifth waits for one of them.
+    const starts = [1, 2, 3, 4, 5].map((number) => start(number, number < 5 ? `${folders}:${PATH}` : PATH));
+    await Promise.all(starts);
+    assert.equal(asked.length, 5);
+    assert.notEqual(asked[0], "5");
+
+    asked.length = 0;
+    const late = [6, 7, 8, 9, 10, 11].map((number) => start(number, `${folders}:${PATH}`));
+    const ended = Promise.allSettled(late);
+    await executor[Symbol.asyncDispose]();
+    for (const each of await ended) {
+      assert.equal(each.status, "rejected");
+      assert.ok(each.reason instanceof ExecutorError);
+      assert.equal(each.reason.code, "disposed");
+    }
+    assert.deepEqual(asked, []);
+  });
+
   test("keeps the children of a process that ended by itself, until it is terminated: by their tag (P2)", async () => {
     await using executor = new LocalExecutor();
     const process_ = await executor.start(spec("sleep 312 >/dev/null 2>&1 & echo $!"));

@@ -8,12 +8,15 @@
  *       environment, by which what escapes from the group is found.
  *   E2. When disposal returns, no process with a tag of the family is alive.
  *   E3. When this process is killed, the reaper ends them.
+ *   E4. At most `STARTS_MAX` starts are at work at once, in the order they were asked for: to start a process takes
+ *       milliseconds in which nothing else happens here.
  */
 import { basename } from "node:path";
 import { userInfo } from "node:os";
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import { type Log, silentLog } from "../../base/log.ts";
+import { Semaphore } from "../../base/semaphore.ts";
 import { packageVersion } from "../../base/package-version.ts";
 import { createTag, TAG_VARIABLE, memberTag, sweepTags } from "../../process/process-tree.ts";
 import { Reaper } from "../../process/reaper.ts";
@@ -28,7 +31,7 @@ import {
 } from "../executor.ts";
 import { systemErrorText } from "./system-error.ts";
 import { childEnvironment } from "./env-policy.ts";
-import { checkArguments, findProgram } from "./find-program.ts";
+import { checkArguments, lookUpProgram } from "./find-program.ts";
 import { checkSize } from "./start-size.ts";
 import { LocalProcess } from "./local-process.ts";
 import type { Graces } from "../../process/end.ts";
@@ -67,6 +70,8 @@ export interface StartRequest {
   readonly env: Readonly<Record<string, string>>;
 }
 
+const STARTS_MAX = 4;
+
 export class LocalExecutor implements Executor {
   readonly #options: LocalExecutorOptions;
   readonly #shared: SharedParts | undefined;
@@ -77,6 +82,8 @@ export class LocalExecutor implements Executor {
   readonly #sweeper: Sweeper;
   readonly #live = new Set<LocalProcess>();
   readonly #starting = new Set<Promise<unknown>>();
+  readonly #turns = new Semaphore(STARTS_MAX);
+  readonly #gone = new AbortController();
   #started = 0;
   #disposing: Promise<void> | undefined;
 
@@ -114,7 +121,7 @@ export class LocalExecutor implements Executor {
   async start(spec: ProcessSpec, { signal }: WaitOptions = {}): Promise<LocalProcess> {
     if (this.#disposing !== undefined) throw disposed();
     signal?.throwIfAborted();
-    const starting = this.#start(spec);
+    const starting = this.#startInTurn(spec, signal);
     const settled = starting.then(
       () => {},
       () => {},
@@ -142,23 +149,34 @@ export class LocalExecutor implements Executor {
     sweepTags([this.#tag]);
   }
 
-  async #start(spec: ProcessSpec): Promise<LocalProcess> {
+  async #startInTurn(spec: ProcessSpec, signal: AbortSignal | undefined): Promise<LocalProcess> {
+    const gone = this.#gone.signal;
+    const over = signal === undefined ? gone : AbortSignal.any([gone, signal]);
+    const done = await this.#turns.acquire(over);
     try {
-      return await this.#startUnwrapped(spec);
+      return await this.#start(spec, over);
+    } finally {
+      done();
+    }
+  }
+
+  async #start(spec: ProcessSpec, over: AbortSignal): Promise<LocalProcess> {
+    try {
+      return await this.#startUnwrapped(spec, over);
     } catch (error) {
-      if (error instanceof ExecutorError) throw error;
+      if (error instanceof ExecutorError || error === over.reason) throw error;
       const why = systemErrorText(error) ?? messageOf(error);
       const message = `Cannot start "${spec.argv[0]}" in ${spec.cwd}: ${why}`;
       throw new ExecutorError("start_failed", message, { cause: error });
     }
   }
 
-  async #startUnwrapped(spec: ProcessSpec): Promise<LocalProcess> {
+  async #startUnwrapped(spec: ProcessSpec, over: AbortSignal): Promise<LocalProcess> {
     checkSize(spec);
     const env = childEnvironment({ env: spec.env, policy: spec.envPolicy, own: this.#env });
     const [name, ...args] = spec.argv;
     checkArguments({ ...spec, env });
-    const program = findProgram({ program: name, cwd: spec.cwd, path: env["PATH"] });
+    const program = await lookUpProgram({ program: name, cwd: spec.cwd, path: env["PATH"] }, over);
     this.#options.checkStart?.({ program, cwd: spec.cwd, env });
     const number = ++this.#started;
     const tag = memberTag(this.#tag, number);
@@ -200,6 +218,7 @@ export class LocalExecutor implements Executor {
   }
 
   async #dispose(): Promise<void> {
+    this.#gone.abort(disposed());
     await Promise.all(this.#starting);
     await Promise.all([...this.#live].map((each) => each[Symbol.asyncDispose]()));
     // Descendants of processes that ended by themselves.

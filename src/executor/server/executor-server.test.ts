@@ -201,6 +201,94 @@ suite("ExecutorServer", () => {
     });
   }
 
+  const many = (message: object | string): readonly (object | string)[] =>
+    Array.from({ length: 2_000 }, () => message);
+  const PATH = Array.from({ length: 400 }, (_, at) => `/none/${at}`).join(":");
+  for (const [what, messages] of [
+    ["requests", many({ id: 1, method: "environment/status" })],
+    ["texts that are no messages", many("{}")],
+    [
+      "requests about processes that do not exist",
+      many({ id: 1, method: "process/read", params: { processId: "x" } }),
+    ],
+    ["methods that do not exist", many({ id: 1, method: "no/such" })],
+    ["large requests", many(JSON.stringify({ id: 1, method: "x", params: "x".repeat(10_000) }))],
+    [
+      "searches for programs",
+      Array.from({ length: 60 }, (_, at) => ({
+        id: at,
+        method: "process/start",
+        params: { processId: `p${at}`, argv: ["none"], cwd: "file:///tmp", env: { PATH }, tty: false },
+      })),
+    ],
+  ] as const) {
+    withServer(`answers a client while it works off another one's ${what} (C5)`, async (server) => {
+      const busy = connect(server);
+      const other = connect(server);
+      await greet(busy);
+      await greet(other);
+      busy.sent.length = 0;
+      for (const message of messages) busy.push(message);
+      other.push({ id: "mine", method: "environment/status" });
+      await other.answer("mine");
+      const before = busy.sent.length;
+      assert.ok(before < messages.length, `${before} were answered before`);
+      while (busy.sent.length < messages.length) await new Promise(setImmediate);
+      assert.equal(busy.paused, false);
+    });
+  }
+
+  withServer(
+    "reads in their order texts that had to wait, also after the end of their link (C5)",
+    async (server) => {
+      const link = connect(server);
+      await greet(link);
+      link.sent.length = 0;
+      for (let id = 0; id < 300; id++) link.push({ id, method: "environment/status" });
+      assert.equal(link.paused, true);
+      await link.answer(299);
+      assert.deepEqual(
+        link.sent.map(({ id }) => id),
+        Array.from({ length: 300 }, (_, id) => id),
+      );
+      for (let at = 0; at < 300; at++) link.push("{}");
+      link.push(start("last", "exec sleep 325"));
+      link.drop("gone");
+      assert.equal(server.connections, 1);
+      while (server.connections > 0) await new Promise(setImmediate);
+      assert.equal(server.processes, 1);
+    },
+  );
+
+  withServer("reads nothing after a text for which it ends the link (C2)", async (server) => {
+    const link = connect(server);
+    await greet(link);
+    for (let at = 0; at < 300; at++) link.push("{}");
+    link.push({ id: 1, result: {} });
+    link.push(start("never", "true"));
+    while (server.connections > 0) await new Promise(setImmediate);
+    assert.equal(server.processes, 0);
+    assert.equal(link.ended, "an answer without a request");
+  });
+
+  withServer("answers a text that would be too costly to read with the id -1 (B1, C2)", async (server) => {
+    const link = connect(server);
+    await greet(link);
+    for (const costly of [
+      "[".repeat(8_000_000),
+      `[${"{},".repeat(2_000_000)}0]`,
+      `{"a":${'[0,{"a":'.repeat(500_000)}`,
+    ]) {
+      link.sent.length = 0;
+      link.push(costly);
+      await link.answer(-1);
+      const [{ error } = {}] = link.sent;
+      assert.match((error as { message: string }).message, /more than \d+ (?:deep in each other|values)$/);
+    }
+    link.push({ id: 2, method: "environment/status" });
+    assert.deepEqual((await link.answer(2))["result"], { status: "ready" });
+  });
+
   withServer("answers a text that is not a message with the id -1, and goes on (C2)", async (server) => {
     const link = connect(server);
     await greet(link);

@@ -1,8 +1,8 @@
 /**
  * One link of a client, from its first message to its end: handshake, requests, answers.
  *
- *   link ──text──> strict reading ──> state: new ──initialize──> greeted ──initialized──> ready
- *                                       └─> Peer ──> method ──> answer ──> link
+ *   link ──text──> turns ──> strict reading ──> state: new ──initialize──> greeted ──initialized──> ready
+ *                                                 └─> Peer ──> method ──> answer ──> link
  *
  * The session it is attached to outlives it, and has the processes.
  *
@@ -14,6 +14,8 @@
  *       `codex exec-server`: such a client has lost count.
  *   C3. What belongs to the link (file handles, HTTP streams) ends with it.
  *   C4. Answers that the client has not taken are bounded: its requests are not read until it takes them.
+ *   C5. Links take turns: after so many texts, or so much text, the others of this executor are heard first. A text that
+ *       came before the end of its link is still read.
  */
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
@@ -30,6 +32,7 @@ import {
 } from "../wire/session-messages.ts";
 import { noParams, readParams } from "../wire/params.ts";
 import { method, type Method, type MethodContext, type MethodFamily } from "./method.ts";
+import { parseBounded } from "./parse-bounded.ts";
 import type { Session } from "./session.ts";
 import { PROCESS_PARAMS } from "./session-processes.ts";
 
@@ -56,6 +59,10 @@ type State =
 
 /** How long a link has to show that it lives, when its client seems to have come back. */
 const ALIVE_CHECK_MS = 3_000;
+
+/** What one link may have read in its turn. A text counts for its characters, and for at least a part of the turn. */
+const TURN_CHARS = 256 * 1024;
+const TEXT_CHARS_MIN: number = TURN_CHARS / 64;
 
 /** These get through when everything else waits. */
 const URGENT: ReadonlySet<string> = new Set(["process/terminate", "process/signal", "environment/status"]);
@@ -84,7 +91,12 @@ export class ServedLink {
   #signsAtPing = -1;
   #answering = 0;
   #aliveCheck: Timer | undefined;
-  #isPaused = false;
+  /** Texts that came after the end of the turn. The link is paused: they are the rest of what it had received. */
+  readonly #waiting: string[] = [];
+  #turnChars = 0;
+  #isResting = false;
+  /** Why the link has ended, while there are texts to be read. */
+  #endReason: string | undefined;
 
   constructor(options: ServedLinkOptions, open: (events: LinkEvents) => Link) {
     this.#options = options;
@@ -117,14 +129,44 @@ export class ServedLink {
   }
 
   drop(reason: string): void {
+    this.#waiting.length = 0;
     this.link.drop(reason);
   }
 
   #onText(text: string): void {
     this.#signs++;
+    this.#waiting.push(text);
+    this.#takeTurn();
+  }
+
+  #takeTurn(): void {
+    while (!this.#isResting) {
+      const text = this.#waiting.shift();
+      if (text === undefined) break;
+      this.#read(text);
+      this.#turnChars += Math.max(text.length, TEXT_CHARS_MIN);
+      if (this.#turnChars >= TURN_CHARS) void this.#rest();
+    }
+    if (this.#endReason !== undefined && this.#waiting.length === 0) this.#end(this.#endReason);
+  }
+
+  /** Lets the others have their turn (C5), and while the client does not take the answers, reads nothing (C4). */
+  async #rest(): Promise<void> {
+    if (this.#isResting) return;
+    this.#isResting = true;
+    this.link.pause();
+    await new Promise(setImmediate);
+    await this.link.room();
+    this.#isResting = false;
+    this.#turnChars = 0;
+    this.#takeTurn();
+    if (!this.#isResting) this.link.resume();
+  }
+
+  #read(text: string): void {
     let value: unknown;
     try {
-      value = JSON.parse(text);
+      value = parseBounded(text);
     } catch (error) {
       return this.#reject(messageOf(error));
     }
@@ -135,20 +177,10 @@ export class ServedLink {
     this.#peer.accept(message, text);
   }
 
-  /** While a client does not take the answers, its requests are not read (C4). */
   #send(text: string, canWait = false): void {
     if (canWait) this.link.sendSoon(text);
     else this.link.send(text);
-    if (!this.link.isFull || this.#isPaused) return;
-    this.#isPaused = true;
-    this.link.pause();
-    void this.#resumeWhenTaken();
-  }
-
-  async #resumeWhenTaken(): Promise<void> {
-    await this.link.room();
-    this.#isPaused = false;
-    this.link.resume();
+    if (this.link.isFull) void this.#rest();
   }
 
   #reject(why: string): void {
@@ -269,7 +301,7 @@ export class ServedLink {
       PING_INTERVAL_MS,
       () => {
         // What is not read cannot show that it lives.
-        if (this.#signs === this.#signsAtPing && !this.#isPaused) return this.drop("no sign of life");
+        if (this.#signs === this.#signsAtPing && !this.#isResting) return this.drop("no sign of life");
         this.#signsAtPing = this.#signs;
         this.link.ping();
         this.#watch();
@@ -279,6 +311,11 @@ export class ServedLink {
   }
 
   #onEnd(reason: string): void {
+    this.#endReason = reason;
+    if (this.#waiting.length === 0) this.#end(reason);
+  }
+
+  #end(reason: string): void {
     if (this.#state.kind === "ended") return;
     this.#handshake?.clear();
     this.#keepAlive?.clear();
