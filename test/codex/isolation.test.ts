@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Codex } from "../../src/index.ts";
+import { Codex, type Thread } from "../../src/index.ts";
 import { prepareCodexHome } from "../../src/codex/app-server/home.ts";
 import { descendants, promptOf, RecordingMcpServer, stdioServer } from "../../src/testing/index.ts";
 import { collect, itemsOfType, startBench, textOf } from "../support/codex-bench.ts";
@@ -250,4 +250,27 @@ test("Switchyard's own files are readable by their owner only", { timeout }, asy
   await bench.codex.startThread({ workingDirectory: bench.cwd }).run("hello");
   const mode = execFileSync("stat", ["-c", "%a", bench.home], { encoding: "utf8" }).trim();
   assert.equal(mode, "700");
+});
+
+test("a server's relative cwd begins at the working directory of its thread", { timeout }, async () => {
+  await using bench = await startBench();
+  const whoami = promptOf({ call: { server: "svc", tool: "whoami" } });
+  let id: string | null = null;
+  for (const folder of ["one", "two"]) {
+    const workingDirectory = join(bench.cwd, folder);
+    mkdirSync(join(workingDirectory, "sub"), { recursive: true });
+    for (const [cwd, meant] of [
+      ["sub", join(workingDirectory, "sub")],
+      ["..", bench.cwd],
+      [".", workingDirectory],
+      [bench.home, bench.home],
+    ] as const) {
+      const options = { workingDirectory, mcpServers: { svc: { ...stdioServer(), cwd } } };
+      const thread: Thread =
+        id === null ? bench.codex.startThread(options) : bench.codex.resumeThread(id, options);
+      const [call] = itemsOfType(await collect(thread.runStreamed(whoami)), "mcp_tool_call");
+      assert.equal(JSON.parse(textOf(call)).cwd, meant, `${cwd} in ${folder}`);
+      id = thread.id;
+    }
+  }
 });

@@ -117,6 +117,25 @@ suite("directServers gives Codex", () => {
     assert.deepEqual(direct({ url: URL_OF, ...usual }).config, { url: URL_OF, http_headers: {} });
   });
 
+  test("a working directory that begins at the thread's, except in another environment", () => {
+    const cwdOf = (cwd: string, more = {}): unknown => {
+      const options = { env: {}, defaultApproval: undefined, at, cwd: "/srv/work" };
+      const [server] = directServers({ s: { command: "c", cwd, ...more } }, options);
+      return server?.config["cwd"];
+    };
+    for (const [written, meant] of [
+      ["sub", "/srv/work/sub"],
+      ["./a/../b", "/srv/work/b"],
+      ["..", "/srv"],
+      [".", "/srv/work"],
+      ["/opt/x", "/opt/x"],
+    ] as const) {
+      assert.equal(cwdOf(written), meant);
+      assert.equal(cwdOf(written, { environment_id: "local" }), meant);
+    }
+    assert.equal(cwdOf("C:\\agent", { environment_id: "windows" }), "C:\\agent");
+  });
+
   test("what was read, and not what was written, where Codex knows several ways to say it (D1)", () => {
     const { config, secrets } = direct({
       url: URL_OF,

@@ -10,13 +10,15 @@
  * Invariants
  *   D1. Only what was read goes to Codex, so that no value has a meaning there that we have not seen.
  */
+import { resolve } from "node:path";
 import type { JsonObject } from "../../base/json.ts";
 import { showPath } from "../../base/reader.ts";
 import { toWritten } from "../../config/server/normal-form.ts";
-import type {
-  AppToolApproval,
-  McpServerConfig,
-  McpServerTransportConfig,
+import {
+  type AppToolApproval,
+  LOCAL_ENVIRONMENT_ID,
+  type McpServerConfig,
+  type McpServerTransportConfig,
 } from "../../config/server/types.ts";
 import { check } from "../../servers/check.ts";
 import { type Outcome, sentenceOf } from "../../servers/problem.ts";
@@ -41,6 +43,8 @@ export interface DirectOptions {
   readonly defaultApproval: AppToolApproval | undefined;
   /** The keys of the servers, for errors. */
   readonly at: readonly string[];
+  /** The thread's working directory: where a relative `cwd` of a server begins. Codex would begin at its own. */
+  readonly cwd?: string;
 }
 
 /** Codex's default. */
@@ -55,7 +59,7 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
  * @throws {CodexError} `invalid_options`, with the path of the field
  */
 export function directServers(servers: unknown, options: DirectOptions): DirectServer[] {
-  const { env, defaultApproval, at } = options;
+  const { env, defaultApproval, at, cwd } = options;
   const checked = valueOf(check(servers, at));
   const resolved = valueOf(resolveAll(checked, env, at));
   return [...checked.configs].map(([name, server]) => {
@@ -63,7 +67,7 @@ export function directServers(servers: unknown, options: DirectOptions): DirectS
     const own = resolved.get(name) as ResolvedMcpServer;
     const config = toWritten({
       ...bounded(server),
-      transport: filledIn(server.transport, own),
+      transport: placed(filledIn(server.transport, own), server.environment_id, cwd),
     }) as JsonObject;
     // Ours; Codex does not know it.
     delete config.scope;
@@ -97,6 +101,17 @@ function bounded(server: McpServerConfig): McpServerConfig {
     ...(startup === undefined ? {} : { startup_timeout_sec: Math.min(startup, TIMEOUT_MAX_SEC) }),
     ...(tool === undefined ? {} : { tool_timeout_sec: Math.min(tool, TIMEOUT_MAX_SEC) }),
   };
+}
+
+/** With an absolute `cwd`; paths of another machine stay as they are. */
+function placed(
+  transport: McpServerTransportConfig,
+  environment: string,
+  directory: string | undefined,
+): McpServerTransportConfig {
+  if (transport.type !== "stdio" || transport.cwd === undefined || directory === undefined) return transport;
+  if (environment !== LOCAL_ENVIRONMENT_ID) return transport;
+  return { ...transport, cwd: resolve(directory, transport.cwd) };
 }
 
 /** With all variables in `env`, and all headers in `http_headers`. */

@@ -67,6 +67,7 @@ export function buildThreadSpec(
     env,
     at: thread.mcpServers === undefined ? ["config", "mcp_servers"] : ["mcpServers"],
     defaultApproval: approvalPolicy === "never" ? "approve" : undefined,
+    cwd,
   });
   // By default Codex silently leaves out a server that is not ready after a second. 0 means: wait for it.
   config.mcp_optional_startup_grace_ms = 0;
