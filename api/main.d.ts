@@ -52,7 +52,7 @@ export declare class CodexError extends EngineError {
     constructor(code: CodexErrorCode, message: string, options?: EngineErrorOptions);
 }
 
-export type CodexErrorCode = EngineErrorCode | "codex_not_found" | "codex_unsupported" | "codex_start_failed" | "process_exited" | "request_timeout";
+export type CodexErrorCode = EngineErrorCode | "codex_not_found" | "codex_unsupported" | "home_unusable" | "codex_start_failed" | "process_exited" | "request_timeout";
 
 export type CodexOptions = {
     codexPathOverride?: string;

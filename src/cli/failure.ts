@@ -1,4 +1,5 @@
 /** A failure in words on stderr, as an exit code, and with `--json` as an object on stdout. */
+import { isRemovedDirectory, REMOVED_DIRECTORY } from "../base/working-directory.ts";
 import { ConfigError, type ConfigProblem } from "../config/problem.ts";
 import { maskText } from "../config/show/mask-text.ts";
 import { formatProblem, problemToJson } from "../config/show/show-problem.ts";
@@ -19,7 +20,8 @@ export function reportFailure(error: unknown, { json, showSecrets, hint }: Failu
   if (!(error instanceof Error) || isBug(error)) throw error;
   const problems = error instanceof ConfigError ? error.problems : [];
   // What a usage error repeats is never a value; its words may look like one.
-  const message = showSecrets || !(error instanceof ConfigError) ? error.message : maskText(error.message);
+  const words = isRemovedDirectory(error) ? REMOVED_DIRECTORY : error.message;
+  const message = showSecrets || !(error instanceof ConfigError) ? words : maskText(words);
   const located = problems.filter(({ place }) => place !== undefined);
   // The message of an invalid configuration is its first problem, which is shown in full.
   const isShown =

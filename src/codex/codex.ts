@@ -19,7 +19,7 @@ import type { Engine, EngineThread, StreamedTurn } from "../thread/engine.ts";
 import type { ThreadEvent, ThreadItem, Usage } from "../thread/events.ts";
 import { processFeatures } from "./app-server/features.ts";
 import { switchyardHome, userCodexHome } from "../config/layers/homes.ts";
-import { lacksLogin, prepareCodexHome, shareMcpLogins } from "./app-server/home.ts";
+import { closeHome, lacksLogin, prepareCodexHome, shareMcpLogins } from "./app-server/home.ts";
 import { InheritedServers } from "./direct/inherited-servers.ts";
 import type { CyberAccessProgram, Input, ThreadOptions, TurnOptions } from "../thread/options.ts";
 import type { CodexOptions } from "./options.ts";
@@ -93,6 +93,7 @@ export class Codex implements Engine, AsyncDisposable {
         shareMcpLogins(codexHome, env);
         return codexHome;
       },
+      onFiles: () => closeHome(codexHome, env),
       env: () => {
         const needed = providerVariables(configuredProviders(codexHome).tables);
         return processEnvironment(checked, env, find().pathDirs, needed);

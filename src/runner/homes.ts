@@ -19,9 +19,10 @@
  */
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { type FileHandle, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { connect, createServer, type Server } from "node:net";
 import { join } from "node:path";
+import { makeFolder } from "../base/make-folder.ts";
 
 export interface IsolatedHome {
   readonly path: string;
@@ -43,7 +44,7 @@ export class IsolatedHomes implements AsyncDisposable {
 
   /** Makes the folder, takes a name in it, and removes what dead runners left (H3). */
   static async open(root: string): Promise<IsolatedHomes> {
-    await mkdir(join(root, "threads"), { recursive: true, mode: 0o700 });
+    makeFolder(join(root, "threads"), 0o700);
     const name = randomBytes(6).toString("hex");
     const socket = await listen(root, name);
     const homes = new IsolatedHomes(root, socket === undefined ? `unowned-${name}` : name, socket);
@@ -61,7 +62,7 @@ export class IsolatedHomes implements AsyncDisposable {
   async create(): Promise<IsolatedHome> {
     this.#count++;
     const name = `${this.#owner}.${this.#count}`;
-    await mkdir(join(this.#root, name), { mode: 0o700 });
+    makeFolder(join(this.#root, name), 0o700);
     return this.#home(name, false);
   }
 

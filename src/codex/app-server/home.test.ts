@@ -21,7 +21,11 @@ import { join, resolve } from "node:path";
 import { suite, test, type TestContext } from "node:test";
 import { promisify } from "node:util";
 import { switchyardHome, userCodexHome } from "../../config/layers/homes.ts";
+import type { CodexError } from "../errors.ts";
 import { hasUserLogin, prepareCodexHome } from "./home.ts";
+
+/** A folder that stands where Codex would keep a log of URLs. */
+const LOG = "logs_2.sqlite";
 
 interface Homes {
   readonly top: string;
@@ -67,7 +71,7 @@ suite("prepareCodexHome", { skip: process.platform === "win32" }, () => {
     prepareCodexHome(ours, env, true);
     for (const path of [ours, join(top, ".switchyard")])
       assert.equal(statSync(path).mode & 0o777, 0o700, path);
-    assert.deepEqual(readdirSync(ours), []);
+    assert.deepEqual(readdirSync(ours), [LOG]);
   });
 
   test("does not change an existing home, nor its mode", (t) => {
@@ -79,7 +83,7 @@ suite("prepareCodexHome", { skip: process.platform === "win32" }, () => {
     assert.equal(statSync(ours).mode & 0o777, 0o750);
     assert.deepEqual(
       readdirSync(ours).toSorted((a, b) => a.localeCompare(b)),
-      ["auth.json", "config.toml"],
+      ["auth.json", "config.toml", LOG],
     );
   });
 
@@ -102,7 +106,7 @@ suite("prepareCodexHome", { skip: process.platform === "win32" }, () => {
     const before = lstatSync(join(ours, "auth.json"));
     prepareCodexHome(ours, env, true);
     assert.equal(lstatSync(join(ours, "auth.json")).ino, before.ino);
-    assert.deepEqual(readdirSync(ours), ["auth.json"]);
+    assert.deepEqual(readdirSync(ours).toSorted(), ["auth.json", LOG]);
   });
 
   test("carries no login over when there is none, or when it is not wanted", (t) => {
@@ -126,7 +130,7 @@ suite("prepareCodexHome", { skip: process.platform === "win32" }, () => {
       assert.equal(readlinkSync(join(ours, "auth.json")), join(users, "auth.json"));
       assert.equal(readFileSync(join(top, "other.json"), "utf8"), "another login");
     }
-    assert.deepEqual(readdirSync(ours), ["auth.json"]);
+    assert.deepEqual(readdirSync(ours).toSorted(), ["auth.json", LOG]);
   });
 
   test("keeps a login that was created in the home itself", (t) => {
@@ -169,13 +173,49 @@ suite("prepareCodexHome", { skip: process.platform === "win32" }, () => {
     await Promise.all(
       [1, 2, 3].map(() => run(process.execPath, args, { env: { ...process.env, ...env, CODEX_HOME: "" } })),
     );
-    assert.deepEqual(readdirSync(ours), ["auth.json"]);
+    assert.deepEqual(readdirSync(ours).toSorted(), ["auth.json", LOG]);
     assert.equal(loginIn(ours), "login 1");
   });
 
   test("reports what prevents the creation of a home", (t) => {
     const { top, env } = homes(t);
     writeFileSync(join(top, "file"), "");
-    assert.throws(() => prepareCodexHome(join(top, "file", "home"), env, true), /ENOTDIR|EEXIST/);
+    symlinkSync(join(top, "loop"), join(top, "loop"));
+    const paths = ["file", "file/home", "loop/home", "x".repeat(300)].map((name) => join(top, name));
+    if (process.platform === "linux") paths.push("/proc/none/home", "/proc/self", "/dev/null");
+    for (const home of paths) {
+      assert.throws(
+        () => prepareCodexHome(home, env, true),
+        (error: CodexError) =>
+          error.code === "home_unusable" && error.message.startsWith(`Codex's home ${home} cannot be used: `),
+        home,
+      );
+    }
+  });
+
+  test("closes what is in a home to others, but not what a link in it leads to, nor the user's own home", (t) => {
+    const { top, users, ours, env } = homes(t);
+    mkdirSync(join(ours, "sessions"), { recursive: true, mode: 0o755 });
+    for (const name of ["state.sqlite", "config.toml"]) writeFileSync(join(ours, name), "", { mode: 0o644 });
+    writeFileSync(join(top, "elsewhere"), "", { mode: 0o644 });
+    symlinkSync(join(top, "elsewhere"), join(ours, "link"));
+    chmodSync(join(users, "auth.json"), 0o640);
+    prepareCodexHome(ours, env, true);
+    prepareCodexHome(users, env, true);
+    const mode = (path: string): string => (statSync(path).mode & 0o777).toString(8);
+    assert.deepEqual(
+      ["sessions", "state.sqlite", "config.toml", "link", "auth.json"].map((name) => mode(join(ours, name))),
+      ["700", "600", "600", "644", "640"],
+    );
+    assert.deepEqual(readdirSync(users), ["auth.json"]);
+  });
+
+  test("removes a log that Codex kept there before", (t) => {
+    const { ours, env } = homes(t, null);
+    mkdirSync(ours, { recursive: true });
+    for (const end of ["", "-wal", "-shm"]) writeFileSync(join(ours, `${LOG}${end}`), "?key=secret");
+    prepareCodexHome(ours, env, true);
+    prepareCodexHome(ours, env, true);
+    assert.deepEqual([readdirSync(ours), readdirSync(join(ours, LOG))], [[LOG], []]);
   });
 });

@@ -13,19 +13,31 @@
  */
 import { randomUUID } from "node:crypto";
 import {
+  accessSync,
+  chmodSync,
+  constants,
   copyFileSync,
   existsSync,
   linkSync,
   lstatSync,
-  mkdirSync,
+  readdirSync,
+} from "node:fs";
+import {
   readFileSync,
   readlinkSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
 } from "node:fs";
-import { realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
+import { messageOf } from "../../base/errors.ts";
 import type { JsonObject } from "../../base/json.ts";
+import { makeFolder } from "../../base/make-folder.ts";
 import { userCodexHome } from "../../config/layers/homes.ts";
 import { configuredProviders } from "../../config/layers/model-providers.ts";
+import { CodexError } from "../errors.ts";
 import { needsLogin } from "../providers.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -50,13 +62,82 @@ export function lacksLogin(config: JsonObject, codexHome: string, env: Env): boo
  * Makes a Codex home that is ours; a new one is readable by its owner only.
  *
  * @param login whether the user's login is carried over
+ * @throws {CodexError} `home_unusable`
  */
 export function prepareCodexHome(home: string, env: Env, login: boolean): void {
-  mkdirSync(home, { recursive: true, mode: 0o700 });
+  try {
+    makeFolder(home, 0o700);
+    // Codex would start, and fail later with words about its database.
+    accessSync(home, constants.R_OK | constants.W_OK | constants.X_OK);
+    if (isUsers(home, env)) return;
+    keepToOwner(home);
+    keepNoLog(home);
+    if (login) carryLogin(home, env);
+  } catch (error) {
+    const message = `Codex's home ${home} cannot be used: ${messageOf(error)}. Name another folder, or mend this one`;
+    throw new CodexError("home_unusable", message, { cause: error });
+  }
+}
+
+/** Closes what Codex has made in a home of ours to other accounts. Never throws. */
+export function closeHome(home: string, env: Env): void {
+  try {
+    if (!isUsers(home, env)) keepToOwner(home);
+  } catch {
+    // The home is gone.
+  }
+}
+
+/** One folder may have two names. What is the user's own stays as it is. */
+function isUsers(home: string, env: Env): boolean {
+  const users = userCodexHome(env);
+  return existsSync(users) && realpathSync(home) === realpathSync(users);
+}
+
+/**
+ * Codex makes its files readable by everybody, and the home may be older than we are. With another umask it would write the
+ * agent's files, in the project, as private too. A folder that is closed already is not looked into again: what lies in it is
+ * out of reach.
+ */
+function keepToOwner(folder: string): void {
+  if (process.platform === "win32") return;
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    try {
+      const status = lstatSync(path);
+      // Not a link: it may lead to the user's own login.
+      const isFolder = status.isDirectory();
+      if ((status.mode & 0o077) === 0 || !(isFolder || status.isFile())) continue;
+      if (isFolder) keepToOwner(path);
+      chmodSync(path, status.mode & 0o700);
+    } catch {
+      // Files of a database come and go; what belongs to another account stays as it is.
+    }
+  }
+}
+
+/**
+ * Codex's log database holds every message of its libraries, whatever RUST_LOG says (measured with 0.169 and 0.171): the URL
+ * of a server that does not answer is in it, with the key in its query. There is no setting for it. Where a folder has its
+ * name, Codex goes on without it.
+ */
+function keepNoLog(home: string): void {
+  const path = join(home, LOG_DATABASE);
+  if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  try {
+    for (const end of ["", "-wal", "-shm"]) rmSync(`${path}${end}`, { force: true });
+  } catch {
+    // Another process was faster, or the folder cannot be made either.
+  }
+  makeFolder(path, 0o700);
+}
+
+const LOG_DATABASE = "logs_2.sqlite";
+
+function carryLogin(home: string, env: Env): void {
   const ours = join(home, "auth.json");
   const users = join(userCodexHome(env), "auth.json");
-  // One folder may have two names. A link to itself would destroy its login.
-  if (!login || !existsSync(users) || realpathSync(home) === realpathSync(dirname(users))) return;
+  if (!existsSync(users)) return;
   const there = lstatSync(ours, { throwIfNoEntry: false });
   if (there?.isSymbolicLink() === true && readlinkSync(ours) === users) return;
   // On Windows the file may be our own copy: see below.

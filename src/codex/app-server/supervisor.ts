@@ -30,6 +30,8 @@ export interface CodexAppServerOptions {
   readonly findBinary: () => CodexBinary;
   /** Called before every start: makes sure that the home exists. @returns its path */
   readonly prepareHome: () => string;
+  /** Called after every start and every end: Codex has made files. Never throws. */
+  readonly onFiles: () => void;
   /** The environment of a process that is about to start. */
   readonly env: () => Readonly<Record<string, string>>;
   readonly flags: readonly string[];
@@ -48,6 +50,8 @@ export interface CodexAppServerOptions {
 const STABLE_MS = 10_000;
 /** A wait that is too short to be worth a word. */
 const UNTOLD_DELAY_MS = 1_000;
+
+const UNTRIED: readonly CodexError["code"][] = ["codex_not_found", "codex_unsupported", "home_unusable"];
 
 type State =
   | { readonly kind: "idle"; readonly notBefore: number }
@@ -124,6 +128,7 @@ export class CodexAppServer implements AsyncDisposable {
     if (state.kind === "running") {
       state.stable.clear();
       await state.process.stop();
+      this.#options.onFiles();
     }
     // A start in flight sees the state, stops what it started, and then fails.
     if (state.kind === "starting") await state.process.catch(() => {});
@@ -132,6 +137,8 @@ export class CodexAppServer implements AsyncDisposable {
   async #start(notBefore: number): Promise<AppServerProcess> {
     const { clock, log, redactor } = this.#options;
     try {
+      // The state is "starting" before anything fails; set later, it would keep the failure for ever.
+      await Promise.resolve();
       const delayMs = notBefore - clock.now();
       if (delayMs > 0) await sleep(clock, delayMs, this.#closing.signal);
       this.threads.onStart();
@@ -152,6 +159,7 @@ export class CodexAppServer implements AsyncDisposable {
         onNotification: (method, params, weight) => this.threads.route(method, params, weight),
         onRequest: (method, params, id, signal) => this.threads.answer(method, params, id, signal),
       });
+      this.#options.onFiles();
       if (this.#state.kind === "closed") {
         await process.stop();
         throw closedError();
@@ -161,10 +169,8 @@ export class CodexAppServer implements AsyncDisposable {
       void process.exited.then((error) => this.#onExit(process, error));
       return process;
     } catch (error) {
-      // Without a Codex, nothing was started. Installing one must help at once.
-      const absent =
-        error instanceof CodexError &&
-        (error.code === "codex_not_found" || error.code === "codex_unsupported");
+      // Without a Codex or a home, nothing was started. Mending that must help at once.
+      const absent = error instanceof CodexError && UNTRIED.includes(error.code);
       this.#lastEnd = messageOf(error);
       if (this.#state.kind !== "closed") {
         this.#state = { kind: "idle", notBefore: absent ? 0 : this.#nextStart() };
@@ -174,6 +180,7 @@ export class CodexAppServer implements AsyncDisposable {
   }
 
   #onExit(process: AppServerProcess, error: CodexError): void {
+    this.#options.onFiles();
     const state = this.#state;
     if (state.kind === "running" && state.process === process) {
       state.stable.clear();

@@ -344,6 +344,7 @@ const THROWN: ReadonlySet<CodexError["code"]> = new Set([
   "codex_not_found",
   "codex_unsupported",
   "codex_start_failed",
+  "home_unusable",
   "thread_not_found",
   "thread_busy",
   "invalid_options",

@@ -13,6 +13,8 @@
  */
 import { resolve } from "node:path";
 import { isObject, type JsonObject, type JsonValue } from "../../base/json.ts";
+import { messageOf } from "../../base/errors.ts";
+import { isRemovedDirectory, REMOVED_DIRECTORY } from "../../base/working-directory.ts";
 import type { Input, ThreadOptions } from "../../thread/options.ts";
 import { assign, codexConfig } from "../config-values.ts";
 import { CodexError } from "../errors.ts";
@@ -43,7 +45,7 @@ export function buildThreadSpec(
   thread: ThreadOptions,
   env: Readonly<Record<string, string | undefined>>,
 ): ThreadSpec {
-  const cwd = checkDirectory(thread.workingDirectory ?? process.cwd());
+  const cwd = checkDirectory(thread.workingDirectory ?? ".");
   const config = codexConfig(codex);
   const shared = config.features;
   delete config.features;
@@ -115,7 +117,13 @@ export function buildInput(input: Input): WireInput[] {
 }
 
 function checkDirectory(directory: string): string {
-  const path = resolve(directory);
+  let path: string;
+  try {
+    path = resolve(directory);
+  } catch (error) {
+    const why = isRemovedDirectory(error) ? REMOVED_DIRECTORY : messageOf(error);
+    throw new CodexError("invalid_options", `workingDirectory: ${why}`, { option: "workingDirectory" });
+  }
   if (!isDirectory(path)) {
     throw new CodexError("invalid_options", `workingDirectory "${directory}" is not a directory`, {
       option: "workingDirectory",

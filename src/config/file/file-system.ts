@@ -7,6 +7,7 @@
 import * as fs from "node:fs/promises";
 import { dirname } from "node:path";
 import { codeOf, messageOf } from "../../base/errors.ts";
+import { makeFolder } from "../../base/make-folder.ts";
 import { ConfigError, type ConfigErrorCode } from "../problem.ts";
 
 /** What is asked of a file's status. */
@@ -35,17 +36,21 @@ export interface ConfigFileSystem {
   readlink(path: string): Promise<string>;
   realpath(path: string): Promise<string>;
   readdir(path: string): Promise<string[]>;
-  mkdir(path: string, options: { readonly recursive: true; readonly mode: number }): Promise<unknown>;
+  /** With the folders above it. */
+  makeFolder(path: string, mode: number): Promise<void>;
   link(existing: string, path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
 }
 
-export const nodeFileSystem: ConfigFileSystem = fs;
+export const nodeFileSystem: ConfigFileSystem = {
+  ...fs,
+  makeFolder: async (path, mode) => makeFolder(path, mode),
+};
 
 /** Makes the folder of a file if needed, for its owner alone, because configuration may hold secrets. */
 export async function makeFolderOf(path: string, fs: ConfigFileSystem): Promise<void> {
-  await fs.mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await fs.makeFolder(dirname(path), 0o700);
 }
 
 /** Removes a file that may be gone already. */

@@ -33,7 +33,7 @@ function refuses(
   });
 }
 
-function failing(call: "open" | "rename" | "mkdir", code: string): ConfigFileSystem {
+function failing(call: "open" | "rename" | "makeFolder", code: string): ConfigFileSystem {
   const fail = (): Promise<never> => Promise.reject(Object.assign(new Error(code), { code }));
   return { ...nodeFileSystem, [call]: fail };
 }
