@@ -9,6 +9,8 @@ import { loadEnvironments } from "../config/environments/load-environments.ts";
 import { ConfigError } from "../config/problem.ts";
 import { UsageError } from "./args/parse.ts";
 
+type Variables = Readonly<Record<string, string | undefined>>;
+
 interface EnvironmentFlags {
   /** The directory to work in, which decides about what is configured. @default the current one */
   readonly cd?: string;
@@ -19,32 +21,39 @@ interface EnvironmentFlags {
 /** @throws {UsageError} naming a server whose environment cannot be used, and why */
 export function environmentsOf(
   { configs }: ServerSet,
-  { cd, userHome }: EnvironmentFlags,
-  env: Readonly<Record<string, string | undefined>> = process.env,
+  flags: EnvironmentFlags,
+  env: Variables = process.env,
 ): CodexEnvironment[] {
   const wanted = new Map<string, string>();
   for (const [name, { environment_id: id, enabled }] of configs) {
     if (id !== LOCAL_ENVIRONMENT_ID && enabled && !wanted.has(id)) wanted.set(id, name);
   }
-  if (wanted.size === 0) return [];
+  return [...wanted].flatMap(([id, server]) => {
+    const found = find(id, flags, env);
+    if (typeof found !== "string") return found;
+    throw new UsageError(`MCP server ${JSON.stringify(server)} ${found}`);
+  });
+}
+
+/** Why a server in this environment cannot run, or `undefined`. */
+export function environmentProblem(id: string, flags: EnvironmentFlags, env: Variables): string | undefined {
+  const found = id === LOCAL_ENVIRONMENT_ID ? [] : find(id, flags, env);
+  return typeof found === "string" ? found : undefined;
+}
+
+/** Its definition where Codex does not read it itself, or why it cannot be used. */
+function find(id: string, { cd, userHome }: EnvironmentFlags, env: Variables): CodexEnvironment[] | string {
   try {
     const loaded = loadEnvironments({ env, ...(cd === undefined ? {} : { cwd: resolve(cd) }) });
-    return [...wanted].flatMap(([id, server]) => {
-      const reject = (why: string): never => {
-        throw new UsageError(`MCP server ${JSON.stringify(server)} cannot run: ${why}`);
-      };
-      const found = findEnvironment(loaded, id);
-      if (!found.ok) return reject(`${found.message}. ${found.hint}`);
-      const { definedIn } = found.environment;
-      if (userHome === true && basename(definedIn?.file ?? "") === "environments.toml") return [];
-      const definition = toEnvironmentDefinition(found.environment, env);
-      if (definition.kind === "url") return [definition];
-      return reject(
-        `environment ${JSON.stringify(id)} is a program, and Codex starts those only from environments.toml in its own home (--user-home)`,
-      );
-    });
+    const found = findEnvironment(loaded, id);
+    if (!found.ok) return `cannot run: ${found.message}. ${found.hint}`;
+    const { definedIn } = found.environment;
+    if (userHome === true && basename(definedIn?.file ?? "") === "environments.toml") return [];
+    const definition = toEnvironmentDefinition(found.environment, env);
+    if (definition.kind === "url") return [definition];
+    return `cannot run: environment ${JSON.stringify(id)} is a program, and Codex starts those only from environments.toml in its own home (--user-home)`;
   } catch (error) {
-    if (error instanceof ConfigError) throw new UsageError(error.message);
+    if (error instanceof ConfigError) return `cannot run: ${error.message}`;
     throw error;
   }
 }

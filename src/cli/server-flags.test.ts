@@ -70,11 +70,11 @@ test("parseServerFlags takes the configured servers that are enabled", () => {
   mkdirSync(env.CODEX_HOME);
   try {
     write(
-      '[mcp_servers.on]\ncommand = "x"\nscope = "host"\nenabled_tools = []\n' +
+      '[mcp_servers.on]\ncommand = "sh"\nscope = "host"\nenabled_tools = []\n' +
         '[mcp_servers.off]\ncommand = "y"\nenabled = false\n[mcp_servers.same]\nurl = "http://file/mcp"\n',
     );
     assert.deepEqual(written([...configured, "--server", "same=http://flag/mcp"], env), {
-      on: { command: "x", enabled_tools: [], scope: "host" },
+      on: { command: "sh", enabled_tools: [], scope: "host" },
       same: { url: "http://flag/mcp" },
     });
     assert.deepEqual(written(["--cd", home], env), {});
@@ -83,7 +83,7 @@ test("parseServerFlags takes the configured servers that are enabled", () => {
       () => parse(configured, env),
       /--configured: .*switchyard\.toml:3:1: args is not supported for streamable_http/,
     );
-    write('[mcp_servers.none]\ncommand = ""\n');
+    write('[mcp_servers.none]\ncommand = ""\nrequired = true\n');
     assert.throws(
       () => parse(configured, env),
       /--configured: MCP server "none" cannot start: command is empty: name the program to start/,
@@ -91,6 +91,47 @@ test("parseServerFlags takes the configured servers that are enabled", () => {
     writeFileSync(join(env.CODEX_HOME, "config.toml"), "mcp_servers = 1\n");
     write("");
     assert.throws(() => parse(configured, env), /--configured: .*config\.toml:1:15: invalid type: integer/);
+  } finally {
+    rmSync(home, { recursive: true });
+  }
+});
+
+test("a configured server that cannot start is left out, and the others stay", () => {
+  const home = mkdtempSync(join(tmpdir(), "switchyard-flags-"));
+  const env = { HOME: home, CODEX_HOME: join(home, "codex"), SWITCHYARD_HOME: home, EMPTY: "" };
+  mkdirSync(env.CODEX_HOME);
+  try {
+    const cannotStart = [
+      'url = "http://h/mcp"\nbearer_token_env_var = "NOT_SET"',
+      'url = "http://h/mcp"\nenv_http_headers = { A = "EMPTY" }',
+      'command = "no-such-program"',
+      'command = "./no/such/program"',
+      'command = "sh"\ncwd = "no-such-folder"',
+      'command = "sh"\nenvironment_id = "nowhere"\ncwd = "/"',
+      'command = "sh"\nenvironment_id = "box"',
+      'command = "sh"\nenvironment_id = "box"\ncwd = "here"',
+      'command = "sh"\nenvironment_id = "broken"\ncwd = "/"',
+      'command = "sh"\nenvironment_id = "program"\ncwd = "/"',
+      'command = "sh"\nenvironment_id = "locked"\ncwd = "/"',
+      'url = "ftp://h"',
+    ];
+    const tables = cannotStart.map((keys, at) => `[mcp_servers.s${at}]\n${keys}\n`);
+    const environments =
+      '[environments.box]\nurl = "ws://127.0.0.1:1"\n[environments.broken]\nurl = 1\n' +
+      '[environments.program]\nprogram = "ssh"\n' +
+      '[environments.locked]\nurl = "ws://127.0.0.1:1"\nauth_bearer_token_env_var = "NOT_SET"\n';
+    const good = '[mcp_servers.good]\ncommand = "sh"\n[mcp_servers.web]\nurl = "http://h/mcp"\n';
+    const write = (text: string): void => writeFileSync(join(home, "switchyard.toml"), text);
+    const configured = ["--configured", "--cd", home];
+    write(environments + tables.join("") + good);
+    assert.deepEqual(Object.keys(written(configured, env)), ["good", "web"]);
+    for (const keys of cannotStart) {
+      write(`${environments}[mcp_servers.s]\n${keys}\nrequired = true\n${good}`);
+      assert.throws(
+        () => parse(configured, env),
+        /^UsageError: --configured: MCP server "s" cannot (?:start|run): /,
+      );
+    }
   } finally {
     rmSync(home, { recursive: true });
   }

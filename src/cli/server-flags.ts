@@ -2,7 +2,11 @@
 import { resolve } from "node:path";
 import { missingServer } from "../base/suggest.ts";
 import { parseArgsStringToArgv } from "string-argv";
-import { effectiveMcpServers, type EffectiveMcpServers } from "../config/effective/effective.ts";
+import {
+  type EffectiveMcpServer,
+  effectiveMcpServers,
+  type EffectiveMcpServers,
+} from "../config/effective/effective.ts";
 import { loadConfigLayers, readConfigFile } from "../config/layers/layers.ts";
 import { readMcpServers } from "../config/server/read-servers.ts";
 import type { McpServerConfig } from "../config/server/types.ts";
@@ -13,6 +17,9 @@ import { resolveAll, type Variables } from "../servers/resolve.ts";
 import { formatKeys } from "../toml/format.ts";
 import { toPlain } from "../toml/node.ts";
 import { parseToml } from "../toml/parse.ts";
+import { placeOf, withStartProblems } from "./mcp/start-problems.ts";
+import { tell } from "./output.ts";
+import { environmentProblem } from "./run-environments.ts";
 import { type Args, UsageError } from "./args/parse.ts";
 import { HEADER_PAIR, splitPair } from "./args/pair.ts";
 import type { Flag } from "./args/spec.ts";
@@ -58,7 +65,7 @@ export function parseServerFlags(args: Args, env: Variables = process.env): Serv
   const file = args.one("servers");
   const configured = args.has("configured") ? effectiveServers(args, env) : undefined;
   const servers: Servers = new Map([
-    ...(configured === undefined ? [] : configuredServers(configured, args)),
+    ...(configured === undefined ? [] : configuredServers(configured, args, env)),
     ...(file === undefined ? [] : readServersFile(file)),
     ...valueOf(check(Object.fromEntries(writtenServers(args.all("server"))), PATH)).configs,
   ]);
@@ -138,26 +145,54 @@ function split(option: string, flag: string, form: string): { name: string; rest
 function effectiveServers(args: Args, env: Variables): EffectiveMcpServers {
   const cd = args.one("cd");
   const overrides = args.all("config");
-  return effectiveMcpServers(
-    loadConfigLayers({ env, overrides, ...(cd === undefined ? {} : { cwd: resolve(cd) }) }),
+  const cwd = resolve(cd ?? ".");
+  const layers = loadConfigLayers({ env, overrides, cwd });
+  const found = effectiveMcpServers(layers);
+  return { ...found, servers: withStartProblems(found.servers, placeOf(layers, cwd, env)) };
+}
+
+/** One that cannot start is left out with a message, unless it is required. */
+function configuredServers(
+  { servers: all, errors }: EffectiveMcpServers,
+  args: Args,
+  env: Variables,
+): Servers {
+  const servers = all.filter(({ name }) => isWanted(name, args));
+  const found = servers.flatMap((server) => {
+    const why = startReason(server, args, env);
+    return why === undefined ? [] : [{ server, text: `MCP server ${JSON.stringify(server.name)} ${why}` }];
+  });
+  const isRequired = ({ server }: (typeof found)[number]): boolean => server.config?.required === true;
+  // A broken environment stops only the servers that name it.
+  const isOfEnvironment = ({ path }: (typeof errors)[number]): boolean => path?.[0] === "environments";
+  const problems = [
+    ...[
+      ...errors.filter((each) => !isOfEnvironment(each)),
+      ...servers.flatMap((server) => server.errors),
+    ].map((problem) => formatProblem(problem)),
+    ...found.filter(isRequired).map(({ text }) => text),
+  ];
+  if (problems.length > 0) throw new UsageError(`--configured: ${problems.join("\n")}`);
+  for (const problem of errors.filter(isOfEnvironment)) tell(`switchyard: ${formatProblem(problem)}`);
+  for (const { text } of found) tell(`switchyard: ${text}; the run goes on without it`);
+  const leftOut = new Set(found.map(({ server }) => server.name));
+  return new Map(
+    servers.flatMap(({ name, status, config }) =>
+      status === "enabled" && config !== undefined && !leftOut.has(name) ? [[name, config] as const] : [],
+    ),
   );
 }
 
-function configuredServers({ servers: all, errors }: EffectiveMcpServers, args: Args): Servers {
-  const servers = all.filter(({ name }) => isWanted(name, args));
-  const problems = [
-    ...[...errors, ...servers.flatMap((server) => server.errors)].map((problem) => formatProblem(problem)),
-    // Otherwise the turn would silently be without them.
-    ...servers.flatMap(({ name, status, reason }) =>
-      status === "unstartable" ? [`MCP server ${JSON.stringify(name)} cannot start: ${reason}`] : [],
-    ),
-  ];
-  if (problems.length > 0) throw new UsageError(`--configured: ${problems.join("\n")}`);
-  return new Map(
-    servers.flatMap(({ name, status, config }) =>
-      status === "enabled" && config !== undefined ? [[name, config] as const] : [],
-    ),
-  );
+function startReason(
+  { status, config, reason }: EffectiveMcpServer,
+  args: Args,
+  env: Variables,
+): string | undefined {
+  if (status === "unstartable") return `cannot start: ${reason}`;
+  if (status !== "enabled" || config === undefined) return undefined;
+  const cd = args.one("cd");
+  const flags = { userHome: args.has("user-home"), ...(cd === undefined ? {} : { cd }) };
+  return environmentProblem(config.environment_id, flags, env);
 }
 
 function readServersFile(path: string): ReadonlyMap<string, McpServerConfig> {

@@ -41,6 +41,11 @@ test("the transcripts in docs/config.md are what the command prints", { timeout:
     const project = join(home, "app");
     mkdirSync(join(home, ".codex"));
     mkdirSync(project);
+    const bin = join(home, "bin");
+    mkdirSync(bin);
+    for (const name of ["github-mcp-server", "db-mcp"]) {
+      writeFileSync(join(bin, name), "#!/bin/sh\n", { mode: 0o755 });
+    }
     writeFileSync(join(home, ".codex", "config.toml"), GITHUB);
     writeFileSync(join(project, "switchyard.toml"), DB);
     writeFileSync(join(project, "bad.toml"), BAD);
@@ -50,7 +55,7 @@ test("the transcripts in docs/config.md are what the command prints", { timeout:
         const [command = "", ...lines] = step.trimEnd().split("\n");
         const { stdout, stderr } = spawnSync(process.execPath, [MAIN, ...parseArgsStringToArgv(command)], {
           cwd: project,
-          env: { ...NODE_VARIABLES, HOME: home },
+          env: { ...NODE_VARIABLES, HOME: home, PATH: `${bin}:${NODE_VARIABLES.PATH}`, DOCS_AUTH: "x" },
           encoding: "utf8",
         });
         assert.equal(`${stdout}${stderr}`.trimEnd(), lines.join("\n"), command);

@@ -111,6 +111,14 @@ test("switchyard run --configured places a server on the environment it names", 
 
   home.write(OURS, environment + server("bx"));
   const missing = await home.run(words, "", env);
-  assert.equal(missing.code, 2);
-  assert.match(missing.stderr, /"svc" cannot run: there is no environment "bx".*"local", "box"/);
+  assert.equal(missing.code, 0);
+  assert.match(
+    missing.stderr,
+    /"svc" cannot start: .*there is no environment "bx".*"local", "box".*goes on without it/,
+  );
+
+  home.write(OURS, `${environment}${server("bx")}required = true\n`);
+  const required = await home.run(words, "", env);
+  assert.equal(required.code, 2);
+  assert.match(required.stderr, /"svc" cannot start: .*there is no environment "bx".*"local", "box"/);
 });

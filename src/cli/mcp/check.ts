@@ -2,7 +2,9 @@
 import { basename, resolve } from "node:path";
 import { shellWord } from "../../base/shell-word.ts";
 import { checkConfig } from "../../config/effective/check-root.ts";
-import { configuredMcpServers } from "../../config/effective/configured.ts";
+import { assess } from "../../config/effective/assess.ts";
+import { configuredServers } from "../../config/effective/configured.ts";
+import { effectiveServers } from "../../config/effective/effective.ts";
 import { existingCodexHome } from "../../config/layers/homes.ts";
 import { type ConfigLayers, readConfigFile } from "../../config/layers/layers.ts";
 import { toNormalForm } from "../../config/server/normal-form.ts";
@@ -20,6 +22,7 @@ import { count, printJson, say, shortPath, tell } from "../output.ts";
 import { environmentWarnings } from "./environment-warnings.ts";
 import { printFindings } from "./findings.ts";
 import { maskServer } from "../../config/show/mask-server.ts";
+import { placeOf, startWarnings } from "./start-problems.ts";
 import { folderOf, OWN_FILE, READ_FLAGS, readLayers } from "./target.ts";
 
 export const check: Command = {
@@ -85,8 +88,14 @@ async function checkConfiguration(args: Args, { signal }: Stop): Promise<number>
 function checkLayers(args: Args, strict: boolean): Findings {
   try {
     const layers = readLayers(args);
-    const found = configuredMcpServers(layers, { strict });
-    const warnings = [...found.warnings, ...environmentWarnings(args, layers), ...notChecked(layers)];
+    const assessment = assess(layers, { strict });
+    const found = configuredServers(assessment);
+    const warnings = [
+      ...found.warnings,
+      ...environmentWarnings(args, layers),
+      ...startWarnings(effectiveServers(assessment).servers, layers, placeOf(layers, folderOf(args))),
+      ...notChecked(layers),
+    ];
     return { ...found, warnings };
   } catch (error) {
     return problemsOf(error);

@@ -21,7 +21,8 @@ import { maskServer } from "../../config/show/mask-server.ts";
 import { maskLines } from "../../config/show/mask-source.ts";
 import { missingServer } from "../../base/suggest.ts";
 import { serverView } from "./server-view.ts";
-import { OWN_FILE, READ_FLAGS, readLayers } from "./target.ts";
+import { placeOf, withStartProblems } from "./start-problems.ts";
+import { folderOf, OWN_FILE, READ_FLAGS, readLayers } from "./target.ts";
 
 export const get: Command = {
   operands: [{ name: "NAME" }],
@@ -33,7 +34,8 @@ function showServer(args: Args): number {
   const [name = ""] = args.operands;
   const layers = readLayers(args);
   const assessment = assess(layers);
-  const { servers } = effectiveServers(assessment);
+  const { servers: written } = effectiveServers(assessment);
+  const servers = args.has("file") ? written : withStartProblems(written, placeOf(layers, folderOf(args)));
   const server = servers.find((each) => each.name === name);
   if (server === undefined) {
     throw new ConfigError(

@@ -14,16 +14,18 @@ import { environmentWarnings } from "./environment-warnings.ts";
 import { commandLine, printFindings, shownName } from "./findings.ts";
 import { maskServer } from "../../config/show/mask-server.ts";
 import { serverView } from "./server-view.ts";
-import { READ_FLAGS, readLayers } from "./target.ts";
+import { placeOf, withStartProblems } from "./start-problems.ts";
+import { folderOf, READ_FLAGS, readLayers } from "./target.ts";
 
 export const list: Command = { flags: [...READ_FLAGS, JSON_FLAG, SECRETS_FLAG], run: listServers };
 
 async function listServers(args: Args): Promise<number> {
   const layers = readLayers(args);
   const assessment = assess(layers);
-  const { servers } = effectiveServers(assessment);
-  const { errors, warnings: written } = configuredServers(assessment);
-  const warnings = [...written, ...environmentWarnings(args, layers)];
+  const { servers: written } = effectiveServers(assessment);
+  const servers = args.has("file") ? written : withStartProblems(written, placeOf(layers, folderOf(args)));
+  const { errors, warnings: inFiles } = configuredServers(assessment);
+  const warnings = [...inFiles, ...environmentWarnings(args, layers)];
   const showSecrets = args.has("show-secrets");
   if (args.has("json")) {
     printJson(servers.map((server) => serverView(server, showSecrets)));

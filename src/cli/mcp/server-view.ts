@@ -3,7 +3,7 @@
  *
  * Invariants
  *   V1. The keys are always the same, in this order; an absent value is null or empty. docs/config.md lists them.
- *   V2. Neither the network nor the environment is asked: what only a server could tell is "unknown".
+ *   V2. The network is not asked: what only a server could tell is "unknown".
  */
 import { disabledReasonText, type EffectiveMcpServer } from "../../config/effective/effective.ts";
 import type { Origin } from "../../config/layers/origins.ts";

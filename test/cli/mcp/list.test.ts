@@ -16,7 +16,7 @@ testCases("switchyard mcp list", [
     args: ["mcp", "list"],
     code: 0,
     stdout:
-      /^Name +Transport +Environment +Scope +Approval +Status +Origin\n[^]*\ncx +https:\/\/example.com\/mcp +local +thread +- +enabled +~\/.codex\/config.toml:3\ndocs +docs-mcp .* ~\/.switchyard\/switchyard.toml:2\n$/,
+      /^Name +Transport +Environment +Scope +Approval +Status +Origin\n[^]*\ncx +https:\/\/example.com\/mcp +local +thread +- +enabled +~\/.codex\/config.toml:3\ndocs +docs-mcp .* unstartable +~\/.switchyard\/switchyard.toml:2\n\nWill not run:\n {2}docs: command: there is no program "docs-mcp" in PATH: install it, or name it by its whole path\n$/,
   },
   {
     what: "list --codex does not see ours",
