@@ -33,13 +33,15 @@ const FIELDS: readonly string[] = [...SERVER.fields.map(({ name }) => name), "he
 suite("check rejects, with the path of the field (M1)", () => {
   const http = { url: URL_OF };
   const stdio = { command: "node" };
-  const boolean = /: invalid type: .+, expected a boolean/;
-  const string = /: invalid type: .+, expected a string/;
-  const list = /: invalid type: .+, expected a sequence/;
-  const map = /: invalid type: .+, expected a map/;
-  const seconds = /: (invalid type: .+, expected f64|cannot convert float seconds to Duration: value is)/;
-  const count = /: invalid (type|value): .+, expected a nonzero usize/;
-  const variant = /: (unknown variant|invalid type: unit variant), expected/;
+  const boolean = /: must be true or false, but is /;
+  const string = /: must be a string, but is /;
+  const list = /: must be a list of (strings|names), but is /;
+  const items = /: must be a list of strings, but a (number|list) is among them/;
+  const map = /: must be an object, but is /;
+  const seconds =
+    /: (must be a number of seconds, but is |cannot convert float seconds to Duration: value is)/;
+  const count = /: (must be a whole number|invalid value: .+, expected a nonzero usize)/;
+  const variant = /: (unknown variant, expected|must be a string, but is )/;
   /** Beside these, anything else than what the field takes. What is behind the field is what is wrong there. */
   const table: readonly (readonly [config: object, field: string, bad: readonly unknown[], says: RegExp])[] =
     [
@@ -48,15 +50,21 @@ suite("check rejects, with the path of the field (M1)", () => {
       [stdio, "supports_parallel_tool_calls", [1], boolean],
       [http, "startup_timeout_sec", ["30", -1, Number.NaN, Infinity, 1e300], seconds],
       [http, "tool_timeout_sec", ["30", -0.5, 2 ** 64], seconds],
-      [http, "startup_timeout_ms", [1.5, -1, "1", 1e300], /: invalid (type|value): .+, expected u64/],
+      [
+        http,
+        "startup_timeout_ms",
+        [1.5, -1, "1", 1e300],
+        /: (must be a whole number|invalid (type|value): .+, expected u64)/,
+      ],
       [http, "tool_input_schema_max_bytes", [0, 1.5, "1"], count],
       [http, "enabled_tools", ["a", {}], list],
-      [http, "enabled_tools", [[1], ["a", []]], string],
+      [http, "enabled_tools", [[1], ["a", []]], items],
       [http, "disabled_tools", ["a"], list],
       [http, "default_tools_approval_mode", ["never", "", 1], variant],
       [http, "startup_readiness", ["soon", 1], variant],
       [http, "omit_tools_from", ["direct"], list],
-      [http, "omit_tools_from", [["bogus"], [1]], variant],
+      [http, "omit_tools_from", [["bogus"]], variant],
+      [http, "omit_tools_from", [[1]], items],
       [http, "environment_id", [1, []], string],
       [http, "tools", ["all", []], map],
       [http, "http_headers", ["a", [["A", "b"]]], map],
@@ -67,17 +75,17 @@ suite("check rejects, with the path of the field (M1)", () => {
       [http, "http_headers_helper", ["", " "], /: must not be empty$/],
       [http, "auth", ["basic", 1], variant],
       [http, "scopes", ["a b"], list],
-      [http, "oauth", ["x", 1], /: invalid type: .+, expected struct McpServerOAuthConfig/],
+      [http, "oauth", ["x", 1], map],
       [http, "oauth_resource", [1], string],
       [stdio, "args", ["-y", { 0: "a" }], list],
-      [stdio, "args", [[1]], string],
+      [stdio, "args", [[1]], items],
       [stdio, "env", ["A=b", ["A=b"]], map],
       [stdio, "env_vars", ["A"], list],
       [
         stdio,
         "env_vars",
         [[1], [{}], [{ name: 1 }], [{ name: "A", x: 1 }]],
-        /: data did not match any variant/,
+        /: (data did not match any variant|must be a list of names, but a number is among them)/,
       ],
       [
         stdio,
@@ -104,30 +112,34 @@ suite("check rejects, with the path of the field (M1)", () => {
     [
       "a server that is not an object",
       { s: "node server.js" },
-      /^mcpServers\.s: invalid type: string, expected/,
+      /^mcpServers\.s: must be an object, but is a string$/,
     ],
-    ["a server that is a list", { s: ["node"] }, /^mcpServers\.s: invalid .*Write a table with named keys/],
-    ["a server that is null", { s: null }, /^mcpServers\.s: is null/],
-    ["a field that is null", { s: { ...http, required: null } }, /^mcpServers\.s\.required: is null/],
+    ["a server that is a list", { s: ["node"] }, /^mcpServers\.s: must be an object, but is a list$/],
+    ["a server that is null", { s: null }, /^mcpServers\.s: must be an object, but is null$/],
+    [
+      "a field that is null",
+      { s: { ...http, required: null } },
+      /^mcpServers\.s\.required: must be true or false, but is null$/,
+    ],
     [
       "a header that is null",
       { s: { ...http, headers: { A: null } } },
-      /^mcpServers\.s\.headers\.A: is null/,
+      /^mcpServers\.s\.headers\.A: must be a string, but is null$/,
     ],
     [
       "a header that is a number",
       { s: { ...http, http_headers: { A: 1 } } },
-      /^mcpServers\.s\.http_headers\.A: invalid type: integer, expected a string/,
+      /^mcpServers\.s\.http_headers\.A: must be a string, but is a number$/,
     ],
     [
       "a header that is a table",
       { s: { ...http, headers: { A: {} } } },
-      /^mcpServers\.s\.headers\.A: invalid type: map, expected a string/,
+      /^mcpServers\.s\.headers\.A: must be a string, but is an object$/,
     ],
     [
       "a variable that is a number",
       { s: { ...stdio, env: { A: 1 } } },
-      /^mcpServers\.s\.env\.A: invalid type: integer, expected a string/,
+      /^mcpServers\.s\.env\.A: must be a string, but is a number$/,
     ],
     [
       "a server without a transport",
@@ -144,7 +156,7 @@ suite("check rejects, with the path of the field (M1)", () => {
     [
       "a command with its arguments as a list",
       { s: { command: ["npx"] } },
-      /^mcpServers\.s\.command: invalid type: sequence, expected a string$/,
+      /^mcpServers\.s\.command: must be a string, but is a list$/,
     ],
     [
       "text that is not a URL",
@@ -159,12 +171,12 @@ suite("check rejects, with the path of the field (M1)", () => {
     [
       "a URL that is not a string",
       { s: { url: 1 } },
-      /^mcpServers\.s\.url: invalid type: integer, expected a string/,
+      /^mcpServers\.s\.url: must be a string, but is a number$/,
     ],
     [
       "a bearer token in clear",
       { s: { ...http, bearer_token: "x" } },
-      /^mcpServers\.s\.bearer_token: is not supported for streamable_http\. .*bearer_token_env_var = "NAME"$/,
+      /^mcpServers\.s\.bearer_token: is not supported for streamable_http\. .*bearer_token_env_var to its name$/,
     ],
     [
       "an unknown field, with the one that was meant",
@@ -214,7 +226,7 @@ suite("check rejects, with the path of the field (M1)", () => {
     [
       "a tool that is not an object",
       { s: { ...http, tools: { t: true } } },
-      /^mcpServers\.s\.tools\.t: invalid type: boolean, expected struct McpServerToolConfig/,
+      /^mcpServers\.s\.tools\.t: must be an object, but is a boolean$/,
     ],
     [
       "a mode of a tool, with the one that was meant",
@@ -257,6 +269,23 @@ suite("check rejects, with the path of the field (M1)", () => {
   ];
   for (const [what, servers, says] of cases) {
     test(what, () => assert.match(refusal(servers), says));
+  }
+
+  const programs: readonly (readonly [server: object, says: string])[] = [
+    [{ url: new URL(URL_OF) }, "url: must be a string, but is an object"],
+    [{ command: Symbol("x") }, "command: must be a string, but is a symbol"],
+    [{ command: "a", cwd: new Date() }, "cwd: must be a string, but is an object"],
+    [{ command: "a", onExit: () => 1 }, "onExit: unknown configuration field"],
+    [{ command: "a", since: { at: new Date() } }, "since: unknown configuration field"],
+    [{ command: "a", env: { A: undefined, B: null } }, "env.B: must be a string, but is null"],
+    [{ command: "a", args: new Set(["x"]) }, "args: must be a list of strings, but is an object"],
+    [{ url: URL_OF, headers: new Map([["A", 1]]) }, "headers.A: must be a string, but is a number"],
+    [{ url: URL_OF, oauth: { client_id: 1 } }, "oauth.client_id: must be a string, but is a number"],
+  ];
+  for (const [server, says] of programs) {
+    test(`what a program may write, in its words: ${says}`, () => {
+      assert.equal(refusal({ s: server }), `mcpServers.s.${says}`);
+    });
   }
 
   for (const field of ["constructor", "toString", "hasOwnProperty", "__proto__", "valueOf"]) {

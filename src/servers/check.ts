@@ -20,6 +20,7 @@ import { parseMcpServers } from "../config/server/read-servers.ts";
 import { serverNameProblem, serverUrlProblem } from "../config/server/start-problem.ts";
 import type { McpServerConfig } from "../config/server/types.ts";
 import { type Outcome, rejected, type ServerProblem, unless, within } from "./problem.ts";
+import { shapeProblem } from "./shape.ts";
 
 /** Servers that have been checked, by name, in the order they were written in. */
 export class ServerSet {
@@ -81,6 +82,11 @@ function readServer(name: string, written: unknown): Outcome<McpServerConfig> {
     headersKey = "headers";
     given = { ...rest, http_headers: headers };
   }
+  const misshapen = shapeProblem(given);
+  if (misshapen !== undefined) {
+    const [key, ...rest] = misshapen.path;
+    return rejected({ ...misshapen, path: key === undefined ? [] : [spelled(key, headersKey), ...rest] });
+  }
   const read = parseMcpServers(new Map([[name, given]]), { strict: true });
   if (!read.ok) {
     const [first, ...others] = read.errors;
@@ -95,10 +101,14 @@ function toProblem(problem: ConfigProblem, headersKey: HeadersKey): ServerProble
   const [, , key, ...rest] = keysOf(problem);
   const { hint } = problem;
   return {
-    path: key === undefined ? [] : [key === "http_headers" ? headersKey : key, ...rest],
+    path: key === undefined ? [] : [spelled(key, headersKey), ...rest],
     what: valueFreeText(problem),
     ...(hint === undefined ? {} : { hint }),
   };
+}
+
+function spelled(key: string, headersKey: HeadersKey): string {
+  return key === "http_headers" ? headersKey : key;
 }
 
 function nameProblems(name: string): ServerProblem[] {

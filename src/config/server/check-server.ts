@@ -16,7 +16,7 @@ import type { Place, TomlEntry } from "../../toml/node.ts";
 import { LOCAL_ENVIRONMENT_ID, type McpServerOAuthConfig } from "./types.ts";
 
 const REFUSAL_HINTS: ReadonlyMap<string, string> = new Map([
-  ["bearer_token", 'Put the token in an environment variable and set bearer_token_env_var = "NAME"'],
+  ["bearer_token", "Put the token in an environment variable and set bearer_token_env_var to its name"],
   ["url", "A server has either command (stdio) or url (streamable HTTP): remove one of them"],
 ]);
 

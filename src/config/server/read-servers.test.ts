@@ -128,7 +128,7 @@ suite("readMcpServers", () => {
 
   test("says what to do", () => {
     const hint = (toml: string): string | undefined => hints(read(`[mcp_servers.a]\n${toml}\n`))[0];
-    assert.match(hint('url = "u"\nbearer_token = "t"') ?? "", /set bearer_token_env_var = "NAME"$/);
+    assert.match(hint('url = "u"\nbearer_token = "t"') ?? "", /set bearer_token_env_var to its name$/);
     assert.match(hint("enabled = true") ?? "", /^Set command .* or url/);
     assert.match(hint('command = "x"\nenv = { PORT = 80 }') ?? "", /quotes/);
     assert.match(hint('command = "x"\nenabled = "true"') ?? "", /true or false, without quotes/);
@@ -178,7 +178,7 @@ suite("readMcpServers", () => {
       [
         ["headers", "The key is http_headers; without it the headers are not sent"],
         ["type", "Leave it out: command makes a stdio server, url a streamable HTTP server"],
-        ["disabled", "The key is enabled: enabled = false switches the server off"],
+        ["disabled", "The key is enabled; false switches the server off"],
         ["toolTimeoutSec", "Did you mean tool_timeout_sec?"],
         ["suports_parallel_tool_calls", "Did you mean supports_parallel_tool_calls?"],
         ["xyzzy", undefined],
@@ -243,7 +243,7 @@ test("an inline token without a transport comes with what to do, behind Codex's 
     errors.map(({ message }) => message),
     ["invalid transport", "mcp_servers.a uses unsupported `bearer_token`; set `bearer_token_env_var`."],
   );
-  assert.match(errors[1]?.hint ?? "", /set bearer_token_env_var = "NAME"$/);
+  assert.match(errors[1]?.hint ?? "", /set bearer_token_env_var to its name$/);
 });
 
 test("parseMcpServers rejects what holds itself, or is deeper than TOML is read", () => {
