@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import type { McpServerConfig, McpServerEnvVar } from "../config/server/types.ts";
+import { Redactor } from "../base/redact.ts";
 import { check } from "./check.ts";
 import { resolve, type ResolvedVariables, resolveVariables } from "./resolve.ts";
 
@@ -102,7 +103,36 @@ suite("resolve", () => {
       assert.ok(secrets.includes(secret), secret);
     }
     assert.ok(!secrets.includes("id-12345"));
+    assert.ok(!secrets.includes("/mcp"));
     assert.ok(!secrets.includes(""));
     assert.ok(secretsOf({ url: "https://u:100%25%@host.example" }).length > 0);
+  });
+
+  test("hides a key wherever a URL has it, and never its host", () => {
+    const key = "Ab1-key-of-anna";
+    for (const url of [
+      `https://host.example/${key}`,
+      `https://host.example/s/${key}/mcp`,
+      `https://host.example/mcp/${key}/?a=b`,
+      `https://host.example/api/v1/mcp;token=${key}`,
+      `https://host.example/onlyletters${"x".repeat(9)}/mcp/${key}`,
+      `https://host.example/mcp?x=1&key=${key}`,
+      `https://host.example/mcp?${key}`,
+      `https://${key}@host.example/mcp`,
+      `https://host.example/mcp#${key}`,
+    ]) {
+      const redactor = new Redactor();
+      for (const secret of secretsOf({ url })) redactor.add(secret);
+      const shown = redactor.redact(`error sending request for url (${url}), when send initialize request`);
+      assert.ok(!shown.includes(key) && !shown.includes("onlyletters"), shown);
+      assert.ok(shown.includes("host.example"), shown);
+    }
+    for (const url of [
+      "https://host.example/mcp",
+      "https://host.example/api/v1/sse/",
+      "https://host.example",
+    ]) {
+      assert.deepEqual(secretsOf({ url }), [], url);
+    }
   });
 });

@@ -149,15 +149,27 @@ function resolveHttp(
   });
 }
 
-/** The password and the query of a URL: many hosts take their key there, and errors of Codex show the URL. */
+/** A part of a path that is no key; whatever else is there may be one. */
+const PLAIN_SEGMENT =
+  /^(?:|mcp|sse|api|rpc|https?|streams?|streamable|messages?|servers?|tools|public|v\d{1,2}(?:\.\d{1,2})?)$/i;
+
+/**
+ * The user, the password, the path and the query of a URL: hosts take their key in each of them, and errors of Codex show the
+ * URL. The path is hidden as a whole, because a part of it may be an ordinary word elsewhere. The host stays.
+ */
 function secretsOfUrl(url: string): string[] {
-  const { password, searchParams, search } = new URL(url);
+  const { username, password, pathname, searchParams, search, hash } = new URL(url);
   const raw = search.slice(1).split("&");
+  const segments = pathname.split("/");
+  const isPlain = segments.every((segment) => PLAIN_SEGMENT.test(segment));
   return [
-    password,
-    safeDecode(password),
+    ...(password === "" ? [username, safeDecode(username)] : [password, safeDecode(password)]),
+    ...(isPlain ? [] : [pathname, safeDecode(pathname), pathname.replace(/\/+$/, "")]),
+    // Long and mixed, it is no word. It may be shown without the rest.
+    ...segments.filter((segment) => segment.length >= 12 && /\d/.test(segment)),
     ...searchParams.values(),
     ...raw.map((pair) => pair.slice(pair.indexOf("=") + 1)),
+    hash.slice(1),
   ].filter((secret) => secret !== "");
 }
 

@@ -11,7 +11,7 @@ function pathsIn(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) => join(folder, name));
 }
 
-test("a key in the URL of a server that does not answer is in no file of the home", async () => {
+test("a key in the URL of a server that does not answer is in no file of the home, event or log entry", async () => {
   await using bench = await startBench();
   // It accepts connections and says nothing.
   const silent = createServer(() => {});
@@ -22,11 +22,14 @@ test("a key in the URL of a server that does not answer is in no file of the hom
   const mcpServers = {
     silent: { url: `http://127.0.0.1:${address.port}/mcp?key=SECRET-OF-A`, startup_timeout_sec: 3 },
     closed: { url: "http://127.0.0.1:9/mcp?token=SECRET-OF-B" },
+    path: { url: "http://127.0.0.1:9/s/SECRET-OF-D/mcp" },
     unknown: { url: "http://127.0.0.1:9/mcp?a=b&SECRET-OF-C" },
   };
   const thread = bench.codex.startThread({ workingDirectory: bench.cwd, mcpServers });
   const events = await collect(thread.runStreamed("hello"));
   assert.equal(events.at(-1)?.type, "turn.completed");
+  for (const text of [JSON.stringify(events), ...bench.log]) assert.doesNotMatch(text, /SECRET-OF/);
+  assert.match(JSON.stringify(events), /for url \(http:\/\/127\.0\.0\.1:9\*\*\*\)/);
   await bench.codex.close();
   silent.close();
   const paths = pathsIn(bench.home);
