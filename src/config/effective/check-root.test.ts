@@ -37,6 +37,45 @@ test("checkConfig warns about other spellings of mcp_servers only, and in strict
   assert.match(strict.errors[1]?.hint ?? "", /mcp_servers/);
 });
 
+test("checkConfig names the servers of an old profile: Codex ignores them, and rejects them in strict mode", () => {
+  const files = [
+    '[profiles.p.mcp_servers.a]\ncommand = "x"\n',
+    'profile = "p"\n[profiles.p]\nmodel = "m"\nmcp_servers = {}\n',
+    'profiles = { o = { model = "m" }, p = { mcp_servers = 1 } }\n',
+  ];
+  for (const toml of files) {
+    const expected = ["unknown configuration field `profiles.p.mcp_servers`"];
+    assert.deepEqual(messages(check(toml)), expected, toml);
+    assert.equal(check(toml).ok, true);
+    const { errors } = check(toml, { strict: true });
+    assert.deepEqual(
+      errors.map(({ message }) => message),
+      expected,
+    );
+    assert.equal(errors[0]?.place?.start, toml.indexOf("mcp_servers"));
+    assert.match(errors[0]?.hint ?? "", /p\.config\.toml in Codex's home, for --profile p/);
+  }
+  assert.deepEqual(messages(check('[profiles.p]\nmodel = "m"\n', { strict: true })), []);
+});
+
+test("an unknown key of mcp_enterprise_managed_auth is reported at its own column", () => {
+  const idp = 'idp = { issuer = "i", client_id = "c"';
+  const files = [
+    `mcp_enterprise_managed_auth.more = 1\nmcp_enterprise_managed_auth.${idp} }\n`,
+    `mcp_enterprise_managed_auth = { ${idp} }, more = 1 }\n`,
+    `[mcp_enterprise_managed_auth]\n${idp} }\nmore = 1\n`,
+    `mcp_enterprise_managed_auth.${idp}, more = 1 }\n`,
+    `[mcp_enterprise_managed_auth.more]\n[mcp_enterprise_managed_auth]\n${idp} }\n`,
+  ];
+  for (const toml of files) {
+    for (const strict of [false, true]) {
+      const [error] = check(toml, { strict }).errors;
+      assert.match(error?.message ?? "", /^unknown field `more`/, toml);
+      assert.equal(error?.place?.start, toml.indexOf("more"), toml);
+    }
+  }
+});
+
 test("checkConfig knows the keys of switchyard.toml, and says where Codex's belong", () => {
   const result = check(
     'model = "x"\n[mcp_servers.a]\ncommand = "x"\nscope = "host"\n[projects."/x"]\ntrust_level = "trusted"\n[environments]\n',

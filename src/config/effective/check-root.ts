@@ -10,13 +10,13 @@
  */
 import { isBlank } from "../server/check-server.ts";
 import { misreadValues } from "./misread.ts";
-import { problem, ProblemCollector } from "../problem.ts";
+import { type ConfigProblem, problem, ProblemCollector } from "../problem.ts";
 import { readValue } from "../schema/read-value.ts";
 import { CODEX_ROOT_KEYS, CODEX_ROOT_NAMES, MISTAKEN_ROOT_KEYS, OWN_ROOT_KEYS } from "../schema/root-keys.ts";
 import { unknownKey } from "../schema/serde-text.ts";
 import { type ReadOptions, readResult, type ReadServersResult, readServers } from "../server/read-servers.ts";
 import { nearest } from "../../base/suggest.ts";
-import { nodeAt, type TomlEntry, type TomlTable } from "../../toml/node.ts";
+import { nodeAt, type TomlEntry, type TomlNode, type TomlTable } from "../../toml/node.ts";
 import type { McpServerConfig } from "../server/types.ts";
 import { EMPTY_TABLE } from "../../toml/tree.ts";
 
@@ -34,7 +34,7 @@ export function checkConfig(root: TomlTable, options: ReadOptions = {}): ReadSer
     else if (kind !== undefined) readValue(kind, value, [key], problems);
     else if (!known.has(key) && (strict || own || MISTAKEN_ROOT_KEYS.includes(key))) {
       problems.unknown.push(problem(unknownKey([key]), [key], keyPlace, unknownRootKeyHint(key, known, own)));
-    }
+    } else if (key === "profiles") problems.unknown.push(...serversOfProfiles(value));
   }
   if (!own) checkIdentityProvider(root, problems);
   problems.ignored.push(...misreadValues(root));
@@ -52,6 +52,18 @@ function unknownRootKeyHint(key: string, known: ReadonlySet<string>, own: boolea
   if (own && CODEX_ROOT_NAMES.has(key)) return "It is a key of Codex's: it belongs in config.toml";
   const meant = nearest(key, ["mcp_servers", ...known]);
   return meant === undefined ? undefined : `Did you mean ${meant}?`;
+}
+
+/** A profile had other keys in the file, but never servers. */
+function serversOfProfiles(profiles: TomlNode): ConfigProblem[] {
+  if (profiles.kind !== "table") return [];
+  return [...profiles.entries].flatMap(([name, { value }]): ConfigProblem[] => {
+    const entry = value.kind === "table" ? value.entries.get("mcp_servers") : undefined;
+    if (entry === undefined) return [];
+    const path = ["profiles", name, "mcp_servers"];
+    const hint = `These servers are ignored; they belong in ${name}.config.toml in Codex's home, for --profile ${name}`;
+    return [problem(unknownKey(path), path, entry.keyPlace, hint)];
+  });
 }
 
 function checkIdentityProvider(root: TomlTable, problems: ProblemCollector): void {
