@@ -54,11 +54,11 @@ suite("LocalExecutor", () => {
     const folders = Array.from({ length: 100 }, (_, at) => `/none/${at}`).join(":");
     const start = (number: number, path: string): Promise<unknown> =>
       executor.start({ argv: ["true"], cwd: "/", env: { PATH: path, NUMBER: String(number) } });
-    // Four that search for long are at work, and the fifth waits for one of them.
-    const starts = [1, 2, 3, 4, 5].map((number) => start(number, number < 5 ? `${folders}:${PATH}` : PATH));
+    // Two that search for long are at work, and the third waits for one of them.
+    const starts = [1, 2, 3].map((number) => start(number, number < 3 ? `${folders}:${PATH}` : PATH));
     await Promise.all(starts);
-    assert.equal(asked.length, 5);
-    assert.notEqual(asked[0], "5");
+    assert.equal(asked.length, 3);
+    assert.notEqual(asked[0], "3");
 
     asked.length = 0;
     const late = [6, 7, 8, 9, 10, 11].map((number) => start(number, `${folders}:${PATH}`));

@@ -70,7 +70,7 @@ export interface StartRequest {
   readonly env: Readonly<Record<string, string>>;
 }
 
-const STARTS_MAX = 4;
+const STARTS_MAX = 2;
 
 export class LocalExecutor implements Executor {
   readonly #options: LocalExecutorOptions;

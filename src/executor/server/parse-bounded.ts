@@ -13,8 +13,6 @@
 const DEPTH_MAX = 127;
 /** More than the arguments and variables of a process can be (`start-size.ts`). */
 const VALUES_MAX: number = 256 * 1024;
-/** A shorter text is not counted: it cannot hold enough. */
-const CHARS_FREE: number = 64 * 1024;
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -22,7 +20,7 @@ const BACKSLASH = 0x5c;
 
 /** @throws {SyntaxError} it is not JSON, or too much of it */
 export function parseBounded(text: string): unknown {
-  if (text.length > CHARS_FREE) checkCost(text);
+  checkCost(text);
   return JSON.parse(text);
 }
 

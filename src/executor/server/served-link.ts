@@ -61,7 +61,7 @@ type State =
 const ALIVE_CHECK_MS = 3_000;
 
 /** What one link may have read in its turn. A text counts for its characters, and for at least a part of the turn. */
-const TURN_CHARS = 256 * 1024;
+const TURN_CHARS: number = 1024 * 1024;
 const TEXT_CHARS_MIN: number = TURN_CHARS / 64;
 
 /** These get through when everything else waits. */
