@@ -225,6 +225,62 @@ test("a stdio server that dies in a call fails that call; the next turn has a ne
   assert.equal(items.find((item) => item.type === "mcp_tool_call")?.status, "completed");
 });
 
+test("a stdio server that ended between two turns is there again in the next one", { timeout }, async () => {
+  await using bench = await startBench();
+  const mcpServers = { svc: stdioServer(), other: stdioServer() };
+  const thread = bench.codex.startThread({ workingDirectory: bench.cwd, mcpServers });
+  const pidIn = async (): Promise<number> => {
+    const [call] = itemsOfType(await collect(thread.runStreamed(whoami)), "mcp_tool_call");
+    assert.equal(call?.status, "completed");
+    return (JSON.parse(textOf(call)) as { pid: number }).pid;
+  };
+  let pid = await pidIn();
+  assert.equal(await pidIn(), pid, "one that lives stays");
+  for (const signal of ["SIGKILL", "SIGTERM", "SIGHUP"] as const) {
+    process.kill(pid, signal);
+    await waitUntilGone([pid]);
+    const next = await pidIn();
+    assert.notEqual(next, pid);
+    pid = next;
+  }
+});
+
+for (const status of [400, 401, 500, 502, 503, 418]) {
+  test(`an HTTP server that answers a lost session with ${status} fails one call; the next turn has a new session`, {
+    timeout,
+  }, async () => {
+    await using bench = await startBench();
+    const lost = new Set<string>();
+    const refuse = ({ sessionId = "" }): number | undefined => (lost.has(sessionId) ? status : undefined);
+    await using http = await RecordingMcpServer.start({ behaviour: { refuse } });
+    const mcpServers = { svc: { url: http.url, tool_timeout_sec: 1 } };
+    const thread = bench.codex.startThread({ workingDirectory: bench.cwd, mcpServers });
+    const statusOfCall = async (): Promise<string | undefined> => {
+      const events = await collect(thread.runStreamed(whoami));
+      assert.equal(events.at(-1)?.type, "turn.completed");
+      return itemsOfType(events, "mcp_tool_call")[0]?.status;
+    };
+    assert.equal(await statusOfCall(), "completed");
+    for (const { id } of http.sessions) lost.add(id);
+    assert.equal(await statusOfCall(), "failed");
+    assert.equal(await statusOfCall(), "completed");
+  });
+}
+
+test("a server that answers a call with an error keeps its process", { timeout }, async () => {
+  await using bench = await startBench();
+  const mcpServers = { svc: stdioServer() };
+  const thread = bench.codex.startThread({ workingDirectory: bench.cwd, mcpServers });
+  const pids = new Set<number>();
+  for (const tool of ["fail", "throw", "no_such_tool"]) {
+    await thread.run(promptOf({ call: { server: "svc", tool } }));
+    const { items } = await thread.run(whoami);
+    const call = items.find((item) => item.type === "mcp_tool_call");
+    pids.add((JSON.parse(textOf(call)) as { pid: number }).pid);
+  }
+  assert.equal(pids.size, 1);
+});
+
 test("a model that cannot be reached fails the turn: after Codex's own retries", { timeout }, async () => {
   await using bench = await startBench();
   const model = await ScriptedModel.start();

@@ -31,7 +31,7 @@ export const REQUESTS: { readonly [Method in keyof Requests]: Members<Requests[M
     connectTimeoutMs: true,
   },
   "config/read": { includeLayers: true, cwd: true },
-  "mcpServerStatus/list": { threadId: true, detail: true },
+  "mcpServerStatus/list": { threadId: true, serverName: true, detail: true },
   "thread/start": {
     model: true,
     modelProvider: true,

@@ -85,7 +85,7 @@ export interface Requests {
   };
   "config/read": { params: { includeLayers: boolean; cwd?: string }; result: ConfigReadResponse };
   "mcpServerStatus/list": {
-    params: { threadId: string; detail: "toolsAndAuthOnly" };
+    params: { threadId: string; serverName?: string; detail: "toolsAndAuthOnly" };
     result: McpServerStatusListResponse;
   };
   "thread/start": { params: ThreadStartParams; result: ThreadOpened };

@@ -82,3 +82,13 @@ export function brokenServer(item: WireItem): string | undefined {
   if (item.type !== "mcpToolCall") return undefined;
   return item.error?.message.includes("Transport closed") === true ? item.server : undefined;
 }
+
+/**
+ * Whether a call failed without an answer of its server: a broken connection, a lost session, a time-out. Every error of
+ * a call counts, whatever its words, but the server's own, which Codex 0.171 introduces with "Mcp error".
+ */
+export function gotNoAnswer(item: WireItem): boolean {
+  if (item.type !== "mcpToolCall") return false;
+  const cause = /tool call failed for .*?Caused by:\s*(.*)/s.exec(item.error?.message ?? "")?.[1];
+  return cause !== undefined && !cause.startsWith("Mcp error:");
+}

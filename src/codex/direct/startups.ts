@@ -65,7 +65,7 @@ export class ServerStartups {
 
   /** A server that was ready has been lost. */
   lost(name: string, reason: string): void {
-    this.#set(name, { kind: "failed", reason });
+    if (this.#startups.get(name)?.kind === "ready") this.#set(name, { kind: "failed", reason });
   }
 
   /**
@@ -102,7 +102,11 @@ export class ServerStartups {
     this.#check();
   }
 
+  get isSettled(): boolean {
+    return [...this.#startups.values()].every(({ kind }) => kind !== "starting");
+  }
+
   #check(): void {
-    if ([...this.#startups.values()].every(({ kind }) => kind !== "starting")) this.#settled.resolve();
+    if (this.isSettled) this.#settled.resolve();
   }
 }

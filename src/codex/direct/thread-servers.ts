@@ -4,14 +4,17 @@
  * It reads Codex's messages about servers and asks for what Codex does not report. What to do about a server that
  * failed is decided by `thread/session.ts`.
  */
+import { abortable } from "../../base/abort.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { JsonObject } from "../../base/json.ts";
 import type { AppServerProcess } from "../app-server/process.ts";
 import type { Notifications, WireItem } from "../app-server/protocol.ts";
 import type { DirectServer } from "./servers.ts";
-import { brokenServer, missingEnvironment } from "./reasons.ts";
+import { brokenServer, gotNoAnswer, missingEnvironment } from "./reasons.ts";
 import { ServerStartups, type StartupFailure } from "./startups.ts";
 import type { WireServers } from "./wire.ts";
+
+const CHECK_TIMEOUT_MS = 5_000;
 
 export class ThreadServers {
   readonly #process: AppServerProcess;
@@ -19,6 +22,10 @@ export class ThreadServers {
   readonly #startups: ServerStartups;
   /** The longest start-up time-out. */
   readonly #timeoutMs: number;
+  /** Codex's names of those that are processes and enabled. */
+  readonly #processes: readonly string[];
+  /** Whether a call of theirs got no answer: the session may be lost, and Codex would go on using it. */
+  #inDoubt = false;
 
   constructor(servers: readonly DirectServer[], wire: WireServers, process: AppServerProcess, clock: Clock) {
     this.#process = process;
@@ -27,6 +34,10 @@ export class ThreadServers {
     const enabledNames = new Set(enabled.map((server) => server.name));
     const names = [...wire.names].filter(([, name]) => enabledNames.has(name));
     this.#startups = new ServerStartups(clock, new Map(names));
+    this.#processes = names.flatMap(([name]) => {
+      const { command } = (wire.config[name] ?? {}) as JsonObject;
+      return command === undefined ? [] : [name];
+    });
     this.#timeoutMs = Math.max(0, ...enabled.map((server) => server.startupTimeoutMs));
   }
 
@@ -43,8 +54,14 @@ export class ThreadServers {
     this.#startups.update(params);
   }
 
+  /** Whether opening the thread anew may bring back a server. */
+  get needRestart(): boolean {
+    return this.#inDoubt || this.failures.length > 0;
+  }
+
   /** Learns from a completed item whether a server was lost; the next turn then opens the thread anew. */
   onItem(item: WireItem): void {
+    this.#inDoubt ||= gotNoAnswer(item);
     const broken = brokenServer(item);
     if (broken !== undefined) this.#startups.lost(broken, "its connection was closed");
   }
@@ -57,6 +74,22 @@ export class ThreadServers {
    */
   settle(threadId: string, stopped: Promise<never>): Promise<StartupFailure[]> {
     return this.#startups.settle(this.#timeoutMs, () => this.#probe(threadId), stopped);
+  }
+
+  /** Learns which processes have ended since the turn before: Codex knows, and does not say. */
+  async check(threadId: string, signal: AbortSignal): Promise<void> {
+    if (!this.#startups.isSettled) return;
+    const ask = async (serverName: string): Promise<void> => {
+      const params = { threadId, serverName, detail: "toolsAndAuthOnly" } as const;
+      const { data } = await this.#process.request("mcpServerStatus/list", params, {
+        timeoutMs: CHECK_TIMEOUT_MS,
+      });
+      for (const { name, runtimeStatus } of data) {
+        if (runtimeStatus === "failed") this.#startups.lost(name, "its connection was closed");
+      }
+    };
+    // Asked one by one: about a server that is reached by URL, Codex would send requests.
+    await abortable(Promise.allSettled(this.#processes.map(ask)), signal);
   }
 
   /** Asks for the state of servers that Codex has not reported, e.g. because an administrator forbids them. */

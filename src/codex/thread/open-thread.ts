@@ -115,8 +115,8 @@ export class OpenThread {
    * @throws the signal's reason when it aborts before Codex is asked
    */
   async open(spec: ThreadSpec, signal: AbortSignal, onWait?: (why: string) => void): Promise<Loaded> {
-    const { appServer, inherited, clock } = this.#options;
-    if (this.#state.kind === "lost") throw this.#state.error;
+    const { appServer, inherited, clock, log } = this.#options;
+    this.#throwIfLost();
     const process = await appServer.process(signal, onWait);
     const all = await inherited.names(process, signal);
     const isSame = ({ name, config }: DirectServer): boolean =>
@@ -129,9 +129,13 @@ export class OpenThread {
     const { loaded } = this;
     if (loaded !== undefined) {
       const isAsBefore = loaded.process === process && loaded.key === key;
+      if (isAsBefore) await loaded.servers.check(loaded.threadId, signal);
+      this.#throwIfLost();
       // A server that failed stays failed as long as the thread is loaded; opening it anew tries again.
-      if (isAsBefore && (this.isEphemeral || loaded.servers.failures.length === 0)) return loaded;
-      if (this.isEphemeral) {
+      const isFine = this.loaded === loaded && (this.isEphemeral || !loaded.servers.needRestart);
+      if (isAsBefore && isFine) return loaded;
+      if (isAsBefore) log("info", `Opening thread ${loaded.threadId} anew, because a server failed`);
+      else if (this.isEphemeral) {
         const message = "An ephemeral thread keeps the configuration it was started with";
         throw new CodexError("invalid_options", message);
       }
@@ -155,6 +159,10 @@ export class OpenThread {
     this.#claimed = id;
     appServer.threads.claim(id, this.#options.sink);
     return opened;
+  }
+
+  #throwIfLost(): void {
+    if (this.#state.kind === "lost") throw this.#state.error;
   }
 
   /** A turn has started (O3). */
