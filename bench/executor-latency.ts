@@ -8,6 +8,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { performance } from "node:perf_hooks";
+import { setTimeout } from "node:timers/promises";
 import { WebSocket } from "ws";
 import type { ExecutorProcess } from "../src/executor/index.ts";
 import { connectExecutor, startCodexExecServer, startOurExecutor } from "./executor-peers.ts";
@@ -16,8 +17,10 @@ type RoundTrip = () => Promise<void>;
 
 const LINE = Buffer.from(`${"x".repeat(99)}\n`);
 const BLOCK = 100;
-/** Of the way that takes 44 ms. */
+/** Of the ways that take long. */
 const SLOW_BLOCK = 3;
+const APART = ", 0.1 s apart";
+const APART_MS = 100;
 /** Until everything that runs often is compiled, on both sides. */
 const WARM_UP = 6_000;
 
@@ -32,8 +35,12 @@ const ways: Readonly<Record<string, RoundTrip>> = {
   "our client, codex exec-server": await overExecutor(codex.url),
   "plain client, our server": await overPlainClient(ours.url),
   "plain client, codex exec-server": await overPlainClient(codex.url),
+  [`plain client, our server${APART}`]: await overPlainClient(ours.url),
+  [`plain client, codex exec-server${APART}`]: await overPlainClient(codex.url),
 };
-const isSlow = (way: string): boolean => way === "plain client, codex exec-server";
+/** These begin some time after the last acknowledgement was due. */
+const isApart = (way: string): boolean => way.endsWith(APART);
+const isSlow = (way: string): boolean => way === "plain client, codex exec-server" || isApart(way);
 
 const times: Record<string, number[]> = {};
 for (const [way, roundTrip] of Object.entries(ways)) {
@@ -43,6 +50,7 @@ for (const [way, roundTrip] of Object.entries(ways)) {
 for (let round = 0; round < rounds; round++) {
   for (const [way, roundTrip] of Object.entries(ways)) {
     for (let at = 0; at < (isSlow(way) ? SLOW_BLOCK : BLOCK); at++) {
+      if (isApart(way)) await setTimeout(APART_MS);
       const start = performance.now();
       await roundTrip();
       times[way]?.push((performance.now() - start) * 1000);
