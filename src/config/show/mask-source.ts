@@ -105,7 +105,14 @@ function maskComment(text: string, mask: (text: string) => string): string {
   if (key === "") {
     // A piece of a list or a table of several lines.
     // A piece of a list or a table of several lines, or a key that is misspelt.
-    return maskText(text, mask).replace(
+    const namesSecret = text.split(/[^\w-]+/).some(isSecretName);
+    const shown = namesSecret
+      ? text.replace(
+          /(["'])([^\s"']+)\1/g,
+          (_all, quote: string, inside: string) => quote + mask(inside) + quote,
+        )
+      : text;
+    return maskText(shown, mask).replace(
       /((?:^|[=:[{(,]) *|(?=["'][^\s"']{8,}["'])(?=["'][^"']*\d))(["'])([^"']+)\2/g,
       (_all, before: string, quote: string, inside: string) => before + quote + mask(inside) + quote,
     );

@@ -79,10 +79,11 @@ export function maskUrl(url: string, mask: Mask = toMask): string {
     )
     .replace(/(?<=:)[^/:@]+(?=@)/g, mask)
     .replace(/^[^?#]*/, (path) => path.replace(/(?<=[^/=]=)[^/=]+/g, mask))
-    .replace(/#(.*)$/s, (_all, fragment: string) =>
-      // Not the name of a section.
-      /^[a-z-]*$/i.test(fragment) ? `#${fragment}` : `#${maskPairs(fragment, mask)}`,
-    )
+    .replace(/^([^#]*)#(.*)$/s, (_all, before: string, fragment: string) => {
+      // The name of a section, or the rest of a value.
+      const isName = !before.includes("?") && /^[a-z-]*$/i.test(fragment);
+      return `${before}#${isName ? fragment : maskPairs(fragment, mask)}`;
+    })
     .replace(/\?[^#]*/, (query) => `?${maskPairs(query.slice(1), mask)}`);
 }
 
@@ -100,24 +101,35 @@ function maskPairs(text: string, mask: Mask): string {
 export function maskArgs(args: readonly string[]): string[] {
   return args.map((word, at) => {
     const before = args[at - 1] ?? "";
+    // A slip in the name of a variable or in the flag before it.
+    const [, name, assigned = ""] = /^(-?[^-=][^=]*=)(.+)$/s.exec(word) ?? [];
+    if (name !== undefined && /[A-Z]/.test(name) && mayBeSecret(assigned) && /[^A-Za-z]/.test(assigned))
+      return name + MASK;
+    const [, flag, rest = ""] = /^(--?.*[^\w-])([\w-]{10,})$/.exec(word) ?? [];
+    if (flag !== undefined && mayBeSecret(rest) && nearsSecretName(flag)) return flag + MASK;
     const inline = /^(--?[\w.-]+)=(.+)$/s.exec(word);
     if (inline?.[1] !== undefined && !ATTACHED.test(word))
       return `${inline[1]}=${maskOption(inline[1], inline[2] ?? "")}`;
     const [, option, value] = ATTACHED.exec(word) ?? [];
     if (option !== undefined) return option + maskOption(option, value ?? "");
-    if (looksRandom(word) && nearsSecretName(before)) return MASK;
+    if (mayBeSecret(word) && nearsSecretName(before)) return MASK;
+    // A slip in `-e`.
+    if (/^(?=.*[-e]).{1,3}$/.test(before) && /^[A-Z_][A-Z0-9_]*=\S*$/.test(word))
+      return maskOption("-e", word);
     if (before.startsWith("-") && !before.includes("=")) return maskOption(before, word);
     return maskWord(word);
   });
 }
 
 /** `-eNAME=VALUE`, `-HNAME: VALUE`, `-uUSER:PASSWORD`: a value without a blank before it. */
-const ATTACHED = /^(-e(?=[A-Za-z_]\w*=)|-H(?=[\w-]+[:=])|-u(?=[^:=]+:)|-D(?=[A-Za-z_]))(.+)$/s;
+const ATTACHED =
+  /^(-e(?=[A-Za-z_]\w*=)|-e(?=[A-Z][^=]{9,}$)|-H(?=[\w-]+[:=])|-u(?=[^:=]+:)|-D(?=[A-Za-z_]))(.+)$/s;
 
 function maskOption(option: string, value: string): string {
   if (isSecretName(option) && !value.startsWith("-")) return MASK;
-  if (looksRandom(value) && nearsSecretName(option)) return MASK;
+  if (mayBeSecret(value) && nearsSecretName(option)) return MASK;
   // Variables and headers that are handed on, as docker and mcp-remote take them.
+  if (option === "-e" && /^[A-Z][^=\s/]*[a-z][^=\s/]*$/.test(value) && mayBeSecret(value)) return MASK;
   if (/^(?:-e|--env)$/.test(option))
     return value.includes("=")
       ? value.replace(/=(?!(?:\d{1,3}|true|false)$).*$/s, `=${MASK}`)
@@ -139,6 +151,11 @@ function maskWord(word: string): string {
 /** A word that is no word: letters and digits, and not a version, a path or an address. */
 function looksRandom(word: string): boolean {
   return /^(?=.*[A-Za-z])(?=.*\d)[^\s/:.@]{8,}$/.test(word);
+}
+
+/** Long enough, and not a path or an address. */
+function mayBeSecret(word: string): boolean {
+  return looksRandom(word) || /^[^\s/:.@]{10,}$/.test(word);
 }
 
 /** Letters of both cases and digits, mixed, in one long word. */

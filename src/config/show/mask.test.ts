@@ -283,7 +283,19 @@ suite("of ordinary text nothing is masked", () => {
   ];
   for (const text of texts) test(text, () => assert.equal(maskText(text), text));
 
-  const args = ["node:20-alpine", "--secure", "true", "--port=8080", "-e", "DEBUG=1", "sandbox=1", "a=b"];
+  const args = [
+    "node:20-alpine",
+    "--secure",
+    "true",
+    "--port=8080",
+    "-e",
+    "DEBUG=1",
+    "sandbox=1",
+    "a=b",
+    "NODE_ENV=production",
+    "-c",
+    "model=gpt-5",
+  ];
   test(args.join(" "), () => assert.deepEqual(maskArgs(args), args));
 
   const text = `# Note: don't forget, it's needed
@@ -338,6 +350,12 @@ suite("a secret is masked", () => {
       ["--tokn", "*****"],
     ],
     [["--api-kye=hunter2-x"], ["--api-kye=*****"]],
+    [
+      ["xe", "T=horse-battery"],
+      ["xe", "T=*****"],
+    ],
+    [["eFOO=horse-battery"], ["eFOO=*****"]],
+    [["--api-key,horse-battery"], ["--api-key,*****"]],
   ];
   for (const [args, shown] of words) {
     test(args.join(" "), () => assert.deepEqual(maskArgs(args), shown));
