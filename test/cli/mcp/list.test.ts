@@ -115,7 +115,7 @@ testCases("switchyard mcp list", [
     files: { [OURS]: `${DOCS}disabled = true\n` },
     args: ["mcp", "list"],
     code: 0,
-    stderr: /warning: .*switchyard.toml:3:1: .*disabled[^]*enabled = false/,
+    stderr: /warning: .*switchyard.toml:3:1: .*disabled[^]*enabled; false switches the server off/,
   },
   {
     what: "list takes -c",
