@@ -5,6 +5,9 @@ const PING: Buffer = Buffer.from([0x89, 0x80, 0, 0, 0, 0]);
 
 const FOLDERS: string = Array.from({ length: 400 }, (_, at) => `/tmp/none/folder-${at}`).join(":");
 
+/** What is answered last, where answers come later than that to a question after it. */
+export const END_ID = "end";
+
 export const OFFENCES: Readonly<Record<string, () => readonly (string | Buffer)[]>> = {
   "60,000 requests": () => Array<string>(60_000).fill('{"id":1,"method":"environment/status"}'),
   "60,000 frames that are no message": () => Array<string>(60_000).fill("{}"),
@@ -12,9 +15,8 @@ export const OFFENCES: Readonly<Record<string, () => readonly (string | Buffer)[
   "8 MB of arrays in arrays": () => ["[".repeat(4 * MEGABYTE) + "]".repeat(4 * MEGABYTE)],
   "8 MB of arrays side by side": () => [`[${"[],".repeat(2.6 * MEGABYTE)}0]`],
   "15 MB for a file": () => [write("A".repeat(15 * MEGABYTE))],
-  "64 starts that search 400 folders": () =>
-    Array.from({ length: 64 }, (_, at) => start(at, "none", FOLDERS)),
-  "300 starts": () => Array.from({ length: 300 }, (_, at) => start(at, "true", process.env["PATH"] ?? "")),
+  "64 starts that search 400 folders": () => starts(64, "none", FOLDERS),
+  "300 starts": () => starts(300, "true", process.env["PATH"] ?? ""),
 };
 
 function write(dataBase64: string): string {
@@ -22,7 +24,10 @@ function write(dataBase64: string): string {
   return JSON.stringify({ id: 1, method: "fs/writeFile", params });
 }
 
-function start(at: number, program: string, PATH: string): string {
-  const params = { processId: `p${at}`, argv: [program], cwd: "file:///tmp", env: { PATH }, tty: false };
-  return JSON.stringify({ id: at, method: "process/start", params });
+/** The last one is answered when all are, or nearly so. */
+function starts(count: number, program: string, PATH: string): string[] {
+  return Array.from({ length: count }, (_, at) => {
+    const params = { processId: `p${at}`, argv: [program], cwd: "file:///tmp", env: { PATH }, tty: false };
+    return JSON.stringify({ id: at === count - 1 ? END_ID : at, method: "process/start", params });
+  });
 }

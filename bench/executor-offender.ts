@@ -9,7 +9,7 @@ import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { request } from "node:http";
 import type { Socket } from "node:net";
-import { OFFENCES } from "./executor-offences.ts";
+import { END_ID, OFFENCES } from "./executor-offences.ts";
 
 const [, , url = "", name = ""] = process.argv;
 const offence = OFFENCES[name];
@@ -48,7 +48,8 @@ const last = '{"id":"last","method":"environment/status"}';
 const bytes = Buffer.concat(
   [...messages, last].map((each) => (typeof each === "string" ? frame(each) : each)),
 );
-const over = answered("last");
+const hasEnd = messages.some((each) => each.includes(`"id":"${END_ID}"`));
+const over = Promise.all([answered("last"), hasEnd ? answered(END_ID) : undefined]);
 process.stdout.write("ready\n");
 await once(process.stdin, "data");
 socket.write(bytes);
