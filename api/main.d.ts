@@ -134,7 +134,7 @@ export type ErrorItem = {
     id: string;
     type: "error";
     message: string;
-    code?: "mcp_server_failed" | "engine_waiting" | "request_declined";
+    code?: "mcp_server_failed" | "engine_waiting" | "thread_not_saved" | "request_declined";
     server?: string;
     reason?: string;
     request?: string;

@@ -59,6 +59,7 @@ export interface EndMessage {
         readonly message: string;
         readonly code?: string;
     };
+    readonly saved?: false;
 }
 
 export type EndStatus = "completed" | "failed" | "cancelled";

@@ -128,6 +128,8 @@ export interface EndMessage {
   /** Tokens of the thread so far. */
   readonly usage?: Usage;
   readonly error?: { readonly message: string; readonly code?: string };
+  /** The turn is not on disk: resuming the thread will fail or lack it. The event `thread_not_saved` says why. */
+  readonly saved?: false;
 }
 
 /** A line that was not accepted. It changed nothing. */

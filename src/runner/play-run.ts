@@ -111,6 +111,7 @@ async function readTurn(
         break;
       case "item.completed":
         if (event.item.type === "agent_message") final = event.item.text;
+        if (event.item.type === "error" && event.item.code === "thread_not_saved") run.isUnsaved = true;
         break;
       case "turn.completed":
         turn = { kind: "completed", final, usage: event.usage };

@@ -13,6 +13,8 @@ export interface Run {
   readonly params: RunParams;
   /** The thread it continues, later the one it has started. */
   threadId: string | undefined;
+  /** Its turn is not on disk. */
+  isUnsaved?: boolean;
   /** Ends the run when its time is over. */
   readonly deadline: Timer | undefined;
   /** Makes the redactor forget its secrets. */
@@ -75,6 +77,9 @@ export function finalOf(final: string | undefined): Pick<EndMessage, "final_resp
   return final === undefined ? {} : { final_response: final };
 }
 
-function threadOf({ threadId }: Run): Pick<EndMessage, "thread_id"> {
-  return threadId === undefined ? {} : { thread_id: threadId };
+function threadOf({ threadId, isUnsaved }: Run): Pick<EndMessage, "thread_id" | "saved"> {
+  return {
+    ...(threadId === undefined ? {} : { thread_id: threadId }),
+    ...(isUnsaved === true ? { saved: false } : {}),
+  };
 }

@@ -121,6 +121,7 @@ export type WebSearchItem = {
  * `code` and what belongs to it are ours; the message alone is complete for a reader that does not know them:
  * - `mcp_server_failed`: `server` is missing in this turn, for `reason`
  * - `engine_waiting`: the engine fails again and again, and the turn waits for its next start
+ * - `thread_not_saved`: the turn completed, but is not on disk
  * - `request_declined`: the engine asked for something, and got no answer. `request` says what kind of
  *   question it was, `option` which option would have let it through
  */
@@ -128,7 +129,7 @@ export type ErrorItem = {
   id: string;
   type: "error";
   message: string;
-  code?: "mcp_server_failed" | "engine_waiting" | "request_declined";
+  code?: "mcp_server_failed" | "engine_waiting" | "thread_not_saved" | "request_declined";
   server?: string;
   reason?: string;
   request?: string;

@@ -30,7 +30,8 @@ export interface ThreadResumeParams extends Omit<ThreadStartParams, "ephemeral" 
 
 /** The part we read of the answer to start, resume and fork. */
 export interface ThreadOpened {
-  thread: { id: string };
+  /** The file is absent for a thread that is not kept. It exists from the first turn on. */
+  thread: { id: string; path?: string | null };
 }
 
 export type WireInput =

@@ -62,6 +62,8 @@ export interface Loaded {
   readonly process: AppServerProcess;
   readonly servers: ThreadServers;
   readonly ephemeral: boolean;
+  /** Where Codex writes the thread. */
+  readonly file: string | undefined;
   /** Equal for equal configurations. */
   readonly key: string;
   /** Settles with the reason when the thread is not loaded any more. */
@@ -141,7 +143,7 @@ export class OpenThread {
       }
       await this.unload();
     }
-    const { id } = (await this.#send(process, spec, wire)).thread;
+    const { id, path } = (await this.#send(process, spec, wire)).thread;
     const opened: Loaded = {
       kind: "loaded",
       threadId: id,
@@ -149,6 +151,7 @@ export class OpenThread {
       servers: new ThreadServers(spec.servers, wire, process, clock),
       // A resumed thread is on disk, whatever its options say now.
       ephemeral: this.#start.kind !== "existing" && ephemeral === true,
+      file: path ?? undefined,
       key,
       closed: Promise.withResolvers<CodexError>(),
     };

@@ -245,3 +245,35 @@ suite("ActiveRun", () => {
     await assert.rejects(run.stopped, { code: "model_unreachable", message: /5000 ms: down/ });
   });
 });
+
+suite("a turn that is not on disk", () => {
+  const warning =
+    "Failed to save the conversation transcript; Codex will continue retrying. Error: No space left on device";
+  const completed = {
+    method: "turn/completed",
+    params: { threadId: "t", turn: { id: "u", status: "completed", error: null, items: [] } },
+  };
+  for (const [what, warned, unsaved, messages] of [
+    ["is reported once, in Codex's words where there are some", true, "is missing", [warning]],
+    ["is reported where Codex only says so", true, undefined, [warning]],
+    ["is reported where Codex says nothing", false, "is missing", ["is missing"]],
+    ["is not reported where it is saved", false, undefined, []],
+  ] as const) {
+    test(what, async () => {
+      const { run, read } = bench();
+      run.beginTurn(() => unsaved);
+      run.turnIsNamed("u");
+      if (warned) run.take({ method: "warning", params: { threadId: "t", message: warning } } as never);
+      run.take(completed as never);
+      run.end();
+      const items = (await read()).map(
+        (event) => (event as { item?: { code?: string; message: string } }).item,
+      );
+      const reports = items.filter((item) => item?.code === "thread_not_saved");
+      assert.deepEqual(
+        reports.map((item) => item?.message),
+        messages,
+      );
+    });
+  }
+});

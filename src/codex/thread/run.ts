@@ -69,6 +69,9 @@ export interface ActiveRunOptions {
 
 export type TurnEnd = "completed" | "interrupted" | "failed";
 
+/** What Codex 0.171 says, when it could not write any more. The next turn may write it after all. */
+const SAVE_FAILED = /^Failed to save the conversation transcript/;
+
 /** Characters of events kept for a reader before the pipe is stopped. */
 const EVENTS_WEIGHT_MAX = 4 * 1024 * 1024;
 
@@ -84,6 +87,9 @@ export class ActiveRun {
   #stopReason: Error | undefined;
   /** The turn that was asked for, by its id once that is known. */
   #turn: { id: string | undefined } | undefined;
+  #unsaved: () => string | undefined = () => undefined;
+  /** Codex has said so itself. */
+  #notSaved = false;
   #announced = false;
   /** Events that wait for `thread.started` (N5); there are few before a turn. */
   #held: [ThreadEvent, number][] | undefined;
@@ -154,9 +160,10 @@ export class ActiveRun {
     if (isThrown(reason)) this.fail(reason);
   }
 
-  /** The next turn that starts belongs to this run. */
-  beginTurn(): void {
+  /** The next turn that starts belongs to this run. @param unsaved says why a completed turn is not on disk */
+  beginTurn(unsaved: () => string | undefined = () => undefined): void {
     this.#turn ??= { id: undefined };
+    this.#unsaved = unsaved;
   }
 
   /** Takes the id of the turn from the reply to `turn/start`. */
@@ -201,6 +208,14 @@ export class ActiveRun {
     const turnId = turnIdOf(notification);
     if (this.turnId !== undefined && turnId !== undefined && turnId !== this.turnId) return;
     this.#watchConnection(notification);
+    if (method === "turn/completed" && params.turn.status === "completed") {
+      const message = this.#unsaved();
+      if (message !== undefined && !this.#notSaved) this.tell({ message, code: "thread_not_saved" });
+    }
+    if (method === "warning" && SAVE_FAILED.test(params.message)) {
+      this.#notSaved = true;
+      return this.tell({ message: this.#options.redactor.redact(params.message), code: "thread_not_saved" });
+    }
     for (const event of this.#mapper.map(notification)) this.#push(this.#clean(event), weight);
     if (method === "turn/completed" && params.turn.status !== "inProgress") {
       this.#turnEnded.resolve(params.turn.status);

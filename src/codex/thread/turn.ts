@@ -4,6 +4,7 @@ import type { Clock } from "../../base/clock.ts";
 import { RpcError } from "../../jsonrpc/index.ts";
 import type { Loaded, OpenThread } from "./open-thread.ts";
 import type { ActiveRun, TurnEnd } from "./run.ts";
+import { watchThreadFile } from "./thread-file.ts";
 
 const INTERRUPT_TIMEOUT_MS = 5_000;
 
@@ -17,7 +18,7 @@ export async function runTurn(
   loaded: Loaded,
   clock: Clock,
 ): Promise<TurnEnd> {
-  run.beginTurn();
+  run.beginTurn(watchThreadFile(loaded.ephemeral ? undefined : loaded.file));
   const letGo = loaded.process.hold();
   const started = startTurn(run, loaded);
   started.catch(() => {});
