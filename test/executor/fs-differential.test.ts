@@ -76,15 +76,24 @@ function makeFolder(): string {
   return root;
 }
 
+/** Links are not followed: Node's own recursive listing would go round and round in `w/a/up`. */
+function namesBelow(root: string, below = ""): string[] {
+  return readdirSync(join(root, below), { withFileTypes: true }).flatMap((entry) => {
+    const name = join(below, entry.name);
+    return entry.isDirectory() ? [name, ...namesBelow(root, name)] : [name];
+  });
+}
+
 /** The entries of a folder: names, kinds, modes and contents. */
 function describeFolder(root: string): unknown {
-  const names = readdirSync(root, { recursive: true, encoding: "utf8" }).toSorted();
-  return names.map((name) => {
-    const path = join(root, name);
-    const found = lstatSync(path);
-    if (found.isSymbolicLink()) return [name, "->", readlinkSync(path)];
-    return [name, found.mode.toString(8), found.isFile() ? readFileSync(path, "utf8") : ""];
-  });
+  return namesBelow(root)
+    .toSorted()
+    .map((name) => {
+      const path = join(root, name);
+      const found = lstatSync(path);
+      if (found.isSymbolicLink()) return [name, "->", readlinkSync(path)];
+      return [name, found.mode.toString(8), found.isFile() ? readFileSync(path, "utf8") : ""];
+    });
 }
 
 function inFolder(root: string, params: Params): Params {

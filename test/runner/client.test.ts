@@ -16,6 +16,7 @@ import {
 } from "../../src/runner/index.ts";
 import {
   descendants,
+  processesWithEnv,
   type ModelReply,
   type ModelRequest,
   promptOf,
@@ -56,7 +57,9 @@ async function startClient(modelOptions: ScriptedModelOptions = {}): Promise<Ben
       const below = descendants(client.pid as number);
       await client.close();
       await model[Symbol.asyncDispose]();
-      assert.deepEqual(await waitUntilGone([client.pid as number, ...below]), []);
+      // A Codex whose runner was killed is not below it any more, and may still write.
+      const guests = processesWithEnv("CODEX_HOME", join(cwd, "codex"));
+      assert.deepEqual(await waitUntilGone([client.pid as number, ...below, ...guests]), []);
       rmSync(cwd, { recursive: true, force: true });
     },
   };
