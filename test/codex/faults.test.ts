@@ -1,9 +1,10 @@
 /** What happens to turns and threads when something breaks: Codex, a server, the model, the reader, the host. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { CodexError, type ThreadEvent } from "../../src/index.ts";
 import {
   descendants,
@@ -225,6 +226,20 @@ test("a stdio server that dies in a call fails that call; the next turn has a ne
   assert.equal(items.find((item) => item.type === "mcp_tool_call")?.status, "completed");
 });
 
+/** What the file descriptors of a process are, in their order: `pipe:[123]`. */
+function filesOf(pid: number): string[] {
+  const folder = `/proc/${pid}/fd`;
+  const numbers = readdirSync(folder).toSorted((a, b) => Number(a) - Number(b));
+  return numbers.flatMap((number) => {
+    try {
+      return [readlinkSync(join(folder, number))];
+    } catch {
+      // It was closed since the listing.
+      return [];
+    }
+  });
+}
+
 test("a stdio server that ended between two turns is there again in the next one", { timeout }, async () => {
   await using bench = await startBench();
   const mcpServers = { svc: stdioServer(), other: stdioServer() };
@@ -237,8 +252,11 @@ test("a stdio server that ended between two turns is there again in the next one
   let pid = await pidIn();
   assert.equal(await pidIn(), pid, "one that lives stays");
   for (const signal of ["SIGKILL", "SIGTERM", "SIGHUP"] as const) {
+    const pipes = filesOf(pid).slice(0, 3);
     process.kill(pid, signal);
     await waitUntilGone([pid]);
+    // Codex has noticed when it has closed its ends of the server's pipes.
+    while (filesOf(bench.codex.pid as number).some((file) => pipes.includes(file))) await sleep(1);
     const next = await pidIn();
     assert.notEqual(next, pid);
     pid = next;
