@@ -4,7 +4,7 @@
  *   --n 1,5,20,40,160      how many threads at once; the SDK stops at 40
  *   --rounds 3             the median of so many
  *   --only <variant>,...   of `VARIANTS`
- *   --env plain | user     an empty home and no settings, or the environment of whoever runs this
+ *   --env plain | user     an empty home and no settings, or the environment of the user who runs this
  *   --quiet 0.1            a case waits, and is run once more, where others take more of the machine than this
  *   --write                put the result into README.md
  *   --json <file>          keep what was measured, round by round
@@ -59,7 +59,7 @@ export async function benchThreads(args: string[]): Promise<void> {
   const results: CaseResult[] = [];
   for (let round = 0; round < rounds; round++) {
     for (const n of counts) {
-      // Whoever comes second meets a machine that the first has warmed up: they take turns.
+      // The second side finds a machine that the first has warmed up, so they take turns.
       for (const variant of round % 2 === 0 ? variants : variants.toReversed()) {
         if (variant.startsWith("sdk") && n > SDK_THREADS_MAX) continue;
         const result = await runQuietly(() => runCase(workspace, variant, n), Number(values.quiet));

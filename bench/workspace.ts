@@ -22,7 +22,7 @@ import type { ModelQuestions } from "./servers/model.ts";
 /** So many root certificates are in the small file. */
 export const CA_CERTIFICATES = 3;
 
-/** What a library finds around it: `plain` (W2), or the environment of whoever runs the bench. */
+/** What a library finds around it: `plain` (W2), or the environment of the user who runs the bench. */
 export type Environment = "plain" | "user";
 
 export type Driver = Child<DriverQuestions>;

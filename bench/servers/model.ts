@@ -1,6 +1,6 @@
 /**
- * The cheapest model that makes a turn of one tool call: whoever just asked gets the call, whoever brings its result
- * gets the answer.
+ * The cheapest model that makes a turn of one tool call: a first request gets the call, a request with its result gets
+ * the answer.
  *
  * The answers are made beforehand but for their ids; of a request only its tail is looked at. `hold` keeps all
  * answers back until `release`, so that the memory of many turns in flight can be measured.

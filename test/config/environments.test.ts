@@ -62,7 +62,7 @@ function usable(environments: LoadedEnvironments["environments"]): string[] {
   return [...environments.values()].filter(({ status }) => status === "usable").map(({ id }) => id);
 }
 
-/** Whoever answers for a document's entries and those it might be thought to have. */
+/** The ids to ask about: those of a document's entries, and those it might be thought to have. */
 function askedIds(ours: EnvironmentsVerdict): string[] {
   return [...new Set(["local", ...(ours.ok ? ours.ids : []), "remote", "box"])];
 }

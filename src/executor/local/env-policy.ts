@@ -9,7 +9,7 @@
  *   V1. Without a policy the process gets `env` and nothing else: nothing of the executor's own environment leaks.
  *   V2. Excludes remove inherited variables, never those that are set. `includeOnly` removes those that are set too.
  *   V3. `env` is added last, as it is.
- *   V4. A pattern costs at most its length times that of the name, whoever wrote it.
+ *   V4. A pattern costs at most its length times that of the name, even a hostile one.
  */
 import { CORE_VARIABLES } from "../../base/variables.ts";
 import type { EnvironmentPolicy } from "../executor.ts";

@@ -25,7 +25,7 @@ import { bytes, encodeBase64, u64 } from "./params.ts";
 export interface StartParams {
   readonly processId: string;
   readonly argv: readonly string[];
-  /** Of another machine it is a URI too; whoever starts the process rejects it. */
+  /** Of another machine it is a URI too; the start of the process rejects it. */
   readonly cwd: URL;
   readonly envPolicy?: EnvironmentPolicy;
   readonly env: Readonly<Record<string, string>>;

@@ -24,7 +24,7 @@ export async function serveWeb(): Promise<Web> {
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  // Whoever asked may be gone by then.
+  // The one who asked may be gone by then.
   response.on("error", () => {});
   const url = request.url ?? "/";
   switch (url) {

@@ -60,7 +60,7 @@ export function decoded(response: IncomingMessage): DecodedResponse {
   const createDecoder = DECODERS.get(rawHeaderOf(rawHeaders, "content-encoding") ?? "");
   if (createDecoder === undefined) return { status, rawHeaders, body: response };
   const body = pipeline(response, createDecoder(), () => {
-    // Whoever reads the body gets the error.
+    // The reader of the body gets the error.
   });
   return { status, rawHeaders: without(rawHeaders, ["content-encoding", "content-length"]), body };
 }
