@@ -107,7 +107,12 @@ export class RealSide implements Side {
     const params = { processId, cwd: pathToFileURL(cwd).href, tty: false, ...start };
     const answer = await this.ask("process/start", params);
     if ("error" in answer) return { error: answer.error.message };
-    while (!this.notifications.some(({ method }) => method === "process/closed")) await this.#arrived.promise;
+    // Numbers count from 1; what they number may arrive in another order.
+    const isComplete = (): boolean => {
+      const closed = this.notifications.find(({ method }) => method === "process/closed");
+      return closed !== undefined && this.notifications.length >= Number(closed.params["seq"]);
+    };
+    while (!isComplete()) await this.#arrived.promise;
     const events = this.notifications.map((each) => each.params);
     const chunks = events
       .toSorted((a, b) => Number(a["seq"]) - Number(b["seq"]))
