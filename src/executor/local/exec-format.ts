@@ -4,7 +4,7 @@
  * Node starts programs with `execvp`, which passes any other file to `/bin/sh`: notes, an empty file, or a program of
  * another machine would run as a script. The kernel would reject them, and so does `codex exec-server`.
  */
-import { closeSync, openSync, readdirSync, readSync } from "node:fs";
+import { fs } from "../../base/builtin.ts";
 
 const ELF_MAGIC = "\x7fELF";
 const ELF_MACHINE_OFFSET = 18;
@@ -22,11 +22,11 @@ export function hasExecFormat(path: string): boolean {
   const head = Buffer.alloc(HEAD_BYTES);
   let length: number;
   try {
-    const descriptor = openSync(path, "r");
+    const descriptor = fs.openSync(path, "r");
     try {
-      length = readSync(descriptor, head, 0, HEAD_BYTES, 0);
+      length = fs.readSync(descriptor, head, 0, HEAD_BYTES, 0);
     } finally {
-      closeSync(descriptor);
+      fs.closeSync(descriptor);
     }
   } catch {
     // A program need not be readable to be executed.
@@ -45,7 +45,7 @@ export function hasExecFormat(path: string): boolean {
 
 function hasHandlers(): boolean {
   try {
-    return readdirSync(HANDLERS_DIR).some((name) => name !== "register" && name !== "status");
+    return fs.readdirSync(HANDLERS_DIR).some((name) => name !== "register" && name !== "status");
   } catch {
     // Not mounted.
     return false;

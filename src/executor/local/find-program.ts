@@ -16,9 +16,8 @@
  *       program.
  *   F4. The search for a start gives up its turn at every folder, and ends with the executor.
  */
-import { accessSync, constants, statSync } from "node:fs";
-import { stat } from "node:fs/promises";
 import { isAbsolute } from "node:path";
+import { fs } from "../../base/builtin.ts";
 import { ExecutorError } from "../errors.ts";
 import { hasExecFormat } from "./exec-format.ts";
 import { systemError } from "./system-error.ts";
@@ -81,7 +80,7 @@ export async function lookUpProgram(search: Search, signal: AbortSignal): Promis
   const steps = searchSteps(search);
   for (let step = steps.next(); ; ) {
     if (step.done === true) return step.value;
-    const missing = await stat(seenFrom(search.cwd, step.value)).then(
+    const missing = await fs.promises.stat(seenFrom(search.cwd, step.value)).then(
       () => undefined,
       (error: unknown) => error as Error,
     );
@@ -128,8 +127,8 @@ function errorOf(file: string, cwd: string): Error | undefined {
 }
 
 function checkExecutable(path: string): void {
-  if (!statSync(path).isFile()) throw systemError("EACCES");
-  accessSync(path, constants.X_OK);
+  if (!fs.statSync(path).isFile()) throw systemError("EACCES");
+  fs.accessSync(path, fs.constants.X_OK);
   if (!hasExecFormat(path)) throw systemError("ENOEXEC");
 }
 
@@ -138,8 +137,8 @@ function seenFrom(cwd: string, file: string): string {
 }
 
 function checkFolder(cwd: string): void {
-  if (!statSync(cwd).isDirectory()) throw systemError("ENOTDIR");
-  accessSync(cwd, constants.X_OK);
+  if (!fs.statSync(cwd).isDirectory()) throw systemError("ENOTDIR");
+  fs.accessSync(cwd, fs.constants.X_OK);
 }
 
 function missingProgram(kind: "pipe" | "PTY"): ExecutorError {

@@ -2,8 +2,7 @@
  * Errors of the operating system in the words of `codex exec-server` 0.171: Rust's standard library around the texts
  * of the C library it is linked with, which on Linux is musl.
  */
-import { constants } from "node:os";
-import { getSystemErrorMap } from "node:util";
+import { os, util } from "../../base/builtin.ts";
 
 /** musl's texts. For other codes libuv's are used. */
 const TEXTS: Readonly<Record<string, string>> = {
@@ -42,12 +41,12 @@ const TEXTS: Readonly<Record<string, string>> = {
 export function systemErrorText(error: unknown): string | undefined {
   const { code, errno } = error as NodeJS.ErrnoException;
   if (typeof code !== "string" || typeof errno !== "number") return undefined;
-  const text = TEXTS[code] ?? getSystemErrorMap().get(errno)?.[1];
+  const text = TEXTS[code] ?? util.getSystemErrorMap().get(errno)?.[1];
   return text === undefined ? undefined : `${text} (os error ${-errno})`;
 }
 
 /** The error that the operating system would have reported. */
-export function systemError(code: keyof typeof constants.errno): NodeJS.ErrnoException {
-  const errno = -constants.errno[code];
+export function systemError(code: keyof typeof os.constants.errno): NodeJS.ErrnoException {
+  const errno = -os.constants.errno[code];
   return Object.assign(new Error(`${code}: ${TEXTS[code] ?? "system error"}`), { code, errno });
 }
