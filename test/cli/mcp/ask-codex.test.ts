@@ -3,24 +3,9 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { CODEXS, SECRET, TestHome } from "../support/test-home.ts";
+import { CODEXS, RICH, SECRET, TestHome } from "../support/test-home.ts";
 
 const timeout = 60_000;
-
-const rich = `[mcp_servers.a]
-command = "npx"
-args = ["-y", "x"]
-env = { K = "v" }
-env_vars = ["P", { name = "Q", source = "remote" }]
-startup_timeout_ms = 1500
-[mcp_servers.b]
-url = "https://127.0.0.1:1/mcp"
-http_headers = { Authorization = "Bearer x" }
-tool_timeout_sec = 60
-[mcp_servers.c]
-command = "c"
-enabled = false
-`;
 
 const leftToCodex: readonly (readonly [toml: string, message: string, path: string | null])[] = [
   ["model = 1\n", "invalid type: integer `1`, expected a string", "model"],
@@ -45,7 +30,7 @@ const leftToCodex: readonly (readonly [toml: string, message: string, path: stri
 ];
 for (const [toml, message, path] of leftToCodex) {
   test(`check --ask-codex has Codex's error: ${JSON.stringify(toml)}`, { timeout }, async () => {
-    using home = new TestHome({ [CODEXS]: toml.startsWith("[") ? rich + toml : toml + rich });
+    using home = new TestHome({ [CODEXS]: toml.startsWith("[") ? RICH + toml : toml + RICH });
     assert.equal((await home.run(["mcp", "check"])).code, 0);
     const { code, stdout } = await home.run(["mcp", "check", "--ask-codex", "--json"]);
     assert.equal(code, 1);
@@ -66,7 +51,7 @@ for (const [toml, message, path] of leftToCodex) {
 test("check --ask-codex repeats no error, says that Codex accepts, and that it is not there", {
   timeout,
 }, async () => {
-  using home = new TestHome({ [CODEXS]: rich });
+  using home = new TestHome({ [CODEXS]: RICH });
   const accepted = await home.run(["mcp", "check", "--ask-codex", "--codex"]);
   assert.equal(accepted.code, 0, accepted.stderr);
   assert.match(accepted.stdout, /^ok: all layers, 3 servers; Codex accepts it too$/m);

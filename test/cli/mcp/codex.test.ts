@@ -3,28 +3,13 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { findCodex } from "../../../src/codex/app-server/binary.ts";
 import { CodexConfig } from "../../support/codex-config.ts";
-import { CODEXS, TestHome } from "../support/test-home.ts";
+import { CODEXS, RICH, TestHome } from "../support/test-home.ts";
 
 const timeout = 60_000;
 
 suite("switchyard mcp beside the real codex", () => {
-  const rich = `[mcp_servers.a]
-command = "npx"
-args = ["-y", "x"]
-env = { K = "v" }
-env_vars = ["P", { name = "Q", source = "remote" }]
-startup_timeout_ms = 1500
-[mcp_servers.b]
-url = "https://127.0.0.1:1/mcp"
-http_headers = { Authorization = "Bearer x" }
-tool_timeout_sec = 60
-[mcp_servers.c]
-command = "c"
-enabled = false
-`;
-
   test("list --json --codex has what codex mcp list --json has, and more", { timeout }, async () => {
-    using home = new TestHome({ [CODEXS]: rich });
+    using home = new TestHome({ [CODEXS]: RICH });
     const theirs = await home.runProgram(findCodex(undefined, process.env).path, ["mcp", "list", "--json"]);
     const ours = (await home.json(["mcp", "list", "--json", "--codex", "--show-secrets"])) as object[];
     const wanted = JSON.parse(theirs.stdout) as Record<string, unknown>[];
@@ -40,7 +25,7 @@ enabled = false
 
   test("after every edit with --codex, config/read and check agree", { timeout }, async () => {
     await using codex = await CodexConfig.start();
-    using home = new TestHome({ [CODEXS]: rich });
+    using home = new TestHome({ [CODEXS]: RICH });
     const edits: readonly (readonly string[])[] = [
       [
         "add",

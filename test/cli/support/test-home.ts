@@ -32,6 +32,22 @@ export interface Finished {
 
 type Variables = Readonly<Record<string, string>>;
 
+/** A configuration that Codex accepts, with both transports and a server that is switched off. */
+export const RICH = `[mcp_servers.a]
+command = "npx"
+args = ["-y", "x"]
+env = { K = "v" }
+env_vars = ["P", { name = "Q", source = "remote" }]
+startup_timeout_ms = 1500
+[mcp_servers.b]
+url = "https://127.0.0.1:1/mcp"
+http_headers = { Authorization = "Bearer x" }
+tool_timeout_sec = 60
+[mcp_servers.c]
+command = "c"
+enabled = false
+`;
+
 export class TestHome implements Disposable {
   readonly home: string = realpathSync(mkdtempSync(join(tmpdir(), "switchyard-home-")));
   readonly project: string = join(this.home, "project");
