@@ -103,14 +103,15 @@ function maskTokens(text: string, mask: (text: string) => string): string {
 function maskComment(text: string, mask: (text: string) => string): string {
   const [, key = "", rest = ""] = /^((?:[\w.-]+|"[^"]*"|'[^']*')[ \t]*=[ \t]*)(.*)$/.exec(text) ?? [];
   if (key === "") {
-    // A piece of a list or a table of several lines.
     // A piece of a list or a table of several lines, or a key that is misspelt.
     const namesSecret = text.split(/[^\w-]+/).some(isSecretName);
     const shown = namesSecret
-      ? text.replace(
-          /(["'])([^\s"']+)\1/g,
-          (_all, quote: string, inside: string) => quote + mask(inside) + quote,
-        )
+      ? text
+          .replace(
+            /(["'])([^\s"']+)\1/g,
+            (_all, quote: string, inside: string) => quote + mask(inside) + quote,
+          )
+          .replace(/(?<![^\s"'*])[^\s"'*]{8,}(?=["'])/g, mask)
       : text;
     return maskText(shown, mask).replace(
       /((?:^|[=:[{(,]) *|(?=["'][^\s"']{8,}["'])(?=["'][^"']*\d))(["'])([^"']+)\2/g,

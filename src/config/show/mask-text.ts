@@ -41,25 +41,63 @@ export function mayNameSecret(name: string): boolean {
   return isSecretName(name) || /auth|token|secret|passw|credential|cookie|key\b|_key/i.test(name);
 }
 
+/**
+ * What may be shown of a word whose name or sign is broken before a secret: `--api-key7…`, `TOKENx…`, `--ap-key=…`.
+ * `undefined` for any other word, and for longer names: `--token-file`, `--tokenizer`.
+ */
+function beforeSecret(word: string): string | undefined {
+  if (/\*{5}|:\/\//.test(word)) return undefined;
+  const [, assigned, value = ""] = /^(.*=["']?)([^\s=]+)$/s.exec(word) ?? [];
+  if (assigned !== undefined) return mayBeSecret(value) && nearsSecretName(assigned) ? assigned : undefined;
+  const [, name, rest = ""] = BROKEN_OPTION.exec(word) ?? BROKEN_VARIABLE.exec(word) ?? [];
+  if (name === undefined || rest.length < 10 || LONGER_NAME.test(rest)) return undefined;
+  return name;
+}
+
+/** An option and a variable, with what follows the part of their name that stands before a secret. */
+const BROKEN_OPTION =
+  /^(["']?--?[\w-]{0,60}?(?:token|secret|bearer|passw(?:or)?d|passphrase|credentials?|(?:api|access|private|secret|auth)[-_]?key))(.+)$/is;
+const BROKEN_VARIABLE =
+  /^(["']?[A-Z_]{0,60}?(?:TOKEN|SECRET|BEARER|PASSW(?:OR)?D|PASSPHRASE|CREDENTIALS?|(?:API|ACCESS|PRIVATE|SECRET|AUTH)_?KEY))((?=.*[a-z]).+)$/s;
+/** How a name goes on behind such a part, where no secret follows. */
+const LONGER_NAME =
+  /^(?:s|izer|izers|less|ed|ization|er)?(?:$|[^\w-](?![\w-]{10,}["']?$)|[-_](?:\w*[-_])?(?:file|path|dir|env|var|names?|urls?|uri|endpoint|methods?|type|ids?|ttl|timeout|store|size|limits?|count|budget|headers?|prefix|provider|command|cmd|helper|stdin|source|only|mode|expiry|auth|servers?|manager|mcp|scopes?|kind|format|cache|lifetime|prompt|required|optional|enabled|disabled|refresh|per|validation|login|duration|directory|region|service|variables?|exchange|rotation)(?![a-z]))/i;
+
 /** A text with what looks like a secret masked. */
 export function maskText(text: string, mask: Mask = toMask): string {
   const withoutValues = SECRET_VALUES.reduce((masked, pattern) => masked.replace(pattern, mask), text);
-  return withoutValues
-    .replace(URLS, (url) => maskUrl(url, mask))
-    .replace(
-      /(?<![\w-])(--?[\w-]+)(\s{1,8})([^\s"'`-][^\s"'`]*)/g,
-      (all, option: string, gap: string, value) =>
-        isSecretName(option) ? `${option}${gap}${mask(value as string)}` : all,
-    )
-    .replace(
-      /(?<![\w-])(-e\s{0,8}|--env[ =]\s{0,8})([A-Za-z_]\w*=)([^\s"']+)/g,
-      (_all, option: string, name: string, value: string) => `${option}${name}${mask(value)}`,
-    )
-    .replace(
-      /(?<![\w.-])([\w.-]+)("?\s{0,8}[=:]\s{0,8}["']?)([^\s"'&|;]+)/g,
-      (all, name: string, equals: string, value: string) =>
-        isSecretName(name) ? `${name}${equals}${mask(value)}` : all,
-    );
+  return (
+    withoutValues
+      .replace(URLS, (url) => maskUrl(url, mask))
+      .replace(/\S{12,200}/g, (word) => {
+        const shown = beforeSecret(word);
+        return shown === undefined ? word : shown + mask(word.slice(shown.length));
+      })
+      // A blank in the name, or in place of the sign.
+      .replace(
+        /(?<!\S)(\S{1,30})(\s)(\S{0,8}=["']?)([^\s/:.@=*]{10,})/g,
+        (all, before: string, gap: string, name: string, value: string) =>
+          nearsSecretName(before + name) ? `${before}${gap}${name}${mask(value)}` : all,
+      )
+      .replace(
+        /(?<!\S)((?:[A-Z_]{0,60}_)?(?:TOKEN|SECRET|PASSWORD|API_?KEY)\s)(?!environment)(?=[\w-]*[-\d])([\w-]{10,})/g,
+        (_all, name: string, value: string) => name + mask(value),
+      )
+      .replace(
+        /(?<![\w-])(--?[\w-]+)(\s{1,8})([^\s"'`-][^\s"'`]*)/g,
+        (all, option: string, gap: string, value) =>
+          isSecretName(option) ? `${option}${gap}${mask(value as string)}` : all,
+      )
+      .replace(
+        /(?<![\w-])(-e\s{0,8}|--env[ =]\s{0,8})([A-Za-z_]\w*=)([^\s"']+)/g,
+        (_all, option: string, name: string, value: string) => `${option}${name}${mask(value)}`,
+      )
+      .replace(
+        /(?<![\w.-])([\w.-]+)("?\s{0,8}[=:]\s{0,8}["']?)([^\s"'&|;]+)/g,
+        (all, name: string, equals: string, value: string) =>
+          isSecretName(name) ? `${name}${equals}${mask(value)}` : all,
+      )
+  );
 }
 
 /**
@@ -72,19 +110,23 @@ export function maskUrl(url: string, mask: Mask = toMask): string {
       /^([a-z][a-z0-9+.-]*:\/\/|[^:@?&=]*[:@?&=]?)(.+)$/is,
       (_all, head: string, rest: string) => head + mask(rest),
     );
-  return url
-    .replace(
-      /^([a-z][a-z0-9+.-]*:[/\\]*|[/\\]+)?([^/\\?#]*)@/i,
-      (_all, scheme: string | undefined, user: string) => `${scheme ?? ""}${mask(user)}@`,
-    )
-    .replace(/(?<=:)[^/:@]+(?=@)/g, mask)
-    .replace(/^[^?#]*/, (path) => path.replace(/(?<=[^/=]=)[^/=]+/g, mask))
-    .replace(/^([^#]*)#(.*)$/s, (_all, before: string, fragment: string) => {
-      // The name of a section, or the rest of a value.
-      const isName = !before.includes("?") && /^[a-z-]*$/i.test(fragment);
-      return `${before}#${isName ? fragment : maskPairs(fragment, mask)}`;
-    })
-    .replace(/\?[^#]*/, (query) => `?${maskPairs(query.slice(1), mask)}`);
+  return (
+    url
+      .replace(
+        /^([a-z][a-z0-9+.-]*:[/\\]*|[/\\]+)?([^/\\?#]*)@/i,
+        (_all, scheme: string | undefined, user: string) => `${scheme ?? ""}${mask(user)}@`,
+      )
+      .replace(/(?<=:)[^/:@]+(?=@)/g, mask)
+      // A slip in the colon between user and password.
+      .replace(/(?<=\/)[^/:@]{6,}(?=@[a-z][\w-]*[.:])/gi, mask)
+      .replace(/^[^?#]*/, (path) => path.replace(/(?<=[^/=]=)[^/=]+/g, mask))
+      .replace(/^([^#]*)#(.*)$/s, (_all, before: string, fragment: string) => {
+        // The name of a section, or the rest of a value.
+        const isName = !before.includes("?") && /^[a-z-]*$/i.test(fragment);
+        return `${before}#${isName ? fragment : maskPairs(fragment, mask)}`;
+      })
+      .replace(/\?[^#]*/, (query) => `?${maskPairs(query.slice(1), mask)}`)
+  );
 }
 
 function maskPairs(text: string, mask: Mask): string {
@@ -102,7 +144,7 @@ export function maskArgs(args: readonly string[]): string[] {
   return args.map((word, at) => {
     const before = args[at - 1] ?? "";
     // A slip in the name of a variable or in the flag before it.
-    const [, name, assigned = ""] = /^(-?[^-=][^=]*=)(.+)$/s.exec(word) ?? [];
+    const [, name, assigned = ""] = /^([^]{0,12}[A-Z_]=|.{0,3}?[^-=][^=]*=)(.+)$/s.exec(word) ?? [];
     if (name !== undefined && /[A-Z]/.test(name) && mayBeSecret(assigned) && /[^A-Za-z]/.test(assigned))
       return name + MASK;
     const [, flag, rest = ""] = /^(--?.*[^\w-])([\w-]{10,})$/.exec(word) ?? [];
@@ -129,8 +171,11 @@ function maskOption(option: string, value: string): string {
   if (isSecretName(option) && !value.startsWith("-")) return MASK;
   if (mayBeSecret(value) && nearsSecretName(option)) return MASK;
   // Variables and headers that are handed on, as docker and mcp-remote take them.
-  if (option === "-e" && /^[A-Z][^=\s/]*[a-z][^=\s/]*$/.test(value) && mayBeSecret(value)) return MASK;
-  if (/^(?:-e|--env)$/.test(option))
+  const isEnv = option === "-e" || option === "--env";
+  const [, variable] = /^([A-Z][A-Z0-9_]*[^\w=(])[^=]{10,}$/.exec(isEnv ? value : "") ?? [];
+  if (variable !== undefined) return variable + MASK;
+  if (isEnv && /^[A-Z][^=\s/]*[a-z][^=\s/]*$/.test(value) && mayBeSecret(value)) return MASK;
+  if (isEnv)
     return value.includes("=")
       ? value.replace(/=(?!(?:\d{1,3}|true|false)$).*$/s, `=${MASK}`)
       : maskWord(value);

@@ -279,7 +279,10 @@ suite("of ordinary text nothing is masked", () => {
     "Basic authentication and the bearer token of a server",
     "https://example.com:8080/mcp/v1#part",
     "https://example.com/@scope/name",
+    "https://example.com/pkg@1.2.3/mcp",
     "it is at `http://a:80`, or (see https://h:8080).",
+    "set --token-file, --max-tokens-per-request or --token-endpoint-auth-method",
+    "TOKENIZERS_PARALLELISM=false, --no-token-validation, and API_KEY environment-variable",
   ];
   for (const text of texts) test(text, () => assert.equal(maskText(text), text));
 
@@ -295,6 +298,10 @@ suite("of ordinary text nothing is masked", () => {
     "NODE_ENV=production",
     "-c",
     "model=gpt-5",
+    "--passwordless-login",
+    "--api-keys-directory",
+    "--access-key-id",
+    "@scope/token-manager-server",
   ];
   test(args.join(" "), () => assert.deepEqual(maskArgs(args), args));
 
@@ -356,12 +363,17 @@ suite("a secret is masked", () => {
     ],
     [["eFOO=horse-battery"], ["eFOO=*****"]],
     [["--api-key,horse-battery"], ["--api-key,*****"]],
+    [["--api-key7correct-horse"], ["--api-key*****"]],
+    [["--github-tokencorrect-horse"], ["--github-token*****"]],
+    [["PASSWORDxcorrect-horse"], ["PASSWORD*****"]],
+    [["x --ap -key=correct-horse"], ["x --ap -key=*****"]],
   ];
   for (const [args, shown] of words) {
     test(args.join(" "), () => assert.deepEqual(maskArgs(args), shown));
   }
 
   const urls: readonly (readonly [url: string, shown: string])[] = [
+    ["https://u/hunter2@h.example/mcp", "https://u/*****@h.example/mcp"],
     ["https:/u:S@h", "https:/*****@h"],
     ["https//u:S@h", "https//u:*****"],
     ["https://u:S", "https://*****"],

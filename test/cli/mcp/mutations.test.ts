@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fs } from "../../../src/base/builtin.ts";
 import { runCommandLine } from "../../../src/cli/command-line.ts";
+import { maskLines } from "../../../src/config/show/mask-source.ts";
 import { parseToml } from "../../../src/toml/parse.ts";
 import { runs, seed } from "../../support/sample.ts";
 import { CODEXS, OURS, TestHome } from "../support/test-home.ts";
@@ -84,6 +85,39 @@ test("of a file with one or two characters wrong, no command shows a piece of a 
     }
   } finally {
     restore();
+  }
+});
+
+test("of a line with a secret of words, every single slip shows no piece of it", () => {
+  const secret = "correct-horse-battery";
+  const lines = [
+    `args = ["run", "-e", "T=${secret}"]`,
+    `args = ["-eFOO=${secret}"]`,
+    `args = ["--env=FOO=${secret}"]`,
+    `args = ["--api-key=${secret}"]`,
+    `args = ["--github-token=${secret}"]`,
+    `args = ["sh", "-c", "exec x --api-key=${secret}"]`,
+    `args = ["sh", "-c", "TOKEN=${secret} exec x"]`,
+    `command = "docker --token=${secret}"`,
+    `env = { KEY = "${secret}" }`,
+    `bearer_token_env_var = "Bearer ${secret}"`,
+    `# PASSWORD="${secret}"`,
+    `# TOKEN=${secret}`,
+  ];
+  for (const line of lines) {
+    const end = line.indexOf(secret);
+    for (let at = 0; at <= end; at++) {
+      const [before, after] = [line.slice(0, at), line.slice(at)];
+      const slips = LETTERS.split("").flatMap((letter) => [
+        before + letter + after,
+        before + letter + after.slice(1),
+      ]);
+      // Beyond the sign the secret itself changes.
+      for (const slip of at === end ? [] : [...slips, before + after.slice(1)]) {
+        const shown = maskLines({ name: "f", text: `[mcp_servers.a]\n${slip}\n` });
+        assert.doesNotMatch(shown, /correct|-horse|battery/, slip);
+      }
+    }
   }
 });
 
