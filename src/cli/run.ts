@@ -88,6 +88,7 @@ async function runTurn(args: Args, stop: Stop): Promise<number> {
     ...(userHome ? { home: "user" as const } : {}),
     log: (level, message) => {
       if (isVerbose || level === "error") tell(`codex ${level}: ${message}`);
+      else if (level === "warn") tell(`warning: ${message}`);
     },
   });
   try {

@@ -4,6 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promptOf, RecordingMcpServer, ScriptedModel } from "../../src/testing/index.ts";
+import { dressedCodex } from "../support/dressed-codex.ts";
 import { OURS, SECRET, TestHome } from "./support/test-home.ts";
 
 const timeout = 60_000;
@@ -29,6 +30,26 @@ test("switchyard run hands images, the schema of the answer and settings of Code
   assert.match(JSON.stringify(body["text"]), /"city"/);
   assert.equal(body["model"], "from-config");
   assert.match(JSON.stringify(body["reasoning"]), /"effort":"high"/);
+});
+
+test("switchyard run says once, on stderr, that Codex is newer than the tested ones", {
+  timeout,
+}, async () => {
+  using home = new TestHome();
+  await using model = await ScriptedModel.start();
+  const SWITCHYARD_CODEX_PATH = dressedCodex(home.home, "0.199.0");
+  for (const flag of [[], ["--json"]]) {
+    const { code, stdout, stderr } = await home.run(["run", "hi", "--base-url", model.baseUrl, ...flag], "", {
+      SWITCHYARD_CODEX_PATH,
+    });
+    assert.equal(code, 0, stderr);
+    assert.doesNotMatch(stdout, /tested with/);
+    assert.equal(
+      stderr.match(/^warning: .*is Codex 0\.199\.0; Switchyard is tested with /gm)?.length,
+      1,
+      stderr,
+    );
+  }
 });
 
 test("switchyard run --last continues the thread that was last worked with in this folder", {

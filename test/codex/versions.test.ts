@@ -1,40 +1,17 @@
 /** The real Codex under the name of another version. */
 import assert from "node:assert/strict";
-import { chmodSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
 import { promptOf } from "../../src/testing/index.ts";
 import type { CodexError } from "../../src/codex/errors.ts";
-import { findCodex } from "../../src/codex/app-server/binary.ts";
 import { startBench } from "../support/codex-bench.ts";
+import { dressedCodex } from "../support/dressed-codex.ts";
 
 const timeout = 60_000;
-
-/**
- * Writes an executable that calls itself `version`, and whose schema has lost `without`. In every other way it is Codex.
- *
- * @returns its path
- */
-function dressed(folder: string, version: string, without?: string): string {
-  const path = join(folder, `codex-${version}`);
-  const real = findCodex(undefined, process.env).path;
-  const schema = `"$5/codex_app_server_protocol.schemas.json"`;
-  const lose = `"${real}" "$@" && sed 's|"${without}"|"lost"|g' ${schema} > "$5/lost" && mv "$5/lost" ${schema}; exit`;
-  const text = [
-    "#!/bin/sh",
-    `[ "$1" = --version ] && echo "codex-cli ${version}" && exit`,
-    ...(without === undefined ? [] : [`[ "$2" = generate-json-schema ] && { ${lose}; }`]),
-    `exec "${real}" "$@"`,
-  ];
-  writeFileSync(path, `${text.join("\n")}\n`);
-  chmodSync(path, 0o755);
-  return path;
-}
 
 for (const version of ["0.172.0", "0.180.3-alpha.2", "1.0.0"]) {
   test(`a Codex that calls itself ${version} runs, with one warning`, { timeout }, async () => {
     await using bench = await startBench();
-    const codexPathOverride = dressed(bench.cwd, version);
+    const codexPathOverride = dressedCodex(bench.cwd, version);
     const warnings = (): string[] => bench.log.filter((line) => line.includes("tested with"));
     for (const codex of [bench.another({ codexPathOverride }), bench.another({ codexPathOverride })]) {
       const thread = codex.startThread({ workingDirectory: bench.cwd });
@@ -64,7 +41,7 @@ for (const [lost, named] of [
     timeout,
   }, async () => {
     await using bench = await startBench();
-    const codex = bench.another({ codexPathOverride: dressed(bench.cwd, "0.172.0", lost) });
+    const codex = bench.another({ codexPathOverride: dressedCodex(bench.cwd, "0.172.0", lost) });
     const turn = codex.startThread({ workingDirectory: bench.cwd }).run("hello");
     await assert.rejects(turn, (error: CodexError) => {
       assert.equal(error.code, "codex_unsupported");
