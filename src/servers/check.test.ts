@@ -36,12 +36,12 @@ suite("check rejects, with the path of the field (M1)", () => {
   const boolean = /: must be true or false, but is /;
   const string = /: must be a string, but is /;
   const list = /: must be a list of (strings|names), but is /;
-  const items = /: must be a list of strings, but a (number|list) is among them/;
+  const items = /: must be a list of strings, but an? (number|list|object) is among them/;
   const map = /: must be an object, but is /;
-  const seconds =
-    /: (must be a number of seconds, but is |cannot convert float seconds to Duration: value is)/;
-  const count = /: (must be a whole number|invalid value: .+, expected a nonzero usize)/;
-  const variant = /: (unknown variant, expected|must be a string, but is )/;
+  const seconds = /: must be a number of seconds, (but is |0 or more, but is (negative|NaN|too large)$)/;
+  const count =
+    /: must be a whole number, (but is |1 or more, but is (too small|too large|a fraction|NaN|infinite)$)/;
+  const variant = /: (must be "\w+"(, "\w+")* or "\w+"(\. Did you mean "\w+"\?)?$|must be a string, but is )/;
   /** Beside these, anything else than what the field takes. What is behind the field is what is wrong there. */
   const table: readonly (readonly [config: object, field: string, bad: readonly unknown[], says: RegExp])[] =
     [
@@ -53,17 +53,27 @@ suite("check rejects, with the path of the field (M1)", () => {
       [
         http,
         "startup_timeout_ms",
-        [1.5, -1, "1", 1e300],
-        /: (must be a whole number|invalid (type|value): .+, expected u64)/,
+        [1.5, -1, "1", 1e300, Number.NaN],
+        /: must be a whole number, (but is a string|0 or more, but is (too small|too large|a fraction|NaN))$/,
       ],
-      [http, "tool_input_schema_max_bytes", [0, 1.5, "1"], count],
+      [http, "tool_input_schema_max_bytes", [0, 1.5, "1", -1, Infinity, 1e30], count],
       [http, "enabled_tools", ["a", {}], list],
       [http, "enabled_tools", [[1], ["a", []]], items],
       [http, "disabled_tools", ["a"], list],
-      [http, "default_tools_approval_mode", ["never", "", 1], variant],
+      [
+        http,
+        "default_tools_approval_mode",
+        ["never", "", "always", "Approve", {}, { auto: 1, prompt: 1 }, { auto: 1 }, 1],
+        variant,
+      ],
       [http, "startup_readiness", ["soon", 1], variant],
       [http, "omit_tools_from", ["direct"], list],
-      [http, "omit_tools_from", [["bogus"]], variant],
+      [
+        http,
+        "omit_tools_from",
+        [["bogus"], ["direct", {}]],
+        /: may have only "code_mode", "deferred" or "direct"$/,
+      ],
       [http, "omit_tools_from", [[1]], items],
       [http, "environment_id", [1, []], string],
       [http, "tools", ["all", []], map],
@@ -78,20 +88,20 @@ suite("check rejects, with the path of the field (M1)", () => {
       [http, "oauth", ["x", 1], map],
       [http, "oauth_resource", [1], string],
       [stdio, "args", ["-y", { 0: "a" }], list],
-      [stdio, "args", [[1]], items],
+      [stdio, "args", [[1], ["a", {}], [{ a: 1 }]], items],
       [stdio, "env", ["A=b", ["A=b"]], map],
       [stdio, "env_vars", ["A"], list],
       [
         stdio,
         "env_vars",
-        [[1], [{}], [{ name: 1 }], [{ name: "A", x: 1 }]],
-        /: (data did not match any variant|must be a list of names, but a number is among them)/,
+        [[1], [{}], [{ name: 1 }], [{ name: "A", x: 1 }], [["A"]]],
+        /: must be a list of names(?:, but a (?:number|list)| or of \{ name, source \}, but another object) is among them$/,
       ],
       [
         stdio,
         "env_vars",
         [[{ name: "A", source: "moon" }]],
-        /: unsupported env_vars source; expected `local`/,
+        /: may have only "local" or "remote" as the source of a name$/,
       ],
       [stdio, "cwd", [1], string],
     ];
@@ -231,12 +241,17 @@ suite("check rejects, with the path of the field (M1)", () => {
     [
       "a mode of a tool, with the one that was meant",
       { s: { ...http, tools: { t: { approval_mode: "aprove" } } } },
-      /^mcpServers\.s\.tools\.t\.approval_mode: unknown variant, expected one of `auto`.* "approve"\?$/,
+      /^mcpServers\.s\.tools\.t\.approval_mode: must be "auto", "prompt", "writes" or "approve"\. Did you mean "approve"\?$/,
+    ],
+    [
+      "a port that is none",
+      { s: { ...http, oauth: { callback_port: 99_999 } } },
+      /^mcpServers\.s\.oauth\.callback_port: must be a whole number from 0 to 65535, but is too large$/,
     ],
     [
       "a limit of a tool",
       { s: { ...http, tools: { t: { output_token_limit: 0 } } } },
-      /^mcpServers\.s\.tools\.t\.output_token_limit: invalid value: integer, expected a nonzero usize/,
+      /^mcpServers\.s\.tools\.t\.output_token_limit: must be a whole number, 1 or more, but is too small$/,
     ],
     [
       "an unknown field of a tool",
