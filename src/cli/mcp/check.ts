@@ -19,7 +19,7 @@ import type { Command } from "../command.ts";
 import { isPipe, isStdin, readInput } from "../input.ts";
 import type { Stop } from "../signals.ts";
 import { count, printJson, say, shortPath, tell } from "../output.ts";
-import { environmentWarnings } from "./environment-warnings.ts";
+import { eachOnce, environmentProblems } from "./environment-problems.ts";
 import { printFindings } from "./findings.ts";
 import { maskServer } from "../../config/show/mask-server.ts";
 import { placeOf, startWarnings } from "./start-problems.ts";
@@ -90,13 +90,14 @@ function checkLayers(args: Args, strict: boolean): Findings {
     const layers = readLayers(args);
     const assessment = assess(layers, { strict });
     const found = configuredServers(assessment);
+    const { broken, missing } = environmentProblems(args, layers);
     const warnings = [
       ...found.warnings,
-      ...environmentWarnings(args, layers),
+      ...missing,
       ...startWarnings(effectiveServers(assessment).servers, layers, placeOf(layers, folderOf(args))),
       ...notChecked(layers),
     ];
-    return { ...found, warnings };
+    return { ...found, errors: eachOnce([...found.errors, ...broken]), warnings };
   } catch (error) {
     return problemsOf(error);
   }

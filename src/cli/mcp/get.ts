@@ -1,4 +1,5 @@
 /** `switchyard mcp get NAME`: all of one server, every key with the line it is written in. */
+import { isOfEnvironment } from "./environment-problems.ts";
 import { basename } from "node:path";
 import { assess } from "../../config/effective/assess.ts";
 import { configuredServers } from "../../config/effective/configured.ts";
@@ -56,7 +57,8 @@ function showServer(args: Args): number {
   printFindings("warning", server.warnings, showSecrets);
   printFindings("error", server.errors, showSecrets);
   // Codex rejects a file as a whole: then it runs no server at all.
-  const others = configuredServers(assessment).errors.length - server.errors.length;
+  const found = configuredServers(assessment).errors.filter((error) => !isOfEnvironment(error));
+  const others = found.length - server.errors.length;
   if (server.status !== "invalid" && others > 0) {
     say("\nThe configuration has errors elsewhere: switchyard mcp list shows them");
   }

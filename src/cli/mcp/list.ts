@@ -10,7 +10,7 @@ import type { Args } from "../args/parse.ts";
 import { JSON_FLAG, SECRETS_FLAG } from "../args/spec.ts";
 import type { Command } from "../command.ts";
 import { count, printable, printJson, say, shortPaths, tell } from "../output.ts";
-import { environmentWarnings } from "./environment-warnings.ts";
+import { eachOnce, environmentProblems, isOfEnvironment } from "./environment-problems.ts";
 import { commandLine, printFindings, shownName } from "./findings.ts";
 import { maskServer } from "../../config/show/mask-server.ts";
 import { serverView } from "./server-view.ts";
@@ -24,8 +24,16 @@ async function listServers(args: Args): Promise<number> {
   const assessment = assess(layers);
   const { servers: written } = effectiveServers(assessment);
   const servers = args.has("file") ? written : withStartProblems(written, placeOf(layers, folderOf(args)));
-  const { errors, warnings: inFiles } = configuredServers(assessment);
-  const warnings = [...inFiles, ...environmentWarnings(args, layers)];
+  const found = configuredServers(assessment);
+  // A broken environment stops no server but those that name it, and these say so.
+  const errors = found.errors.filter((error) => !isOfEnvironment(error));
+  const { broken, missing } = environmentProblems(args, layers);
+  const warnings = eachOnce([
+    ...found.warnings,
+    ...found.errors.filter(isOfEnvironment),
+    ...broken,
+    ...missing,
+  ]);
   const showSecrets = args.has("show-secrets");
   if (args.has("json")) {
     printJson(servers.map((server) => serverView(server, showSecrets)));
