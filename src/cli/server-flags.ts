@@ -10,6 +10,7 @@ import {
 import { loadConfigLayers, readConfigFile } from "../config/layers/layers.ts";
 import { readMcpServers } from "../config/server/read-servers.ts";
 import type { McpServerConfig } from "../config/server/types.ts";
+import { keysOf } from "../config/problem.ts";
 import { formatProblem } from "../config/show/show-problem.ts";
 import { check, checkConfigs, type ServerSet } from "../servers/check.ts";
 import { type Outcome, sentenceOf } from "../servers/problem.ts";
@@ -163,17 +164,17 @@ function configuredServers(
     return why === undefined ? [] : [{ server, text: `MCP server ${JSON.stringify(server.name)} ${why}` }];
   });
   const isRequired = ({ server }: (typeof found)[number]): boolean => server.config?.required === true;
-  // A broken environment stops only the servers that name it.
-  const isOfEnvironment = ({ path }: (typeof errors)[number]): boolean => path?.[0] === "environments";
+  // A broken environment stops only the servers that name it, and an old profile only the user's own Codex.
+  const stopsNone = (error: (typeof errors)[number]): boolean =>
+    ["environments", "profile"].includes(keysOf(error)[0] ?? "");
   const problems = [
-    ...[
-      ...errors.filter((each) => !isOfEnvironment(each)),
-      ...servers.flatMap((server) => server.errors),
-    ].map((problem) => formatProblem(problem)),
+    ...[...errors.filter((each) => !stopsNone(each)), ...servers.flatMap((server) => server.errors)].map(
+      (problem) => formatProblem(problem),
+    ),
     ...found.filter(isRequired).map(({ text }) => text),
   ];
   if (problems.length > 0) throw new UsageError(`--configured: ${problems.join("\n")}`);
-  for (const problem of errors.filter(isOfEnvironment)) tell(`switchyard: ${formatProblem(problem)}`);
+  for (const problem of errors.filter(stopsNone)) tell(`switchyard: ${formatProblem(problem)}`);
   for (const { text } of found) tell(`switchyard: ${text}; the run goes on without it`);
   const leftOut = new Set(found.map(({ server }) => server.name));
   return new Map(

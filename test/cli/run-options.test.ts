@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { promptOf, RecordingMcpServer, ScriptedModel } from "../../src/testing/index.ts";
 import { dressedCodex } from "../support/dressed-codex.ts";
-import { OURS, SECRET, TestHome } from "./support/test-home.ts";
+import { CODEXS, OURS, SECRET, TestHome } from "./support/test-home.ts";
 
 const timeout = 60_000;
 const PNG =
@@ -99,6 +99,9 @@ test("switchyard run --only and --except choose among all servers of the turn", 
   assert.deepEqual(await reached("--except", "b", "--except", "broken"), ["/a", "/c"]);
   assert.deepEqual(await reached("--only", "a", "--only", "b", "--except", "a"), ["/b"]);
   assert.deepEqual(await reached("--except", "broken", "-c", "mcp_servers.a.enabled=false"), ["/b", "/c"]);
+  // Only the user's own Codex does not start with it.
+  home.write(CODEXS, 'profile = "p"\n');
+  assert.deepEqual(await reached("--only", "a"), ["/a"]);
 });
 
 const usage: readonly (readonly [what: string, args: readonly string[], message: RegExp])[] = [

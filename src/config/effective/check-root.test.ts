@@ -40,7 +40,7 @@ test("checkConfig warns about other spellings of mcp_servers only, and in strict
 test("checkConfig names the servers of an old profile: Codex ignores them, and rejects them in strict mode", () => {
   const files = [
     '[profiles.p.mcp_servers.a]\ncommand = "x"\n',
-    'profile = "p"\n[profiles.p]\nmodel = "m"\nmcp_servers = {}\n',
+    '[profiles.p]\nmodel = "m"\nmcp_servers = {}\n',
     'profiles = { o = { model = "m" }, p = { mcp_servers = 1 } }\n',
   ];
   for (const toml of files) {
@@ -96,6 +96,20 @@ test("checkConfig reads where projects begin before all else, as Codex does (K1)
 });
 
 test("checkConfig leaves a wrong value of any other key of Codex's to Codex", () => {
-  const toml = 'model = 1\nprofile = "p"\n[features]\nuse_xaa = 1\n[plugins]\np = 1\n';
+  const toml = "model = 1\n[features]\nuse_xaa = 1\n[plugins]\np = 1\n";
   for (const strict of [false, true]) assert.deepEqual(messages(check(toml, { strict })), []);
+});
+
+test("checkConfig reports the selection of an old profile last, with which Codex does not start (K2)", () => {
+  const found = check('profile = "p"\n[profiles.p]\nmodel = "m"\n');
+  const legacy =
+    'legacy `profile = "p"` config is no longer supported; use `--profile p` with `p.config.toml` instead';
+  assert.deepEqual(messages(found), [legacy]);
+  assert.match(found.errors[0]?.hint ?? "", /move \[profiles\.p\] to p\.config\.toml/);
+  assert.deepEqual(messages(check('profile = "p"\nmcp_oauth_callback_url = 1\n')), [
+    "invalid type: integer `1`, expected a string",
+    legacy,
+  ]);
+  assert.deepEqual(messages(check("profile = 5\n")), ["invalid type: integer `5`, expected a string"]);
+  assert.deepEqual(messages(check('[profiles.p]\nmodel = "m"\n')), []);
 });

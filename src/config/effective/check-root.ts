@@ -36,7 +36,10 @@ export function checkConfig(root: TomlTable, options: ReadOptions = {}): ReadSer
       problems.unknown.push(problem(unknownKey([key]), [key], keyPlace, unknownRootKeyHint(key, known, own)));
     } else if (key === "profiles") problems.unknown.push(...serversOfProfiles(value));
   }
-  if (!own) checkIdentityProvider(root, problems);
+  if (!own) {
+    checkProfile(root, problems);
+    checkIdentityProvider(root, problems);
+  }
   problems.ignored.push(...misreadValues(root));
   return readResult(servers, problems, options);
 }
@@ -64,6 +67,20 @@ function serversOfProfiles(profiles: TomlNode): ConfigProblem[] {
     const hint = `These servers are ignored; they belong in ${name}.config.toml in Codex's home, for --profile ${name}`;
     return [problem(unknownKey(path), path, entry.keyPlace, hint)];
   });
+}
+
+/** With the selection of an old profile, Codex does not start (measured); the tables of such profiles do no harm. */
+function checkProfile(root: TomlTable, problems: ProblemCollector): void {
+  const entry = root.entries.get("profile");
+  if (entry?.value.kind !== "string") return;
+  const { value: name } = entry.value;
+  const message = `legacy \`profile = "${name}"\` config is no longer supported; use \`--profile ${name}\` with \`${name}.config.toml\` instead`;
+  const move =
+    nodeAt(root, ["profiles", name]) === undefined
+      ? ""
+      : `, and move [profiles.${name}] to ${name}.config.toml in Codex's home`;
+  const hint = `Codex does not start with it: remove it${move}`;
+  problems.late.push(problem(message, undefined, entry.keyPlace, hint, ["profile"]));
 }
 
 function checkIdentityProvider(root: TomlTable, problems: ProblemCollector): void {

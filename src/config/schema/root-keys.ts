@@ -53,6 +53,7 @@ export const CODEX_ROOT_KEYS: ReadonlyMap<string, FieldValue> = new Map<string, 
   ["mcp_oauth_callback_url", { type: "string" }],
   ["mcp_oauth_credentials_store", { type: "enum", variants: ["auto", "file", "keyring"] }],
   ["mcp_optional_startup_grace_ms", { type: "integer", expects: "u64", min: 0n }],
+  ["profile", { type: "string" }],
   ["project_root_markers", { type: "strings" }],
   ["projects", PROJECTS],
 ]);

@@ -16,11 +16,6 @@ const leftToCodex: readonly (readonly [toml: string, message: string, path: stri
     "unknown variant `no`, expected one of `read-only`, `workspace-write`, `danger-full-access`",
     "sandbox_mode",
   ],
-  [
-    'profile = "p"\n',
-    'legacy `profile = "p"` config is no longer supported; use `--profile p` with `p.config.toml` instead',
-    null,
-  ],
   ['model_provider = "none"\n', "Model provider `none` not found", null],
   [
     `[model_providers.p]\nhttp_headers = "Bearer ${SECRET}"\n`,
@@ -66,7 +61,7 @@ test("check --ask-codex repeats no error, says that Codex accepts, and that it i
     const { code, stderr } = await home.run(["mcp", "check", "--ask-codex", ...args]);
     assert.equal(code, 2, stderr);
   }
-  for (const text of ["[mcp_servers.a]\ncommand = 1\n", "[mcp_servers.a]\ncommand =\n"]) {
+  for (const text of ["[mcp_servers.a]\ncommand = 1\n", "[mcp_servers.a]\ncommand =\n", 'profile = "p"\n']) {
     home.write(CODEXS, text);
     const { code, stderr } = await home.run(["mcp", "check", "--ask-codex", join(home.home, CODEXS)], "", {
       TMPDIR: home.home,

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { testCases } from "../support/cases.ts";
-import { BROKEN, DOCS, OURS, TestHome } from "../support/test-home.ts";
+import { BROKEN, CODEXS, DOCS, OURS, TestHome } from "../support/test-home.ts";
 
 const timeout = 60_000;
 
@@ -34,6 +34,14 @@ testCases("switchyard mcp check", [
     args: ["mcp", "check", "nope.toml", "--json"],
     code: 1,
     stdout: /"ok": false[^]*There is no file nope.toml/,
+  },
+  {
+    what: "check of all layers reports the selection of an old profile, with which Codex does not start",
+    files: { [CODEXS]: `profile = "p"\n${DOCS}[profiles.p]\nmodel = "m"\n` },
+    args: ["mcp", "check"],
+    code: 1,
+    stderr:
+      /~\/\.codex\/config\.toml:1:1: legacy `profile = "p"` config[^]*move \[profiles\.p\] to p\.config\.toml/,
   },
   {
     what: "check - reads stdin",
