@@ -31,6 +31,7 @@ export function missingLogin(
   return (
     `No model can be asked: OPENAI_API_KEY is not set, and there is no Codex login in ${userCodexHome(env)}.\n` +
     'Set OPENAI_API_KEY, or log in once with "npx codex login".\n' +
+    "For another provider: -c model_provider=NAME with -c model_providers.NAME.…, or --user-home where your own config.toml has it.\n" +
     'To see Switchyard work without either: "switchyard demo".'
   );
 }

@@ -1,10 +1,12 @@
 /** `switchyard mcp add`: a server from flags. */
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import { formatOrigin } from "../../config/layers/origins.ts";
 import { ConfigError } from "../../config/problem.ts";
 import { type Args, UsageError } from "../args/parse.ts";
 import type { Command } from "../command.ts";
 import type { Stop } from "../signals.ts";
+import { maskText } from "../../config/show/mask-text.ts";
 import type { DraftMcpServer } from "../../config/server/types.ts";
 import { ADD_FLAGS, flagsOf, serverOf } from "./add-flags.ts";
 import { applyAndReport } from "./apply-edit.ts";
@@ -49,7 +51,7 @@ async function addServer(args: Args, { signal }: Stop): Promise<number> {
     ...(words.length > 1 ? { args: words.slice(1) } : {}),
     ...(await serverOf(args, context.target.own, signal)),
   };
-  const notes = strayFlags(words);
+  const notes = [...strayFlags(words), ...urlLike(words)];
   const { url, oauth } = server;
   if (url !== undefined && oauth?.client_id !== undefined && oauth.callback_url === undefined) {
     const callback_url = callbackUrl(url);
@@ -78,6 +80,7 @@ async function addServer(args: Args, { signal }: Stop): Promise<number> {
       edits: [{ kind: isNew ? "add" : "replace", name, server }],
       done: `${isNew ? "Added" : "Replaced"} MCP server ${JSON.stringify(name)} ${isNew ? "to" : "in"}`,
       names: [name],
+      toRun: true,
       notes,
     },
     signal,
@@ -95,6 +98,13 @@ function strayFlags(words: readonly string[]): string[] {
   const stray = words.slice(1).find((word) => flags.includes(word.split("=", 1)[0] ?? ""));
   if (stray === undefined) return [];
   return [`${stray.split("=", 1)[0]} is passed to the command; for switchyard, write it before the command`];
+}
+
+/** A URL with a slip in its beginning, or without it, is a command. */
+function urlLike([word = "", ...others]: readonly string[]): string[] {
+  const isLike = /^(?:https?[:/]|(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?\/)/i.test(word);
+  if (others.length > 0 || !isLike || existsSync(word)) return [];
+  return [`${JSON.stringify(maskText(word))} is taken for a command; a URL begins with https://`];
 }
 
 /** @throws {UsageError} naming the two that do not go together */

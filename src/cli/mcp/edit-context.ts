@@ -53,6 +53,8 @@ export interface EditRequest {
   readonly names: readonly string[];
   /** The key that is set: a higher layer may hide it. */
   readonly key?: readonly string[];
+  /** Whether they are meant to run now: what is missing for that on this machine is said, too. @default false */
+  readonly toRun?: boolean;
   /** What the user should know besides. */
   readonly notes?: readonly string[];
 }

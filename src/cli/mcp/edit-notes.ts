@@ -9,12 +9,13 @@ import { ConfigError, type ConfigProblem } from "../../config/problem.ts";
 import { nodeAt } from "../../toml/node.ts";
 import { count } from "../output.ts";
 import type { EditContext, EditRequest } from "./edit-context.ts";
-import { parseFile, type Target, tryLayers } from "./target.ts";
+import { placeOf, withStartProblems } from "./start-problems.ts";
+import { folderOf, parseFile, type Target, tryLayers } from "./target.ts";
 
 /** What the user should know about an edit that was made (A2). */
 export function notesOn(
   { args, target }: EditContext,
-  { names, key = [] }: EditRequest,
+  { names, key = [], toRun = false }: EditRequest,
   after: string,
 ): string[] {
   if (target.alone) {
@@ -34,7 +35,8 @@ export function notesOn(
   if (inactive !== undefined) return [`it has no effect yet: ${inactive.reason}. ${inactive.hint}`];
   const own = layers.layers.find(({ source }) => source.name === target.file)?.root;
   const assessment = assess(layers);
-  const { servers } = effectiveServers(assessment);
+  const { servers: written } = effectiveServers(assessment);
+  const servers = toRun ? withStartProblems(written, placeOf(layers, folderOf(args))) : written;
   const others = otherErrors(target, names, configuredServers(assessment).errors);
   const ownNotes = names.flatMap((name) => {
     const server = servers.find((each) => each.name === name);

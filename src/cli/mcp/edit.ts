@@ -78,9 +78,10 @@ function switchServer(context: EditContext, name: string, on: boolean): EditRequ
     // A server is on when nothing says otherwise.
     const edits = context.names.has(name) ? [{ kind: "enable" as const, name }] : [];
     const node = context.server(name);
-    return { edits, done, names: [name], key, notes: node === undefined ? [] : placeholders([], node) };
+    const open = node === undefined ? [] : placeholders([], node);
+    return { edits, done, names: [name], key, toRun: true, notes: open };
   }
-  return { edits: [{ kind: "set", name, key, value: on }], done, names: [name], key, notes };
+  return { edits: [{ kind: "set", name, key, value: on }], done, names: [name], key, toRun: on, notes };
 }
 
 /** What an import carried over as it was written, and nobody has filled in. */
@@ -98,17 +99,20 @@ function placeholders(path: readonly string[], node: TomlNode): string[] {
 export const set: Command = command(
   "NAME KEY VALUE",
   (context, [name = "", key = "", text = ""], args) => {
-    const path = keyPath(key);
-    const value = valueOfKey(path, text, { own: context.target.own, string: args.has("string") });
+    const written = keyPath(key);
+    const options = { own: context.target.own, string: args.has("string") };
+    const list = listWith(context.server(name), written, text);
+    const path = list === undefined ? written : written.slice(0, -1);
+    const value = list ?? valueOfKey(path, text, options);
     const notes = whereDefined(context, name);
     if (path[0] === "name") notes.push("Codex ignores this key; to rename the server: switchyard mcp rename");
-    const done = `Set ${formatKeys(path)} of MCP server ${quoted(name)} in`;
+    const done = `Set ${formatKeys(written)} of MCP server ${quoted(name)} in`;
     return { edits: [{ kind: "set", name, key: path, value }], done, names: [name], key: path, notes };
   },
   {
     flags: [{ name: "string", about: "VALUE is text, even if it looks like a number or a list" }],
     notes:
-      'KEY is written as in TOML: cwd, env.NAME, tools."a.b".approval_mode. So is VALUE, but text needs no quotes:\n' +
+      'KEY is written as in TOML: cwd, env.NAME, tools."a.b".approval_mode; args.2 is the third text of a list. So is VALUE, but text needs no quotes:\n' +
       "  switchyard mcp set docs tool_timeout_sec 90\n" +
       "  switchyard mcp set docs enabled_tools '[\"search\"]'\n" +
       "A VALUE that begins with a dash must come after --.",
@@ -136,6 +140,15 @@ export const unset: Command = command("NAME KEY", (context, [name = "", key = ""
   if (!still) checkKnown(context, name, path);
   return { edits: [{ kind: "unset", name, key: path }], done, names: [name], notes };
 });
+
+/** For `args.2`: the list of texts that is there, with another text at this place, counted from 0 as in notes of an import. */
+function listWith(server: TomlNode | undefined, path: readonly string[], text: string): unknown {
+  const at = path.at(-1) ?? "";
+  const list = server === undefined ? undefined : nodeAt(server, path.slice(0, -1));
+  if (list?.kind !== "array" || !/^\d{1,4}$/.test(at) || Number(at) >= list.items.length) return undefined;
+  const items = list.items.map((item) => (item.kind === "string" ? item.value : undefined));
+  return items.includes(undefined) ? undefined : items.with(Number(at), text);
+}
 
 /** A server may be defined in a lower file, and changed on top of it. @throws {ConfigError} when that cannot be */
 function whereDefined(context: EditContext, name: string): string[] {

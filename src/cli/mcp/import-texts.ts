@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import { shellWord } from "../../base/shell-word.ts";
 import { missingServer } from "../../base/suggest.ts";
 import type { ConfigEdit } from "../../config/edit/edits.ts";
-import type { ImportFormat } from "../../config/import/import-servers.ts";
+import type { ImportFormat, ImportNote } from "../../config/import/import-servers.ts";
 import { formatOrigin, type Origin } from "../../config/layers/origins.ts";
 import { ConfigError } from "../../config/problem.ts";
 import type { WrittenMcpServer } from "../../config/server/types.ts";
@@ -105,6 +105,7 @@ async function readTexts(context: EditContext, texts: readonly ImportText[]): Pr
     throw new UsageError(`--format takes one of ${IMPORT_FORMATS.join(", ")}`);
   }
   const wanted = args.all("name");
+  const isWanted = (name: string): boolean => wanted.length === 0 || wanted.includes(name);
   const servers = new Map<string, Found>();
   const known: string[] = [];
   const notes: Note[] = [];
@@ -127,23 +128,32 @@ async function readTexts(context: EditContext, texts: readonly ImportText[]): Pr
         continue;
       }
       servers.set(name, { server, file, again });
+      notes.push(...read.notes.filter((note) => note.server === name).map(noteOf));
       const keys = read.unfilled.get(name);
       if (keys !== undefined) {
         const what = "a value still has to be filled in, so the server is switched off";
-        const next = `switchyard mcp enable ${shellWord(name)}${flagsFor(target.file, args)}`;
-        notes.push({ server: name, text: `${name}: ${what}. Fill in ${keys.join(", ")}, then: ${next}` });
+        const [word, flags] = [shellWord(name), flagsFor(target.file, args)];
+        const how = `Fill in ${keys.join(", ")} (switchyard mcp set ${word} KEY VALUE${flags})`;
+        const text = `${name}: ${what}. ${how}, then: switchyard mcp enable ${word}${flags}`;
+        notes.push({ server: name, text });
       }
     }
-    for (const { server, key, message } of read.notes) {
-      if (server !== undefined && wanted.length > 0 && !wanted.includes(server)) continue;
-      const text = `${server === undefined ? "" : `${server}: `}${key}: ${message}`;
-      notes.push({ ...(server === undefined ? {} : { server }), text });
+    // Those of servers that are not among them: left out, or as in an earlier file.
+    for (const note of read.notes) {
+      const { server } = note;
+      if (server !== undefined && (read.servers.has(server) || !isWanted(server))) continue;
+      notes.push(noteOf(note));
     }
   }
   for (const name of wanted) {
     if (!known.includes(name)) throw new ConfigError("invalid_edit", missingServer(name, known));
   }
   return { servers, notes, error };
+}
+
+function noteOf({ server, key, message }: ImportNote): Note {
+  if (server === undefined) return { text: `${key}: ${message}` };
+  return { server, text: `${server}: ${key}: ${message}` };
 }
 
 /**

@@ -21,6 +21,7 @@ testCases("switchyard mcp add", [
     ],
     code: 0,
     stdout: /^Added MCP server "docs" to ~\/.switchyard\/switchyard.toml\n$/,
+    stderr: /^note: "docs" will not run: environment_id: there is no environment "box"\. There is "local"\n$/,
     after: { [OURS]: /command = "npx"\nargs = \["-y", "--env"\][^]*environment_id = "box"[^]*K = "v =w "/ },
   },
   {
@@ -60,6 +61,7 @@ testCases("switchyard mcp add", [
       "1.5",
     ],
     input: "from-stdin\n",
+    env: { VAR: "v" },
     code: 0,
     after: {
       [OURS]:
@@ -155,7 +157,26 @@ testCases("switchyard mcp add", [
     args: ["mcp", "add", "--replace", "docs", "--", "y"],
     code: 0,
     stdout: /^Replaced/,
+    stderr:
+      /^note: "docs" will not run: command: there is no program "y" in PATH: install it, or name it by its whole path\n$/,
     after: { [OURS]: '# mine\n[mcp_servers.docs]\ncommand = "y"\n' },
+  },
+  ...["https//docs.example.com/mcp", "docs.example.com/mcp", "http:docs.example.com"].map((word): Case => {
+    return {
+      what: `add of ${word} says that it is no URL, and what is missing`,
+      args: ["mcp", "add", "docs", word],
+      code: 0,
+      stderr: new RegExp(
+        `^note: "${word}" is taken for a command; a URL begins with https://\nnote: "docs" will not run: command: there is no program`,
+      ),
+      after: { [OURS]: `[mcp_servers.docs]\ncommand = "${word}"\n` },
+    };
+  }),
+  {
+    what: "add of a server that wants a variable says that it is not set",
+    args: ["mcp", "add", "web", "https://example.com/mcp", "--header-env", "A=NOT_SET_HERE"],
+    code: 0,
+    stderr: /^note: "web" will not run: .*NOT_SET_HERE is not set\n$/,
   },
   {
     what: "add --replace does not make a hybrid of two files (A1)",

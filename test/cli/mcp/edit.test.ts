@@ -1,7 +1,7 @@
 /** `switchyard mcp remove, rename, enable, disable, set, unset`: one change of one server. */
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { testCases } from "../support/cases.ts";
+import { type Case, testCases } from "../support/cases.ts";
 import { CODEXS, DOCS, OURS, TestHome } from "../support/test-home.ts";
 
 const timeout = 60_000;
@@ -97,6 +97,26 @@ testCases("switchyard mcp, one change", [
     args: ["mcp", "set", "--codex", "docs", "cwd", "x"],
     code: 0,
     stderr: /no effect: ~\/.switchyard\/switchyard.toml:2 takes precedence/,
+  },
+  ...[
+    ["args.1", "/srv", '["-y", "/srv"]'],
+    ["args.0", "8", '["8", "${HERE}"]'],
+  ].map(([key = "", value = "", list]): Case => {
+    return {
+      what: `set of one text of a list, ${key}`,
+      files: { [OURS]: '[mcp_servers.a]\ncommand = "x"\nargs = ["-y", "${HERE}"]\n' },
+      args: ["mcp", "set", "a", key, value],
+      code: 0,
+      stdout: new RegExp(`^Set ${key} of MCP server "a" in`),
+      after: { [OURS]: `[mcp_servers.a]\ncommand = "x"\nargs = ${list}\n` },
+    };
+  }),
+  {
+    what: "set of a text that the list does not have",
+    files: { [OURS]: '[mcp_servers.a]\ncommand = "x"\nargs = ["-y"]\n' },
+    args: ["mcp", "set", "a", "args.1", "x"],
+    code: 2,
+    stderr: /There is no key args\.1/,
   },
   {
     what: "set of a nested key",

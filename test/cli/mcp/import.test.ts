@@ -165,7 +165,8 @@ testCases("switchyard mcp import", [
       files: { "project/.mcp.json": JSON.stringify({ mcpServers: { a: { type: "http", url } } }) },
       args: ["mcp", "import", ".mcp.json"],
       code: 0,
-      stderr: /note: a: a value still has to be filled in, [^]*Fill in url, then: switchyard mcp enable a\n/,
+      stderr:
+        /note: a: a value still has to be filled in, [^]*Fill in url \(switchyard mcp set a KEY VALUE\), then: switchyard mcp enable a\n/,
       after: { [OURS]: `[mcp_servers.a]\nurl = ${JSON.stringify(url)}\nenabled = false\n` },
     };
   }),
@@ -176,6 +177,14 @@ testCases("switchyard mcp import", [
     code: 1,
     stderr:
       /is TOML; only JSON files can be imported\. To check it: switchyard mcp check ~\/project\/'my config.toml'/,
+  },
+  {
+    what: "import says all about one server before the next",
+    files: { "project/.mcp.json": '{"mcpServers":{"a":{"url":"${U}"},"b":{"command":"x","args":["${V}"]}}}' },
+    args: ["mcp", "import", ".mcp.json"],
+    code: 0,
+    stderr:
+      /^note: a: url: .*\nnote: a: a value .*\nnote: b: args\.0: .*\nnote: b: a value .*mcp enable b\n$/,
   },
   {
     what: "import switches off a server with a value to be filled in",
@@ -196,7 +205,7 @@ testCases("switchyard mcp import", [
       args: ["mcp", "enable", "a"],
       code: 0,
       stderr:
-        /^note: (?:url|args\.1|env\.K) may still have a placeholder in it, which nothing replaces here\n$/,
+        /^note: (?:url|args\.1|env\.K) may still have a placeholder in it, which nothing replaces here\n(?:note: "a" will not run: command: there is no program "x".*\n)?$/,
       after: { [OURS]: `[mcp_servers.a]\n${server}\nenabled = true\n` },
     };
   }),
