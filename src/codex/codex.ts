@@ -10,6 +10,7 @@ import { within } from "../base/abort.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type Log, silentLog } from "../base/log.ts";
 import { Redactor } from "../base/redact.ts";
+import { StderrPipes } from "../process/stderr-pipe.ts";
 import { CodexAppServer } from "./app-server/supervisor.ts";
 import { findCodex } from "./app-server/binary.ts";
 import { readCodexOptions, readThreadOptions, readTurnOptions } from "./read-options.ts";
@@ -72,6 +73,7 @@ export class Codex implements Engine, AsyncDisposable {
   readonly #appServer: CodexAppServer;
   readonly #context: CodexContext;
   readonly #clock: Clock;
+  readonly #stderrPipes: StderrPipes;
 
   /** @throws {CodexError} `invalid_options` */
   constructor(options: CodexOptions = {}) {
@@ -106,8 +108,10 @@ export class Codex implements Engine, AsyncDisposable {
       logWire: env.SWITCHYARD_DEBUG === "wire",
       redactor,
     });
+    this.#stderrPipes = new StderrPipes({ log, redactor });
     const sessions = new ThreadSessions({
       appServer: this.#appServer,
+      stderrPipes: this.#stderrPipes,
       inherited: new InheritedServers(codexHome),
       clock,
       log,
@@ -147,6 +151,7 @@ export class Codex implements Engine, AsyncDisposable {
     await within(this.#clock, CLOSE_GRACE_MS, threads);
     await this.#appServer.close();
     await threads;
+    this.#stderrPipes[Symbol.dispose]();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -41,15 +41,11 @@ export function hostMark(): string {
  * @returns the ids it killed
  */
 export function sweepOrphans(): number[] {
-  const here = processNamespace();
-  if (here === undefined) return [];
   const orphaned = new Set<string>();
   for (const pid of listProcesses()) {
     const tag = tagOf(pid);
     const owner = tag?.split("@")[1];
-    const ownerPid = Number(owner?.split(":")[1]);
-    if (tag === undefined || owner?.startsWith(`${here}:`) !== true || !Number.isInteger(ownerPid)) continue;
-    if (isDead(ownerPid, owner)) orphaned.add(tag);
+    if (tag !== undefined && owner !== undefined && isOwnerDead(owner)) orphaned.add(tag);
   }
   return sweepTags(orphaned);
 }
@@ -57,6 +53,14 @@ export function sweepOrphans(): number[] {
 function tagOf(pid: number): string | undefined {
   const entry = readEnvironment(pid).find((variable) => variable.startsWith(`${TAG_VARIABLE}=`));
   return entry?.slice(TAG_VARIABLE.length + 1);
+}
+
+/** Whether the owner of a tag, as `hostMark` names it, has died. Of an owner that cannot be seen from here it is not known. */
+export function isOwnerDead(owner: string): boolean {
+  const here = processNamespace();
+  const pid = Number(owner.split(":")[1]);
+  if (here === undefined || !owner.startsWith(`${here}:`) || !Number.isInteger(pid)) return false;
+  return isDead(pid, owner);
 }
 
 /** An owner is dead only if that is certain. */

@@ -29,7 +29,13 @@ test("switchyard run: the answer on stdout, progress on stderr, exit 0; --resume
     "--header-env",
     "desk:Authorization=AUTH",
   ];
-  const common = ["--base-url", model.baseUrl, ...servers, "--server", "broken=false"];
+  const common = [
+    "--base-url",
+    model.baseUrl,
+    ...servers,
+    "--server",
+    "broken=sh -c 'echo no licence >&2; echo in ./here >&2; exit 3'",
+  ];
   const first = await home.run(["run", whoami, ...common], "", { AUTH: "Bearer from-env" });
   assert.equal(first.code, 0, first.stderr);
   assert.equal(first.stdout, "the answer\n");
@@ -37,7 +43,7 @@ test("switchyard run: the answer on stdout, progress on stderr, exit 0; --resume
   assert.match(first.stderr, /ok desk\.whoami \d+ ms: .*Bearer from-env.*me/);
   assert.match(
     first.stderr,
-    /MCP server "broken" did not start and is missing in this turn: the process ended/,
+    /MCP server "broken" did not start and is missing in this turn: the process ended.* \(exit code 3\); .*"sh" on stderr:\nno licence\nin \.\/here\n/,
   );
   const id = /To continue: switchyard run "…" --resume (\S+) --base-url \S+ \(and the same --server/.exec(
     first.stderr,

@@ -145,6 +145,11 @@ export class AppServerProcess {
     return this.#options.codexHome;
   }
 
+  /** Where it looks for programs. */
+  get path(): string {
+    return this.#options.env["PATH"] ?? "";
+  }
+
   /** Ids of the environments that were announced to it. */
   get environmentIds(): readonly string[] {
     return (this.#options.environments ?? []).map(({ id }) => id);

@@ -5,6 +5,16 @@ import { loadEnvironments } from "../../config/environments/load-environments.ts
 import { ConfigError } from "../../config/problem.ts";
 import type { WireItem } from "../app-server/protocol.ts";
 
+export interface StartupFailure {
+  /** Codex's name of the server. */
+  readonly name: string;
+  /** The host's name of it. */
+  readonly server: string;
+  readonly reason: string;
+  /** Whether its process has ended, or its connection: not what was ended because it failed. */
+  readonly hasEnded: boolean;
+}
+
 /**
  * Why the environment of a server does not exist: Codex leaves out such a server without a message.
  *
@@ -42,6 +52,16 @@ const NEEDS_LOGIN =
   'it needs a login: give it an Authorization header that it accepts, or add a server with this name and url to your own Codex ("codex mcp add") ' +
   'and log in there ("codex mcp login")';
 
+/** Whether Codex found that a process had ended: while writing to it or while reading. */
+export function isEnd(error: string): boolean {
+  return /Broken pipe|connection closed: initialize response/.test(error);
+}
+
+/** Whether a reason in our words says that the system did not start a program. */
+export function cannotStart(reason: string): boolean {
+  return /\(os error \d+\)$/.test(reason);
+}
+
 /** Codex's message about a server that failed, without its module names and repetitions. */
 export function plainReason(error: string): string {
   const text = error
@@ -51,30 +71,30 @@ export function plainReason(error: string): string {
   if (/MCP server is not logged in|Transport error: Auth required/.test(text)) return NEEDS_LOGIN;
   const seconds = /timed out after (\d+) seconds/.exec(text)?.[1];
   if (seconds !== undefined) return `timed out after ${seconds} s; startup_timeout_sec sets the limit`;
-  // The end of the same process, noticed while writing or while reading.
-  const ended = /(Broken pipe|connection closed: initialize response)/.test(text);
-  return ended ? "the process ended before it answered the handshake" : text;
+  return isEnd(text) ? "the process ended before it answered the handshake" : text;
 }
 
 /**
- * The sentence about required servers, when Codex rejects an open because of them.
+ * The required servers because of which Codex rejects an open.
  *
  * @param names Codex's name of each server, and the host's
+ * @returns `undefined` when Codex says something else
  */
-export function requiredServersFailure(
+export function requiredServersFailures(
   message: string,
   names: ReadonlyMap<string, string>,
-): string | undefined {
+): StartupFailure[] | undefined {
   const required = /required MCP servers failed to initialize: (.*)$/s.exec(message)?.[1];
   if (required === undefined) return undefined;
   // "name: reason; name: reason"
-  const reasons = required.split(/; (?=[a-zA-Z0-9_:@/.-]+: )/).map((failure) => {
+  return required.split(/; (?=[a-zA-Z0-9_:@/.-]+: )/).map((failure) => {
     const at = failure.indexOf(": ");
     const name = failure.slice(0, at);
-    const host = names.get(name) ?? name;
-    return `"${host}": ${inHostsWords(plainReason(failure.slice(at + 2)), name, host)}`;
+    const server = names.get(name) ?? name;
+    const error = failure.slice(at + 2);
+    const reason = inHostsWords(plainReason(error), name, server);
+    return { name, server, reason, hasEnded: isEnd(error) };
   });
-  return `A required MCP server did not start: ${reasons.join("; ")}`;
 }
 
 /** The server whose connection broke during a call. Codex never restarts a stdio server that died. */

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import fc from "fast-check";
 import { ManualClock } from "../../testing/manual-clock.ts";
-import { ServerStartups, type StartupFailure } from "./startups.ts";
+import type { StartupFailure } from "./reasons.ts";
+import { ServerStartups } from "./startups.ts";
 
 /** The wait is not given up. */
 const NEVER = new Promise<never>(() => {});
@@ -28,7 +29,7 @@ interface Waiting {
   /** How often Codex was asked. */
   readonly probes: () => number;
   /** The outcome, once there is one. */
-  readonly settled: () => readonly StartupFailure[] | undefined;
+  readonly settled: () => object[] | undefined;
 }
 
 function wait(
@@ -50,7 +51,12 @@ function wait(
       NEVER,
     )
     .then((failures) => (outcome = failures));
-  return { clock, startups, probes: () => probes, settled: () => outcome };
+  return { clock, startups, probes: () => probes, settled: () => told(outcome) };
+}
+
+/** Without what only the explanation of a reason needs. */
+function told(failures: readonly StartupFailure[] | undefined): object[] | undefined {
+  return failures?.map(({ server, reason }) => ({ server, reason }));
 }
 
 suite("ServerStartups", () => {
@@ -113,7 +119,7 @@ suite("ServerStartups", () => {
     await clock.advance(1);
     assert.deepEqual(settled(), [{ server: "b", reason: "not ready within 10000 ms" }]);
     assert.equal(clock.pending, 0);
-    assert.deepEqual(await startups.settle(10_000, () => Promise.resolve(), NEVER), settled());
+    assert.deepEqual(told(await startups.settle(10_000, () => Promise.resolve(), NEVER)), settled());
   });
 
   test("counts a server that came late from the next wait on", async () => {
@@ -121,7 +127,7 @@ suite("ServerStartups", () => {
     await clock.advance(7_500);
     assert.equal(settled()?.length, 2);
     startups.update(ready("a"));
-    assert.deepEqual(startups.failures, [{ server: "b", reason: "not ready within 1000 ms" }]);
+    assert.deepEqual(told(startups.failures), [{ server: "b", reason: "not ready within 1000 ms" }]);
   });
 
   const reasons: readonly (readonly [status: string, error: string | null, reason: string | undefined])[] = [
@@ -137,19 +143,19 @@ suite("ServerStartups", () => {
     test(`takes ${status} (${error ?? "no error"}) for ${reason ?? "no failure"}`, () => {
       const startups = new ServerStartups(new ManualClock(), NAMES);
       startups.update({ name: "a", status, error });
-      assert.deepEqual(startups.failures, reason === undefined ? [] : [{ server: "a", reason }]);
+      assert.deepEqual(told(startups.failures), reason === undefined ? [] : [{ server: "a", reason }]);
     });
   }
 
   test("takes from an answer only definite states, and only of servers without news", () => {
     const startups = new ServerStartups(new ManualClock(), NAMES);
     for (const status of [null, "starting", "notStarted"]) startups.probed("a", status, null);
-    assert.deepEqual(startups.failures, []);
+    assert.deepEqual(told(startups.failures), []);
     startups.probed("a", "failed", "boom");
     startups.probed("a", "connected", null);
     startups.update(ready("b_2"));
     startups.probed("b_2", "failed", "old news");
-    assert.deepEqual(startups.failures, [{ server: "a", reason: "boom" }]);
+    assert.deepEqual(told(startups.failures), [{ server: "a", reason: "boom" }]);
   });
 
   test("uses authenticationRequired, and states it does not know, as the reason", () => {
@@ -166,7 +172,28 @@ suite("ServerStartups", () => {
     const startups = new ServerStartups(new ManualClock(), NAMES);
     startups.update(ready("b_2"));
     startups.lost("b_2", "the connection broke");
-    assert.deepEqual(startups.failures, [{ server: "b", reason: "the connection broke" }]);
+    assert.deepEqual(told(startups.failures), [{ server: "b", reason: "the connection broke" }]);
+  });
+
+  test("knows of which failures the end of the process is the cause", () => {
+    const startups = new ServerStartups(new ManualClock(), NAMES);
+    for (const [error, hasEnded] of [
+      ["handshaking with MCP server failed: connection closed: initialize response", true],
+      [
+        "handshaking with MCP server failed: Send message error Broken pipe (os error 32), when send initialize request",
+        true,
+      ],
+      ["handshaking with MCP server failed: JSON-RPC error: -32603: no", false],
+      ["MCP client for `a` timed out after 3 seconds.", false],
+    ] as const) {
+      startups.update(failed("a", error));
+      assert.equal(startups.failures[0]?.hasEnded, hasEnded, error);
+    }
+    startups.update(ready("a"));
+    startups.lost("a", "its connection was closed");
+    assert.deepEqual(startups.failures, [
+      { name: "a", server: "a", reason: "its connection was closed", hasEnded: true },
+    ]);
   });
 
   test("ignores servers that are not its own, such as those that are switched off", async () => {

@@ -1,18 +1,12 @@
 /** Which servers of an open thread are ready, which have failed, and why. */
 import { within } from "../../base/abort.ts";
 import type { Clock } from "../../base/clock.ts";
-import { inHostsWords, plainReason } from "./reasons.ts";
-
-export interface StartupFailure {
-  /** The host's name of the server. */
-  readonly server: string;
-  readonly reason: string;
-}
+import { inHostsWords, isEnd, plainReason, type StartupFailure } from "./reasons.ts";
 
 type Startup =
   | { readonly kind: "starting" }
   | { readonly kind: "ready" }
-  | { readonly kind: "failed"; readonly reason: string };
+  | { readonly kind: "failed"; readonly reason: string; readonly hasEnded: boolean };
 
 /** Codex is asked after this time without news: it never reports a server that an administrator forbids (0.169). */
 const PROBE_AFTER_MS = 1_500;
@@ -37,7 +31,8 @@ export class ServerStartups {
     return [...this.#startups].flatMap(([name, startup]) => {
       if (startup.kind !== "failed") return [];
       const server = this.#hostNames.get(name) ?? name;
-      return [{ server, reason: inHostsWords(startup.reason, name, server) }];
+      const { reason, hasEnded } = startup;
+      return [{ name, server, reason: inHostsWords(reason, name, server), hasEnded }];
     });
   }
 
@@ -48,6 +43,7 @@ export class ServerStartups {
       this.#set(name, {
         kind: "failed",
         reason: error === null ? `its start was ${status}` : plainReason(error),
+        hasEnded: error !== null && isEnd(error),
       });
     }
   }
@@ -59,13 +55,14 @@ export class ServerStartups {
     else if (runtimeStatus !== null && runtimeStatus !== "starting" && runtimeStatus !== "notStarted") {
       const reason =
         runtimeStatus === "disabled" ? "it is disabled by a requirement of this machine" : runtimeStatus;
-      this.#set(name, { kind: "failed", reason: toolsError ?? reason });
+      this.#set(name, { kind: "failed", reason: toolsError ?? reason, hasEnded: false });
     }
   }
 
   /** A server that was ready has been lost. */
   lost(name: string, reason: string): void {
-    if (this.#startups.get(name)?.kind === "ready") this.#set(name, { kind: "failed", reason });
+    if (this.#startups.get(name)?.kind === "ready")
+      this.#set(name, { kind: "failed", reason, hasEnded: true });
   }
 
   /**
@@ -88,8 +85,8 @@ export class ServerStartups {
       probe().catch(() => {});
       if ((await within(this.#clock, timeoutMs + MARGIN_MS, settled)) === "timeout") {
         for (const [name, { kind }] of this.#startups) {
-          if (kind === "starting")
-            this.#set(name, { kind: "failed", reason: `not ready within ${timeoutMs} ms` });
+          if (kind !== "starting") continue;
+          this.#set(name, { kind: "failed", reason: `not ready within ${timeoutMs} ms`, hasEnded: false });
         }
       }
     }

@@ -9,16 +9,25 @@ import type { Clock } from "../../base/clock.ts";
 import type { JsonObject } from "../../base/json.ts";
 import type { AppServerProcess } from "../app-server/process.ts";
 import type { Notifications, WireItem } from "../app-server/protocol.ts";
+import type { Launches } from "./launches.ts";
 import type { DirectServer } from "./servers.ts";
-import { brokenServer, gotNoAnswer, missingEnvironment } from "./reasons.ts";
-import { ServerStartups, type StartupFailure } from "./startups.ts";
+import { brokenServer, gotNoAnswer, missingEnvironment, type StartupFailure } from "./reasons.ts";
+import { ServerStartups } from "./startups.ts";
 import type { WireServers } from "./wire.ts";
+
+/** A server that is not there, with the whole reason. */
+export interface ServerFailure {
+  /** The host's name of it. */
+  readonly server: string;
+  readonly reason: string;
+}
 
 const CHECK_TIMEOUT_MS = 5_000;
 
-export class ThreadServers {
+export class ThreadServers implements Disposable {
   readonly #process: AppServerProcess;
   readonly #wire: WireServers;
+  readonly #launches: Launches;
   readonly #startups: ServerStartups;
   /** The longest start-up time-out. */
   readonly #timeoutMs: number;
@@ -27,9 +36,16 @@ export class ThreadServers {
   /** Whether a call of theirs got no answer: the session may be lost, and Codex would go on using it. */
   #inDoubt = false;
 
-  constructor(servers: readonly DirectServer[], wire: WireServers, process: AppServerProcess, clock: Clock) {
+  constructor(
+    servers: readonly DirectServer[],
+    wire: WireServers,
+    launches: Launches,
+    process: AppServerProcess,
+    clock: Clock,
+  ) {
     this.#process = process;
     this.#wire = wire;
+    this.#launches = launches;
     const enabled = servers.filter((server) => server.enabled);
     const enabledNames = new Set(enabled.map((server) => server.name));
     const names = [...wire.names].filter(([, name]) => enabledNames.has(name));
@@ -46,8 +62,9 @@ export class ThreadServers {
     return this.#wire.names.get(name) ?? name;
   }
 
-  get failures(): StartupFailure[] {
-    return this.#startups.failures;
+  /** The servers that are not there, and why. */
+  failures(): Promise<ServerFailure[]> {
+    return this.#explained(this.#startups.failures);
   }
 
   onStatus(params: Notifications["mcpServer/startupStatus/updated"]): void {
@@ -56,7 +73,7 @@ export class ThreadServers {
 
   /** Whether opening the thread anew may bring back a server. */
   get needRestart(): boolean {
-    return this.#inDoubt || this.failures.length > 0;
+    return this.#inDoubt || this.#startups.failures.length > 0;
   }
 
   /** Learns from a completed item whether a server was lost; the next turn then opens the thread anew. */
@@ -72,8 +89,23 @@ export class ThreadServers {
    * @param stopped rejects to end the wait
    * @throws what `stopped` rejects with
    */
-  settle(threadId: string, stopped: Promise<never>): Promise<StartupFailure[]> {
-    return this.#startups.settle(this.#timeoutMs, () => this.#probe(threadId), stopped);
+  async settle(threadId: string, stopped: Promise<never>): Promise<ServerFailure[]> {
+    const probe = (): Promise<void> => this.#probe(threadId);
+    return await this.#explained(await this.#startups.settle(this.#timeoutMs, probe, stopped));
+  }
+
+  async #explained(failures: readonly StartupFailure[]): Promise<ServerFailure[]> {
+    return await Promise.all(
+      failures.map(async (failure) => ({
+        server: failure.server,
+        reason: await this.#launches.explain(failure),
+      })),
+    );
+  }
+
+  /** The thread is not loaded any more. */
+  [Symbol.dispose](): void {
+    this.#launches[Symbol.dispose]();
   }
 
   /** Learns which processes have ended since the turn before: Codex knows, and does not say. */

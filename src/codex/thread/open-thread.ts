@@ -20,14 +20,17 @@ import { within } from "../../base/abort.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { JsonObject } from "../../base/json.ts";
 import type { Log } from "../../base/log.ts";
+import type { Redactor } from "../../base/redact.ts";
 import { RpcError } from "../../jsonrpc/index.ts";
 import { TAG_VARIABLE } from "../../process/process-tree.ts";
+import type { StderrPipes } from "../../process/stderr-pipe.ts";
 import type { AppServerProcess } from "../app-server/process.ts";
 import type { ThreadOpened } from "../app-server/protocol.ts";
 import type { ThreadSink } from "../app-server/router.ts";
 import type { CodexAppServer } from "../app-server/supervisor.ts";
 import type { InheritedServers } from "../direct/inherited-servers.ts";
-import { requiredServersFailure } from "../direct/reasons.ts";
+import { Launches } from "../direct/launches.ts";
+import { requiredServersFailures } from "../direct/reasons.ts";
 import type { DirectServer } from "../direct/servers.ts";
 import { ThreadServers } from "../direct/thread-servers.ts";
 import { toWireServers, type WireServers } from "../direct/wire.ts";
@@ -43,8 +46,10 @@ export type ThreadStart =
 export interface OpenThreadOptions {
   readonly appServer: CodexAppServer;
   readonly inherited: InheritedServers;
+  readonly stderrPipes: StderrPipes;
   readonly clock: Clock;
   readonly log: Log;
+  readonly redactor: Redactor;
   /** The user's own home, where that is another one than this Codex has. */
   readonly otherHome?: string | undefined;
   /** Receives the thread's messages while it is loaded. */
@@ -117,7 +122,7 @@ export class OpenThread {
    * @throws the signal's reason when it aborts before Codex is asked
    */
   async open(spec: ThreadSpec, signal: AbortSignal, onWait?: (why: string) => void): Promise<Loaded> {
-    const { appServer, inherited, clock, log } = this.#options;
+    const { appServer, inherited, stderrPipes, redactor, clock, log } = this.#options;
     this.#throwIfLost();
     const process = await appServer.process(signal, onWait);
     const all = await inherited.names(process, signal);
@@ -136,19 +141,21 @@ export class OpenThread {
       // A server that failed stays failed as long as the thread is loaded; opening it anew tries again.
       const isFine = this.loaded === loaded && (this.isEphemeral || !loaded.servers.needRestart);
       if (isAsBefore && isFine) return loaded;
-      if (isAsBefore) log("info", `Opening thread ${loaded.threadId} anew, because a server failed`);
+      if (isAsBefore) log("info", redactor.redact(await whyAnew(loaded)));
       else if (this.isEphemeral) {
         const message = "An ephemeral thread keeps the configuration it was started with";
         throw new CodexError("invalid_options", message);
       }
       await this.unload();
     }
-    const { id, path } = (await this.#send(process, spec, wire)).thread;
+    const place = { path: process.path, cwd: spec.start.cwd ?? "." };
+    const launches = await Launches.prepare(wire.config, place, stderrPipes, clock);
+    const { id, path } = (await this.#send(process, spec, wire, launches)).thread;
     const opened: Loaded = {
       kind: "loaded",
       threadId: id,
       process,
-      servers: new ThreadServers(spec.servers, wire, process, clock),
+      servers: new ThreadServers(spec.servers, wire, launches, process, clock),
       // A resumed thread is on disk, whatever its options say now.
       ephemeral: this.#start.kind !== "existing" && ephemeral === true,
       file: path ?? undefined,
@@ -221,11 +228,17 @@ export class OpenThread {
 
   #leave(loaded: Loaded, why = new CodexError("process_exited", "Codex closed the thread")): void {
     loaded.closed.resolve(why);
+    loaded.servers[Symbol.dispose]();
     if (this.#state !== loaded) return;
     this.#state = this.isEphemeral ? { kind: "lost", error: lostError(loaded, why) } : { kind: "cold" };
   }
 
-  async #send(process: AppServerProcess, spec: ThreadSpec, wire: WireServers): Promise<ThreadOpened> {
+  async #send(
+    process: AppServerProcess,
+    spec: ThreadSpec,
+    wire: WireServers,
+    launches: Launches,
+  ): Promise<ThreadOpened> {
     const start = this.#start;
     const { ephemeral, threadSource, ...common } = spec.start;
     // A command that leaves its process group is found by the tag, as an MCP server is: see `process-tree.ts`.
@@ -234,7 +247,7 @@ export class OpenThread {
     const shell_environment_policy = { ...environment, set };
     const params = {
       ...common,
-      config: { ...common.config, shell_environment_policy, mcp_servers: wire.config },
+      config: { ...common.config, shell_environment_policy, mcp_servers: launches.config },
     };
     const own = {
       ...(ephemeral === undefined ? {} : { ephemeral }),
@@ -263,13 +276,19 @@ export class OpenThread {
         }
       }
     } catch (error) {
-      throw openError(error, start, wire, searched(process.codexHome, this.#options.otherHome));
+      const failures = error instanceof RpcError ? requiredServersFailures(error.message, wire.names) : [];
+      const reasons = (failures ?? []).map(async (failure) => {
+        return `"${failure.server}": ${await launches.explain(failure)}`;
+      });
+      const required = (await Promise.all(reasons)).join("; ");
+      launches[Symbol.dispose]();
+      throw openError(error, start, required, searched(process.codexHome, this.#options.otherHome));
     }
   }
 }
 
 /** Codex's error for a thread it does not open, in our words. The texts that are recognised are those of Codex 0.169. */
-function openError(error: unknown, start: ThreadStart, wire: WireServers, where: string): unknown {
+function openError(error: unknown, start: ThreadStart, required: string, where: string): unknown {
   if (!(error instanceof RpcError)) return error;
   const options = { cause: error };
   const { message } = error;
@@ -280,8 +299,9 @@ function openError(error: unknown, start: ThreadStart, wire: WireServers, where:
   if (message.includes("already has an active writer")) {
     return new CodexError("thread_busy", `Thread${thread} is open in another Codex process`, options);
   }
-  const required = requiredServersFailure(message, wire.names);
-  if (required !== undefined) return new CodexError("mcp_server_failed", required, options);
+  if (required !== "") {
+    return new CodexError("mcp_server_failed", `A required MCP server did not start: ${required}`, options);
+  }
   return new CodexError("request_failed", `Codex did not open the thread${thread}: ${message}`, options);
 }
 
@@ -297,6 +317,13 @@ function searched(codexHome: string, otherHome: string | undefined): string {
 function lostError({ threadId }: Loaded, why: CodexError): CodexError {
   const message = `The ephemeral thread ${threadId} is lost: ${why.message}`;
   return new CodexError("thread_not_found", message, { cause: why });
+}
+
+async function whyAnew({ threadId, servers }: Loaded): Promise<string> {
+  const failures = (await servers.failures()).map(
+    ({ server, reason }) => `MCP server "${server}": ${reason}`,
+  );
+  return `Opening thread ${threadId} anew, because a server failed${failures.map((each) => `; ${each}`).join("")}`;
 }
 
 /** Equal for equal configurations. A digest, so that no copy of a secret is kept for comparing. */

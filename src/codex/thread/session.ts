@@ -18,6 +18,7 @@ import type { Clock, Timer } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 import type { Redactor } from "../../base/redact.ts";
 import { Semaphore } from "../../base/semaphore.ts";
+import type { StderrPipes } from "../../process/stderr-pipe.ts";
 import { AbortError } from "../../thread/errors.ts";
 import type { ThreadEvent, Usage } from "../../thread/events.ts";
 import type { Question } from "../../thread/questions.ts";
@@ -38,6 +39,7 @@ import { isNotLoaded, runTurn } from "./turn.ts";
 export interface ThreadSessionOptions {
   readonly appServer: CodexAppServer;
   readonly inherited: InheritedServers;
+  readonly stderrPipes: StderrPipes;
   readonly clock: Clock;
   readonly log: Log;
   readonly redactor: Redactor;
@@ -90,14 +92,25 @@ export class ThreadSession implements ThreadSink {
   constructor(options: ThreadSessionOptions, registry: SessionRegistry, start: ThreadStart) {
     this.#options = options;
     this.#registry = registry;
-    const { appServer, inherited, clock, log, otherHome } = options;
+    const { appServer, inherited, stderrPipes, clock, log, redactor, otherHome } = options;
     const onNamed = (threadId: string): void => {
       registry.onNamed(this, threadId);
       this.#active?.announce(threadId);
     };
     const onOpened = (): void => this.#active?.warn(appServer.threads.processWarnings);
     this.#thread = new OpenThread(
-      { appServer, inherited, clock, log, otherHome, sink: this, onNamed, onOpened },
+      {
+        appServer,
+        inherited,
+        stderrPipes,
+        clock,
+        log,
+        redactor,
+        otherHome,
+        sink: this,
+        onNamed,
+        onOpened,
+      },
       start,
     );
   }
@@ -259,6 +272,7 @@ export class ThreadSession implements ThreadSink {
         throw new CodexError("mcp_server_failed", message);
       }
       const message = `MCP server "${server}" did not start and is missing in this turn: ${reason}`;
+      this.#options.log("warn", message);
       run.tell({ message, code: "mcp_server_failed", server, reason });
     }
   }
