@@ -205,6 +205,7 @@ export interface RunnerOptions {
     readonly createEngine: CreateEngine;
     readonly homesRoot: string;
     readonly env?: Variables;
+    readonly withheld?: readonly string[];
     readonly log?: Log;
     readonly clock?: Clock;
     readonly maxConcurrent?: number;

@@ -7,7 +7,10 @@
  *                        because their URLs may hold passwords.
  *   CORE_VARIABLES       a process of an executor that inherits "core". Fewer, and fixed: `codex exec-server` has the same.
  *   RUNNER_OWN_VARIABLES what a run with `inherit_env` does not get of the runner's environment.
+ *
+ * Beside these sets, the variables that model providers name: Codex's process needs them, and the agent's commands do not.
  */
+import { isObject } from "./json.ts";
 
 /** Lets `LC_` and `XDG_` through as well. */
 export function isCodexVariable(name: string): boolean {
@@ -122,3 +125,14 @@ export const RUNNER_OWN_VARIABLES: ReadonlySet<string> = new Set([
   "SSL_CERT_FILE",
   "SSL_CERT_DIR",
 ]);
+
+/** The variables that provider tables name (`model_providers`): those of keys and of headers. */
+export function providerVariables(tables: unknown): string[] {
+  if (!isObject(tables)) return [];
+  return Object.values(tables).flatMap((table) => {
+    if (!isObject(table)) return [];
+    const { env_key: key, env_http_headers: headers } = table;
+    const names = [key, ...(isObject(headers) ? Object.values(headers) : [])];
+    return names.filter((name): name is string => typeof name === "string");
+  });
+}

@@ -1,6 +1,8 @@
 /** The engine of the commands: the only place here that makes it a Codex. */
 import { join } from "node:path";
 import { Codex, codexConfig, type CodexOptions, lacksLogin, lastThread } from "../codex/index.ts";
+import { providerVariables } from "../base/variables.ts";
+import { configuredProviders } from "../config/layers/model-providers.ts";
 import { projectKey } from "../config/layers/project-trust.ts";
 import { switchyardHome, userCodexHome } from "../config/layers/homes.ts";
 import type { Engine } from "../thread/engine.ts";
@@ -18,6 +20,12 @@ export function lastThreadIn(folder: string, userHome: boolean, env: Env): strin
 
 function homeOf(userHome: boolean, env: Env): string {
   return userHome ? userCodexHome(env) : join(switchyardHome(env), "codex");
+}
+
+/** The variables that providers in the files of a home name: keys that the agent's commands should not see. */
+export function providerVariablesOf(home: CodexOptions["home"], env: Env): string[] {
+  const path = typeof home === "object" ? home.path : homeOf(home === "user", env);
+  return providerVariables(configuredProviders(path).tables);
 }
 
 /** Why no model can be asked without a key of the caller's own, and what to do; `undefined` when one can. */

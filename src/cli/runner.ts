@@ -18,7 +18,7 @@ import { switchyardHome } from "../config/layers/homes.ts";
 import { type DiagLevel, DiagnosticWriter, serveNdjson } from "../runner/index.ts";
 import { type Args, UsageError } from "./args/parse.ts";
 import type { Command } from "./command.ts";
-import { openEngine } from "./engine.ts";
+import { openEngine, providerVariablesOf } from "./engine.ts";
 import type { Stop } from "./signals.ts";
 
 const SIGPIPE_EXIT_CODE = 141;
@@ -128,6 +128,7 @@ async function serve(options: RunnerOptions, stop: Stop): Promise<number> {
       createEngine: ({ home: path, ...settings }) =>
         openEngine({ ...codex, ...settings, ...(path === undefined ? {} : { home: { path } }) }),
       homesRoot: join(switchyardHome(process.env), "isolated"),
+      withheld: providerVariablesOf(home, process.env),
       ...(apiKey === undefined ? {} : { secrets: [apiKey] }),
       ...(maxConcurrent === undefined ? {} : { maxConcurrent }),
       ...(waitingMax === undefined ? {} : { waitingMax }),

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { within } from "../base/abort.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
 import { type Log, silentLog } from "../base/log.ts";
+import { providerVariables } from "../base/variables.ts";
 import { Redactor } from "../base/redact.ts";
 import { StderrPipes } from "../process/stderr-pipe.ts";
 import { CodexAppServer } from "./app-server/supervisor.ts";
@@ -27,7 +28,6 @@ import type { CodexOptions } from "./options.ts";
 import { processEnvironment } from "./app-server/environment.ts";
 import type { TurnStartParams } from "./app-server/protocol.ts";
 import { configuredProviders } from "../config/layers/model-providers.ts";
-import { providerVariables } from "./providers.ts";
 import { buildInput, buildThreadSpec, type ThreadSpec } from "./thread/spec.ts";
 import type { ThreadStart } from "./thread/open-thread.ts";
 import type { ThreadSession } from "./thread/session.ts";
@@ -237,10 +237,13 @@ export class Thread implements EngineThread, AsyncDisposable {
       ...(outputSchema === undefined ? {} : { outputSchema }),
       ...(cyberAccessProgram === undefined ? {} : { cyberAccessProgram: CYBER_ACCESS[cyberAccessProgram] }),
     };
-    const spec = buildThreadSpec(this.#context.options, options, this.#context.env);
+    const { codexHome } = this.#context;
+    const spec = buildThreadSpec(this.#context.options, options, this.#context.env, () =>
+      providerVariables(configuredProviders(codexHome).tables),
+    );
     this.#checkLogin(spec);
     // The user may have logged in to a server since the turn before.
-    shareMcpLogins(this.#context.codexHome, this.#context.env);
+    shareMcpLogins(codexHome, this.#context.env);
     const request = {
       spec,
       input: buildInput(input),

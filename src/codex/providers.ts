@@ -17,17 +17,6 @@ import { CodexError } from "./errors.ts";
 /** Codex's own provider, which a login of Codex is for. */
 const OPENAI = "openai";
 
-/** The variables that provider tables name (P2). */
-export function providerVariables(tables: unknown): string[] {
-  if (!isObject(tables)) return [];
-  return Object.values(tables).flatMap((table) => {
-    if (!isObject(table)) return [];
-    const { env_key: key, env_http_headers: headers } = table;
-    const names = [key, ...(isObject(headers) ? Object.values(headers) : [])];
-    return names.filter((name): name is string => typeof name === "string");
-  });
-}
-
 /**
  * Fills in the references of the providers in `config` (P1). As in Codex, a header whose variable is not set is left out.
  *

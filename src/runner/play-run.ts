@@ -23,6 +23,8 @@ export interface PlayOptions {
   readonly engines: Engines;
   /** For runs that inherit it. */
   readonly env: Variables;
+  /** Variables of it that no run inherits. */
+  readonly withheld: readonly string[];
   readonly log: Log;
   readonly stopping: AbortSignal;
   /** Sends a message, unless the run has had its end; settles when there is room for the next. */
@@ -66,7 +68,7 @@ export async function playRun(run: Run, running: Running, options: PlayOptions):
 async function playTurn(run: Run, running: Running, options: PlayOptions): Promise<Turn> {
   const { params } = run;
   const use = await options.engines.use(run);
-  const threadOptions = toThreadOptions(params, options.env);
+  const threadOptions = toThreadOptions(params, options.env, options.withheld);
   if (params.questions === "host") {
     threadOptions.onQuestion = (question, { signal }) => ask(run, running, options, question, signal);
   }

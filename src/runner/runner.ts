@@ -52,6 +52,8 @@ export interface RunnerOptions {
   readonly homesRoot: string;
   /** Where references of MCP servers are looked up, and what runs with `inherit_env` get. @default process.env */
   readonly env?: Variables;
+  /** Names of variables of `env` that runs with `inherit_env` do not get: keys of providers. @default none */
+  readonly withheld?: readonly string[];
   /** Receives diagnostics. @default none */
   readonly log?: Log;
   /** Time, for tests. @default the system's clock */
@@ -258,6 +260,7 @@ export class Runner implements AsyncDisposable {
     const outcome = await playRun(run, running, {
       engines: this.#engines,
       env: this.#env,
+      withheld: this.#options.withheld ?? [],
       log: this.#log,
       stopping: this.#stopping.signal,
       send: async (message) => {

@@ -1,15 +1,23 @@
 /** From the fields of a run to what the engine takes, and from the engine's questions to the wire. */
 import { resolve } from "node:path";
-import { RUNNER_OWN_VARIABLES } from "../base/variables.ts";
+import { providerVariables, RUNNER_OWN_VARIABLES } from "../base/variables.ts";
 import type { Variables } from "../servers/resolve.ts";
 import type { ThreadEvent } from "../thread/events.ts";
 import type { CodexConfigObject, Input, ThreadOptions } from "../thread/options.ts";
 import type { Question } from "../thread/questions.ts";
 import type { RunParams, WireQuestion } from "./messages.ts";
 
-/** @param hostEnv the environment of the runner, for runs that ask for it */
-export function toThreadOptions(params: RunParams, hostEnv: Variables): ThreadOptions {
-  const env = params.inherit_env === true ? { ...inherited(hostEnv), ...params.env } : params.env;
+/**
+ * @param hostEnv the environment of the runner, for runs that ask for it
+ * @param withheld variables of it that no run gets
+ */
+export function toThreadOptions(
+  params: RunParams,
+  hostEnv: Variables,
+  withheld: readonly string[] = [],
+): ThreadOptions {
+  const hidden = new Set([...RUNNER_OWN_VARIABLES, ...withheld, ...providerVariablesIn(params.config)]);
+  const env = params.inherit_env === true ? { ...inherited(hostEnv, hidden), ...params.env } : params.env;
   const options: { [Key in keyof ThreadOptions]: ThreadOptions[Key] | undefined } = {
     model: params.model,
     sandboxMode: params.sandbox,
@@ -103,12 +111,23 @@ export function toWireQuestion(question: Question): WireQuestion {
   }
 }
 
-function inherited(env: Variables): Record<string, string> {
+function inherited(env: Variables, hidden: ReadonlySet<string>): Record<string, string> {
   const result: Record<string, string> = {};
   for (const [name, value] of Object.entries(env)) {
-    if (value !== undefined && !RUNNER_OWN_VARIABLES.has(name)) result[name] = value;
+    if (value !== undefined && !hidden.has(name)) result[name] = value;
   }
   return result;
+}
+
+/** Those that the providers of a run name, in tables or with dotted keys. */
+function providerVariablesIn(config: RunParams["config"]): string[] {
+  return Object.entries(config ?? {}).flatMap(([key, value]) => {
+    const [root, name, field, header] = key.split(".");
+    if (root !== "model_providers") return [];
+    if (name === undefined) return providerVariables(value);
+    if (field === undefined) return providerVariables({ [name]: value });
+    return providerVariables({ [name]: { [field]: header === undefined ? value : { [header]: value } } });
+  });
 }
 
 function withoutUndefined<T extends object>(value: T): { [Key in keyof T]: Exclude<T[Key], undefined> } {

@@ -1,6 +1,7 @@
 /** Threads that go on, questions, environments, and processes of their own. */
 import assert from "node:assert/strict";
-import { readdirSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite, test } from "node:test";
 import { promptOf, RecordingMcpServer, ScriptedModel, stdioServer } from "../../src/testing/index.ts";
@@ -204,6 +205,47 @@ test("commands see `env` and nothing of the host, unless it is asked for", TIMEO
     assert.doesNotMatch(commandOutput(runner, id), new RegExp(API_KEY));
   }
 });
+
+test(
+  "commands of a run that inherits see no variable that a provider names, in the home or in the run",
+  TIMEOUT,
+  async (t) => {
+    const env = {
+      HOST_VARIABLE: "of-the-host",
+      HOME_TEST_KEY: "key-in-home",
+      RUN_TEST_KEY: "key-in-run",
+      RUN_TEST_TITLE: "title-in-run",
+      GIVEN_TEST_KEY: "key-given",
+    };
+    await using model = await ScriptedModel.start();
+    const home = mkdtempSync(join(tmpdir(), "switchyard-runner-home-"));
+    t.after(() => rmSync(home, { recursive: true, force: true }));
+    const provider = `name = "Mine"\nbase_url = "${model.baseUrl}"\nwire_api = "responses"\n`;
+    writeFileSync(join(home, "config.toml"), `[model_providers.a]\n${provider}env_key = "HOME_TEST_KEY"\n`);
+    await using runner = await RunnerProcess.start({ env, args: ["--home", home] });
+    const input = promptOf({ run: "env" });
+    const used = {
+      model_provider: "b",
+      "model_providers.b.name": "Mine",
+      "model_providers.b.base_url": model.baseUrl,
+      "model_providers.b.env_key": "RUN_TEST_KEY",
+      "model_providers.b.env_http_headers.X-Title": "RUN_TEST_TITLE",
+    };
+    const named = {
+      model_providers: { c: { name: "Mine", base_url: model.baseUrl, env_key: "GIVEN_TEST_KEY" } },
+    };
+    runner.run("used", { input, inherit_env: true, config: used });
+    runner.run("of-home", { input, inherit_env: true, config: { model_provider: "a" } });
+    runner.run("given", { input, inherit_env: true, config: named, env: { GIVEN_TEST_KEY: "on-purpose" } });
+    for (const id of ["used", "of-home", "given"]) {
+      assert.equal((await runner.end(id, t.signal)).status, "completed");
+      assert.match(commandOutput(runner, id), /^HOST_VARIABLE=of-the-host$/m);
+      assert.doesNotMatch(commandOutput(runner, id), /key-in-home/);
+    }
+    assert.doesNotMatch(commandOutput(runner, "used"), /key-in-run|title-in-run/);
+    assert.match(commandOutput(runner, "given"), /^GIVEN_TEST_KEY=on-purpose$/m);
+  },
+);
 
 suite('isolation "process"', () => {
   test("gives a run a Codex and a home of its own, found again by thread id", TIMEOUT, async (t) => {

@@ -454,6 +454,16 @@ suite("buildThreadSpec sends", () => {
     });
   });
 
+  test("no key of a provider in the home for commands, unless the host gives the process an environment (F2)", () => {
+    const policy = (codex: CodexOptions, thread: ThreadOptions): unknown =>
+      buildThreadSpec(codex, thread, {}, () => ["A_KEY"]).start.config?.shell_environment_policy;
+    const config = { shell_environment_policy: { exclude: ["X"] } };
+    assert.deepEqual(policy({}, { inheritEnv: true }), { inherit: "all", exclude: ["A_KEY"] });
+    assert.deepEqual(policy({ config }, { inheritEnv: true }), { inherit: "all", exclude: ["X", "A_KEY"] });
+    assert.deepEqual(policy({}, {}), { inherit: "core" });
+    assert.deepEqual(policy({ env: {} }, {}), { inherit: "all" });
+  });
+
   test("a secret in the configuration and in the servers only, and lists every one of them (F3)", () => {
     const codex = { baseUrl: "https://a.example/v1", apiKey: "SECRET-codex" };
     const thread: ThreadOptions = {

@@ -38,12 +38,14 @@ const OPENAI_BASE_URL = "https://api.openai.com/v1";
 
 /**
  * @param env where references in server configurations are looked up
+ * @param homeVariables what Codex's process has for the providers in the files of its home
  * @throws {CodexError} `invalid_options`, naming the option
  */
 export function buildThreadSpec(
   codex: CodexOptions,
   thread: ThreadOptions,
   env: Readonly<Record<string, string | undefined>>,
+  homeVariables: () => readonly string[] = () => [],
 ): ThreadSpec {
   const cwd = checkDirectory(thread.workingDirectory ?? ".");
   const config = codexConfig(codex);
@@ -86,7 +88,12 @@ export function buildThreadSpec(
     const roots = thread.additionalDirectories.map((directory) => resolve(cwd, directory));
     assign(config, "sandbox_workspace_write.writable_roots", roots);
   }
-  config.shell_environment_policy = commandEnvironment(codex, thread, config.shell_environment_policy);
+  config.shell_environment_policy = commandEnvironment(
+    codex,
+    thread,
+    config.shell_environment_policy,
+    homeVariables,
+  );
 
   const start: ThreadStartParams = { cwd, approvalPolicy, config };
   const secrets = [...servers.flatMap((server) => server.secrets), ...fillInProviders(config, env)];
@@ -141,6 +148,7 @@ function commandEnvironment(
   codex: CodexOptions,
   thread: ThreadOptions,
   configured: JsonValue | undefined,
+  homeVariables: () => readonly string[],
 ): JsonObject {
   const policy: JsonObject = {
     inherit: codex.env === undefined ? "core" : "all",
@@ -148,6 +156,10 @@ function commandEnvironment(
   };
   // The thread's own options win over the configuration of all threads.
   if (thread.inheritEnv !== undefined) policy.inherit = thread.inheritEnv ? "all" : "core";
+  // The process has them for the model. A host that gives it an environment of its own shows all of that to commands.
+  const withheld = policy.inherit === "all" && codex.env === undefined ? homeVariables() : [];
+  if (withheld.length > 0)
+    policy.exclude = [...(Array.isArray(policy.exclude) ? policy.exclude : []), ...withheld];
   if (thread.env !== undefined) policy.set = { ...(isObject(policy.set) ? policy.set : {}), ...thread.env };
   return policy;
 }
