@@ -7,6 +7,8 @@ export interface HttpBehaviour {
     hangInitialize?: boolean;
     refuse?: number | ((request: RecordedHttpRequest) => number | undefined);
     refuseHeaders?: Readonly<Record<string, string>>;
+    refuseBody?: (request: RecordedHttpRequest) => string;
+    delayMs?: (request: RecordedHttpRequest) => number;
 }
 
 export declare class ManualClock implements Clock {

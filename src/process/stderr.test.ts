@@ -55,6 +55,15 @@ suite("ProcessStderr", () => {
     assert.deepEqual(lines, ["note: a", "Error: no license", "note: b", "note: c"]);
   });
 
+  test("takes out the lines that are meant for its owner", () => {
+    const lines: string[] = [];
+    const takeOut = (line: string): boolean => line.startsWith("ours: ");
+    const stderr = new ProcessStderr({ onLine: (line) => lines.push(line), takeOut });
+    stderr.push(Buffer.from("Error: no license\nours: a\n"));
+    assert.equal(stderr.lastWords, "Error: no license");
+    assert.deepEqual(lines, ["Error: no license"]);
+  });
+
   test("has no last words when nothing was written", () => {
     const stderr = new ProcessStderr();
     stderr.push(Buffer.from("\n \n"));

@@ -16,6 +16,8 @@ export interface ProcessStderrOptions {
   readonly onLine?: ((line: string) => void) | undefined;
   /** Whether a line is one of those that the process writes while all is well, so that it says nothing about an end. @default none is */
   readonly isNotice?: (line: string) => boolean;
+  /** Takes a line that is meant for the caller; it is neither shown nor kept. @returns whether it was one. @default none is */
+  readonly takeOut?: (line: string) => boolean;
 }
 
 const LINE_BYTES_MAX = 64 * 1024;
@@ -52,7 +54,8 @@ export class ProcessStderr {
   }
 
   #take(text: string): void {
-    const { onLine, redactor, isNotice } = this.#options;
+    const { onLine, redactor, isNotice, takeOut } = this.#options;
+    if (takeOut?.(text) === true) return;
     if (isNotice?.(text) !== true) this.#kept = `${this.#kept}${text}\n`.slice(-KEPT_CHARS_MAX);
     onLine?.(toLogLine(text, redactor, LINE_CHARS_MAX));
   }

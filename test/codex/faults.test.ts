@@ -5,7 +5,7 @@ import { chmodSync, mkdirSync, readdirSync, readlinkSync, writeFileSync } from "
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { CodexError, type ThreadEvent } from "../../src/index.ts";
+import { CodexError, type McpServerRules, type ThreadEvent } from "../../src/index.ts";
 import {
   descendants,
   fail,
@@ -19,7 +19,14 @@ import {
   stdioServer,
   waitUntilGone,
 } from "../../src/testing/index.ts";
-import { collect, itemsOf, itemsOfType, startBench, textOf } from "../support/codex-bench.ts";
+import {
+  type CodexBench,
+  collect,
+  itemsOf,
+  itemsOfType,
+  startBench,
+  textOf,
+} from "../support/codex-bench.ts";
 
 const timeout = 60_000;
 const whoami = promptOf({ call: { server: "svc", tool: "whoami" } }, { say: "done" });
@@ -263,27 +270,135 @@ test("a stdio server that ended between two turns is there again in the next one
   }
 });
 
-for (const status of [400, 401, 500, 502, 503, 418]) {
-  test(`an HTTP server that answers a lost session with ${status} fails one call; the next turn has a new session`, {
+/** A thread with an HTTP server that may lose its sessions, and the statuses of the calls in its next turn. */
+async function startThreadWithSessions(bench: CodexBench, more: McpServerRules = {}) {
+  const lost = new Set<string>();
+  const http = await RecordingMcpServer.start();
+  const mcpServers = { svc: { url: http.url, ...more } };
+  const thread = bench.codex.startThread({ workingDirectory: bench.cwd, mcpServers });
+  return {
+    http,
+    isLost: ({ sessionId = "" }): boolean => lost.has(sessionId),
+    loseAll: (): void => {
+      for (const { id } of http.sessions) lost.add(id);
+    },
+    nextTurn: async (): Promise<string | undefined> => {
+      const events = await collect(thread.runStreamed(whoami));
+      assert.equal(events.at(-1)?.type, "turn.completed");
+      assert.deepEqual(itemsOfType(events, "error"), []);
+      return itemsOfType(events, "mcp_tool_call")[0]?.status;
+    },
+    [Symbol.asyncDispose]: () => http[Symbol.asyncDispose](),
+  };
+}
+
+const bodies: Readonly<Record<string, ((id: unknown) => string) | undefined>> = {
+  "an error without an id": undefined,
+  "an error with another id": () => sessionError("server-error"),
+  "an error with its id": sessionError,
+  "a text": () => "Bad Request: no valid session",
+  nothing: () => "",
+};
+function sessionError(id: unknown): string {
+  return JSON.stringify({ jsonrpc: "2.0", error: { code: -32_000, message: "No valid session" }, id });
+}
+
+// Codex itself renews a session that is answered with 404.
+for (const status of [400, 401, 403, 404, 418, 500, 502, 503]) {
+  test(`an HTTP server that answers a lost session with ${status} has a new one before the model is asked`, {
     timeout,
   }, async () => {
     await using bench = await startBench();
-    const lost = new Set<string>();
-    const refuse = ({ sessionId = "" }): number | undefined => (lost.has(sessionId) ? status : undefined);
-    await using http = await RecordingMcpServer.start({ behaviour: { refuse } });
-    const mcpServers = { svc: { url: http.url, tool_timeout_sec: 1 } };
-    const thread = bench.codex.startThread({ workingDirectory: bench.cwd, mcpServers });
-    const statusOfCall = async (): Promise<string | undefined> => {
-      const events = await collect(thread.runStreamed(whoami));
-      assert.equal(events.at(-1)?.type, "turn.completed");
-      return itemsOfType(events, "mcp_tool_call")[0]?.status;
-    };
-    assert.equal(await statusOfCall(), "completed");
-    for (const { id } of http.sessions) lost.add(id);
-    assert.equal(await statusOfCall(), "failed");
-    assert.equal(await statusOfCall(), "completed");
+    await using server = await startThreadWithSessions(bench);
+    const { http } = server;
+    http.behaviour.refuse = (request) => (server.isLost(request) ? status : undefined);
+    assert.equal(await server.nextTurn(), "completed");
+    for (const [what, body] of Object.entries(bodies)) {
+      if (body === undefined) delete http.behaviour.refuseBody;
+      else http.behaviour.refuseBody = (request) => body((request.body as { id?: unknown } | undefined)?.id);
+      http.behaviour.refuseHeaders = {
+        "content-type": what === "a text" ? "text/plain" : "application/json",
+      };
+      server.loseAll();
+      assert.equal(await server.nextTurn(), "completed", what);
+      const { length } = http.sessions;
+      assert.equal(await server.nextTurn(), "completed", what);
+      assert.equal(http.sessions.length, length, "one that lives stays");
+    }
   });
 }
+
+test("an HTTP server that never answers a lost session fails one call; the next turn has a new session", {
+  timeout,
+}, async () => {
+  await using bench = await startBench();
+  await using server = await startThreadWithSessions(bench, { tool_timeout_sec: 3 });
+  server.http.behaviour.delayMs = (request) => (server.isLost(request) ? Infinity : 0);
+  assert.equal(await server.nextTurn(), "completed");
+  server.loseAll();
+  assert.equal(await server.nextTurn(), "failed");
+  assert.equal(await server.nextTurn(), "completed");
+});
+
+test("an HTTP server that is slow keeps its session (P2)", { timeout }, async () => {
+  await using bench = await startBench();
+  await using server = await startThreadWithSessions(bench);
+  assert.equal(await server.nextTurn(), "completed");
+  server.http.behaviour.delayMs = ({ rpcMethod }) =>
+    rpcMethod === "resources/read" || rpcMethod === "tools/call" ? 3_000 : 0;
+  assert.equal(await server.nextTurn(), "completed");
+  assert.equal(await server.nextTurn(), "completed");
+  const probes = server.http.requests.filter(({ rpcMethod }) => rpcMethod === "resources/read");
+  assert.equal(probes.length, 1, "no turn waits again for an answer that takes too long");
+  assert.equal(server.http.sessions.length, 1);
+});
+
+test("an HTTP server keeps its session, whatever it answers about a resource that does not exist (P1)", {
+  timeout,
+}, async () => {
+  await using bench = await startBench();
+  await using server = await startThreadWithSessions(bench);
+  const { behaviour } = server.http;
+  const error = (code: number) => ({ error: { code, message: "Unknown resource" } });
+  behaviour.refuse = ({ rpcMethod }) => (rpcMethod === "resources/read" ? 200 : undefined);
+  behaviour.refuseHeaders = { "content-type": "application/json" };
+  const answers = [error(0), error(-32_601), error(-32_603), error(-32_000), { result: { contents: [] } }];
+  for (const answer of answers) {
+    behaviour.refuseBody = ({ body }) =>
+      JSON.stringify({ jsonrpc: "2.0", id: (body as { id: number }).id, ...answer });
+    assert.equal(await server.nextTurn(), "completed");
+  }
+  assert.equal(await server.nextTurn(), "completed");
+  assert.equal(server.http.sessions.length, 1);
+});
+
+test("an HTTP server that refuses methods which it does not know loses one session by it, and no more", {
+  timeout,
+}, async () => {
+  await using bench = await startBench();
+  await using server = await startThreadWithSessions(bench);
+  const { behaviour } = server.http;
+  behaviour.refuse = ({ rpcMethod }) => (rpcMethod === "resources/read" ? 403 : undefined);
+  for (let turn = 0; turn < 4; turn++) assert.equal(await server.nextTurn(), "completed");
+  assert.equal(server.http.sessions.length, 2);
+});
+
+test("an HTTP server whose port was closed is missing in a turn with the reason, and back in the next", {
+  timeout,
+}, async () => {
+  await using bench = await startBench();
+  const first = await RecordingMcpServer.start();
+  const { url } = first;
+  const thread = bench.codex.startThread({ workingDirectory: bench.cwd, mcpServers: { svc: { url } } });
+  await thread.run(whoami);
+  await first[Symbol.asyncDispose]();
+  const events = await collect(thread.runStreamed(promptOf({ say: "without it" })));
+  assert.equal(itemsOfType(events, "error")[0]?.code, "mcp_server_failed");
+  assert.equal(events.at(-1)?.type, "turn.completed");
+  await using _ = await RecordingMcpServer.start({ port: Number(new URL(url).port) });
+  const { items } = await thread.run(whoami);
+  assert.equal(items.find((item) => item.type === "mcp_tool_call")?.status, "completed");
+});
 
 test("a server that answers a call with an error keeps its process", { timeout }, async () => {
   await using bench = await startBench();

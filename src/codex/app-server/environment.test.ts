@@ -3,10 +3,11 @@ import { delimiter } from "node:path";
 import { suite, test } from "node:test";
 import fc from "fast-check";
 import { processEnvironment } from "./environment.ts";
+import { HTTP_LOG } from "./http-answers.ts";
 
 const path = (...dirs: readonly string[]): string => dirs.join(delimiter);
 /** Variables that we set. */
-const OURS = { RUST_BACKTRACE: "0", RUST_LOG: "error" };
+const OURS = { RUST_BACKTRACE: "0", RUST_LOG: `error,${HTTP_LOG}` };
 
 suite("processEnvironment", () => {
   test("passes on harmless and necessary variables, and no others", () => {

@@ -32,6 +32,7 @@ export const REQUESTS: { readonly [Method in keyof Requests]: Members<Requests[M
   },
   "config/read": { includeLayers: true, cwd: true },
   "mcpServerStatus/list": { threadId: true, serverName: true, detail: true },
+  "mcpServer/resource/read": { threadId: true, server: true, uri: true },
   "thread/start": {
     model: true,
     modelProvider: true,

@@ -30,6 +30,7 @@ import { Peer, PeerError, type RequestId, RpcError } from "../../jsonrpc/index.t
 import { type CodexBinary, checkCodexVersion } from "./binary.ts";
 import { CodexError } from "../errors.ts";
 import type { CodexEnvironment } from "../options.ts";
+import { HttpAnswers } from "./http-answers.ts";
 import { type Requests, UNUSED_NOTIFICATIONS } from "./protocol.ts";
 
 export interface AppServerProcessOptions {
@@ -83,6 +84,8 @@ export class AppServerProcess {
   readonly #options: AppServerProcessOptions;
   readonly #tag: string;
   readonly #stderr: ProcessStderr;
+  /** What MCP servers answer it with. */
+  readonly httpAnswers: HttpAnswers = new HttpAnswers();
   readonly #exited = Promise.withResolvers<CodexError>();
   #pauses = 0;
   #holds = 0;
@@ -111,7 +114,8 @@ export class AppServerProcess {
     this.#tag = createTag();
     const { log, redactor } = options;
     const onLine = log === silentLog ? undefined : (line: string): void => log("debug", line);
-    this.#stderr = new ProcessStderr({ redactor, onLine, isNotice });
+    const takeOut = (line: string): boolean => this.httpAnswers.take(line);
+    this.#stderr = new ProcessStderr({ redactor, onLine, isNotice, takeOut });
     const args = ["app-server", "--stdio", ...options.flags.flatMap((flag) => ["-c", flag])];
     this.#child = spawn(options.binary.path, args, {
       env: { ...options.env, CODEX_HOME: options.codexHome, [TAG_VARIABLE]: this.#tag },

@@ -89,6 +89,7 @@ export interface Requests {
     params: { threadId: string; serverName?: string; detail: "toolsAndAuthOnly" };
     result: McpServerStatusListResponse;
   };
+  "mcpServer/resource/read": { params: { threadId: string; server: string; uri: string }; result: object };
   "thread/start": { params: ThreadStartParams; result: ThreadOpened };
   "thread/resume": { params: ThreadResumeParams; result: ThreadOpened };
   "thread/fork": { params: ThreadStartParams & ThreadResumeParams; result: ThreadOpened };

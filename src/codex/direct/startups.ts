@@ -59,10 +59,13 @@ export class ServerStartups {
     }
   }
 
+  isReady(name: string): boolean {
+    return this.#startups.get(name)?.kind === "ready";
+  }
+
   /** A server that was ready has been lost. */
   lost(name: string, reason: string): void {
-    if (this.#startups.get(name)?.kind === "ready")
-      this.#set(name, { kind: "failed", reason, hasEnded: true });
+    if (this.isReady(name)) this.#set(name, { kind: "failed", reason, hasEnded: true });
   }
 
   /**

@@ -7,11 +7,13 @@
 import { abortable } from "../../base/abort.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { JsonObject } from "../../base/json.ts";
+import { addressOf } from "../app-server/http-answers.ts";
 import type { AppServerProcess } from "../app-server/process.ts";
 import type { Notifications, WireItem } from "../app-server/protocol.ts";
 import type { Launches } from "./launches.ts";
 import type { DirectServer } from "./servers.ts";
 import { brokenServer, gotNoAnswer, missingEnvironment, type StartupFailure } from "./reasons.ts";
+import { type ProbedServer, probeSession } from "./session-probe.ts";
 import { ServerStartups } from "./startups.ts";
 import type { WireServers } from "./wire.ts";
 
@@ -26,6 +28,7 @@ const CHECK_TIMEOUT_MS = 5_000;
 
 export class ThreadServers implements Disposable {
   readonly #process: AppServerProcess;
+  readonly #clock: Clock;
   readonly #wire: WireServers;
   readonly #launches: Launches;
   readonly #startups: ServerStartups;
@@ -33,17 +36,28 @@ export class ThreadServers implements Disposable {
   readonly #timeoutMs: number;
   /** Codex's names of those that are processes and enabled. */
   readonly #processes: readonly string[];
+  /** Those that are reached by URL and enabled, and whose answer to a probe says something. */
+  readonly #probed: Map<string, ProbedServer>;
+  /** Codex's names of those whose session a probe has found to be lost. */
+  readonly #lost = new Set<string>();
+  /** Codex's names of those that answer a probe in a new session as if it were lost. */
+  readonly #useless: Set<string>;
+  /** Those whose session is new because a probe has found the one before to be lost. */
+  #replaced: readonly ProbedServer[];
   /** Whether a call of theirs got no answer: the session may be lost, and Codex would go on using it. */
   #inDoubt = false;
 
+  /** @param before the same servers of the same thread, before it was opened anew */
   constructor(
     servers: readonly DirectServer[],
     wire: WireServers,
     launches: Launches,
     process: AppServerProcess,
     clock: Clock,
+    before?: ThreadServers,
   ) {
     this.#process = process;
+    this.#clock = clock;
     this.#wire = wire;
     this.#launches = launches;
     const enabled = servers.filter((server) => server.enabled);
@@ -54,6 +68,14 @@ export class ThreadServers implements Disposable {
       const { command } = (wire.config[name] ?? {}) as JsonObject;
       return command === undefined ? [] : [name];
     });
+    this.#useless = new Set(before === undefined ? [] : before.#useless);
+    const probed = names.flatMap(([name]): ProbedServer[] => {
+      const { url } = (wire.config[name] ?? {}) as JsonObject;
+      const address = typeof url === "string" ? addressOf(url) : undefined;
+      return address === undefined || this.#useless.has(name) ? [] : [{ name, address }];
+    });
+    this.#probed = new Map(probed.map((server) => [server.name, server]));
+    this.#replaced = before === undefined ? [] : probed.filter(({ name }) => before.#lost.has(name));
     this.#timeoutMs = Math.max(0, ...enabled.map((server) => server.startupTimeoutMs));
   }
 
@@ -90,8 +112,12 @@ export class ThreadServers implements Disposable {
    * @throws what `stopped` rejects with
    */
   async settle(threadId: string, stopped: Promise<never>): Promise<ServerFailure[]> {
-    const probe = (): Promise<void> => this.#probe(threadId);
-    return await this.#explained(await this.#startups.settle(this.#timeoutMs, probe, stopped));
+    const ask = (): Promise<void> => this.#probe(threadId);
+    const failures = await this.#startups.settle(this.#timeoutMs, ask, stopped);
+    const replaced = this.#replaced;
+    this.#replaced = [];
+    if (replaced.length > 0) await Promise.race([this.#tryNewSessions(threadId, replaced), stopped]);
+    return await this.#explained(failures);
   }
 
   async #explained(failures: readonly StartupFailure[]): Promise<ServerFailure[]> {
@@ -108,20 +134,53 @@ export class ThreadServers implements Disposable {
     this.#launches[Symbol.dispose]();
   }
 
-  /** Learns which processes have ended since the turn before: Codex knows, and does not say. */
-  async check(threadId: string, signal: AbortSignal): Promise<void> {
+  /**
+   * Learns what has been lost since the turn before: Codex knows which processes have ended and does not say, and it
+   * does not know which HTTP sessions have.
+   *
+   * @param urls whether servers that are reached by URL count; it costs each of them a request
+   */
+  async check(threadId: string, urls: boolean, signal: AbortSignal): Promise<void> {
     if (!this.#startups.isSettled) return;
-    const ask = async (serverName: string): Promise<void> => {
-      const params = { threadId, serverName, detail: "toolsAndAuthOnly" } as const;
-      const { data } = await this.#process.request("mcpServerStatus/list", params, {
-        timeoutMs: CHECK_TIMEOUT_MS,
-      });
-      for (const { name, runtimeStatus } of data) {
-        if (runtimeStatus === "failed") this.#startups.lost(name, "its connection was closed");
-      }
-    };
-    // Asked one by one: about a server that is reached by URL, Codex would send requests.
-    await abortable(Promise.allSettled(this.#processes.map(ask)), signal);
+    const checks = [
+      // Asked one by one: about a server that is reached by URL, Codex would send requests.
+      ...this.#processes.map((name) => this.#checkProcess(threadId, name)),
+      ...(urls ? [...this.#probed.values()].map((server) => this.#checkSession(threadId, server)) : []),
+    ];
+    await abortable(Promise.allSettled(checks), signal);
+  }
+
+  async #checkProcess(threadId: string, serverName: string): Promise<void> {
+    const params = { threadId, serverName, detail: "toolsAndAuthOnly" } as const;
+    const options = { timeoutMs: CHECK_TIMEOUT_MS };
+    const { data } = await this.#process.request("mcpServerStatus/list", params, options);
+    for (const { name, runtimeStatus } of data) {
+      if (runtimeStatus === "failed") this.#startups.lost(name, "its connection was closed");
+    }
+  }
+
+  async #checkSession(threadId: string, server: ProbedServer): Promise<void> {
+    const { name } = server;
+    if (!this.#startups.isReady(name)) return;
+    const probe = await probeSession(this.#process, this.#clock, threadId, server);
+    if (probe.kind === "lost") {
+      this.#lost.add(name);
+      this.#startups.lost(name, probe.reason);
+      // A turn does not wait twice for a server that does not answer in time.
+    } else if (probe.kind === "unknown") this.#probed.delete(name);
+  }
+
+  /** What looks lost in a session that is new, is the server's way to answer. */
+  async #tryNewSessions(threadId: string, servers: readonly ProbedServer[]): Promise<void> {
+    const tried = servers.map(async (server) => {
+      const { name } = server;
+      if (!this.#startups.isReady(name)) return;
+      const probe = await probeSession(this.#process, this.#clock, threadId, server);
+      if (probe.kind === "fine") return;
+      this.#probed.delete(name);
+      if (probe.kind === "lost") this.#useless.add(name);
+    });
+    await Promise.all(tried);
   }
 
   /** Asks for the state of servers that Codex has not reported, e.g. because an administrator forbids them. */

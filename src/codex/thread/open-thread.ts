@@ -134,15 +134,19 @@ export class OpenThread {
     const { ephemeral, threadSource: _, ...resumable } = spec.start;
     const key = fingerprint({ ...resumable, servers: wire.config });
     const { loaded } = this;
+    let before: ThreadServers | undefined;
     if (loaded !== undefined) {
       const isAsBefore = loaded.process === process && loaded.key === key;
-      if (isAsBefore) await loaded.servers.check(loaded.threadId, signal);
+      // An ephemeral thread cannot be opened anew, and Codex may reach a server again that it did not reach.
+      if (isAsBefore) await loaded.servers.check(loaded.threadId, !this.isEphemeral, signal);
       this.#throwIfLost();
       // A server that failed stays failed as long as the thread is loaded; opening it anew tries again.
       const isFine = this.loaded === loaded && (this.isEphemeral || !loaded.servers.needRestart);
       if (isAsBefore && isFine) return loaded;
-      if (isAsBefore) log("info", redactor.redact(await whyAnew(loaded)));
-      else if (this.isEphemeral) {
+      if (isAsBefore) {
+        before = loaded.servers;
+        log("info", redactor.redact(await whyAnew(loaded)));
+      } else if (this.isEphemeral) {
         const message = "An ephemeral thread keeps the configuration it was started with";
         throw new CodexError("invalid_options", message);
       }
@@ -155,7 +159,7 @@ export class OpenThread {
       kind: "loaded",
       threadId: id,
       process,
-      servers: new ThreadServers(spec.servers, wire, launches, process, clock),
+      servers: new ThreadServers(spec.servers, wire, launches, process, clock, before),
       // A resumed thread is on disk, whatever its options say now.
       ephemeral: this.#start.kind !== "existing" && ephemeral === true,
       file: path ?? undefined,

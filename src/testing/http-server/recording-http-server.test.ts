@@ -184,6 +184,21 @@ suite("RecordingMcpServer", () => {
     server.behaviour.refuse = ({ path }) => (path === "/mcp/a" ? 500 : undefined);
     assert.equal((await new Client(`${server.origin}/mcp/a`).initialize()).status, 500);
     await Client.open(`${server.origin}/mcp/b`);
+    server.behaviour.refuseBody = ({ rpcMethod }) => `no ${rpcMethod}`;
+    const refusal = await new Client(`${server.origin}/mcp/a`).initialize();
+    assert.equal(refusal.body, "no initialize");
+  });
+
+  test("delays an answer, for ever too (H3)", async (t) => {
+    const server = await RecordingMcpServer.start();
+    const client = await Client.open(server.url);
+    server.behaviour.delayMs = ({ tool }) => (tool === "whoami" ? Infinity : 1);
+    const pending = assert.rejects(client.call("whoami"));
+    assert.equal((await client.call("echo")).status, 200);
+    await server.waitFor((s) => s.requests.some(({ tool }) => tool === "whoami"), t);
+    await server[Symbol.asyncDispose]();
+    await pending;
+    assert.equal(server.connections, 0);
   });
 
   test("holds initialize back until disposal while it is told to hang (H3)", async (t) => {

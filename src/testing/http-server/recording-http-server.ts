@@ -42,6 +42,10 @@ export interface HttpBehaviour {
   refuse?: number | ((request: RecordedHttpRequest) => number | undefined);
   /** Headers of a refusal, e.g. `www-authenticate`. */
   refuseHeaders?: Readonly<Record<string, string>>;
+  /** Body of a refusal. @default a JSON-RPC error whose id is null */
+  refuseBody?: (request: RecordedHttpRequest) => string;
+  /** Delays the answer to a request, in milliseconds; `Infinity` never answers. @default 0 */
+  delayMs?: (request: RecordedHttpRequest) => number;
 }
 
 export interface RecordingMcpServerOptions extends TestServerOptions {
@@ -250,10 +254,15 @@ export class RecordingMcpServer implements AsyncDisposable {
     response: ServerResponse,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const { refuse, refuseHeaders, hangInitialize, startupDelayMs = 0 } = this.behaviour;
+    const { refuse, refuseHeaders, refuseBody, hangInitialize, startupDelayMs = 0 } = this.behaviour;
+    const delayMs = this.behaviour.delayMs?.(entry) ?? 0;
+    // Rejects when the client leaves or the server closes.
+    if (delayMs === Infinity) await abortable(new Promise<never>(() => {}), signal);
+    if (delayMs > 0) await sleep(systemClock, delayMs, signal);
     const status = typeof refuse === "function" ? refuse(entry) : refuse;
     if (status !== undefined) {
-      sendError(response, status, -32_000, `Refused with ${status}`, refuseHeaders);
+      if (refuseBody !== undefined) response.writeHead(status, refuseHeaders).end(refuseBody(entry));
+      else sendError(response, status, -32_000, `Refused with ${status}`, refuseHeaders);
       return true;
     }
     if (entry.rpcMethod !== "initialize" && entry.rpcMethod !== "server/discover") return false;
