@@ -6,6 +6,12 @@ export interface AnswerMessage extends Answer {
     readonly ask: string;
 }
 
+export interface AskClosedMessage {
+    readonly type: "ask_closed";
+    readonly id: string;
+    readonly ask: string;
+}
+
 export interface AskMessage {
     readonly type: "ask";
     readonly id: string;
@@ -128,7 +134,7 @@ export interface RunMessage {
     readonly params: RunParams;
 }
 
-export type RunOutbound = EventMessage | AskMessage | EndMessage;
+export type RunOutbound = EventMessage | AskMessage | AskClosedMessage | EndMessage;
 
 export interface RunParams {
     readonly input: Input;

@@ -260,7 +260,9 @@ export interface ToolContext {
     readonly headers: Readonly<Record<string, string>>;
     readonly meta: Readonly<Record<string, unknown>>;
     progress(done: number, total: number): Promise<void>;
-    ask(message: string): Promise<{
+    ask(message: string, options?: {
+        readonly signal?: AbortSignal;
+    }): Promise<{
         readonly action: string;
         readonly content?: unknown;
     }>;

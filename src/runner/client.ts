@@ -77,8 +77,8 @@ export class RunnerClientError extends Error {
 }
 
 /**
- * A run in progress. Reading it yields its messages: `event`, `ask`, and `end` as the last one. It can be read once, and
- * has to be: a run that nobody reads holds the others back after a few megabytes.
+ * A run in progress. Reading it yields its messages: `event`, `ask`, `ask_closed`, and `end` as the last one. It can be read
+ * once, and has to be: a run that nobody reads holds the others back after a few megabytes.
  *
  * Reading throws a `RunnerClientError` when the runner rejected the run, or ended.
  */
@@ -250,6 +250,7 @@ export class RunnerClient implements AsyncDisposable {
         return this.#ready.resolve();
       case "event":
       case "ask":
+      case "ask_closed":
         return this.#runs.get(message.id)?.messages.push(message, weight);
       case "end": {
         const run = this.#runs.get(message.id);

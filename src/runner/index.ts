@@ -13,6 +13,7 @@ export { LINE_BYTES_MAX, type ServeOptions, type ServeOutcome, serveNdjson } fro
 export { parseLine, type ParseOptions } from "./parse-line.ts";
 export type {
   AnswerMessage,
+  AskClosedMessage,
   AskMessage,
   CancelMessage,
   Diagnostic,

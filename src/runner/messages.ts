@@ -111,6 +111,13 @@ export interface AskMessage {
   readonly question: WireQuestion;
 }
 
+/** A question needs no answer any more. */
+export interface AskClosedMessage {
+  readonly type: "ask_closed";
+  readonly id: string;
+  readonly ask: string;
+}
+
 /** A question of Codex, with its fields in snake case. */
 export type WireQuestion = { readonly kind: string; readonly thread_id: string } & Readonly<
   Record<string, unknown>
@@ -139,7 +146,7 @@ export interface ErrorMessage extends Rejection {
 }
 
 /** About a run. */
-export type RunOutbound = EventMessage | AskMessage | EndMessage;
+export type RunOutbound = EventMessage | AskMessage | AskClosedMessage | EndMessage;
 export type Outbound = ReadyMessage | PongMessage | RunOutbound | ErrorMessage;
 
 export type DiagLevel = "debug" | "info" | "warn" | "error";

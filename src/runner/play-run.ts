@@ -15,7 +15,7 @@ import { AbortError } from "../thread/errors.ts";
 import type { ThreadError, Usage } from "../thread/events.ts";
 import type { Answer, Question } from "../thread/questions.ts";
 import type { Engines, EngineUse } from "./engine-use.ts";
-import type { AskMessage, EventMessage } from "./messages.ts";
+import type { EndMessage, RunOutbound } from "./messages.ts";
 import { completed, errorOf, failed, finalOf, type Outcome, type Run, type Running, stopped } from "./run.ts";
 import { toInput, toThreadOptions, toWireEvent, toWireQuestion } from "./thread-options.ts";
 
@@ -28,7 +28,7 @@ export interface PlayOptions {
   readonly log: Log;
   readonly stopping: AbortSignal;
   /** Sends a message, unless the run has had its end; settles when there is room for the next. */
-  readonly send: (message: EventMessage | AskMessage) => Promise<void>;
+  readonly send: (message: Exclude<RunOutbound, EndMessage>) => Promise<void>;
   /** A name that no other question of this runner has. */
   readonly nextAsk: () => string;
   /** The thread belongs to this run from now on. */
@@ -81,7 +81,7 @@ async function playTurn(run: Run, running: Running, options: PlayOptions): Promi
   try {
     return await readTurn(run, running, options, use, thread);
   } finally {
-    running.asks.clear();
+    for (const name of running.asks.keys()) closeAsk(run, running, options, name);
     try {
       await use.leave(thread);
     } catch (error) {
@@ -132,18 +132,23 @@ async function readTurn(
 
 async function ask(
   run: Run,
-  { asks }: Running,
-  { send, nextAsk }: PlayOptions,
+  running: Running,
+  options: PlayOptions,
   question: Question,
   signal: AbortSignal,
 ): Promise<Answer> {
-  const name = nextAsk();
+  const name = options.nextAsk();
   const open = Promise.withResolvers<Answer>();
-  asks.set(name, open);
+  running.asks.set(name, open);
   try {
-    void send({ type: "ask", id: run.id, ask: name, question: toWireQuestion(question) });
+    void options.send({ type: "ask", id: run.id, ask: name, question: toWireQuestion(question) });
     return await abortable(open.promise, signal);
   } finally {
-    asks.delete(name);
+    closeAsk(run, running, options, name);
   }
+}
+
+/** Tells the host that a question needs no answer any more, unless it has answered (R8 of `runner.ts`). */
+function closeAsk({ id }: Run, { asks }: Running, { send }: PlayOptions, ask: string): void {
+  if (asks.delete(ask)) void send({ type: "ask_closed", id, ask });
 }

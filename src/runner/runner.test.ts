@@ -413,6 +413,31 @@ suite("Runner", () => {
     giveUp.abort(new Error("too late"));
     await assert.rejects(second, /too late/);
     assert.equal(bench.runner.submit({ ...answer, ask: "ask_2" })?.code, "unknown_ask");
+    const closed = bench.sent.filter(({ type }) => type === "ask_closed");
+    assert.deepEqual(
+      closed,
+      [{ type: "ask_closed", id: "a", ask: "ask_2" }],
+      "an answer closes its ask itself",
+    );
+  });
+
+  test("takes one of two answers that come at once, and closes what is open before the end (R8)", async () => {
+    await using bench = createBench();
+    bench.run("a", { questions: "host" });
+    await settle();
+    const { onQuestion } = bench.engine.turn("a").options;
+    const question = { kind: "command", threadId: "t", itemId: "i", command: "ls", cwd: null, reason: null };
+    const { signal } = new AbortController();
+    const ask = (): unknown => onQuestion?.(question as Question, { signal });
+    const [first] = [ask(), ask()];
+    const answer = { type: "answer", id: "a", ask: "ask_1" } as const;
+    assert.equal(bench.runner.submit({ ...answer, decision: "accept" }), undefined);
+    assert.equal(bench.runner.submit({ ...answer, decision: "decline" })?.code, "unknown_ask");
+    assert.deepEqual(await first, { decision: "accept" });
+    bench.engine.turn("a").complete();
+    await settle();
+    const kinds = bench.sent.map(({ type }) => type).filter((type) => type !== "event");
+    assert.deepEqual(kinds, ["ask", "ask", "ask_closed", "end"]);
   });
 
   test("unloads the thread used longest ago when more than its slots are idle, busy ones never (R7)", async () => {

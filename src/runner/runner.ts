@@ -1,7 +1,7 @@
 /**
  * Many runs at once: admission, the queue, slots, and one end for each run.
  *
- *   submit(run) ─> waiting ─> a slot and its thread are free ─> engine ─> sink: event … ask … end
+ *   submit(run) ─> waiting ─> a slot and its thread are free ─> engine ─> sink: event … ask … ask_closed … end
  *   submit(cancel), submit(answer) ─> the run they name
  *
  * It knows no transport: messages come in as values and go out through `sink`, whose promise is the back-pressure.
@@ -16,6 +16,8 @@
  *   R5. A run with a process of its own leaves neither process nor (if ephemeral) home when its `end` is sent.
  *   R6. `stop` returns in bounded time, with every run ended and every process gone.
  *   R7. At most `maxConcurrent` threads without a run stay loaded for a next run; the one used longest ago goes first.
+ *   R8. An `ask` takes one answer. Without one, `ask_closed` says that none is needed any more; the `end` of the run
+ *       says so at the latest.
  */
 import { abortable, within } from "../base/abort.ts";
 import { type Clock, systemClock } from "../base/clock.ts";
@@ -220,10 +222,12 @@ export class Runner implements AsyncDisposable {
   #answer({ id, ask, decision, content, answers }: AnswerMessage): Rejection | undefined {
     const run = this.#runs.get(id);
     if (run === undefined) return unknownRun(id);
-    const open = run.state.kind === "running" ? run.state.asks.get(ask) : undefined;
+    const asks = run.state.kind === "running" ? run.state.asks : undefined;
+    const open = asks?.get(ask);
     if (open === undefined) {
       return reject("unknown_ask", id, "ask names no open question of this run", "ask");
     }
+    asks?.delete(ask);
     open.resolve({
       decision,
       ...(content === undefined ? {} : { content }),

@@ -111,10 +111,10 @@ function readContext(context: ServerContext, closing: AbortSignal): ToolContext 
       const params = { progressToken, progress, total };
       await context.mcpReq.notify({ method: "notifications/progress", params });
     },
-    ask: (message) => {
+    ask: (message, options = {}) => {
       const requestedSchema = { type: "object", properties: { answer: { type: "string" } } };
       const params = { mode: "form", message, requestedSchema };
-      return context.mcpReq.send({ method: "elicitation/create", params });
+      return context.mcpReq.send({ method: "elicitation/create", params }, options);
     },
   };
 }

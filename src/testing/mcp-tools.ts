@@ -18,8 +18,11 @@ export interface ToolContext {
   readonly meta: Readonly<Record<string, unknown>>;
   /** Sends a progress notification; does nothing when the caller gave no progress token. */
   progress(done: number, total: number): Promise<void>;
-  /** Asks the user of the client through a form with one text field, `answer`. */
-  ask(message: string): Promise<{ readonly action: string; readonly content?: unknown }>;
+  /** Asks the user of the client through a form with one text field, `answer`. `signal` withdraws the question. */
+  ask(
+    message: string,
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<{ readonly action: string; readonly content?: unknown }>;
 }
 
 /** A tool of a test server. */

@@ -71,7 +71,10 @@ export interface Answer {
   readonly answers?: Readonly<Record<string, readonly string[]>>;
 }
 
-/** Answers a question. `signal` aborts when no answer is needed any more, or the time is over. */
+/**
+ * Answers a question. `signal` aborts when no answer is needed any more: the call that asked has ended in another way, the
+ * turn is over, or the time is. What the handler returns or throws after that is ignored.
+ */
 export type QuestionHandler = (
   question: Question,
   options: { readonly signal: AbortSignal },

@@ -27,6 +27,7 @@ import {
   waitUntilGone,
 } from "../../src/testing/index.ts";
 import { MAIN } from "../support/command.ts";
+import { outlive, WAYS_TO_END } from "../support/outlived-questions.ts";
 
 const TIMEOUT = { timeout: 60_000 };
 const HANG = promptOf({ hang: true });
@@ -119,6 +120,33 @@ suite("RunnerClient", () => {
     }
     const complaints = bench.diagnostics.filter((each) => each.type === "fatal" || each.level !== "info");
     assert.deepEqual(complaints, [], "an answer that is late is no mistake");
+  });
+
+  test("says that a question needs no answer any more; a late one is ignored", TIMEOUT, async () => {
+    const asked = Promise.withResolvers<void>();
+    const [way] = WAYS_TO_END;
+    assert.ok(way !== undefined);
+    await using server = await RecordingMcpServer.start({ extraTools: [outlive(way, asked.promise)] });
+    await using bench = await startClient();
+    const run = bench.client.run({
+      input: promptOf({ call: { server: "svc", tool: "outlive" } }, { hang: true }),
+      approval_policy: "on-request",
+      questions: "host",
+      mcp_servers: { svc: { url: server.url, default_tools_approval_mode: "approve" } },
+    });
+    const asks: string[] = [];
+    for await (const message of run) {
+      if (message.type === "ask") asked.resolve();
+      if (message.type === "ask" || message.type === "ask_closed")
+        asks.push(`${message.type} ${message.ask}`);
+      if (message.type === "ask_closed") {
+        run.answer(message.ask, { decision: "accept" });
+        run.cancel();
+      }
+    }
+    assert.deepEqual(asks, ["ask ask_1", "ask_closed ask_1"]);
+    const complaints = bench.diagnostics.filter((each) => each.type === "fatal" || each.level !== "info");
+    assert.deepEqual(complaints, []);
   });
 
   test("cancels by itself, by a signal, and when its reader leaves (C3)", TIMEOUT, async (t) => {

@@ -11,6 +11,7 @@ import {
   RecordingMcpServer,
   say,
   ScriptedModel,
+  type TestTool,
 } from "../../src/testing/index.ts";
 import { RunnerProcess } from "./support/runner-process.ts";
 
@@ -43,7 +44,8 @@ function play({ prompt, step }: ModelRequest): ModelReply {
     const call = callTool({ server: "notes", tool: "add_note", arguments: { text: note } });
     return step === 0 ? call : say("Noted.");
   }
-  return prompt.startsWith("Think") ? hang() : say("Yes.");
+  if (prompt.startsWith("Sort") && step === 0) return callTool({ server: "notes", tool: "sort_notes" });
+  return /^(Think|Sort)/.test(prompt) ? hang() : say("Yes.");
 }
 
 test("the conversation in docs/runner-protocol.md happens as it is written there", {
@@ -51,7 +53,17 @@ test("the conversation in docs/runner-protocol.md happens as it is written there
 }, async (t) => {
   const inputSchema = { type: "object", properties: { text: { type: "string" } }, required: ["text"] };
   const addNote = { name: "add_note", inputSchema, run: () => "added" };
-  await using server = await RecordingMcpServer.start({ onlyTools: ["add_note"], extraTools: [addNote] });
+  const asked = Promise.withResolvers<void>();
+  const sortNotes: TestTool = {
+    name: "sort_notes",
+    run: async (_args, context) => {
+      void context.ask("By date or by name?").catch(() => {});
+      await asked.promise;
+      return "sorted by date";
+    },
+  };
+  const extraTools = [addNote, sortNotes];
+  await using server = await RecordingMcpServer.start({ onlyTools: [], extraTools });
   await using model = await ScriptedModel.start({ script: play });
   await using runner = await RunnerProcess.start({ model });
   /** Id in the document to id of this time, and back. */
@@ -67,14 +79,18 @@ test("the conversation in docs/runner-protocol.md happens as it is written there
       .replaceAll("/srv/project", runner.cwd)
       .replaceAll(UUID, (id) => ours.get(id) ?? id);
     runner.write(`${text}\n`);
+    if (text.includes("Sort my notes")) {
+      await runner.ask("5", t.signal);
+      asked.resolve();
+    }
     await runner.waitFor(() => runner.messages.length >= read + expect.length, t.signal);
     const got = runner.messages.slice(read);
     read += expect.length;
     const wanted = expect.map((line) => JSON.parse(line) as { readonly type: string });
-    // An ask does not wait for events that are on their way.
+    // An ask and its end do not wait for events that are on their way.
     const inOrder = <T extends { readonly type: string }>(all: readonly T[]): T[] => [
-      ...all.filter(({ type }) => type !== "ask"),
-      ...all.filter(({ type }) => type === "ask"),
+      ...all.filter(({ type }) => !type.startsWith("ask")),
+      ...all.filter(({ type }) => type.startsWith("ask")),
     ];
     const gotText = inOrder(got).map((each) =>
       JSON.stringify(each).replaceAll(server.url, "https://notes.example/mcp"),

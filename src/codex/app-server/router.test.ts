@@ -106,6 +106,25 @@ suite("ThreadRouter", () => {
     await Promise.all(answers);
   });
 
+  test("aborts a question of a sub-agent whose call is over", async () => {
+    const router = new ThreadRouter(silentLog);
+    const parent = sink();
+    router.claim("parent", parent);
+    startSubAgent(router, "parent", "child");
+    const call = { threadId: "child", turnId: "u", item: { type: "mcpToolCall", id: "c", server: "svc" } };
+    router.route("item/started", call, 1);
+    const answer = router.answer(
+      "mcpServer/elicitation/request",
+      { threadId: "child", serverName: "svc" },
+      0,
+      never,
+    );
+    assert.equal(parent.moot[0]?.aborted, false);
+    router.route("item/completed", call, 1);
+    assert.equal(parent.moot[0]?.aborted, true);
+    await answer;
+  });
+
   test("reports the end of the process to every session, and forgets its messages", () => {
     const router = new ThreadRouter(silentLog);
     const [a, b] = [sink(), sink()];

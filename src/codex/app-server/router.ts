@@ -13,6 +13,7 @@
 import type { Log } from "../../base/log.ts";
 import type { RequestId } from "../../jsonrpc/index.ts";
 import type { CodexError } from "../errors.ts";
+import { OpenQuestions } from "./open-questions.ts";
 import type { Notification, WireItem } from "./protocol.ts";
 import { refuse } from "./refusals.ts";
 
@@ -20,7 +21,10 @@ import { refuse } from "./refusals.ts";
 export interface ThreadSink {
   /** @param weight the size of the message, in characters */
   onNotification(notification: Notification, weight: number): void;
-  /** `signal` aborts when no answer is needed any more: Codex resolved the question, or its process has ended. */
+  /**
+   * `signal` aborts when no answer is needed any more: the call that asked is over, Codex resolved the question, or its
+   * process has ended.
+   */
   onRequest(method: string, params: unknown, signal: AbortSignal): Promise<unknown>;
   onProcessExit(error: CodexError): void;
 }
@@ -42,8 +46,7 @@ export class ThreadRouter {
   readonly #parents = new Map<string, string>();
   readonly #unclaimed = new Map<string, Unclaimed>();
   #unclaimedWeight = 0;
-  /** Open questions of Codex, by request id. */
-  readonly #questions = new Map<RequestId, AbortController>();
+  readonly #questions = new OpenQuestions();
   /** Warnings about the process as a whole, for every thread that is opened later. */
   #processWarnings: Notification[] = [];
 
@@ -82,6 +85,7 @@ export class ThreadRouter {
     this.#unclaimed.clear();
     this.#unclaimedWeight = 0;
     this.#parents.clear();
+    this.#questions.clear();
     for (const sink of [...this.#sinks.values()]) sink.onProcessExit(error);
     this.#sinks.clear();
   }
@@ -90,13 +94,14 @@ export class ThreadRouter {
   route(method: string, params: unknown, weight: number): void {
     // Unknown methods are passed on; the mapper ignores them.
     const notification = { method, params } as Notification;
+    this.#questions.take(notification);
     switch (notification.method) {
       case "configWarning":
       case "deprecationNotice":
         this.#warn(notification);
         return;
       case "serverRequest/resolved":
-        return this.#questions.get(notification.params.requestId)?.abort();
+        return;
       case "item/started":
       case "item/completed":
         this.#learnChildren(notification.params.threadId, notification.params.item);
@@ -112,17 +117,15 @@ export class ThreadRouter {
 
   /** Answers a request of Codex (M2). @param gone aborts when its process has ended */
   async answer(method: string, params: unknown, id: RequestId, gone: AbortSignal): Promise<unknown> {
-    const moot = new AbortController();
-    this.#questions.set(id, moot);
+    const moot = this.#questions.open(id, params);
     try {
       const threadId = threadIdOf(params);
       const owner = threadId === undefined ? undefined : (this.#parents.get(threadId) ?? threadId);
       const sink = owner === undefined ? undefined : this.#sinks.get(owner);
-      if (sink !== undefined)
-        return await sink.onRequest(method, params, AbortSignal.any([moot.signal, gone]));
+      if (sink !== undefined) return await sink.onRequest(method, params, AbortSignal.any([moot, gone]));
       return refuse(method);
     } finally {
-      this.#questions.delete(id);
+      this.#questions.close(id);
     }
   }
 

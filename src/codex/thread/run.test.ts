@@ -226,6 +226,35 @@ suite("ActiveRun", () => {
     assert.equal(clock.pending, 0);
   });
 
+  for (const [kind, decision] of [
+    ["elicitation", "cancel"],
+    ["mcp_tool_call", "cancel"],
+    ["file_change", "decline"],
+    ["user_input", "decline"],
+  ] as const) {
+    test(`drops a question (${kind}) when the run is over, also where its handler fails then (N4)`, async () => {
+      const { run, clock, read } = bench(
+        (_question, { signal }) =>
+          new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("closed")))),
+      );
+      const asked = { ...question, kind } as unknown as Question;
+      const answer = run.ask(asked, never);
+      run.end();
+      run.dispose();
+      assert.deepEqual(await answer, { decision });
+      assert.deepEqual(await run.ask(asked, never), { decision }, "a later one, too");
+      assert.deepEqual(await read(), []);
+      assert.equal(clock.pending, 0);
+    });
+  }
+
+  test("does not ask its handler what needs no answer already (N4)", async () => {
+    const { run, read } = bench(() => assert.fail("asked"));
+    assert.deepEqual(await run.ask(question, AbortSignal.abort()), { decision: "decline" });
+    run.end();
+    assert.deepEqual(await read(), []);
+  });
+
   test("is stopped when Codex has retried the model for too long, and not when it got through", async () => {
     const error = (willRetry: boolean): never =>
       ({

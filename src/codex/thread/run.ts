@@ -14,7 +14,8 @@
  *   N2. A run that was stopped does not hold the pipe: the messages that end it must be read too.
  *   N3. The run ends exactly once: by `end`, or by the first `fail`.
  *   N4. Every question is answered once: by the handler, or, when it is absent, fails or is late, by declining; then an
- *       event says what was declined and which option allows it. A turn waits for ever on an open question.
+ *       event says what was declined and which option allows it. A turn waits for ever on an open question. One that needs
+ *       no answer any more, or whose run is over, is dropped: the handler's signal aborts, and nothing is reported.
  *   N5. `thread.started` comes when the thread can be resumed; what was reported before waits for it, but for the news
  *       that the run waits for Codex itself. Without it, the rest comes with the end of the run.
  */
@@ -94,6 +95,7 @@ export class ActiveRun {
   /** Events that wait for `thread.started` (N5); there are few before a turn. */
   #held: [ThreadEvent, number][] | undefined;
   #warned = false;
+  readonly #over = new AbortController();
   #reconnect: Timer | undefined;
   #stall: Timer | undefined;
 
@@ -225,24 +227,25 @@ export class ActiveRun {
   /** Answers a question through the host's handler, or declines it (N4). @param moot aborts when no answer is needed */
   async ask(question: Question, moot: AbortSignal): Promise<Answer> {
     const { onQuestion, questionTimeoutMs } = this.request;
+    const dropped = AbortSignal.any([moot, this.#over.signal]);
+    if (dropped.aborted) return noAnswer(question);
     if (onQuestion === undefined) return this.#decline(question, "nobody is there to answer");
     const late = new AbortController();
     const timer = this.#options.clock.schedule(questionTimeoutMs, () => late.abort());
-    const signal = AbortSignal.any([moot, late.signal]);
-    const ended = Promise.withResolvers<"moot or late">();
-    const onAbort = (): void => ended.resolve("moot or late");
-    if (signal.aborted) onAbort();
-    else signal.addEventListener("abort", onAbort, { once: true });
+    const signal = AbortSignal.any([dropped, late.signal]);
+    const ended = Promise.withResolvers<"dropped or late">();
+    const onAbort = (): void => ended.resolve("dropped or late");
+    signal.addEventListener("abort", onAbort, { once: true });
     try {
       const asked = (async (): Promise<Answer> => await onQuestion(question, { signal }))();
       const answer = await Promise.race([asked, ended.promise]);
-      if (answer !== "moot or late") {
-        return isAnswer(answer) ? answer : this.#decline(question, "the handler gave no decision");
+      if (dropped.aborted) return noAnswer(question);
+      if (answer === "dropped or late") {
+        return this.#decline(question, `there was no answer within ${questionTimeoutMs} ms`);
       }
-      // Moot: no answer is needed, and nothing is reported.
-      if (moot.aborted) return { decision: "decline" };
-      return this.#decline(question, `there was no answer within ${questionTimeoutMs} ms`);
+      return isAnswer(answer) ? answer : this.#decline(question, "the handler gave no decision");
     } catch (error) {
+      if (dropped.aborted) return noAnswer(question);
       const why = messageOf(error);
       return this.#decline(question, `the handler failed: ${this.#options.redactor.redact(why)}`);
     } finally {
@@ -274,6 +277,7 @@ export class ActiveRun {
   }
 
   dispose(): void {
+    this.#over.abort();
     this.#reconnect?.clear();
   }
 
@@ -365,6 +369,12 @@ const THROWN: ReadonlySet<CodexError["code"]> = new Set([
   "invalid_options",
   "closed",
 ]);
+
+/** What Codex gets for a question that nobody answered: it ends the question, and nobody has said no. */
+function noAnswer({ kind }: Question): Answer {
+  // For commands and file changes, "cancel" would interrupt the turn.
+  return { decision: kind === "elicitation" || kind === "mcp_tool_call" ? "cancel" : "decline" };
+}
 
 const DECISIONS: ReadonlySet<unknown> = new Set(["accept", "accept_for_session", "decline", "cancel"]);
 
