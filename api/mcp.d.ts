@@ -113,4 +113,4 @@ export declare class TransportError extends Error {
     get remedy(): Remedy;
 }
 
-export type TransportErrorCode = "invalid_server" | "start_failed" | "executor_unreachable" | "executor_lost" | "process_exited" | "message_too_large" | "server_stalled" | "closed";
+export type TransportErrorCode = "invalid_server" | "start_failed" | "executor_unreachable" | "executor_lost" | "process_exited" | "message_too_large" | "server_stalled" | "request_failed" | "closed";

@@ -7,8 +7,9 @@
  * - `executor_lost`: the executor no longer reports on the server, which may or may not have ended
  * - `process_exited`: the server ended by itself, or closed its input
  * - `message_too_large`: the server wrote a line above the limit, and was ended; or a message to it is larger than
- *   any executor takes, and only that message is rejected
+ *   any executor takes, or its answer over HTTP is above the limit, and only that message is rejected
  * - `server_stalled`: the server is not reading and its queue is full; only this message is rejected
+ * - `request_failed`: a request over HTTP failed; only this message is rejected. `HttpFailure` has the details
  * - `closed`: it was closed here
  */
 export type TransportErrorCode =
@@ -19,6 +20,7 @@ export type TransportErrorCode =
   | "process_exited"
   | "message_too_large"
   | "server_stalled"
+  | "request_failed"
   | "closed";
 
 /**
@@ -39,6 +41,7 @@ const REMEDY: Readonly<Record<TransportErrorCode, Remedy>> = {
   process_exited: "relaunch",
   message_too_large: "fix_config",
   server_stalled: "retry",
+  request_failed: "retry",
   closed: "none",
 };
 

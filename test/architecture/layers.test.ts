@@ -97,7 +97,8 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
   mcp: {
     errors: { mayImport: [] },
     environments: { mayImport: ["errors"] },
-    transport: { mayImport: ["errors"] },
+    http: { mayImport: ["errors"] },
+    transport: { mayImport: ["errors", "http"] },
     launcher: { mayImport: ["errors", "transport"] },
     index: { mayImport: "any" },
   },

@@ -1,0 +1,187 @@
+/**
+ * HTTP from this machine, over connections that are kept.
+ *
+ * One for a manager: all its servers share the sockets. HTTP/1.1. Through a proxy where `HTTP_PROXY` or `HTTPS_PROXY`
+ * says so (Node 24.5 and later; earlier ones know no proxy).
+ *
+ * Invariants
+ *   F1. The signal ends an exchange at any time, and its socket with it. Disposal ends all of them.
+ *   F2. A request that found no connection within `CONNECT_MS`, or more than `EXCHANGES_MAX` others, was not sent, and
+ *       the error says so. It is sent once: a connection that breaks is not tried again.
+ *   F3. A body is read from the socket as it is asked for.
+ */
+import {
+  Agent as HttpAgent,
+  type ClientRequest,
+  type IncomingMessage,
+  request as requestHttp,
+} from "node:http";
+import { Agent as HttpsAgent, request as requestHttps } from "node:https";
+import type { Socket } from "node:net";
+import { type Clock, systemClock, type Timer } from "../../base/clock.ts";
+import { codeOf, messageOf } from "../../base/errors.ts";
+import { FetchError, type HttpAnswer, type HttpFetch, type HttpRequest } from "./http-fetch.ts";
+
+export interface NodeFetchOptions {
+  /** Time, for tests. */
+  readonly clock?: Clock;
+  /** Where the proxy is looked up. @default the environment of this process */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+}
+
+/** How long a server has to accept a connection, its TLS handshake included. */
+export const CONNECT_MS = 10_000;
+/** Streams of servers are exchanges too, so this is about the number of connections to servers. */
+const EXCHANGES_MAX = 4096;
+/** An idle connection is closed earlier than most servers do: a request is lost if they close it while we send. */
+const IDLE_MS = 4_000;
+const IDLE_CONNECTIONS_MAX = 64;
+/** A stream that is silent for so long is probed, so that a dead machine is noticed. */
+const PROBE_MS = 30_000;
+const HEAD_BYTES_MAX: number = 64 * 1024;
+const NOT_LATIN = /[^\0-\x7f]/;
+
+export class NodeFetch implements Disposable {
+  readonly #clock: Clock;
+  readonly #http: HttpAgent;
+  readonly #https: HttpsAgent;
+  #exchanges = 0;
+  #disposed = false;
+
+  constructor({ clock = systemClock, env = process.env }: NodeFetchOptions = {}) {
+    this.#clock = clock;
+    const options = {
+      keepAlive: true,
+      keepAliveMsecs: PROBE_MS,
+      timeout: IDLE_MS,
+      maxFreeSockets: IDLE_CONNECTIONS_MAX,
+      proxyEnv: env,
+    };
+    this.#http = new HttpAgent(options);
+    this.#https = new HttpsAgent(options);
+  }
+
+  /** Exchanges whose body was not read to its end. */
+  get exchanges(): number {
+    return this.#exchanges;
+  }
+
+  readonly fetch: HttpFetch = (request) => {
+    const { signal } = request;
+    if (signal.aborted) return Promise.reject(signal.reason as Error);
+    if (this.#disposed) return Promise.reject(new FetchError("is no longer used here", false));
+    if (this.#exchanges >= EXCHANGES_MAX) {
+      const what = `was not asked: more than ${EXCHANGES_MAX} requests are in progress`;
+      return Promise.reject(new FetchError(what, false));
+    }
+    return new Promise((resolve, reject) => this.#send(request, resolve, reject));
+  };
+
+  [Symbol.dispose](): void {
+    this.#disposed = true;
+    this.#http.destroy();
+    this.#https.destroy();
+  }
+
+  #send(
+    { method, url, headers, body, signal }: HttpRequest,
+    resolve: (answer: HttpAnswer) => void,
+    reject: (error: unknown) => void,
+  ): void {
+    const isHttps = url.protocol === "https:";
+    const raw = ["host", url.host];
+    for (const [name, value] of headers) {
+      if (name === "host") raw[1] = toBytes(value);
+      else raw.push(name, toBytes(value));
+    }
+    if (body !== undefined) raw.push("content-length", String(Buffer.byteLength(body)));
+    const request = (isHttps ? requestHttps : requestHttp)(url, {
+      method,
+      agent: isHttps ? this.#https : this.#http,
+      headers: raw,
+      setDefaultHeaders: false,
+      maxHeaderSize: HEAD_BYTES_MAX,
+    });
+    this.#exchanges++;
+    const connection = watchConnection(request, isHttps, this.#clock);
+    let response: IncomingMessage | undefined;
+    const onAbort = (): void => void (response ?? request).destroy(signal.reason as Error);
+    signal.addEventListener("abort", onAbort);
+    request.once("response", (head) => {
+      response = head;
+      resolve(new NodeAnswer(head));
+    });
+    // Also after the response, whose reader gets the fault from the body.
+    request.on("error", (cause) => {
+      if (signal.aborted) reject(signal.reason);
+      else reject(new FetchError(whatOf(cause, connection.isMade), connection.isMade, { cause }));
+    });
+    request.once("close", () => {
+      this.#exchanges--;
+      connection.end();
+      signal.removeEventListener("abort", onAbort);
+    });
+    // Together with a string, Node would send the bytes of a header as text, once more as UTF-8.
+    request.end(body !== undefined && raw.some((each) => NOT_LATIN.test(each)) ? Buffer.from(body) : body);
+  }
+}
+
+class NodeAnswer implements HttpAnswer {
+  readonly status: number;
+  readonly body: IncomingMessage;
+
+  constructor(response: IncomingMessage) {
+    this.status = response.statusCode ?? 0;
+    this.body = response;
+  }
+
+  header(name: string): string | undefined {
+    const value = this.body.headers[name];
+    return typeof value === "object" ? value.join(", ") : value;
+  }
+
+  close(): void {
+    this.body.destroy();
+  }
+}
+
+/** Gives a new connection its time, and notes whether it was made: what comes before that was not sent (F2). */
+function watchConnection(
+  request: ClientRequest,
+  isHttps: boolean,
+  clock: Clock,
+): { readonly isMade: boolean; end: () => void } {
+  const connection = { isMade: false, end: (): void => {} };
+  request.once("socket", (socket: Socket) => {
+    if (request.reusedSocket) {
+      connection.isMade = true;
+      return;
+    }
+    const timer: Timer = clock.schedule(CONNECT_MS, () => {
+      request.destroy(new Error(`no connection within ${CONNECT_MS / 1000} s`));
+    });
+    const onMade = (): void => {
+      connection.isMade = true;
+      timer.clear();
+    };
+    const event = isHttps ? "secureConnect" : "connect";
+    connection.end = () => {
+      timer.clear();
+      socket.off(event, onMade);
+    };
+    socket.once(event, onMade);
+  });
+  return connection;
+}
+
+/** Node takes values as bytes: text goes out as UTF-8. */
+function toBytes(value: string): string {
+  return NOT_LATIN.test(value) ? Buffer.from(value, "utf8").toString("latin1") : value;
+}
+
+function whatOf(cause: Error, isSent: boolean): string {
+  // A host with several addresses fails with one error for each.
+  const inner = cause instanceof AggregateError ? (cause.errors[0] as unknown) : cause;
+  const why = codeOf(inner) ?? codeOf(cause) ?? messageOf(inner);
+  return isSent ? `broke the connection before it answered (${why})` : `cannot be connected to (${why})`;
+}
