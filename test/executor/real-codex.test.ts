@@ -172,6 +172,41 @@ test("a server on an environment that does not exist is reported with those that
   );
 });
 
+test("Codex registers the servers of a thread under their names alone, also where servers belong to environments", {
+  timeout,
+}, async () => {
+  await using executor = await startExecutorProcess();
+  await using bench = await startBench({
+    environments: [{ id: "box", url: executor.url }],
+    config: { features: { multi_environment_mcp: true } },
+    env: { ...process.env, SWITCHYARD_DEBUG: "wire" },
+  });
+  await using http = await RecordingMcpServer.start();
+  const thread = bench.codex.startThread({
+    workingDirectory: bench.cwd,
+    mcpServers: {
+      there: { ...stdioServer(), cwd: bench.cwd, environment_id: "box" },
+      url: { url: http.url, environment_id: "box" },
+      here: stdioServer(),
+    },
+  });
+  const steps = ["there", "url", "here"].map((server) => ({ call: { server, tool: "whoami" } }));
+  const calls = itemsOfType(
+    await collect(thread.runStreamed(promptOf(...steps, { say: "x" }))),
+    "mcp_tool_call",
+  );
+  assert.deepEqual(
+    calls.map(({ server, status }) => `${server} ${status}`),
+    ["there completed", "url completed", "here completed"],
+  );
+  // startups.ts counts on it: with an environment, one name would stand for several servers.
+  const about = bench.log.filter((line) =>
+    /mcpServer\/startupStatus\/updated|"type":"mcpToolCall"/.test(line),
+  );
+  assert.ok(about.length >= 9);
+  for (const line of about) assert.doesNotMatch(line, /"environmentId":"/);
+});
+
 test("a host names executors for its threads, with a token that stays in the pipe", { timeout }, async () => {
   const token = "token-of-the-executor-0123456789";
   await using executor = await startExecutorProcess([], { SWITCHYARD_EXECUTOR_TOKEN: token });

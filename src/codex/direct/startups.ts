@@ -1,4 +1,9 @@
-/** Which servers of an open thread are ready, which have failed, and why. */
+/**
+ * Which servers of an open thread are ready, which have failed, and why.
+ *
+ * A name stands for one server: Codex registers those of a thread without an environment, also with its feature
+ * `multi_environment_mcp` and for servers that run in one (0.171). `test/executor/real-codex.test.ts` watches it.
+ */
 import { within } from "../../base/abort.ts";
 import type { Clock } from "../../base/clock.ts";
 import { inHostsWords, isEnd, plainReason, type StartupFailure } from "./reasons.ts";
