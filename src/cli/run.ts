@@ -13,7 +13,7 @@ import type { Command } from "./command.ts";
 import { lastThreadIn, missingLogin, openEngine } from "./engine.ts";
 import { folderOf } from "./mcp/target.ts";
 import { readInput, readStdin } from "./input.ts";
-import { shortPath, stopWhenOutputFails, tell, writeAside } from "./output.ts";
+import { shortPath, shortPaths, stopWhenOutputFails, tell, writeAside } from "./output.ts";
 import { environmentsOf } from "./run-environments.ts";
 import { parseServerFlags, SERVER_FLAGS } from "./server-flags.ts";
 import type { Stop } from "./signals.ts";
@@ -72,7 +72,7 @@ async function runTurn(args: Args, stop: Stop): Promise<number> {
       ? missingLogin(configOverrides, userHome, process.env)
       : undefined;
   if (missing !== undefined) {
-    tell(`switchyard: ${missing}`);
+    tell(shortPaths(`switchyard: ${missing}`));
     return 1;
   }
   const cd = args.has("cd") ? folderOf(args) : undefined;
@@ -86,9 +86,10 @@ async function runTurn(args: Args, stop: Stop): Promise<number> {
     ...(apiKey === undefined ? {} : { apiKey }),
     ...(baseUrl === undefined ? {} : { baseUrl }),
     ...(userHome ? { home: "user" as const } : {}),
-    log: (level, message) => {
+    log: (level, message, about) => {
       if (isVerbose || level === "error") tell(`codex ${level}: ${message}`);
-      else if (level === "warn") tell(`warning: ${message}`);
+      // What is wrong with a server is an event of the turn, too.
+      else if (level === "warn" && about?.["server"] === undefined) tell(`warning: ${message}`);
     },
   });
   try {

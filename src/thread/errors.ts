@@ -37,12 +37,13 @@ export class EngineError extends Error {
   override readonly name: string = "EngineError";
   readonly code: string;
   /** The option (a key of `ThreadOptions`) that `invalid_options` is about; the message begins with it. */
-  readonly option: string | undefined;
+  declare readonly option?: string;
 
   constructor(code: EngineErrorCode, message: string, options: EngineErrorOptions = {}) {
     super(message, options);
     this.code = code;
-    this.option = options.option;
+    // Absent, and not `undefined`: an error that is printed shows its fields.
+    if (options.option !== undefined) this.option = options.option;
   }
 }
 

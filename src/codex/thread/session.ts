@@ -272,7 +272,7 @@ export class ThreadSession implements ThreadSink {
         throw new CodexError("mcp_server_failed", message);
       }
       const message = `MCP server "${server}" did not start and is missing in this turn: ${reason}`;
-      this.#options.log("warn", message);
+      this.#options.log("warn", message, { server });
       run.tell({ message, code: "mcp_server_failed", server, reason });
     }
   }
