@@ -2,7 +2,8 @@
 
 /**
  * - `invalid_server`: the configuration cannot be started; nothing was started
- * - `start_failed`: the program could not be started: no such program, no such folder, not allowed
+ * - `start_failed`: the program could not be started: no such program, no such folder, not allowed; or the
+ *   `http_headers_helper` failed
  * - `executor_unreachable`: the executor of the server's environment does not answer
  * - `executor_lost`: the executor no longer reports on the server, which may or may not have ended
  * - `process_exited`: the server ended by itself, or closed its input
