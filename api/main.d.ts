@@ -134,8 +134,9 @@ export type ErrorItem = {
     id: string;
     type: "error";
     message: string;
-    code?: "mcp_server_failed" | "engine_waiting" | "thread_not_saved" | "request_declined";
+    code?: "mcp_server_failed" | "mcp_tool_rejected" | "engine_waiting" | "thread_not_saved" | "request_declined";
     server?: string;
+    tool?: string;
     reason?: string;
     request?: string;
     option?: string;

@@ -39,6 +39,7 @@ export async function timeCallsInCodex(calls: number, url: string | undefined): 
     log: silentLog,
     redactor: new Redactor(),
     onRequest: () => Promise.resolve({ decision: "accept" }),
+    onRejectedTool: () => {},
     onNotification: (method, params) => {
       const { item, status } = params as { item?: { type: string; durationMs?: number }; status?: string };
       if (method === "mcpServer/startupStatus/updated" && status === "ready") ready.resolve();

@@ -120,6 +120,7 @@ export type WebSearchItem = {
  *
  * `code` and what belongs to it are ours; the message alone is complete for a reader that does not know them:
  * - `mcp_server_failed`: `server` is missing in this turn, for `reason`
+ * - `mcp_tool_rejected`: the `tool` of `server` is missing in this turn, for `reason`: its schema cannot be used
  * - `engine_waiting`: the engine fails again and again, and the turn waits for its next start
  * - `thread_not_saved`: the turn completed, but is not on disk
  * - `request_declined`: the engine asked for something, and got no answer. `request` says what kind of
@@ -129,8 +130,14 @@ export type ErrorItem = {
   id: string;
   type: "error";
   message: string;
-  code?: "mcp_server_failed" | "engine_waiting" | "thread_not_saved" | "request_declined";
+  code?:
+    | "mcp_server_failed"
+    | "mcp_tool_rejected"
+    | "engine_waiting"
+    | "thread_not_saved"
+    | "request_declined";
   server?: string;
+  tool?: string;
   reason?: string;
   request?: string;
   option?: string;

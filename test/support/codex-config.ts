@@ -64,6 +64,7 @@ export class CodexConfig implements AsyncDisposable {
         clock: systemClock,
         log: silentLog,
         redactor: new Redactor(),
+        onRejectedTool: () => {},
         onNotification: () => {},
         onRequest: () => Promise.reject(new Error("Nothing is asked here")),
       });

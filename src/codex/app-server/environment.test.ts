@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { delimiter } from "node:path";
 import { suite, test } from "node:test";
 import fc from "fast-check";
+import { TOOL_LOG } from "./tool-log.ts";
 import { processEnvironment } from "./environment.ts";
 import { HTTP_LOG } from "./http-answers.ts";
 
 const path = (...dirs: readonly string[]): string => dirs.join(delimiter);
 /** Variables that we set. */
-const OURS = { RUST_BACKTRACE: "0", RUST_LOG: `error,${HTTP_LOG}` };
+const OURS = { RUST_BACKTRACE: "0", RUST_LOG: `error,${HTTP_LOG},${TOOL_LOG}` };
 
 suite("processEnvironment", () => {
   test("passes on harmless and necessary variables, and no others", () => {

@@ -9,6 +9,7 @@ import { delimiter } from "node:path";
 import { isCodexVariable } from "../../base/variables.ts";
 import type { CodexOptions } from "../options.ts";
 import { HTTP_LOG } from "./http-answers.ts";
+import { TOOL_LOG } from "./tool-log.ts";
 
 /** @param needed names of more variables */
 export function processEnvironment(
@@ -29,7 +30,7 @@ export function processEnvironment(
   // With a backtrace, errors of MCP servers would reach the model with a stack in them.
   result.RUST_BACKTRACE ??= "0";
   // Codex writes several warnings per turn about things that a host cannot change.
-  result.RUST_LOG ??= `error,${HTTP_LOG}`;
+  result.RUST_LOG ??= ["error", HTTP_LOG, TOOL_LOG].join(",");
   if (options.caFile !== undefined) {
     result.SSL_CERT_FILE = options.caFile;
     delete result.SSL_CERT_DIR;

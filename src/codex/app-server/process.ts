@@ -31,6 +31,7 @@ import { type CodexBinary, checkCodexVersion } from "./binary.ts";
 import { CodexError } from "../errors.ts";
 import type { CodexEnvironment } from "../options.ts";
 import { HttpAnswers } from "./http-answers.ts";
+import { type RejectedTool, takeToolLine } from "./tool-log.ts";
 import { type Requests, UNUSED_NOTIFICATIONS } from "./protocol.ts";
 
 export interface AppServerProcessOptions {
@@ -50,6 +51,7 @@ export interface AppServerProcessOptions {
   readonly logWire?: boolean;
   readonly redactor: Redactor;
   readonly onNotification: (method: string, params: unknown, lineChars: number) => void;
+  readonly onRejectedTool: (tool: RejectedTool) => void;
   readonly onRequest: (
     method: string,
     params: unknown,
@@ -114,7 +116,8 @@ export class AppServerProcess {
     this.#tag = createTag();
     const { log, redactor } = options;
     const onLine = log === silentLog ? undefined : (line: string): void => log("debug", line);
-    const takeOut = (line: string): boolean => this.httpAnswers.take(line);
+    const takeOut = (line: string): boolean =>
+      this.httpAnswers.take(line) || takeToolLine(line, options.onRejectedTool);
     this.#stderr = new ProcessStderr({ redactor, onLine, isNotice, takeOut });
     const args = ["app-server", "--stdio", ...options.flags.flatMap((flag) => ["-c", flag])];
     this.#child = spawn(options.binary.path, args, {

@@ -62,6 +62,8 @@ export interface McpServerStatusListResponse {
       | "disabled"
       | null;
     toolsError: string | null;
+    /** As the server declares them. */
+    tools: { [key: string]: { name: string } };
   }[];
 }
 

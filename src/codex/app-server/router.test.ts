@@ -17,6 +17,7 @@ function sink(): ThreadSink & { readonly got: string[]; readonly moot: AbortSign
       moot.push(signal);
       return Promise.resolve("answered");
     },
+    onRejectedTool: ({ name, why }) => void got.push(`${name}: ${why}`),
     onProcessExit: ({ code }) => void got.push(code),
   };
 }
@@ -137,6 +138,16 @@ suite("ThreadRouter", () => {
     assert.deepEqual([a.got.length, b.got.length], [1, 0]);
   });
 
+  test("tells a thread of a tool that is left out, also where the tool is a sub-agent's", () => {
+    const router = new ThreadRouter(() => {});
+    const one = sink();
+    router.claim("one", one);
+    startSubAgent(router, "one", "child");
+    for (const threadId of ["one", "child", "another"]) {
+      router.tellOfRejectedTool({ threadId, name: `tool of ${threadId}`, why: "why" });
+    }
+    assert.deepEqual(one.got.slice(-2), ["tool of one: why", "tool of child: why"]);
+  });
   test("keeps warnings about the process as a whole, each text once, until the next process", () => {
     const router = new ThreadRouter(silentLog);
     for (const summary of ["one", "two", "one", "of session-flags: three"]) {

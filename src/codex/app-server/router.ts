@@ -15,6 +15,7 @@ import type { RequestId } from "../../jsonrpc/index.ts";
 import type { CodexError } from "../errors.ts";
 import { OpenQuestions } from "./open-questions.ts";
 import type { Notification, WireItem } from "./protocol.ts";
+import type { RejectedTool } from "./tool-log.ts";
 import { refuse } from "./refusals.ts";
 
 /** Where the messages of one thread go. */
@@ -26,6 +27,8 @@ export interface ThreadSink {
    * process has ended.
    */
   onRequest(method: string, params: unknown, signal: AbortSignal): Promise<unknown>;
+  /** A tool is left out, because Codex cannot read its schema; told of in each step of a turn. */
+  onRejectedTool(tool: RejectedTool): void;
   onProcessExit(error: CodexError): void;
 }
 
@@ -88,6 +91,11 @@ export class ThreadRouter {
     this.#questions.clear();
     for (const sink of [...this.#sinks.values()]) sink.onProcessExit(error);
     this.#sinks.clear();
+  }
+
+  /** A sub-agent's tools are those of its thread. */
+  tellOfRejectedTool(tool: RejectedTool): void {
+    this.#sinks.get(this.#parents.get(tool.threadId) ?? tool.threadId)?.onRejectedTool(tool);
   }
 
   /** Takes a notification. @param weight its size, in characters */

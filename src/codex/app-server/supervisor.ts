@@ -157,6 +157,7 @@ export class CodexAppServer implements AsyncDisposable {
         logWire: this.#options.logWire ?? false,
         redactor,
         onNotification: (method, params, weight) => this.threads.route(method, params, weight),
+        onRejectedTool: (tool) => this.threads.tellOfRejectedTool(tool),
         onRequest: (method, params, id, signal) => this.threads.answer(method, params, id, signal),
       });
       this.#options.onFiles();

@@ -52,6 +52,9 @@ const NEEDS_LOGIN =
   'it needs a login: give it an Authorization header that it accepts, or add a server with this name and url to your own Codex ("codex mcp add") ' +
   'and log in there ("codex mcp login")';
 
+const UNREADABLE_TOOLS =
+  "Codex cannot read its list of tools: each tool needs a name and an inputSchema that is an object";
+
 /** Whether Codex found that a process had ended: while writing to it or while reading. */
 export function isEnd(error: string): boolean {
   return /Broken pipe|connection closed: initialize response/.test(error);
@@ -69,6 +72,8 @@ export function plainReason(error: string): string {
     .replaceAll(/ ?\[[a-z_]+::[^\]]*\]/g, "");
   // Codex names the server as it is called inside, and a command that would log in to another one.
   if (/MCP server is not logged in|Transport error: Auth required/.test(text)) return NEEDS_LOGIN;
+  // It stands for any answer to tools/list that Codex cannot read, mostly because of one tool. Which one, it does not say.
+  if (text === "Unexpected response type") return UNREADABLE_TOOLS;
   const seconds = /timed out after (\d+) seconds/.exec(text)?.[1];
   if (seconds !== undefined) return `timed out after ${seconds} s; startup_timeout_sec sets the limit`;
   return isEnd(text) ? "the process ended before it answered the handshake" : text;
@@ -95,6 +100,11 @@ export function requiredServersFailures(
     const reason = inHostsWords(plainReason(error), name, server);
     return { name, server, reason, hasEnded: isEnd(error) };
   });
+}
+
+/** The name for the model of a tool whose schema its provider rejects. The text is OpenAI's. */
+export function rejectedSchema(message: string | undefined): string | undefined {
+  return /Invalid schema for function '([^']+)'/.exec(message ?? "")?.[1];
 }
 
 /** The server whose connection broke during a call. Codex never restarts a stdio server that died. */

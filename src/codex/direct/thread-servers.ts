@@ -24,7 +24,19 @@ export interface ServerFailure {
   readonly reason: string;
 }
 
+/** A tool by the name that its server declares. */
+export interface ServerTool {
+  /** The host's name of the server. */
+  readonly server: string;
+  readonly tool: string;
+}
+
 const CHECK_TIMEOUT_MS = 5_000;
+
+/** What Codex makes of a name for the model. */
+function modelName(name: string): string {
+  return name.replaceAll(/[^a-zA-Z0-9_]/g, "_");
+}
 
 export class ThreadServers implements Disposable {
   readonly #process: AppServerProcess;
@@ -82,6 +94,31 @@ export class ThreadServers implements Disposable {
   /** The host's name of a server that Codex knows as `name`. */
   hostName(name: string): string {
     return this.#wire.names.get(name) ?? name;
+  }
+
+  /**
+   * Whose tool it is that Codex gives the model as `name`: `mcp__SERVER` and the tool's name, with `__` or nothing between them, or the
+   * tool's name alone.
+   *
+   * @returns `undefined` where it is nobody's, or of several servers
+   */
+  async toolOf(threadId: string, name: string): Promise<ServerTool | undefined> {
+    const isCalled = (wireName: string, tool: string): boolean => {
+      const [server, declared] = [modelName(wireName), modelName(tool)];
+      return [declared, `mcp__${server}${declared}`, `mcp__${server}__${declared}`].includes(name);
+    };
+    const params = { threadId, detail: "toolsAndAuthOnly" } as const;
+    const { data } = await this.#process.request("mcpServerStatus/list", params, {
+      timeoutMs: CHECK_TIMEOUT_MS,
+    });
+    const found = data
+      .filter((server) => this.#wire.names.has(server.name))
+      .flatMap((server) =>
+        Object.values(server.tools)
+          .filter((tool) => isCalled(server.name, tool.name))
+          .map((tool) => ({ server: this.hostName(server.name), tool: tool.name })),
+      );
+    return found.length === 1 ? found[0] : undefined;
   }
 
   /** The servers that are not there, and why. */

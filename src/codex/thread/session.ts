@@ -24,6 +24,7 @@ import type { ThreadEvent, Usage } from "../../thread/events.ts";
 import type { Question } from "../../thread/questions.ts";
 import type { Notification } from "../app-server/protocol.ts";
 import { refuse } from "../app-server/refusals.ts";
+import type { RejectedTool } from "../app-server/tool-log.ts";
 import type { ThreadSink } from "../app-server/router.ts";
 import type { CodexAppServer } from "../app-server/supervisor.ts";
 import type { InheritedServers } from "../direct/inherited-servers.ts";
@@ -32,6 +33,7 @@ import { CodexError } from "../errors.ts";
 import { NO_USAGE, toUsage } from "./event-mapper.ts";
 import { type Loaded, OpenThread, type ThreadStart } from "./open-thread.ts";
 import { toQuestion } from "./questions.ts";
+import { RejectedTools } from "./rejected-tools.ts";
 import { ActiveRun, type RunRequest } from "./run.ts";
 import type { ThreadSpec } from "./spec.ts";
 import { isNotLoaded, runTurn } from "./turn.ts";
@@ -84,6 +86,7 @@ export class ThreadSession implements ThreadSink {
   readonly #closing = new AbortController();
   #active: ActiveRun | undefined;
   #usage: Usage = NO_USAGE;
+  #rejected: RejectedTools;
   #idle: Timer | undefined;
   #closed: Promise<void> | undefined;
   /** Removes the secrets of the thread's present configuration from the redactor. */
@@ -113,6 +116,12 @@ export class ThreadSession implements ThreadSink {
       },
       start,
     );
+    this.#rejected = this.#noRejectedTools();
+  }
+
+  #noRejectedTools(): RejectedTools {
+    const { log, redactor } = this.#options;
+    return new RejectedTools({ thread: this.#thread, log, redactor });
   }
 
   /** The thread's id, once it can be resumed. */
@@ -149,6 +158,7 @@ export class ThreadSession implements ThreadSink {
     }
     this.#idle?.clear();
     const run = this.#createRun(request, signal);
+    this.#rejected = this.#noRejectedTools();
     this.#active = run;
     if (this.threadId === null) run.awaitId();
     const onAbort = (): void => run.stop(abortReason(request));
@@ -202,6 +212,13 @@ export class ThreadSession implements ThreadSink {
       case "item/completed":
         this.#thread.loaded?.servers.onItem(params.item);
         break;
+      case "turn/completed": {
+        const named = this.#rejected.named(params.turn);
+        if (named === undefined) break;
+        const run = this.#active;
+        void named.then((turn) => run?.take({ method, params: { ...params, turn } }, weight));
+        return;
+      }
       default:
     }
     this.#active?.take(notification, weight);
@@ -212,6 +229,10 @@ export class ThreadSession implements ThreadSink {
     const run = this.#active;
     if (asked === undefined || run === undefined) return refuse(method);
     return asked.reply(await run.ask(this.#named(asked.question), signal));
+  }
+
+  onRejectedTool(tool: RejectedTool): void {
+    if (this.#active !== undefined) this.#rejected.tell(this.#active, tool);
   }
 
   onProcessExit(error: CodexError): void {
