@@ -59,7 +59,7 @@ export declare class ExecutorError extends Error {
     constructor(code: ExecutorErrorCode, message: string, options?: ErrorOptions);
 }
 
-export type ExecutorErrorCode = "executor_unreachable" | "executor_lost" | "start_failed" | "refused" | "unknown_environment" | "unknown_process" | "stdin_closed" | "stdin_full" | "output_lost" | "reader_stalled" | "outcome_unknown" | "protocol_error" | "unsupported" | "invalid_request" | "timeout" | "disposed";
+export type ExecutorErrorCode = "executor_unreachable" | "executor_lost" | "start_failed" | "refused" | "unknown_environment" | "unknown_process" | "stdin_closed" | "stdin_full" | "output_lost" | "reader_stalled" | "outcome_unknown" | "protocol_error" | "connect_failed" | "http_failed" | "unsupported" | "invalid_request" | "timeout" | "disposed";
 
 export interface ExecutorProcess extends AsyncDisposable {
     readonly id: string;
@@ -102,6 +102,23 @@ export interface ExecutorServerOptions {
 export interface Graces {
     readonly stdinMs: number;
     readonly termMs: number;
+}
+
+export interface HttpRequestSpec {
+    readonly method: string;
+    readonly url: URL;
+    readonly headers: readonly (readonly [name: string, value: string])[];
+    readonly body?: Uint8Array | undefined;
+}
+
+export interface HttpResponse {
+    readonly status: number;
+    readonly headers: readonly {
+        readonly name: string;
+        readonly value: string;
+    }[];
+    readonly body: AsyncIterable<Uint8Array>;
+    close(): void;
 }
 
 export interface Limits {
@@ -217,6 +234,7 @@ export declare class RemoteExecutor implements Executor {
     info({ signal }?: WaitOptions): Promise<EnvironmentInfo>;
     ping({ signal }?: WaitOptions): Promise<number>;
     start(spec: ProcessSpec, { signal }?: WaitOptions): Promise<ExecutorProcess>;
+    httpRequest(request: HttpRequestSpec, { signal }?: WaitOptions): Promise<HttpResponse>;
     [Symbol.asyncDispose](): Promise<void>;
 }
 

@@ -13,6 +13,8 @@
  * - `reader_stalled`: the caller did not read the events of a process for too long, and held up all others
  * - `outcome_unknown`: the link dropped after a request that must not be sent twice; it may have been carried out
  * - `protocol_error`: the executor broke the protocol
+ * - `connect_failed`: the executor could not connect to where an HTTP request goes; it was not sent
+ * - `http_failed`: the executor got no answer to an HTTP request, or it broke off; it may have been carried out
  * - `unsupported`: this executor cannot do it
  * - `invalid_request`: the request makes no sense
  * - `timeout`: no answer in time
@@ -31,6 +33,8 @@ export type ExecutorErrorCode =
   | "reader_stalled"
   | "outcome_unknown"
   | "protocol_error"
+  | "connect_failed"
+  | "http_failed"
   | "unsupported"
   | "invalid_request"
   | "timeout"

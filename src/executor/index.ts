@@ -2,6 +2,7 @@
  * Executors: processes here, on other machines, and for other hosts. `docs/executor.md` describes how to run one, and its
  * protocol.
  */
+export type { HttpRequestSpec, HttpResponse } from "./client/http-requests.ts";
 export { RemoteExecutor, type RemoteExecutorOptions } from "./client/remote-executor.ts";
 export {
   type LinkOpener,

@@ -18,6 +18,7 @@ import { ExecutorError } from "../errors.ts";
 import type { Link } from "../wire/link.ts";
 import { FRAME_BYTES_MAX, rpcError } from "../wire/protocol.ts";
 import { IMPLEMENTATION, initializeResult, type WireEnvironmentInfo } from "../wire/session-messages.ts";
+import { HttpRequests } from "./http-requests.ts";
 import { LinkKeeper, type LinkKeeperOptions } from "./link-keeper.ts";
 import { type CarrierOptions, type ProcessCarrier, RemoteProcess } from "./remote-process.ts";
 import { readResult } from "./rpc-errors.ts";
@@ -43,6 +44,8 @@ const REQUESTS_MAX_ELSEWHERE = 64;
 
 export class ExecutorSession implements ProcessCarrier {
   readonly clock: Clock;
+  /** HTTP from the executor's machine. What is in progress ends with its link. */
+  readonly http: HttpRequests;
   readonly #options: ExecutorSessionOptions;
   readonly #keeper: LinkKeeper;
   readonly #processes = new Map<string, RemoteProcess>();
@@ -65,18 +68,29 @@ export class ExecutorSession implements ProcessCarrier {
   private constructor(options: ExecutorSessionOptions) {
     this.#options = options;
     this.clock = options.clock;
+    this.http = new HttpRequests(options.name, this);
     this.#keeper = new LinkKeeper(options, {
       greet: (peer, signal) => this.#greet(peer, signal),
       onNotification: (method, params) => this.#onNotification(method, params),
       onReceived: (link) => this.#acknowledge(link),
+      onDropped: (reason) => {
+        const message = `The link to executor "${options.name}" dropped: ${reason}`;
+        this.http.fail(new ExecutorError("http_failed", message));
+      },
       onRestored: () => {
         // Requests that waited are sent again; a process without one would not notice what it missed (S2).
         for (const process of this.#processes.values()) void process.catchUp();
       },
       onOver: (error) => {
+        this.http.fail(error);
         for (const process of [...this.#processes.values()]) process.fail(error);
       },
     });
+  }
+
+  /** Whether the executor is ours, and can do what the original cannot. */
+  get isOwn(): boolean {
+    return !this.#isForeign;
   }
 
   /** What the executor said about itself; `undefined` when it said nothing yet. */
@@ -194,6 +208,7 @@ export class ExecutorSession implements ProcessCarrier {
   }
 
   #onNotification(method: string, params: unknown): void {
+    if (method === "http/request/bodyDelta") return this.http.accept(params);
     const processId = isObject(params) ? params["processId"] : undefined;
     if (typeof processId === "string") this.#processes.get(processId)?.accept(method, params);
   }

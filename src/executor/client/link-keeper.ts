@@ -43,6 +43,8 @@ export interface LinkUser {
   readonly onNotification: (method: string, params: unknown) => void;
   /** A message was received, and handled. */
   readonly onReceived: (link: Link) => void;
+  /** The link dropped, and with it what belonged to it alone. */
+  readonly onDropped: (reason: string) => void;
   /** There is a link again, and requests that waited for one go on. */
   readonly onRestored: () => void;
   readonly onOver: (error: ExecutorError) => void;
@@ -225,6 +227,7 @@ export class LinkKeeper {
     peer.close(new Error(reason));
     if (this.#state.kind !== "live" || this.#state.peer !== peer) return;
     this.#watch?.clear();
+    this.#user.onDropped(reason);
     const { name, opener, log, clock } = this.#options;
     if (!opener.resumable) return this.#lose(reason, undefined);
     log("warn", `The link to executor "${name}" dropped: ${reason}; resuming`, { executor: name });

@@ -20,6 +20,7 @@ import { toStartParams } from "../wire/process-messages.ts";
 import { RpcCode } from "../wire/protocol.ts";
 import { environmentInfo, type WireEnvironmentInfo } from "../wire/session-messages.ts";
 import { ExecutorSession } from "./executor-session.ts";
+import type { HttpRequestSpec, HttpResponse } from "./http-requests.ts";
 import type { LinkOpener } from "./open-link.ts";
 import type { RemoteProcess } from "./remote-process.ts";
 import { readResult, toExecutorError } from "./rpc-errors.ts";
@@ -100,6 +101,19 @@ export class RemoteExecutor implements Executor {
       this.#abandon(session, process, failure);
       throw failure;
     }
+  }
+
+  /**
+   * Makes an HTTP request from the machine of the executor, and waits for the head of the answer. Redirects are not
+   * followed. The signal ends it at any time.
+   *
+   * With `codex exec-server` a request that is given up goes on there, for ten minutes at most.
+   *
+   * @throws {ExecutorError} `connect_failed`, `http_failed`, `outcome_unknown`, `unsupported`, `executor_unreachable`, …
+   */
+  async httpRequest(request: HttpRequestSpec, { signal }: WaitOptions = {}): Promise<HttpResponse> {
+    const session = await this.#connected(signal);
+    return await session.http.request(request, signal);
   }
 
   /** Ends what it started, and closes the link. Idempotent; joins a disposal in flight. */

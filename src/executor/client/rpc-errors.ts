@@ -26,7 +26,7 @@ export function toExecutorError(error: unknown, what: string, failed: ExecutorEr
 function codeOf({ code, data }: RpcError, failed: ExecutorErrorCode): ExecutorErrorCode {
   // Our own executor sends more than the number.
   const own = isObject(data) ? data["code"] : undefined;
-  if (own === "refused" || own === "unsupported") return own;
+  if (own === "refused" || own === "unsupported" || own === "connect_failed") return own;
   switch (code) {
     case RpcCode.methodNotFound:
       return "unsupported";

@@ -124,4 +124,7 @@ const START_FAILURES: Readonly<Record<ExecutorErrorCode, StartFailure>> = {
   output_lost: LOST,
   reader_stalled: LOST,
   protocol_error: LOST,
+  // Of HTTP requests.
+  connect_failed: LOST,
+  http_failed: LOST,
 };

@@ -27,6 +27,8 @@ class Desk implements AsyncDisposable {
   readonly gone = new AbortController();
   /** What the client was told, in order: answers by id, and parts of bodies. */
   readonly told: (Delta | string)[] = [];
+  /** Requests that the server got. */
+  requested = 0;
   room: () => Promise<void> = () => Promise.resolve();
   readonly #server: Server;
 
@@ -42,7 +44,9 @@ class Desk implements AsyncDisposable {
     const server = createServer(serve);
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
-    return new Desk(server, clock);
+    const desk = new Desk(server, clock);
+    server.on("request", () => desk.requested++);
+    return desk;
   }
 
   get port(): number {
@@ -417,6 +421,28 @@ suite("HttpMethods, time", () => {
     await desk.stream("b", "/", { timeoutMs: 1000 });
     await desk.last("b");
     await until(() => clock.pending === 0);
+  });
+});
+
+suite("HttpMethods, http/cancel", () => {
+  const cancel = async (desk: Desk, requestId: string): Promise<unknown> => {
+    const context = { checkReady: () => {} } as unknown as MethodContext;
+    return await desk.family.methods["http/cancel"]?.({ requestId }, context);
+  };
+
+  test("gives up a request that has no answer, and one whose body is being sent (H7)", async () => {
+    await using desk = await Desk.open(({ url }, response) => {
+      if (url === "/body") response.write("begun");
+    });
+    const waiting = assert.rejects(desk.stream("a", "/silent"));
+    await until(() => desk.requested === 1);
+    assert.deepEqual(await cancel(desk, "a"), { cancelled: true });
+    await waiting;
+    await desk.stream("b", "/body");
+    assert.deepEqual(await cancel(desk, "b"), { cancelled: true });
+    assert.equal((await desk.last("b")).error, "error decoding response body");
+    await desk.silence();
+    assert.deepEqual(await cancel(desk, "b"), { cancelled: false });
   });
 });
 

@@ -1,5 +1,6 @@
 /**
- * The method `http/request` of one link: HTTP from this machine, the body in the answer or in notifications.
+ * The method `http/request` of one link: HTTP from this machine, the body in the answer or in notifications. And
+ * `http/cancel`, which the original does not have: it leaves a request that its client gives up running.
  *
  *   params ──> exchange (`exchange.ts`) ──> head of the response ──┬── body, at most `BODY_BYTES_MAX` ──> answer
  *                                                                       └── answer; then bodyDelta* ──> client
@@ -12,22 +13,25 @@
  *   H4. The id of a streamed request is taken until its last part was sent; other requests may have the same.
  *   H5. When the link ends, all requests are given up at once; disposal returns when they have ended.
  *   H6. A value of the executor's environment goes to the origin of the request and nowhere else, nor into an error.
+ *   H7. A streamed request that is cancelled is given up at once, before its answer and after.
  */
 import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import { abortable } from "../../../base/abort.ts";
 import type { Clock } from "../../../base/clock.ts";
+import { codeOf } from "../../../base/errors.ts";
 import { headerNameProblem, headerValueProblem } from "../../../base/http-header.ts";
 import { RpcError } from "../../../jsonrpc/index.ts";
 import { CHUNK_BYTES_MAX } from "../../executor.ts";
 import {
+  httpCancelParams,
   type HttpHeader,
   type HttpRequestParams,
   httpRequestParams,
   type HttpRequestResult,
   type HttpResponseHead,
 } from "../../wire/http-messages.ts";
-import { rpcError } from "../../wire/protocol.ts";
+import { RpcCode, rpcError } from "../../wire/protocol.ts";
 import { type Method, method, type MethodContext, type MethodFamily } from "../method.ts";
 import { decoded, type DecodedResponse } from "./decode.ts";
 import { type Exchange, ExchangeError, HttpConnections, type OutgoingHeader } from "./exchange.ts";
@@ -46,6 +50,14 @@ const BODY_BYTES_MAX: number = 32 * 1024 * 1024;
 const BODIES_BYTES_MAX: number = 4 * BODY_BYTES_MAX;
 const HEADER_NAME_CHARS_MAX = 65_535;
 const READABLE_HEADER_VALUE = /^[\t\x20-\x7e]*$/;
+/** With these there was no connection, so nothing was sent. */
+const NOT_SENT: ReadonlySet<string> = new Set([
+  "ECONNREFUSED",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+]);
 const BODY_BROKE = "error decoding response body";
 
 export class HttpMethods implements MethodFamily, AsyncDisposable {
@@ -56,7 +68,8 @@ export class HttpMethods implements MethodFamily, AsyncDisposable {
   readonly #closing = new AbortController();
   /** Settle when their request has ended; none of them rejects. */
   readonly #running = new Set<Promise<void>>();
-  readonly #streamIds = new Set<string>();
+  /** By id; they give the request up. */
+  readonly #streams = new Map<string, AbortController>();
   #bodiesBytes = 0;
 
   constructor({ clock, env }: HttpMethodsOptions) {
@@ -65,6 +78,7 @@ export class HttpMethods implements MethodFamily, AsyncDisposable {
     this.#connections = new HttpConnections(env);
     this.methods = {
       "http/request": method(httpRequestParams, (params, context) => this.#request(params, context)),
+      "http/cancel": method(httpCancelParams, ({ requestId }) => this.#cancel(requestId)),
     };
   }
 
@@ -77,7 +91,7 @@ export class HttpMethods implements MethodFamily, AsyncDisposable {
 
   async #request(params: HttpRequestParams, context: MethodContext): Promise<HttpRequestResult> {
     const { requestId, streamResponse, timeoutMs } = params;
-    if (streamResponse && this.#streamIds.has(requestId)) {
+    if (streamResponse && this.#streams.has(requestId)) {
       throw rpcError(
         "invalidParams",
         `http/request streamResponse requestId \`${requestId}\` is already active`,
@@ -89,11 +103,13 @@ export class HttpMethods implements MethodFamily, AsyncDisposable {
     const exchange = readExchange(params, this.#env);
     const expired = new AbortController();
     const gone = AbortSignal.any([context.signal, this.#closing.signal]);
-    const stop = AbortSignal.any([gone, expired.signal]);
+    const cancelled = new AbortController();
+    const stop = AbortSignal.any([gone, expired.signal, cancelled.signal]);
     const timer =
       timeoutMs === undefined
         ? undefined
         : this.#clock.schedule(timeoutMs, () => expired.abort(new Error(`no end within ${timeoutMs} ms`)));
+    if (streamResponse) this.#streams.set(requestId, cancelled);
     const end = this.#begin(streamResponse ? requestId : undefined, () => timer?.clear());
     let isStreaming = false;
     try {
@@ -109,15 +125,20 @@ export class HttpMethods implements MethodFamily, AsyncDisposable {
     }
   }
 
+  #cancel(requestId: string): { readonly cancelled: boolean } {
+    const stream = this.#streams.get(requestId);
+    stream?.abort(new Error("The client gave it up"));
+    return { cancelled: stream !== undefined };
+  }
+
   /** @returns a function to call at the end of the request */
   #begin(streamId: string | undefined, clear: () => void): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#running.add(promise);
-    if (streamId !== undefined) this.#streamIds.add(streamId);
     return () => {
       clear();
       this.#running.delete(promise);
-      if (streamId !== undefined) this.#streamIds.delete(streamId);
+      if (streamId !== undefined) this.#streams.delete(streamId);
       resolve();
     };
   }
@@ -127,7 +148,12 @@ export class HttpMethods implements MethodFamily, AsyncDisposable {
       return await this.#connections.exchange(exchange, signal);
     } catch (error) {
       if (!(error instanceof ExchangeError)) throw error;
-      throw failed(`http/request failed: ${error.message}`, error);
+      const isSent = !NOT_SENT.has(codeOf(error.cause) ?? "");
+      throw failed(
+        `http/request failed: ${error.message}`,
+        error,
+        isSent ? undefined : { code: "connect_failed" },
+      );
     }
   }
 
@@ -264,8 +290,9 @@ function readHead({ status, rawHeaders }: DecodedResponse): HttpResponseHead {
   return { status, headers };
 }
 
-function failed(message: string, cause?: unknown): RpcError {
-  return rpcError("failed", message, cause);
+function failed(message: string, cause?: unknown, data?: object): RpcError {
+  const error = { code: RpcCode.failed, message, ...(data === undefined ? {} : { data }) };
+  return new RpcError(error, cause === undefined ? undefined : { cause });
 }
 
 function tooLarge(what: string): RpcError {
