@@ -262,6 +262,7 @@ export interface McpServerConfig {
     readonly oauth?: McpServerOAuthConfig;
     readonly oauth_resource?: string;
     readonly scope: McpServerScope;
+    readonly shared_elicitation: boolean;
 }
 
 export type McpServerDisabledReason =
@@ -440,6 +441,7 @@ export interface WrittenMcpServer {
     readonly tools?: Readonly<Record<string, McpServerToolConfig>>;
     readonly name?: string;
     readonly scope?: McpServerScope;
+    readonly shared_elicitation?: boolean;
 }
 
 export declare function checkConfig(root: TomlTable, options?: ReadOptions): ReadServersResult;

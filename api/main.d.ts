@@ -197,7 +197,7 @@ export interface McpHttpServerInput extends McpServerRules, Pick<WrittenMcpServe
 
 export type McpServerInput = McpStdioServerInput | McpHttpServerInput;
 
-export interface McpServerRules extends Omit<WrittenMcpServer, StdioServerKey | HttpServerKey | "bearer_token" | "name" | "scope"> {
+export interface McpServerRules extends Omit<WrittenMcpServer, StdioServerKey | HttpServerKey | "bearer_token" | "name" | "scope" | "shared_elicitation"> {
     readonly default_tools_approval_mode?: AppToolApproval;
 }
 

@@ -1,5 +1,104 @@
 // mcp-switchyard/mcp
 
+export interface BudgetOptions {
+    readonly processes?: number;
+    readonly processesPerThread?: number;
+    readonly startsPerSecond?: number;
+    readonly memoryBytes?: number;
+}
+
+export interface CallName {
+    readonly id: string;
+    readonly tool: string;
+}
+
+export interface CallOptions extends WaitOptions {
+    readonly id?: string;
+    readonly meta?: JsonObject;
+    readonly onProgress?: (progress: Progress) => void;
+}
+
+export type CallOutcome = ({
+    readonly kind: "result";
+} & CallResult)
+ | ({
+    readonly kind: "tool_error";
+} & CallResult)
+ | {
+    readonly kind: "protocol_error";
+    readonly code: number;
+    readonly message: string;
+    readonly data?: unknown;
+}
+ | {
+    readonly kind: "timeout";
+    readonly afterMs: number;
+    readonly message: string;
+}
+ | {
+    readonly kind: "cancelled";
+    readonly sent: boolean;
+}
+ | {
+    readonly kind: "lost";
+    readonly message: string;
+}
+ | {
+    readonly kind: "not_sent";
+    readonly reason: NotSentReason;
+    readonly message: string;
+};
+
+export interface CallResult {
+    readonly result: CallToolResult;
+    readonly truncated?: string;
+}
+
+export interface CatalogChange {
+    readonly kind: ListKind;
+    readonly added: readonly string[];
+    readonly removed: readonly string[];
+    readonly changed: readonly string[];
+}
+
+export interface ConnectionSnapshot {
+    readonly server: string;
+    readonly status: ServerStatus;
+    readonly shared: boolean;
+    readonly holders: readonly LeaseHolder[];
+}
+
+export interface CredentialSource {
+    token(about: {
+        readonly server: string;
+        readonly config: McpServerConfig;
+        readonly principal: string | undefined;
+        readonly why: "open" | "unauthorized";
+        readonly signal: AbortSignal;
+    }): Promise<string | undefined>;
+}
+
+export interface Elicitation {
+    readonly server: string;
+    readonly call: CallName | undefined;
+    readonly mode: "form" | "url";
+    readonly message: string;
+    readonly requestedSchema?: JsonObject;
+    readonly url?: string;
+    readonly elicitationId?: string;
+    readonly meta?: JsonObject;
+}
+
+export interface ElicitationAnswer {
+    readonly action: "accept" | "decline" | "cancel";
+    readonly content?: JsonObject;
+    readonly meta?: JsonObject;
+}
+
+export type ElicitationHandler = (question: Elicitation, options: {
+    readonly signal: AbortSignal;
+}) => Promise<ElicitationAnswer>;
+
 export type EnvironmentDefinition = LocalEnvironment
  | (UrlEnvironment & {
     readonly bearerToken?: string;
@@ -26,6 +125,14 @@ export interface EnvironmentsOptions {
     readonly recoveryMs?: number;
 }
 
+export type Era = "legacy" | "modern";
+
+export interface EraMemory {
+    recall(key: string): Era | undefined;
+    learn(key: string, era: Era): void;
+    forget(key: string): void;
+}
+
 export declare class ExecutorStdioLauncher implements StdioServerLauncher {
     #private;
     constructor(options: ExecutorStdioLauncherOptions);
@@ -39,6 +146,17 @@ export interface ExecutorStdioLauncherOptions {
     readonly clock?: Clock;
 }
 
+export type FailureCode = "invalid_server" | "start_failed" | "unreachable" | "exited" | "timed_out" | "handshake_failed" | "catalog_failed" | "session_lost" | "unauthorized" | "budget";
+
+export type HeaderResolver = (about: {
+    readonly server: string;
+    readonly url: string;
+    readonly why: "open" | "unauthorized";
+    readonly signal: AbortSignal;
+}) => HeaderValues | Promise<HeaderValues>;
+
+export type HeaderValues = Readonly<Record<string, string>>;
+
 export declare const LINE_BYTES_MAX: number;
 
 export interface LaunchOptions {
@@ -46,6 +164,13 @@ export interface LaunchOptions {
     readonly log?: Log;
     readonly workspace?: string | undefined;
 }
+
+export interface LeaseHolder {
+    readonly thread: string;
+    readonly server: string;
+}
+
+export type ListKind = "tools" | "resources" | "resourceTemplates" | "prompts";
 
 export declare class LocalStdioLauncher implements StdioServerLauncher {
     #private;
@@ -59,6 +184,125 @@ export interface LocalStdioLauncherOptions {
     readonly cwd?: string;
     readonly clock?: Clock;
 }
+
+export declare class McpConnectionManager implements AsyncDisposable {
+    #private;
+    readonly id: string;
+    readonly principal: string | undefined;
+    readonly workspace: string | undefined;
+    constructor(internals: ThreadInternals);
+    get servers(): readonly ServerView[];
+    server(name: string): ServerView;
+    ready(names?: readonly string[], { signal }?: {
+        readonly signal?: AbortSignal;
+    }): Promise<readonly ServerView[]>;
+    listTools(server?: string): readonly ThreadTool[];
+    callTool(server: string, tool: string, args?: JsonObject, options?: CallOptions): Promise<CallOutcome>;
+    listResources(server: string, options?: WaitOptions): Promise<readonly Resource[]>;
+    listResourceTemplates(server: string, options?: WaitOptions): Promise<readonly ResourceTemplateType[]>;
+    listPrompts(server: string, options?: WaitOptions): Promise<readonly Prompt[]>;
+    readResource(server: string, uri: string, options?: WaitOptions): Promise<ReadResourceResult>;
+    getPrompt(server: string, name: string, args?: Readonly<Record<string, string>>, options?: WaitOptions): Promise<GetPromptResult>;
+    request(server: string, method: string, params: JsonObject, options?: WaitOptions): Promise<JsonObject>;
+    subscribe(server: string, uri: string, options?: WaitOptions): Promise<AsyncDisposable>;
+    events({ signal }?: {
+        readonly signal?: AbortSignal;
+    }): AsyncGenerator<McpEvent, undefined, undefined>;
+    retry(server: string): void;
+    update(servers: ThreadServers): Promise<ThreadUpdate>;
+    [Symbol.asyncDispose](): Promise<void>;
+}
+
+export declare class McpError extends Error {
+    readonly name = "McpError";
+    readonly code: McpErrorCode;
+    readonly server: string | undefined;
+    constructor(code: McpErrorCode, message: string, options?: ErrorOptions & {
+        readonly server?: string;
+    });
+}
+
+export type McpErrorCode = "invalid_servers" | "unknown_server" | "server_unavailable" | "needs_login" | "protocol_error" | "timeout" | "lost" | "not_sent" | "unsupported" | "budget" | "ended";
+
+export type McpEvent = {
+    readonly type: "status";
+    readonly server: string;
+    readonly status: ServerStatus;
+} | ({
+    readonly type: "catalog";
+    readonly server: string;
+} & CatalogChange) | {
+    readonly type: "log";
+    readonly server: string;
+    readonly call?: CallName;
+    readonly level: string;
+    readonly logger?: string;
+    readonly data: unknown;
+} | {
+    readonly type: "resource_updated";
+    readonly server: string;
+    readonly uri: string;
+}
+ | {
+    readonly type: "question_declined";
+    readonly server: string;
+    readonly call?: CallName;
+    readonly message: string;
+}
+ | {
+    readonly type: "dropped";
+    readonly count: number;
+};
+
+export declare class McpManager implements AsyncDisposable {
+    #private;
+    constructor(options?: McpManagerOptions);
+    openThread(options: McpThreadOptions): McpConnectionManager;
+    get threads(): readonly McpConnectionManager[];
+    get connections(): readonly ConnectionSnapshot[];
+    [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface McpManagerOptions {
+    readonly environments?: Environments | readonly EnvironmentDefinition[];
+    readonly budget?: BudgetOptions;
+    readonly credentials?: CredentialSource;
+    readonly env?: Variables;
+    readonly idleMs?: number;
+    readonly eras?: EraMemory;
+    readonly client?: {
+        readonly name: string;
+        readonly version: string;
+        readonly title?: string;
+    };
+    readonly log?: Log;
+    readonly clock?: Clock;
+    readonly random?: () => number;
+}
+
+export interface McpThreadOptions {
+    readonly servers: ThreadServers;
+    readonly id?: string;
+    readonly principal?: string;
+    readonly workspace?: string;
+    readonly headers?: Readonly<Record<string, HeaderValues | HeaderResolver>>;
+    readonly env?: Variables;
+    readonly onElicit?: ElicitationHandler;
+    readonly onSample?: SamplingHandler;
+    readonly roots?: readonly string[];
+    readonly logLevel?: string;
+    readonly progressCapMs?: number;
+    readonly signal?: AbortSignal;
+}
+
+export type NotSentReason =
+"server_unavailable" | "needs_login"
+ | "unknown_server"
+ | "tool_disabled"
+ | "unreachable"
+ | "rejected"
+ | "server_stalled"
+ | "message_too_large";
 
 export declare class ProcessTransport implements ServerTransport {
     #private;
@@ -85,11 +329,68 @@ export interface ProcessTransportOptions {
     readonly clock?: Clock;
 }
 
+export interface Progress {
+    readonly progress: number;
+    readonly total?: number | undefined;
+    readonly message?: string | undefined;
+}
+
+export interface ReadyStatus {
+    readonly state: "ready";
+    readonly tookMs: number;
+    readonly era: Era;
+    readonly protocolVersion: string;
+    readonly serverInfo: Implementation | undefined;
+    readonly starts: number;
+}
+
+export interface Reason {
+    readonly code: FailureCode;
+    readonly message: string;
+}
+
 export type Remedy = "fix_config" | "relaunch" | "retry" | "none";
+
+export type SamplingHandler = (params: JsonObject, about: {
+    readonly server: string;
+    readonly call: CallName | undefined;
+    readonly signal: AbortSignal;
+}) => Promise<JsonObject>;
+
+export type ServerStatus = {
+    readonly state: "starting";
+} | ReadyStatus | {
+    readonly state: "restarting";
+    readonly reason: Reason;
+} | {
+    readonly state: "failed";
+    readonly reason: Reason;
+    readonly nextAttemptMs?: number;
+    readonly failures: number;
+} | {
+    readonly state: "needs_login";
+    readonly reason: Reason;
+} | {
+    readonly state: "disabled";
+    readonly reason: string;
+} | {
+    readonly state: "ended";
+};
 
 export interface ServerTransport extends Transport, AsyncDisposable {
     readonly server: string;
     readonly ended: Promise<TransportError>;
+    onStreamRestored?: (() => void) | undefined;
+    onSessionLost?: (() => void) | undefined;
+}
+
+export interface ServerView {
+    readonly name: string;
+    readonly config: McpServerConfig;
+    readonly status: ServerStatus;
+    readonly holders: readonly LeaseHolder[];
+    readonly tools: number;
+    readonly instructions: string | undefined;
 }
 
 export interface StdioServer {
@@ -105,6 +406,23 @@ export interface StdioServerLauncher {
     launch(server: StdioServer, options?: LaunchOptions): Promise<ServerTransport>;
 }
 
+export type ThreadServers = Readonly<Record<string, McpServers[string] & {
+    readonly scope?: McpServerScope;
+    readonly shared_elicitation?: boolean;
+}>> | ServerSet | ReadonlyMap<string, McpServerConfig>;
+
+export interface ThreadTool {
+    readonly server: string;
+    readonly tool: Tool;
+}
+
+export interface ThreadUpdate {
+    readonly started: readonly string[];
+    readonly ended: readonly string[];
+    readonly replaced: readonly string[];
+    readonly kept: readonly string[];
+}
+
 export declare class TransportError extends Error {
     readonly name = "TransportError";
     readonly code: TransportErrorCode;
@@ -114,3 +432,10 @@ export declare class TransportError extends Error {
 }
 
 export type TransportErrorCode = "invalid_server" | "start_failed" | "executor_unreachable" | "executor_lost" | "process_exited" | "message_too_large" | "server_stalled" | "request_failed" | "closed";
+
+export interface WaitOptions {
+    readonly signal?: AbortSignal;
+    readonly timeoutMs?: number;
+}
+
+export declare function memoryOfEras(now: () => number): EraMemory;

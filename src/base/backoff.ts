@@ -6,7 +6,7 @@ export interface BackoffOptions {
   /** No delay is longer than this, in milliseconds. */
   readonly maxMs: number;
   /** Yields a number in [0, 1). @default Math.random */
-  readonly random?: () => number;
+  readonly random?: (() => number) | undefined;
 }
 
 /**

@@ -64,3 +64,48 @@ export class TransportError extends Error {
     return REMEDY[this.code];
   }
 }
+
+/**
+ * - `invalid_servers`: what a thread was opened with is not right; nothing was started
+ * - `unknown_server`: the thread has no such server
+ * - `server_unavailable`: the server has failed, is switched off, or was ended; the message says why
+ * - `needs_login`: it wants a login, or other credentials
+ * - `protocol_error`: it answered with a JSON-RPC error, or with something that is no answer
+ * - `timeout`: it did not answer in time
+ * - `lost`: it may or may not have carried the request out
+ * - `not_sent`: it did not get the request
+ * - `unsupported`: it does not offer this
+ * - `budget`: a bound of this host does not allow another process
+ * - `ended`: the thread, or the manager, has ended
+ */
+export type McpErrorCode =
+  | "invalid_servers"
+  | "unknown_server"
+  | "server_unavailable"
+  | "needs_login"
+  | "protocol_error"
+  | "timeout"
+  | "lost"
+  | "not_sent"
+  | "unsupported"
+  | "budget"
+  | "ended";
+
+/** What a manager, or a thread's connections, could not do. Local: it is never sent over a wire. */
+export class McpError extends Error {
+  override readonly name = "McpError";
+  readonly code: McpErrorCode;
+  /** The name of the server, if it concerns one. */
+  readonly server: string | undefined;
+
+  constructor(
+    code: McpErrorCode,
+    message: string,
+    options: ErrorOptions & { readonly server?: string } = {},
+  ) {
+    const { server, ...rest } = options;
+    super(message, rest);
+    this.code = code;
+    this.server = server;
+  }
+}

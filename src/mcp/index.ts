@@ -1,10 +1,45 @@
-/** One MCP server's life: how it is started, wherever it runs, and how its messages come and go. */
+/** MCP servers of threads: how they are started, wherever they run, kept alive, called, and ended. */
 export type { EnvironmentDefinition } from "../config/environments/types.ts";
+export type { BudgetOptions } from "./budget/budget.ts";
+export type { CatalogChange } from "./connection/catalog.ts";
+export type { CallName } from "./connection/in-flight.ts";
+export type { ListKind } from "./connection/list-pages.ts";
+export type { CallOutcome, CallResult, NotSentReason } from "./connection/outcome.ts";
+export type { FailureCode, ReadyStatus, Reason, ServerStatus } from "./connection/status.ts";
 export { Environments, type EnvironmentSource, type EnvironmentsOptions } from "./environments.ts";
-export { type Remedy, TransportError, type TransportErrorCode } from "./errors.ts";
+export {
+  McpError,
+  type McpErrorCode,
+  type Remedy,
+  TransportError,
+  type TransportErrorCode,
+} from "./errors.ts";
 export { ExecutorStdioLauncher, type ExecutorStdioLauncherOptions } from "./launcher/executor-launcher.ts";
 export { LocalStdioLauncher, type LocalStdioLauncherOptions } from "./launcher/local-launcher.ts";
 export type { LaunchOptions, StdioServer, StdioServerLauncher } from "./launcher/stdio-server.ts";
+export type { LeaseHolder } from "./lease/lease-pool.ts";
+export type { McpEvent } from "./manager/events.ts";
+export type {
+  CallOptions,
+  McpConnectionManager,
+  ThreadTool,
+  ThreadUpdate,
+} from "./manager/mcp-connection-manager.ts";
+export { type ConnectionSnapshot, McpManager, type McpManagerOptions } from "./manager/mcp-manager.ts";
+export type { ServerView, WaitOptions } from "./manager/server-view.ts";
+export type { CredentialSource } from "./manager/server-transport-of.ts";
+export type {
+  Elicitation,
+  ElicitationAnswer,
+  ElicitationHandler,
+  HeaderResolver,
+  HeaderValues,
+  McpThreadOptions,
+  SamplingHandler,
+  ThreadServers,
+} from "./manager/thread-options.ts";
+export { type Era, type EraMemory, memoryOfEras } from "./session/era.ts";
+export type { Progress } from "./session/session.ts";
 export {
   LINE_BYTES_MAX,
   ProcessTransport,

@@ -33,6 +33,12 @@ export function readStat(pid: number): ProcessStat | undefined {
   return { state: fields[0] ?? "", parent: Number(fields[1]), startTime: Number(fields[19]) };
 }
 
+/** Bytes of memory, shared pages divided among those who share them. @returns `undefined` for a process that is gone */
+export function readMemory(pid: number): number | undefined {
+  const kilobytes = /^Pss:\s+(\d+) kB/m.exec(read(`/proc/${pid}/smaps_rollup`) ?? "")?.[1];
+  return kilobytes === undefined ? undefined : Number(kilobytes) * 1024;
+}
+
 /** The number of the process namespace we are in: ids of processes mean something only within one. */
 export function processNamespace(): string | undefined {
   try {

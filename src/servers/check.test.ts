@@ -507,6 +507,7 @@ test("check yields what was written with its defaults and nothing else (M2), and
     tools: new Map(),
     auth: "oauth",
     scope: "thread",
+    shared_elicitation: false,
   });
   assert.deepEqual(given, { command: "node", env: { A: "1" }, cwd: undefined });
 });

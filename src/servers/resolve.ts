@@ -56,6 +56,11 @@ const HARMLESS_HEADERS: ReadonlySet<string> = new Set([
   "x-title",
 ]);
 
+/** Whether the values of this header are no secrets. */
+export function isHarmlessHeader(name: string): boolean {
+  return HARMLESS_HEADERS.has(name.toLowerCase());
+}
+
 /** @param at the keys of the server, for the problems */
 export function resolve(
   { transport, oauth }: McpServerConfig,
@@ -138,7 +143,7 @@ function resolveHttp(
   for (const [name, from] of env_http_headers) lookUp(["env_http_headers", name], name, from);
   if (bearer !== undefined) lookUp(["bearer_token_env_var"], "Authorization", bearer, "Bearer ");
   return unless(problems, () => {
-    const secretHeaders = [...headers].filter(([name]) => !HARMLESS_HEADERS.has(name.toLowerCase()));
+    const secretHeaders = [...headers].filter(([name]) => !isHarmlessHeader(name));
     const secrets = [
       ...secretsOfUrl(url),
       // With and without a scheme such as `Bearer`.

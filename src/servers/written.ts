@@ -6,9 +6,12 @@ import type {
   WrittenMcpServer,
 } from "../config/server/types.ts";
 
-/** What both transports have. Times are in seconds. `scope` is for files only. */
+/** What both transports have. Times are in seconds. `scope` and `shared_elicitation` are for files and `mcp-switchyard/mcp`. */
 export interface McpServerRules
-  extends Omit<WrittenMcpServer, StdioServerKey | HttpServerKey | "bearer_token" | "name" | "scope"> {
+  extends Omit<
+    WrittenMcpServer,
+    StdioServerKey | HttpServerKey | "bearer_token" | "name" | "scope" | "shared_elicitation"
+  > {
   /**
    * When Codex asks before a call. @default "approve" where the thread's approval policy is "never" (nobody could
    * be asked, and the host chose the server), otherwise Codex's own "auto"

@@ -100,6 +100,23 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
     http: { mayImport: ["errors"] },
     transport: { mayImport: ["errors", "http"] },
     launcher: { mayImport: ["errors", "transport"] },
+    session: { mayImport: ["errors", "http", "transport"] },
+    connection: { mayImport: ["errors", "http", "transport", "session"] },
+    budget: { mayImport: ["errors"] },
+    lease: { mayImport: ["connection"] },
+    manager: {
+      mayImport: [
+        "errors",
+        "environments",
+        "http",
+        "transport",
+        "launcher",
+        "session",
+        "connection",
+        "budget",
+        "lease",
+      ],
+    },
     index: { mayImport: "any" },
   },
   codex: {

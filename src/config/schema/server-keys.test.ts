@@ -37,16 +37,17 @@ const KEYS: Readonly<Record<keyof WrittenMcpServer, true>> = {
   tools: true,
   name: true,
   scope: true,
+  shared_elicitation: true,
 };
 
-test("SERVER has the fields of WrittenMcpServer: Codex's 30, and scope", () => {
+test("SERVER has the fields of WrittenMcpServer: Codex's 30, and ours", () => {
   const names = SERVER.fields.map(({ name }) => name);
   assert.deepEqual(names.toSorted(), Object.keys(KEYS).toSorted());
   assert.deepEqual(
     SERVER.fields.filter(({ own }) => own).map(({ name }) => name),
-    ["scope"],
+    ["scope", "shared_elicitation"],
   );
-  assert.equal(names.length, 31);
+  assert.equal(names.length, 32);
 });
 
 test("REFUSED is what the fields say about their transports (F2)", () => {

@@ -239,6 +239,12 @@ export const SERVER: Struct = {
       "Who may share a connection to the server.",
       { default: "thread", own: true },
     ),
+    both(
+      "shared_elicitation",
+      BOOLEAN,
+      "Whether a shared stdio server of the 2025 protocol may ask questions; its calls then run one at a time.",
+      { default: false, own: true },
+    ),
   ],
 };
 
@@ -281,4 +287,5 @@ export const MISTAKEN_KEYS: ReadonlyMap<string, string> = new Map([
   ["autoApprove", 'Set approval_mode to "approve" under tools.<tool>'],
   ["approval_mode", "The key is default_tools_approval_mode"],
   ["scope", "It is a key of Switchyard's own; it belongs in switchyard.toml"],
+  ["shared_elicitation", "It is a key of Switchyard's own; it belongs in switchyard.toml"],
 ]);

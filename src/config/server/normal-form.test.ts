@@ -44,6 +44,7 @@ test("toWritten leaves out what is usual and keeps an empty list that means some
     startup_readiness: "connection",
     tools: {},
     scope: "thread",
+    shared_elicitation: false,
   };
   assert.deepEqual(toWritten(config(usual)), { command: "x" });
   const kept = {

@@ -54,6 +54,7 @@ export function toWritten(config: McpServerConfig): WrittenMcpServer {
     enabled: unless(enabled, true),
     tool_timeout_sec: tool_timeout_sec ?? undefined,
     scope: unless(config.scope, "thread"),
+    shared_elicitation: unless(config.shared_elicitation, false),
   };
   return defined(raw);
 }

@@ -65,6 +65,7 @@ suite("readMcpServers", () => {
       tools: new Map(),
       auth: "oauth",
       scope: "thread",
+      shared_elicitation: false,
     };
     assert.deepEqual(
       servers,

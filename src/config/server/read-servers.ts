@@ -139,6 +139,7 @@ function serverConfig({ values, entries }: StructReading): McpServerConfig {
     tools: get("tools") ?? new Map<string, McpServerToolConfig>(),
     auth: get("auth") ?? "oauth",
     scope: get("scope") ?? "thread",
+    shared_elicitation: get("shared_elicitation") ?? false,
   };
 }
 

@@ -101,6 +101,8 @@ export interface WrittenMcpServer {
   readonly name?: string;
   /** Who may share a connection to the server. Ours, in `switchyard.toml` only. */
   readonly scope?: McpServerScope;
+  /** Whether a shared stdio server of the 2025 protocol may ask questions; its calls then run one at a time. Ours, as `scope`. */
+  readonly shared_elicitation?: boolean;
 }
 
 /** The keys that only a stdio server may have. */
@@ -188,6 +190,8 @@ export interface McpServerConfig {
   readonly oauth_resource?: string;
   /** Ours. @default "thread" */
   readonly scope: McpServerScope;
+  /** Ours. @default false */
+  readonly shared_elicitation: boolean;
 }
 
 /** The environment of a server without `environment_id`: this machine. */
@@ -202,6 +206,7 @@ export type McpServerSetting = Exclude<
 const SETTING_ORDER: Readonly<Record<McpServerSetting, true>> = {
   environment_id: true,
   scope: true,
+  shared_elicitation: true,
   required: true,
   startup_readiness: true,
   supports_parallel_tool_calls: true,

@@ -7,4 +7,8 @@ export interface ServerTransport extends Transport, AsyncDisposable {
   readonly server: string;
   /** Settles with the error everything was given when it ended. Never rejects. */
   readonly ended: Promise<TransportError>;
+  /** Over HTTP: the stream of notifications is open again after a gap, in which some may have been missed. */
+  onStreamRestored?: (() => void) | undefined;
+  /** Over HTTP: the server no longer knows the session. */
+  onSessionLost?: (() => void) | undefined;
 }

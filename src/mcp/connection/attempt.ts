@@ -1,0 +1,119 @@
+/** A request while it is under way: what all its sendings have in common. */
+import type { JsonObject } from "../../base/json.ts";
+import { McpError } from "../errors.ts";
+import { type Failure, failureOf } from "../session/failure.ts";
+import type { Session } from "../session/session.ts";
+import type { Connection } from "./connection.ts";
+import { Deadline } from "./deadline.ts";
+import type { CallName, Holder, InFlight } from "./in-flight.ts";
+
+/** What the server is told (Codex 0.169). */
+const CANCELLED = "MCP request cancelled by caller";
+
+export interface Stop {
+  readonly kind: "stopped";
+  readonly by: "caller" | "deadline";
+  readonly sent: boolean;
+}
+
+export type Tried =
+  | { readonly kind: "result"; readonly result: JsonObject }
+  | { readonly kind: "failed"; readonly failure: Failure; readonly session: Session }
+  | { readonly kind: "unavailable"; readonly error: McpError }
+  | Stop;
+
+export interface AttemptOptions {
+  readonly holder: Holder;
+  readonly call: CallName | undefined;
+  readonly timeoutMs: number;
+  readonly capMs: number | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** What all sendings of a request have in common: its time, its caller's signal, and its place among those in flight. */
+export class Attempt {
+  readonly deadline: Deadline;
+  readonly #connection: Connection;
+  readonly #options: AttemptOptions;
+  readonly #stop = new AbortController();
+  readonly #over = new AbortController();
+  #stoppedBy: Stop["by"] | undefined;
+  readonly #onAbort = (): void => this.#halt("caller");
+
+  constructor(connection: Connection, options: AttemptOptions) {
+    this.#connection = connection;
+    this.#options = options;
+    const { timeoutMs: ms, capMs, signal } = options;
+    const { clock } = connection.options;
+    this.deadline = new Deadline({ clock, ms, capMs, onExpire: () => this.#halt("deadline") });
+    if (signal?.aborted === true) this.#halt("caller");
+    else signal?.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  get stop(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  get stopped(): boolean {
+    return this.#stoppedBy !== undefined;
+  }
+
+  stopOf(sent: boolean): Stop {
+    return { kind: "stopped", by: this.#stoppedBy ?? "caller", sent };
+  }
+
+  async send(
+    exchangeWith: (session: Session, inFlight: InFlight, stop: AbortSignal) => Promise<JsonObject>,
+  ): Promise<Tried> {
+    const { stop } = this;
+    const connection = this.#connection;
+    let release: (() => void) | undefined;
+    let session: Session;
+    try {
+      stop.throwIfAborted();
+      session = await connection.session(stop);
+      release = await connection.turns?.acquire(stop);
+    } catch (error) {
+      if (this.stopped) return this.stopOf(false);
+      if (error instanceof McpError) return { kind: "unavailable", error };
+      throw error;
+    }
+    const { holder, call } = this.#options;
+    const inFlight: InFlight = { holder, call, deadline: this.deadline, over: this.#over.signal };
+    connection.inFlight.add(inFlight);
+    try {
+      return { kind: "result", result: await exchangeWith(session, inFlight, stop) };
+    } catch (error) {
+      if (this.stopped) {
+        if (this.#stoppedBy === "deadline") connection.suspect(session);
+        return this.stopOf(true);
+      }
+      return { kind: "failed", failure: failureOf(error, session.endError), session };
+    } finally {
+      connection.inFlight.delete(inFlight);
+      release?.();
+    }
+  }
+
+  /** Answers a question that came as a part of an answer: the modern era. */
+  async answer(asked: Parameters<Holder["answer"]>[0], { holder, call }: InFlight): Promise<JsonObject> {
+    const resume = this.deadline.pause();
+    try {
+      return await holder.answer(asked, call, AbortSignal.any([this.stop, this.#over.signal]));
+    } finally {
+      resume();
+    }
+  }
+
+  end(): void {
+    this.deadline.clear();
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    this.#over.abort();
+  }
+
+  #halt(by: Stop["by"]): void {
+    this.#stoppedBy ??= by;
+    this.deadline.clear();
+    this.#stop.abort(CANCELLED);
+  }
+}

@@ -1,0 +1,32 @@
+/** What a connection is made from. */
+import type { ClientCapabilities, Implementation } from "@modelcontextprotocol/client";
+import type { Clock } from "../../base/clock.ts";
+import type { Log } from "../../base/log.ts";
+import type { Era } from "../session/era.ts";
+import type { ServerTransport } from "../transport/server-transport.ts";
+
+export interface ConnectionOptions {
+  /** The name of the server, for messages. */
+  readonly server: string;
+  /** Starts the server, or reaches for it. Yields a transport that is not started. */
+  readonly open: (signal: AbortSignal) => Promise<ServerTransport>;
+  /** What is known of its era. */
+  readonly era: EraOfServer;
+  readonly client: Implementation;
+  readonly capabilities: ClientCapabilities;
+  /** Whether several threads may hold it. */
+  readonly shared: boolean;
+  /** Whether it runs one request at a time, so that a question belongs to that one. */
+  readonly serial: boolean;
+  /** From the start to the first list, in milliseconds. */
+  readonly startupTimeoutMs: number;
+  readonly clock: Clock;
+  readonly random: (() => number) | undefined;
+  readonly log: Log;
+}
+
+export interface EraOfServer {
+  recall(): Era | undefined;
+  learn(era: Era): void;
+  forget(): void;
+}

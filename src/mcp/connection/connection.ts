@@ -1,0 +1,380 @@
+/**
+ * One server's whole life: started, used, started again when it dies, ended.
+ *
+ *   starting ──> ready ──> restarting ──> ready …          every change is a status, told to all holders
+ *      │           └────────> failed ──(backoff)──> starting
+ *      └──> failed · needs_login                  end() ──> ended
+ *
+ * Who may hold it, and until when, is the business of `lease/`. How a call is sent again, and what its outcome is, stands in
+ * `call.ts`; whose question a question is, in `questions.ts`.
+ *
+ * Invariants
+ *   L1. At most one session at a time: the next one is opened when the last one has ended, or could not be ended in `CLOSE_MS`.
+ *   L2. A death is followed by one new start at once; further ones in quick succession wait longer each time, as `failed`.
+ *   L3. Who waits for the server while it starts gets this start's result, whatever it is; one start serves all.
+ *   L4. `end` ends the server, also one that is being started, and rejects everything that waits. It never rejects.
+ */
+import type { Tool } from "@modelcontextprotocol/client";
+import { abortable, within } from "../../base/abort.ts";
+import { Backoff } from "../../base/backoff.ts";
+import { sleep, type Timer } from "../../base/clock.ts";
+import type { JsonObject } from "../../base/json.ts";
+import { Semaphore } from "../../base/semaphore.ts";
+import { McpError } from "../errors.ts";
+import { Session } from "../session/session.ts";
+import { Catalog, type Listed } from "./catalog.ts";
+import type { ConnectionOptions } from "./connection-options.ts";
+import type { Holder, InFlight } from "./in-flight.ts";
+import { isDeadOnProbe, openSession } from "./open-session.ts";
+import type { ListKind } from "./list-pages.ts";
+import { ListenLoop } from "./listen-loop.ts";
+import { answerServer } from "./questions.ts";
+import { reasonOf, StartTimedOut } from "./reason.ts";
+import type { Reason, ServerStatus } from "./status.ts";
+
+/** A session that lived this long was a good one. */
+const STABLE_MS = 30_000;
+const BACKOFF = { firstMs: 1_000, maxMs: 60_000 };
+/** How long the end of the last session may hold up the next one. */
+const CLOSE_MS = 2_000;
+/** How long a server may leave a probe for life unanswered. */
+const PULSE_MS = 5_000;
+
+type State =
+  | { readonly kind: "working"; readonly status: ServerStatus }
+  | { readonly kind: "ready"; readonly status: ServerStatus; readonly session: Session }
+  | {
+      readonly kind: "waiting";
+      readonly status: ServerStatus & { readonly state: "failed" };
+      readonly at: number;
+    }
+  | { readonly kind: "login"; readonly status: ServerStatus & { readonly state: "needs_login" } }
+  | { readonly kind: "ended"; readonly status: ServerStatus };
+
+export class Connection {
+  readonly options: ConnectionOptions;
+  readonly inFlight: Set<InFlight> = new Set();
+  /** One request at a time, where questions demand it. */
+  readonly turns: Semaphore | undefined;
+  readonly #holders = new Set<Holder>();
+  readonly #catalog: Catalog;
+  readonly #listen: ListenLoop;
+  readonly #stop = new AbortController();
+  readonly #backoff: Backoff;
+  readonly #running: Promise<void>;
+  #state: State = { kind: "working", status: { state: "starting" } };
+  #changed = Promise.withResolvers<void>();
+  /** Ends the wait for the next attempt. */
+  #retry = Promise.withResolvers<void>();
+  /** Why the session was ended here. */
+  #renewal: Reason | undefined;
+  #pulse: Timer | undefined;
+  #starts = 0;
+
+  constructor(options: ConnectionOptions) {
+    this.options = options;
+    const { clock, random, log, server } = options;
+    this.turns = options.serial ? new Semaphore(1) : undefined;
+    this.#backoff = new Backoff({ ...BACKOFF, random });
+    this.#catalog = new Catalog({
+      clock,
+      onChange: (change) => this.#tell((holder) => holder.onCatalog(change)),
+      onError: (kind, error) =>
+        log("warn", `${reasonOf(server, error).message} (its list of ${kind} stays as it was)`, { server }),
+    });
+    this.#listen = new ListenLoop({
+      clock,
+      random,
+      onEvent: (method, params) => this.#onNotification(method, params, undefined),
+      onOpen: () => this.#noteAllChanged(),
+    });
+    this.#running = this.#run();
+  }
+
+  /** Now; the time until the next attempt counts from now, too. */
+  get status(): ServerStatus {
+    const state = this.#state;
+    if (state.kind !== "waiting") return state.status;
+    return { ...state.status, nextAttemptMs: Math.max(0, state.at - this.options.clock.now()) };
+  }
+
+  /** As of the last list; they stay while the server restarts. */
+  get tools(): readonly Tool[] {
+    return this.#catalog.tools;
+  }
+
+  /** What the server tells the model about itself. */
+  get instructions(): string | undefined {
+    return this.#state.kind === "ready" ? this.#state.session.instructions : undefined;
+  }
+
+  tool(name: string): Tool | undefined {
+    return this.#catalog.tool(name);
+  }
+
+  get holders(): ReadonlySet<Holder> {
+    return this.#holders;
+  }
+
+  attach(holder: Holder): void {
+    this.#holders.add(holder);
+  }
+
+  detach(holder: Holder): void {
+    this.#holders.delete(holder);
+  }
+
+  /**
+   * The session, once it is there. Does not wait for an attempt that is not under way.
+   *
+   * @throws {McpError} `server_unavailable`, `needs_login`, `ended`
+   * @throws the signal's reason
+   */
+  async session(signal: AbortSignal): Promise<Session> {
+    for (;;) {
+      const state = this.#state;
+      // It may have ended, and the loop has not noticed yet.
+      if (state.kind === "ready" && state.session.endError === undefined) return state.session;
+      if (state.kind === "waiting" || state.kind === "login" || state.kind === "ended")
+        throw this.#unavailable();
+      await abortable(this.#changed.promise, signal);
+    }
+  }
+
+  /** A list, as known in this session or asked for. @throws as `session` does, and what the request is rejected with */
+  async list<Kind extends ListKind>(kind: Kind, signal: AbortSignal): Promise<readonly Listed[Kind][]> {
+    return this.#catalog.list(await this.session(signal), kind, signal);
+  }
+
+  /** Tells when the resource changes, through `onResourceUpdated`, until it is taken back. */
+  async subscribe(uri: string, signal: AbortSignal): Promise<() => Promise<void>> {
+    return this.#listen.subscribe(await this.session(signal), uri, signal);
+  }
+
+  /** Tries again now: credentials have changed, say. Does nothing while it works. */
+  retry(): void {
+    const state = this.#state;
+    if (state.kind !== "waiting" && state.kind !== "login") return;
+    this.#set({ kind: "working", status: { state: "restarting", reason: state.status.reason } });
+    this.#retry.resolve();
+  }
+
+  /** This session is of no use any more: the next one is opened. One renewal for all who notice. */
+  renew(session: Session, reason: Reason): void {
+    if (this.#state.kind !== "ready" || this.#state.session !== session) return;
+    this.#renewal ??= reason;
+    this.#set({ kind: "working", status: { state: "restarting", reason } });
+    void session.close();
+  }
+
+  /** The server wants other credentials: no attempt is made until `retry`. */
+  needLogin(session: Session, message: string): void {
+    this.renew(session, { code: "unauthorized", message });
+  }
+
+  /**
+   * Something went wrong that may mean the end of the session: asks the server for a sign of life, and renews the session
+   * without one. A server over stdio that is at work on another request is left alone.
+   */
+  suspect(session: Session): void {
+    if (this.#pulse !== undefined || this.#state.kind !== "ready" || this.#state.session !== session) return;
+    const { clock, server } = this.options;
+    const silent = new AbortController();
+    this.#pulse = clock.schedule(PULSE_MS, () => silent.abort("MCP request cancelled by caller"));
+    void isDeadOnProbe(session, silent.signal).then((dead) => {
+      this.#pulse?.clear();
+      this.#pulse = undefined;
+      if (!dead || (silent.signal.aborted && this.inFlight.size > 0)) return;
+      const what = silent.signal.aborted
+        ? `does not answer: no sign of life in ${PULSE_MS / 1000} s`
+        : "lost our session";
+      this.renew(session, { code: "session_lost", message: `MCP server "${server}" ${what}` });
+    });
+  }
+
+  /** Ends it (L4). Returns when its process has ended, with everything it started. */
+  async end(): Promise<void> {
+    this.#stop.abort(new McpError("ended", `MCP server "${this.options.server}" was ended`));
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { clock } = this.options;
+    while (!this.#stop.signal.aborted) {
+      const startedAt = clock.now();
+      const started = await this.#start();
+      if (!(started instanceof Session)) {
+        if (this.#stop.signal.aborted) break;
+        await this.#pause(started);
+        continue;
+      }
+      const readyAt = clock.now();
+      this.#set({ kind: "ready", status: this.#readyStatus(started, readyAt - startedAt), session: started });
+      this.#listen.begin(started);
+      const reason = await this.#untilEnd(started);
+      this.#listen.end();
+      if (reason === undefined) break;
+      if (clock.now() - readyAt >= STABLE_MS) this.#backoff.reset();
+      if (reason.code === "unauthorized" || this.#backoff.failures > 0) await this.#pause(reason);
+      else {
+        this.#backoff.fail();
+        this.#set({ kind: "working", status: { state: "restarting", reason } });
+      }
+    }
+    this.#catalog.end();
+    this.#pulse?.clear();
+    this.#set({ kind: "ended", status: { state: "ended" } });
+  }
+
+  /** @returns the session, or why there is none */
+  async #start(): Promise<Session | Reason> {
+    const { server, startupTimeoutMs, clock, log } = this.options;
+    const limit = new AbortController();
+    const timer = clock.schedule(startupTimeoutMs, () =>
+      limit.abort(new StartTimedOut(timedOut(server, startupTimeoutMs))),
+    );
+    const signal = AbortSignal.any([this.#stop.signal, limit.signal]);
+    this.#starts++;
+    let session: Session | undefined;
+    try {
+      session = await openSession(
+        this.options,
+        {
+          onNotification: (method, params, asked) =>
+            this.#onNotification(method, params, asked as InFlight | undefined),
+          onRequest: (request, asked, aborted) => {
+            const { inFlight } = this;
+            const { shared, serial } = this.options;
+            const situation = {
+              asked: asked as InFlight | undefined,
+              inFlight,
+              holders: this.#holders,
+              shared,
+              serial,
+            };
+            return answerServer(request, situation, aborted);
+          },
+          onGap: () => this.#noteAllChanged(),
+          onLost: () => {
+            const what = `MCP server "${server}" lost our session`;
+            if (session !== undefined) this.renew(session, { code: "session_lost", message: what });
+          },
+          onError: (error) => log("debug", `MCP server "${server}": ${error.message}`, { server }),
+        },
+        signal,
+      );
+      await this.#catalog.begin(session, signal);
+      return session;
+    } catch (error) {
+      await within(clock, CLOSE_MS, session?.close() ?? Promise.resolve());
+      return reasonOf(server, limit.signal.aborted ? limit.signal.reason : error);
+    } finally {
+      timer.clear();
+    }
+  }
+
+  /** @returns why the session ended; `undefined` when `end` was called, and then the server has ended */
+  async #untilEnd(session: Session): Promise<Reason | undefined> {
+    const { server, clock } = this.options;
+    const error = await abortable(session.ended, this.#stop.signal).catch(() => undefined);
+    if (error === undefined) {
+      await session.close();
+      return undefined;
+    }
+    const renewal = this.#renewal;
+    this.#renewal = undefined;
+    const reason = renewal ?? reasonOf(server, error);
+    // Whoever comes now waits for the next session.
+    if (this.#state.kind === "ready") this.#set({ kind: "working", status: { state: "restarting", reason } });
+    await within(clock, CLOSE_MS, session.close());
+    return reason;
+  }
+
+  /** Waits for the next attempt. */
+  async #pause(reason: Reason): Promise<void> {
+    const { clock } = this.options;
+    this.#retry = Promise.withResolvers<void>();
+    const delay = this.#backoff.fail();
+    if (reason.code === "unauthorized") {
+      this.#set({ kind: "login", status: { state: "needs_login", reason } });
+      await abortable(this.#retry.promise, this.#stop.signal).catch(() => {});
+    } else {
+      const { failures } = this.#backoff;
+      const status = { state: "failed", reason, nextAttemptMs: delay, failures } as const;
+      this.#set({ kind: "waiting", status, at: clock.now() + delay });
+      const over = new AbortController();
+      const due = sleep(clock, delay, AbortSignal.any([this.#stop.signal, over.signal])).catch(() => {});
+      await Promise.race([due, this.#retry.promise]);
+      over.abort();
+    }
+    if (!this.#stop.signal.aborted) this.#set({ kind: "working", status: { state: "restarting", reason } });
+  }
+
+  #set(state: State): void {
+    const isNews =
+      state.status !== this.#state.status && !(state.kind === "working" && this.#state.kind === "working");
+    this.#state = state;
+    const changed = this.#changed;
+    this.#changed = Promise.withResolvers<void>();
+    changed.resolve();
+    const { status } = this;
+    if (isNews) this.#tell((holder) => holder.onStatus(status));
+  }
+
+  #tell(what: (holder: Holder) => void): void {
+    for (const holder of [...this.#holders]) what(holder);
+  }
+
+  #readyStatus(session: Session, tookMs: number): ServerStatus {
+    const { era, protocolVersion, serverInfo } = session;
+    return { state: "ready", tookMs, era, protocolVersion, serverInfo, starts: this.#starts };
+  }
+
+  #onNotification(method: string, params: JsonObject, asked: InFlight | undefined): void {
+    const kinds = CHANGED_LISTS[method];
+    if (kinds !== undefined) for (const kind of kinds) this.#catalog.noteChanged(kind);
+    else if (method === "notifications/resources/updated") this.#onUpdated(params["uri"]);
+    else if (method === "notifications/message") this.#onLog(params, asked);
+  }
+
+  #onUpdated(uri: unknown): void {
+    if (typeof uri === "string") this.#tell((holder) => holder.onResourceUpdated(uri));
+  }
+
+  /** A message may tell of one thread's work: of several threads, only the one it belongs to gets it. */
+  #onLog(params: JsonObject, asked: InFlight | undefined): void {
+    if (asked !== undefined) asked.holder.onLog(params, asked.call);
+    else if (!this.options.shared) this.#tell((holder) => holder.onLog(params, undefined));
+  }
+
+  #noteAllChanged(): void {
+    for (const kind of ["tools", "resources", "resourceTemplates", "prompts"] as const) {
+      if (kind === "tools" || this.#catalog.knows(kind)) this.#catalog.noteChanged(kind);
+    }
+  }
+
+  #unavailable(): McpError {
+    const { server } = this.options;
+    const { status } = this;
+    switch (status.state) {
+      case "failed": {
+        const wait = `the next attempt is in ${Math.ceil((status.nextAttemptMs ?? 0) / 1000)} s`;
+        return new McpError("server_unavailable", `${status.reason.message}; ${wait}`, { server });
+      }
+      case "needs_login":
+        return new McpError("needs_login", status.reason.message, { server });
+      default:
+        return new McpError("ended", `MCP server "${server}" was ended`, { server });
+    }
+  }
+}
+
+const CHANGED_LISTS: Readonly<Record<string, readonly ListKind[]>> = {
+  "notifications/tools/list_changed": ["tools"],
+  "notifications/prompts/list_changed": ["prompts"],
+  "notifications/resources/list_changed": ["resources", "resourceTemplates"],
+};
+
+function timedOut(server: string, ms: number): string {
+  return `MCP server "${server}" was not ready within ${ms / 1000} s; if it needs longer, raise startup_timeout_sec`;
+}

@@ -1,0 +1,36 @@
+/** A request of one thread that is under way, and the thread's side of a connection. */
+import type { JsonObject } from "../../base/json.ts";
+import type { ServerRequest } from "../session/session.ts";
+import type { CatalogChange } from "./catalog.ts";
+import type { Deadline } from "./deadline.ts";
+import type { ServerStatus } from "./status.ts";
+
+/** Which call something belongs to. */
+export interface CallName {
+  readonly id: string;
+  /** As the server declares it. */
+  readonly tool: string;
+}
+
+/** What the server was asked, and by which thread. */
+export interface InFlight {
+  readonly holder: Holder;
+  /** `undefined` for a request that is no tool call. */
+  readonly call: CallName | undefined;
+  readonly deadline: Deadline;
+  /** Aborts when the request is over, however it ended. */
+  readonly over: AbortSignal;
+}
+
+/** Who holds a connection: one server of one thread. */
+export interface Holder {
+  onStatus(status: ServerStatus): void;
+  onCatalog(change: CatalogChange): void;
+  /** A log message of the server (`notifications/message`). */
+  onLog(params: JsonObject, call: CallName | undefined): void;
+  onResourceUpdated(uri: string): void;
+  /** A question that belongs to nobody was declined. */
+  onDeclined(request: ServerRequest): void;
+  /** Answers the server. Throws to answer with a JSON-RPC error. */
+  answer(request: ServerRequest, call: CallName | undefined, signal: AbortSignal): Promise<JsonObject>;
+}

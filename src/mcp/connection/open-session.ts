@@ -1,0 +1,105 @@
+/**
+ * From a server to a session: the start, and the starts again that are right within one start-up time-out.
+ *
+ *   - nothing answers at the URL, or something in front of the server has trouble: three attempts, as Codex 0.169
+ *   - the server dies of the question for its era: once more, as one of the legacy era
+ *   - the remembered era is wrong: once more, asked anew
+ */
+import { ProtocolError, SdkError, SdkErrorCode } from "@modelcontextprotocol/client";
+import { abortable } from "../../base/abort.ts";
+import { sleep } from "../../base/clock.ts";
+import type { Era } from "../session/era.ts";
+import { failureOf } from "../session/failure.ts";
+import { Session, type SessionEvents } from "../session/session.ts";
+import type { ConnectionOptions } from "./connection-options.ts";
+import { isPassing } from "./reason.ts";
+
+/** Before the second and the third attempt (Codex 0.169). */
+const AGAIN_MS = [250, 1_000] as const;
+/** How long a server may leave the question for its era unanswered, at most. */
+const PROBE_MS_MAX = 5_000;
+
+export async function openSession(
+  options: ConnectionOptions,
+  events: SessionEvents,
+  signal: AbortSignal,
+): Promise<Session> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await openInItsEra(options, events, signal);
+    } catch (error) {
+      const delay = AGAIN_MS[attempt];
+      if (delay === undefined || !isPassing(error) || signal.aborted) throw error;
+      await sleep(options.clock, delay, signal);
+    }
+  }
+}
+
+async function openInItsEra(
+  options: ConnectionOptions,
+  events: SessionEvents,
+  signal: AbortSignal,
+): Promise<Session> {
+  const { era } = options;
+  const known = era.recall();
+  try {
+    return await openOnce(options, events, known === "legacy" ? known : undefined, signal);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    if (known === "legacy" && isModernOnly(error)) {
+      era.forget();
+      return openOnce(options, events, undefined, signal);
+    }
+    if (known !== "legacy" && diedOfTheProbe(error)) {
+      // Remembered, so that a server that dies anyway is started once for each further attempt.
+      era.learn("legacy");
+      return openOnce(options, events, "legacy", signal);
+    }
+    throw error;
+  }
+}
+
+async function openOnce(
+  options: ConnectionOptions,
+  events: SessionEvents,
+  era: Era | undefined,
+  signal: AbortSignal,
+): Promise<Session> {
+  const { open, client, capabilities, startupTimeoutMs } = options;
+  const transport = await open(signal);
+  const probeMs = Math.min(PROBE_MS_MAX, startupTimeoutMs / 3);
+  try {
+    const session = await Session.open({ ...events, transport, client, capabilities, era, probeMs, signal });
+    options.era.learn(session.era);
+    return session;
+  } catch (error) {
+    if (signal.aborted) throw error;
+    // The transport knows more than the SDK: the exit, and the last words on stderr.
+    const ended = await abortable(transport.ended, signal);
+    throw ended.code === "closed" || diedOfTheProbe(error) ? error : ended;
+  }
+}
+
+/** A server that rejects `initialize`: it may be of the modern era alone. */
+export function isModernOnly(error: unknown): boolean {
+  return error instanceof ProtocolError;
+}
+
+function diedOfTheProbe(error: unknown): boolean {
+  return (
+    error instanceof SdkError &&
+    error.code === SdkErrorCode.EraNegotiationFailed &&
+    error.message.includes("connection closed")
+  );
+}
+
+/** Whether a server that is asked for a sign of life shows none, or no longer knows our session. */
+export async function isDeadOnProbe(session: Session, signal: AbortSignal): Promise<boolean> {
+  try {
+    await session.request(session.era === "legacy" ? "ping" : "server/discover", {}, { signal });
+    return false;
+  } catch (error) {
+    // A server that rejects the question lives.
+    return failureOf(error, session.endError).kind !== "answered";
+  }
+}

@@ -1,0 +1,76 @@
+/** Why a server did not start, as data: the one place that reads the errors of a start. */
+import { ProtocolError } from "@modelcontextprotocol/client";
+import { McpError, TransportError, type TransportErrorCode } from "../errors.ts";
+import { HttpFailure } from "../http/http-failure.ts";
+import { oneLine } from "../session/failure.ts";
+import { ListError } from "./list-pages.ts";
+import type { FailureCode, Reason } from "./status.ts";
+
+const OF_TRANSPORT: Readonly<Record<TransportErrorCode, FailureCode>> = {
+  invalid_server: "invalid_server",
+  start_failed: "start_failed",
+  executor_unreachable: "unreachable",
+  executor_lost: "exited",
+  process_exited: "exited",
+  message_too_large: "handshake_failed",
+  server_stalled: "handshake_failed",
+  request_failed: "handshake_failed",
+  closed: "exited",
+};
+
+/** What a start is interrupted with when its time is over. */
+export class StartTimedOut extends Error {
+  override readonly name = "StartTimedOut";
+}
+
+export function reasonOf(server: string, thrown: unknown): Reason {
+  const error = causeOf(thrown);
+  if (error instanceof HttpFailure) return { code: codeOfHttp(error), message: error.message };
+  if (error instanceof TransportError) return { code: OF_TRANSPORT[error.code], message: error.message };
+  if (error instanceof StartTimedOut) return { code: "timed_out", message: error.message };
+  if (error instanceof McpError) {
+    return { code: error.code === "budget" ? "budget" : "start_failed", message: error.message };
+  }
+  const subject = `MCP server "${server}"`;
+  if (error instanceof ListError) return { code: "catalog_failed", message: `${subject}: ${error.message}` };
+  if (error instanceof ProtocolError) {
+    const what = `refused the handshake: JSON-RPC error ${error.code}: ${error.message}`;
+    return { code: "handshake_failed", message: `${subject} ${what}` };
+  }
+  return { code: "handshake_failed", message: `${subject} failed in the handshake: ${oneLine(error)}` };
+}
+
+/** The SDK wraps what a transport throws; ours says more. */
+function causeOf(error: unknown): unknown {
+  for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth++) {
+    const isOurs =
+      at instanceof TransportError ||
+      at instanceof HttpFailure ||
+      at instanceof McpError ||
+      at instanceof StartTimedOut ||
+      at instanceof ListError;
+    if (isOurs) return at;
+  }
+  return error;
+}
+
+function codeOfHttp({ kind }: HttpFailure): FailureCode {
+  switch (kind) {
+    case "refused":
+    case "reset":
+      return "unreachable";
+    case "unauthorized":
+      return "unauthorized";
+    case "session_lost":
+      return "session_lost";
+    default:
+      return "handshake_failed";
+  }
+}
+
+/** Whether it may work a moment later: nothing answers, or something in front of the server has trouble. */
+export function isPassing(thrown: unknown): boolean {
+  const error = causeOf(thrown);
+  if (!(error instanceof HttpFailure)) return false;
+  return error.kind === "refused" || error.kind === "reset" || (error.status ?? 0) >= 500;
+}

@@ -1,0 +1,345 @@
+/**
+ * What one thread may use: its servers, each with its state, and the way to their tools, resources and prompts.
+ *
+ * Invariants
+ *   B1. Opening waits for nothing; a slow server delays neither another one nor whoever does not use it.
+ *   B2. Nothing throws because an optional server does not work: that is its status, with the reason.
+ *   B3. `update` applies differences: a server that stays the same keeps its connection.
+ *   B4. When disposal returns, the thread holds nothing any more, and whoever waited has an answer.
+ */
+import type {
+  GetPromptResult,
+  Prompt,
+  ReadResourceResult,
+  Resource,
+  ResourceTemplateType,
+  Tool,
+} from "@modelcontextprotocol/client";
+import { abortable } from "../../base/abort.ts";
+import type { JsonObject } from "../../base/json.ts";
+import { nearest } from "../../base/suggest.ts";
+import type { McpServerConfig } from "../../config/server/types.ts";
+import { isDeepStrictEqual } from "node:util";
+import type { ServerSet } from "../../servers/check.ts";
+import { callTool, sendRequest } from "../connection/call.ts";
+import type { Listed } from "../connection/catalog.ts";
+import type { ListKind } from "../connection/list-pages.ts";
+import type { CallOutcome } from "../connection/outcome.ts";
+import { McpError } from "../errors.ts";
+import type { Progress } from "../session/session.ts";
+import { EventHub, type McpEvent } from "./events.ts";
+import { readServers } from "./read-servers.ts";
+import type { ServerView, WaitOptions } from "./server-view.ts";
+import { ThreadServer, type ThreadServerOptions } from "./thread-server.ts";
+import type { ThreadServers } from "./thread-options.ts";
+
+/** A tool that the thread's rules let through. */
+export interface ThreadTool {
+  readonly server: string;
+  /** As the server declares it. */
+  readonly tool: Tool;
+}
+
+export interface CallOptions extends WaitOptions {
+  /** Names the call in events, questions and `_meta`. @default a number within the thread */
+  readonly id?: string;
+  /** Sent in `_meta`, beside `callId` and `threadId`, which it cannot replace. */
+  readonly meta?: JsonObject;
+  /** Told whenever the server reports progress. */
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+/** What an update did, by the names of servers. */
+export interface ThreadUpdate {
+  readonly started: readonly string[];
+  readonly ended: readonly string[];
+  /** Ended and started again, because their configuration differs. */
+  readonly replaced: readonly string[];
+  readonly kept: readonly string[];
+}
+
+export interface ThreadInternals extends Omit<ThreadServerOptions, "name" | "config" | "events"> {
+  readonly servers: ServerSet;
+  readonly signal?: AbortSignal;
+  readonly onEnd: () => void;
+}
+
+export class McpConnectionManager implements AsyncDisposable {
+  readonly id: string;
+  readonly principal: string | undefined;
+  readonly workspace: string | undefined;
+  readonly #internals: ThreadInternals;
+  readonly #events = new EventHub();
+  readonly #stop = new AbortController();
+  #servers = new Map<string, ThreadServer>();
+  #calls = 0;
+  #ending: Promise<void> | undefined;
+  readonly #onAbort = (): void => void this[Symbol.asyncDispose]();
+
+  /** Only for `McpManager.openThread`. */
+  constructor(internals: ThreadInternals) {
+    this.#internals = internals;
+    this.id = internals.id;
+    this.principal = internals.principal;
+    this.workspace = internals.workspace;
+    for (const [name, config] of internals.servers.configs) this.#servers.set(name, this.#open(name, config));
+    const { signal } = internals;
+    signal?.addEventListener("abort", this.#onAbort, { once: true });
+    if (signal?.aborted === true) this.#onAbort();
+  }
+
+  /** All servers, in the order they were given in. */
+  get servers(): readonly ServerView[] {
+    return [...this.#servers.values()].map((server) => server.view);
+  }
+
+  /** One server. @throws {McpError} `unknown_server`, with the nearest name */
+  server(name: string): ServerView {
+    return this.#get(name).view;
+  }
+
+  /**
+   * Waits until every one of the servers is ready, or will not be for now.
+   *
+   * @param names of servers. @default all
+   * @returns their statuses
+   * @throws {McpError} `server_unavailable`, when one that is `required` is not ready; `unknown_server`, `ended`
+   * @throws the signal's reason
+   */
+  async ready(
+    names?: readonly string[],
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<readonly ServerView[]> {
+    const servers = (names ?? [...this.#servers.keys()]).map((name) => this.#get(name));
+    await abortable(Promise.all(servers.map((server) => server.settled(this.#stop.signal))), signal);
+    this.#stop.signal.throwIfAborted();
+    const missing = servers.filter(
+      ({ view }) => view.config.required && view.config.enabled && view.status.state !== "ready",
+    );
+    if (missing.length > 0) {
+      const reasons = missing.map(
+        ({ view }) =>
+          `${view.name}: ${"reason" in view.status ? reasonText(view.status.reason) : view.status.state}`,
+      );
+      throw new McpError(
+        "server_unavailable",
+        `required MCP servers failed to initialize: ${reasons.join("; ")}`,
+      );
+    }
+    return servers.map(({ view }) => view);
+  }
+
+  /**
+   * The tools that the thread's rules (`enabled_tools`, `disabled_tools`) let through, of the servers whose tools are known now.
+   * Waits for nothing; `ready` does.
+   */
+  listTools(server?: string): readonly ThreadTool[] {
+    const servers = server === undefined ? [...this.#servers.values()] : [this.#get(server)];
+    return servers.flatMap((each) => each.tools.map((tool) => ({ server: each.name, tool })));
+  }
+
+  /**
+   * Calls a tool by its declared name. Waits for a server that is still starting, within the call's own time.
+   *
+   * @param args `undefined` sends none
+   * @returns how it ended; it does not throw
+   */
+  async callTool(
+    server: string,
+    tool: string,
+    args?: JsonObject,
+    options: CallOptions = {},
+  ): Promise<CallOutcome> {
+    const found = this.#servers.get(server);
+    if (found === undefined)
+      return { kind: "not_sent", reason: "unknown_server", message: this.#unknown(server).message };
+    const refusal = this.#stop.signal.aborted
+      ? ({ kind: "not_sent", reason: "server_unavailable", message: `Thread ${this.id} has ended` } as const)
+      : found.refusal(tool);
+    if (refusal !== undefined) return refusal;
+    const { id = String(++this.#calls), meta = {}, signal, timeoutMs, onProgress } = options;
+    return callTool(found.connection, {
+      holder: found,
+      call: { id, tool },
+      arguments: args,
+      meta: (era) => found.metaOf(era, { ...meta, callId: id, threadId: this.id }),
+      timeoutMs: timeoutMs ?? found.toolTimeoutMs,
+      progressCapMs: this.#internals.progressCapMs,
+      resultBytesMax: RESULT_BYTES_MAX,
+      signal: signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]),
+      onProgress,
+    });
+  }
+
+  /** @throws {McpError} as `readResource` */
+  listResources(server: string, options?: WaitOptions): Promise<readonly Resource[]> {
+    return this.#list(server, "resources", options);
+  }
+
+  /** @throws {McpError} as `readResource` */
+  listResourceTemplates(server: string, options?: WaitOptions): Promise<readonly ResourceTemplateType[]> {
+    return this.#list(server, "resourceTemplates", options);
+  }
+
+  /** @throws {McpError} as `readResource` */
+  listPrompts(server: string, options?: WaitOptions): Promise<readonly Prompt[]> {
+    return this.#list(server, "prompts", options);
+  }
+
+  /**
+   * @throws {McpError} `unknown_server`, `server_unavailable`, `needs_login`, `protocol_error`, `timeout`, `lost`, `not_sent`, `ended`
+   * @throws the signal's reason
+   */
+  async readResource(server: string, uri: string, options?: WaitOptions): Promise<ReadResourceResult> {
+    return (await this.request(server, "resources/read", { uri }, options)) as unknown as ReadResourceResult;
+  }
+
+  /** @throws {McpError} as `readResource` */
+  async getPrompt(
+    server: string,
+    name: string,
+    args?: Readonly<Record<string, string>>,
+    options?: WaitOptions,
+  ): Promise<GetPromptResult> {
+    const params = { name, ...(args === undefined ? {} : { arguments: { ...args } }) };
+    return (await this.request(server, "prompts/get", params, options)) as unknown as GetPromptResult;
+  }
+
+  /** Any other request of the protocol that only reads: it may be sent twice. @throws {McpError} as `readResource` */
+  request(
+    server: string,
+    method: string,
+    params: JsonObject,
+    options: WaitOptions = {},
+  ): Promise<JsonObject> {
+    const found = this.#usable(server);
+    const { signal, timeoutMs = found.toolTimeoutMs } = options;
+    const until = signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
+    const { connection } = found;
+    return sendRequest(connection, {
+      holder: found,
+      method,
+      params: (era) => found.paramsOf(era, params),
+      timeoutMs,
+      signal: until,
+    });
+  }
+
+  /**
+   * Tells of changes of a resource as events (`resource_updated`), also after the server was started again.
+   *
+   * @returns ends the subscription
+   * @throws {McpError} as `readResource`
+   */
+  async subscribe(server: string, uri: string, options: WaitOptions = {}): Promise<AsyncDisposable> {
+    const found = this.#usable(server);
+    const stop =
+      options.signal === undefined ? this.#stop.signal : AbortSignal.any([options.signal, this.#stop.signal]);
+    const end = await found.subscribe(uri, stop);
+    return { [Symbol.asyncDispose]: end };
+  }
+
+  /**
+   * What happens from now on, in order. A reader that does not keep up loses the oldest events and is told so. Ends with the
+   * thread, or when `signal` aborts.
+   */
+  events({ signal }: { readonly signal?: AbortSignal } = {}): AsyncGenerator<McpEvent, undefined, undefined> {
+    return this.#events.read(signal);
+  }
+
+  /** Tries a server that failed, or needs a login, again now. @throws {McpError} `unknown_server` */
+  retry(server: string): void {
+    this.#get(server).retry();
+  }
+
+  /**
+   * Makes these the thread's servers. Only what differs is started and ended (B3).
+   *
+   * @returns what was done, when what had to end has ended
+   * @throws {McpError} `invalid_servers`, and then nothing has changed; `ended`
+   */
+  async update(servers: ThreadServers): Promise<ThreadUpdate> {
+    const { configs } = readServers(servers);
+    this.#stop.signal.throwIfAborted();
+    const before = this.#servers;
+    const after = new Map<string, ThreadServer>();
+    const [started, replaced, kept]: [string[], string[], string[]] = [[], [], []];
+    const leaving: ThreadServer[] = [];
+    for (const [name, config] of configs) {
+      const old = before.get(name);
+      if (old !== undefined && isDeepStrictEqual(old.config, config)) {
+        after.set(name, old);
+        kept.push(name);
+        continue;
+      }
+      if (old !== undefined) leaving.push(old);
+      (old === undefined ? started : replaced).push(name);
+      after.set(name, this.#open(name, config));
+    }
+    const ended = [...before.keys()].filter((name) => !configs.has(name));
+    leaving.push(...ended.flatMap((name) => before.get(name) ?? []));
+    this.#servers = after;
+    await Promise.all(leaving.map((server) => server.end()));
+    return { started, ended, replaced, kept };
+  }
+
+  /** Ends the thread (B4). */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#ending ??= this.#end();
+    return this.#ending;
+  }
+
+  async #end(): Promise<void> {
+    this.#internals.signal?.removeEventListener("abort", this.#onAbort);
+    this.#stop.abort(new McpError("ended", `Thread ${this.id} has ended`));
+    await Promise.all([...this.#servers.values()].map((server) => server.end()));
+    this.#events.end();
+    this.#internals.onEnd();
+  }
+
+  #open(name: string, config: McpServerConfig): ThreadServer {
+    return new ThreadServer({ ...this.#internals, name, config, events: this.#events });
+  }
+
+  #list<Kind extends ListKind>(
+    server: string,
+    kind: Kind,
+    options: WaitOptions = {},
+  ): Promise<readonly Listed[Kind][]> {
+    return this.#usable(server).list(kind, options, this.#stop.signal);
+  }
+
+  #usable(name: string): ThreadServer {
+    this.#stop.signal.throwIfAborted();
+    const server = this.#get(name);
+    server.assertUsable();
+    return server;
+  }
+
+  #get(name: string): ThreadServer {
+    const server = this.#servers.get(name);
+    if (server === undefined) throw this.#unknown(name);
+    return server;
+  }
+
+  #unknown(name: string): McpError {
+    const names = [...this.#servers.keys()];
+    const near = nearest(name, names);
+    const hint =
+      near === undefined
+        ? names.length === 0
+          ? "it has none"
+          : `there are: ${names.join(", ")}`
+        : `did you mean "${near}"?`;
+    return new McpError("unknown_server", `Thread ${this.id} has no MCP server "${name}"; ${hint}`, {
+      server: name,
+    });
+  }
+}
+
+/** Bytes of a result at most; the wire takes 8 MiB. */
+const RESULT_BYTES_MAX: number = 4 * 1024 * 1024;
+
+function reasonText(reason: string | { readonly message: string }): string {
+  return typeof reason === "string" ? reason : reason.message;
+}

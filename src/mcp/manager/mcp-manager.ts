@@ -1,0 +1,163 @@
+/**
+ * The connections of one host: one manager, which owns them all.
+ *
+ *   McpManager ── openThread ──> McpConnectionManager: what this thread may use
+ *       └── leases ──> connections ──> processes and HTTP sessions, bounded by the budget
+ *
+ * Invariants
+ *   A1. When disposal returns, every server that was started has ended, with all it started, and every thread is told.
+ */
+import { randomUUID } from "node:crypto";
+import { type Clock, systemClock } from "../../base/clock.ts";
+import { type Log, silentLog } from "../../base/log.ts";
+import { packageVersion } from "../../base/package-version.ts";
+import { LOCAL_ENVIRONMENT_ID } from "../../config/server/types.ts";
+import type { EnvironmentDefinition } from "../../config/environments/types.ts";
+import type { Executor } from "../../executor/executor.ts";
+import { LocalExecutor } from "../../executor/local/local-executor.ts";
+import { memoryOfOwnProcesses } from "../../process/process-tree.ts";
+import type { ServerSet } from "../../servers/check.ts";
+import type { Variables } from "../../servers/resolve.ts";
+import { Budget, type BudgetOptions } from "../budget/budget.ts";
+import type { ServerStatus } from "../connection/status.ts";
+import { Environments } from "../environments.ts";
+import { McpError } from "../errors.ts";
+import type { HttpFetch } from "../http/http-fetch.ts";
+import { NodeFetch } from "../http/node-fetch.ts";
+import { LeasePool, type LeaseHolder } from "../lease/lease-pool.ts";
+import { type EraMemory, memoryOfEras } from "../session/era.ts";
+import { McpConnectionManager } from "./mcp-connection-manager.ts";
+import { readServers } from "./read-servers.ts";
+import type { CredentialSource, TransportParts } from "./server-transport-of.ts";
+import type { McpThreadOptions } from "./thread-options.ts";
+
+export interface McpManagerOptions {
+  /** Where servers with an `environment_id` run. Yours: it is not disposed here. @default this machine alone */
+  readonly environments?: Environments | readonly EnvironmentDefinition[];
+  /** Bounds on processes. */
+  readonly budget?: BudgetOptions;
+  /** Asked for the tokens of logins. @default nobody is */
+  readonly credentials?: CredentialSource;
+  /** Where references to variables are looked up. @default the environment of this process */
+  readonly env?: Variables;
+  /** How long a shared connection may be idle, in milliseconds. @default 300 000 */
+  readonly idleMs?: number;
+  /** What is known of the eras of servers. @default it is found out, and kept while the manager lives */
+  readonly eras?: EraMemory;
+  /** How it calls itself to servers. @default mcp-switchyard and its version */
+  readonly client?: { readonly name: string; readonly version: string; readonly title?: string };
+  /** Receives diagnostics, and what servers write to stderr. @default silent */
+  readonly log?: Log;
+  /** Time, for tests. */
+  readonly clock?: Clock;
+  /** Yields a number in [0, 1), for tests. */
+  readonly random?: () => number;
+}
+
+/** A connection, and who holds it. */
+export interface ConnectionSnapshot {
+  readonly server: string;
+  readonly status: ServerStatus;
+  readonly shared: boolean;
+  readonly holders: readonly LeaseHolder[];
+}
+
+const IDLE_MS = 300_000;
+
+export class McpManager implements AsyncDisposable {
+  readonly #options: McpManagerOptions;
+  readonly #environments: Environments;
+  readonly #ownsEnvironments: boolean;
+  readonly #local: LocalExecutor;
+  readonly #nodeFetch = new NodeFetch();
+  readonly #parts: TransportParts;
+  readonly #pool: LeasePool;
+  readonly #eras: EraMemory;
+  readonly #threads = new Set<McpConnectionManager>();
+  #disposing: Promise<void> | undefined;
+
+  constructor(options: McpManagerOptions = {}) {
+    this.#options = options;
+    const { environments = [], clock = systemClock, random, log = silentLog } = options;
+    this.#ownsEnvironments = !(environments instanceof Environments);
+    this.#environments =
+      environments instanceof Environments ? environments : new Environments(environments, { clock, log });
+    this.#local = new LocalExecutor({ clock, log });
+    this.#eras = options.eras ?? memoryOfEras(() => clock.now());
+    this.#pool = new LeasePool({ clock, idleMs: options.idleMs ?? IDLE_MS });
+    this.#parts = {
+      clock,
+      random,
+      log,
+      budget: new Budget(options.budget ?? {}, clock, memoryOfOwnProcesses),
+      credentials: options.credentials,
+      executor: (environment) => this.#executorOf(environment),
+      fetch: (environment) => this.#fetchOf(environment),
+    };
+  }
+
+  /**
+   * Opens a thread: starts all its enabled servers at the same time, and returns at once.
+   *
+   * @throws {McpError} `invalid_servers` with every problem, before anything starts; `ended`
+   */
+  openThread(options: McpThreadOptions): McpConnectionManager {
+    if (this.#disposing !== undefined) throw new McpError("ended", "The manager was disposed");
+    const servers: ServerSet = readServers(options.servers);
+    const { name, version, title } = this.#options.client ?? {
+      name: "mcp-switchyard",
+      version: packageVersion(),
+    };
+    const thread = new McpConnectionManager({
+      ...options,
+      id: options.id ?? randomUUID(),
+      env: options.env ?? this.#options.env ?? process.env,
+      servers,
+      parts: this.#parts,
+      pool: this.#pool,
+      eras: this.#eras,
+      client: { name, version, ...(title === undefined ? {} : { title }) },
+      onEnd: () => void this.#threads.delete(thread),
+    });
+    this.#threads.add(thread);
+    return thread;
+  }
+
+  /** The threads that are open. */
+  get threads(): readonly McpConnectionManager[] {
+    return [...this.#threads];
+  }
+
+  /** Every connection there is, with its holders; one without holders is idle and ends soon. */
+  get connections(): readonly ConnectionSnapshot[] {
+    return [...this.#pool.entries()].map(({ connection, shared, holders }) => ({
+      server: connection.options.server,
+      status: connection.status,
+      shared,
+      holders,
+    }));
+  }
+
+  /** Ends all threads and all servers (A1). */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#disposing ??= this.#dispose();
+    return this.#disposing;
+  }
+
+  async #dispose(): Promise<void> {
+    await Promise.all([...this.#threads].map((thread) => thread[Symbol.asyncDispose]()));
+    await this.#pool.end();
+    await this.#local[Symbol.asyncDispose]();
+    if (this.#ownsEnvironments) await this.#environments[Symbol.asyncDispose]();
+    this.#nodeFetch[Symbol.dispose]();
+  }
+
+  #executorOf(environment: string): Executor {
+    return environment === LOCAL_ENVIRONMENT_ID ? this.#local : this.#environments.get(environment);
+  }
+
+  #fetchOf(environment: string): HttpFetch {
+    if (environment === LOCAL_ENVIRONMENT_ID) return this.#nodeFetch.fetch;
+    throw new McpError("unsupported", `HTTP through environment "${environment}" is not possible yet`);
+  }
+}

@@ -1,0 +1,24 @@
+/** A server of a thread as a host sees it. */
+import type { McpServerConfig } from "../../config/server/types.ts";
+import type { ServerStatus } from "../connection/status.ts";
+import type { LeaseHolder } from "../lease/lease-pool.ts";
+
+/** A server of a thread, as it is now. */
+export interface ServerView {
+  readonly name: string;
+  readonly config: McpServerConfig;
+  readonly status: ServerStatus;
+  /** Who holds its connection, this thread among them. */
+  readonly holders: readonly LeaseHolder[];
+  /** How many tools it offers, before the thread's rules. */
+  readonly tools: number;
+  /** What it tells the model about itself. */
+  readonly instructions: string | undefined;
+}
+
+export interface WaitOptions {
+  /** Gives up when it aborts. */
+  readonly signal?: AbortSignal;
+  /** In milliseconds. @default the server's `tool_timeout_sec`, 300 s */
+  readonly timeoutMs?: number;
+}

@@ -1,0 +1,385 @@
+/** One server of one thread: its configuration, its lease, and the thread's side of the connection. */
+import type { ClientCapabilities, Implementation, Tool } from "@modelcontextprotocol/client";
+import { abortable, within } from "../../base/abort.ts";
+import { isObject, type JsonObject } from "../../base/json.ts";
+import type { McpServerConfig } from "../../config/server/types.ts";
+import { sentenceOf } from "../../servers/problem.ts";
+import { resolve, type ResolvedMcpServer, type Variables } from "../../servers/resolve.ts";
+import { sendRequest } from "../connection/call.ts";
+import type { CatalogChange, Listed } from "../connection/catalog.ts";
+import { Connection } from "../connection/connection.ts";
+import type { CallName, Holder } from "../connection/in-flight.ts";
+import type { ListKind } from "../connection/list-pages.ts";
+import type { CallOutcome } from "../connection/outcome.ts";
+import { nobodyAnswers } from "../connection/questions.ts";
+import type { ServerStatus } from "../connection/status.ts";
+import { McpError } from "../errors.ts";
+import type { Lease, LeasePool } from "../lease/lease-pool.ts";
+import { sharingOf } from "../lease/sharing-key.ts";
+import { type Era, type EraMemory, eraKey } from "../session/era.ts";
+import type { ServerRequest } from "../session/session.ts";
+import { type EventHub, logEvent } from "./events.ts";
+import type { ServerView, WaitOptions } from "./server-view.ts";
+import { openTransport, type TransportParts } from "./server-transport-of.ts";
+import type { HeaderResolver, HeaderValues, McpThreadOptions } from "./thread-options.ts";
+
+export interface ThreadServerOptions extends Omit<McpThreadOptions, "servers" | "signal"> {
+  readonly id: string;
+  readonly env: Variables;
+  readonly name: string;
+  readonly config: McpServerConfig;
+  readonly parts: TransportParts;
+  readonly pool: LeasePool;
+  readonly eras: EraMemory;
+  readonly client: Implementation;
+  readonly events: EventHub;
+}
+
+/** Codex 0.169's. */
+const STARTUP_SECONDS = 30;
+const TOOL_SECONDS = 300;
+const LOG_LEVEL_MS = 10_000;
+
+const CAPABILITIES_META = "io.modelcontextprotocol/clientCapabilities";
+const LOG_LEVEL_META = "io.modelcontextprotocol/logLevel";
+
+type State =
+  | { readonly kind: "leased"; readonly lease: Lease }
+  /** It has no connection: it is switched off, or cannot be used as it is. */
+  | { readonly kind: "fixed"; readonly status: ServerStatus };
+
+export class ThreadServer implements Holder {
+  readonly name: string;
+  readonly config: McpServerConfig;
+  readonly #options: ThreadServerOptions;
+  readonly #state: State;
+  readonly #subscribed = new Set<string>();
+  #ended = false;
+
+  constructor(options: ThreadServerOptions) {
+    this.#options = options;
+    this.name = options.name;
+    this.config = options.config;
+    this.#state = this.#open();
+  }
+
+  get view(): ServerView {
+    const { name, config } = this;
+    const state = this.#state;
+    if (state.kind === "fixed")
+      return { name, config, status: this.status, holders: [], tools: 0, instructions: undefined };
+    const { connection, key } = state.lease;
+    const { tools, instructions } = connection;
+    const holders = this.#ended ? [] : this.#options.pool.holdersOf(key);
+    return { name, config, status: this.status, holders, tools: tools.length, instructions };
+  }
+
+  get status(): ServerStatus {
+    if (this.#ended) return { state: "ended" };
+    return this.#state.kind === "fixed" ? this.#state.status : this.#state.lease.connection.status;
+  }
+
+  /** Only where `refusal` and `assertUsable` found nothing. */
+  get connection(): Connection {
+    if (this.#state.kind === "fixed") throw this.#unusable();
+    return this.#state.lease.connection;
+  }
+
+  get toolTimeoutMs(): number {
+    return (this.config.tool_timeout_sec ?? TOOL_SECONDS) * 1000;
+  }
+
+  /** What the thread's rules let through. */
+  get tools(): readonly Tool[] {
+    if (this.#state.kind === "fixed" || this.#ended) return [];
+    return this.connection.tools.filter(({ name }) => this.#allows(name));
+  }
+
+  /** Why a call of this tool is not made; `undefined` if it may be. */
+  refusal(tool: string): CallOutcome | undefined {
+    if (!this.#allows(tool)) {
+      const message = `tool '${tool}' is disabled for MCP server '${this.name}'`;
+      return { kind: "not_sent", reason: "tool_disabled", message };
+    }
+    if (this.#state.kind === "leased" && !this.#ended) return undefined;
+    return { kind: "not_sent", reason: "server_unavailable", message: this.#unusable().message };
+  }
+
+  /** @throws {McpError} `server_unavailable`, `ended` */
+  assertUsable(): void {
+    if (this.#state.kind === "fixed" || this.#ended) throw this.#unusable();
+  }
+
+  /** Waits until it is ready, or will not be for now. Never rejects. */
+  async settled(signal: AbortSignal): Promise<void> {
+    if (this.#state.kind === "leased") await this.connection.session(signal).catch(() => {});
+  }
+
+  /** @throws {McpError} */
+  async list<Kind extends ListKind>(
+    kind: Kind,
+    { signal, timeoutMs = this.toolTimeoutMs }: WaitOptions,
+    ended: AbortSignal,
+  ): Promise<readonly Listed[Kind][]> {
+    const limit = new AbortController();
+    const stop = AbortSignal.any([ended, limit.signal, ...(signal === undefined ? [] : [signal])]);
+    try {
+      const listed = await within(this.#options.parts.clock, timeoutMs, this.connection.list(kind, stop));
+      if (listed !== "timeout") return listed;
+    } finally {
+      limit.abort("MCP request cancelled by caller");
+    }
+    const message = `MCP server "${this.name}" did not list its ${kind} within ${timeoutMs / 1000} s`;
+    throw new McpError("timeout", message, { server: this.name });
+  }
+
+  async subscribe(uri: string, signal: AbortSignal): Promise<() => Promise<void>> {
+    this.#subscribed.add(uri);
+    try {
+      const end = await this.connection.subscribe(uri, signal);
+      return async () => {
+        this.#subscribed.delete(uri);
+        await end();
+      };
+    } catch (error) {
+      this.#subscribed.delete(uri);
+      throw error;
+    }
+  }
+
+  retry(): void {
+    if (this.#state.kind === "leased") this.connection.retry();
+  }
+
+  /** `_meta` of a request. In the modern era it says what this thread's client can do, whoever else shares the connection. */
+  metaOf(era: Era, meta: JsonObject = {}): JsonObject {
+    const { logLevel } = this.#options;
+    if (era === "legacy") return meta;
+    const own = this.#capabilities();
+    return {
+      ...meta,
+      ...(Object.keys(own).length === 0 ? {} : { [CAPABILITIES_META]: own as JsonObject }),
+      ...(logLevel === undefined ? {} : { [LOG_LEVEL_META]: logLevel }),
+    };
+  }
+
+  paramsOf(era: Era, params: JsonObject): JsonObject {
+    const meta = this.metaOf(era);
+    return Object.keys(meta).length === 0 ? params : { ...params, _meta: meta };
+  }
+
+  async end(): Promise<void> {
+    if (this.#ended) return;
+    this.#ended = true;
+    if (this.#state.kind === "leased") await this.#state.lease.release();
+    this.#options.events.push({ type: "status", server: this.name, status: { state: "ended" } });
+  }
+
+  onStatus(status: ServerStatus): void {
+    if (!this.#ended) this.#options.events.push({ type: "status", server: this.name, status });
+    const { logLevel } = this.#options;
+    if (status.state === "ready" && status.era === "legacy" && logLevel !== undefined)
+      this.#setLogLevel(logLevel);
+  }
+
+  onCatalog(change: CatalogChange): void {
+    this.#options.events.push({ type: "catalog", server: this.name, ...change });
+  }
+
+  onLog(params: JsonObject, call: CallName | undefined): void {
+    this.#options.events.push(logEvent(this.name, params, call));
+  }
+
+  onResourceUpdated(uri: string): void {
+    // A server may tell of a part of what was subscribed to.
+    const ours = [...this.#subscribed].some(
+      (subscribed) => uri === subscribed || uri.startsWith(`${subscribed}/`),
+    );
+    if (ours) this.#options.events.push({ type: "resource_updated", server: this.name, uri });
+  }
+
+  onDeclined({ params }: ServerRequest, call?: CallName): void {
+    const { message } = params;
+    this.#options.events.push({
+      type: "question_declined",
+      server: this.name,
+      ...(call === undefined ? {} : { call }),
+      message: typeof message === "string" ? message : "",
+    });
+  }
+
+  async answer(request: ServerRequest, call: CallName | undefined, signal: AbortSignal): Promise<JsonObject> {
+    const { onElicit, onSample, roots = [] } = this.#options;
+    switch (request.method) {
+      case "roots/list":
+        return { roots: roots.map((uri) => ({ uri })) };
+      case "sampling/createMessage":
+        return onSample === undefined
+          ? nobodyAnswers(request)
+          : onSample(request.params as JsonObject, { server: this.name, call, signal });
+      case "elicitation/create": {
+        if (onElicit === undefined) {
+          this.onDeclined(request, call);
+          return nobodyAnswers(request);
+        }
+        const asked = onElicit(elicitationOf(this.name, call, request.params), { signal });
+        // Nobody waits for an answer that comes too late.
+        const { action, content, meta } = await abortable(asked, signal).catch((error: unknown) => {
+          if (signal.aborted) return { action: "cancel", content: undefined, meta: undefined } as const;
+          throw error;
+        });
+        return {
+          action,
+          ...(action === "accept" && request.params["mode"] !== "url" ? { content: content ?? {} } : {}),
+          ...(meta === undefined ? {} : { _meta: meta }),
+        };
+      }
+    }
+  }
+
+  #open(): State {
+    const { name, config, id, principal, workspace, env, headers, parts, pool } = this.#options;
+    const fixed = (status: ServerStatus): State => ({ kind: "fixed", status });
+    if (!config.enabled) return fixed({ state: "disabled", reason: disabledText(config) });
+    const resolved = resolve(config, env, [name]);
+    if (!resolved.ok) {
+      const [problem] = resolved.problems;
+      const message = `MCP server ${sentenceOf(problem, (path) => path.join("."))}`;
+      return fixed({ state: "failed", reason: { code: "invalid_server", message }, failures: 1 });
+    }
+    const own = headers?.[name];
+    const offered = this.#capabilities();
+    const sharing = sharingOf({
+      thread: id,
+      server: name,
+      config,
+      resolved: resolved.value,
+      principal,
+      workspace,
+      headers:
+        own === undefined ? undefined : typeof own === "function" ? numberOf(own) : Object.entries(own),
+      offers: JSON.stringify([offered, this.#options.roots, this.#options.logLevel]),
+      hasCredentials: parts.credentials !== undefined,
+    });
+    // Over stdio a question of the legacy era does not say whose call it belongs to.
+    const isPipe = config.transport.type === "stdio";
+    const serial = sharing.shared && isPipe && config.shared_elicitation;
+    const asks = !sharing.shared || !isPipe || serial;
+    const key = eraKey(eraParts(config));
+    // Somebody else's session has begun already: it is of the legacy era, and there is nothing to ask.
+    const joins = joinsSession(resolved.value, own);
+    const request = { thread: id, server: name, config, principal, workspace, env, headers: own };
+    const lease = pool.take(sharing, this, { thread: id, server: name }, () => {
+      return new Connection({
+        server: name,
+        open: (signal) => openTransport(parts, request, signal),
+        era: {
+          recall: () => (joins ? "legacy" : this.#options.eras.recall(key)),
+          learn: (verdict) => (joins ? undefined : this.#options.eras.learn(key, verdict)),
+          forget: () => this.#options.eras.forget(key),
+        },
+        client: this.#options.client,
+        capabilities: asks ? offered : {},
+        shared: sharing.shared,
+        serial,
+        startupTimeoutMs: (config.startup_timeout_sec ?? STARTUP_SECONDS) * 1000,
+        clock: parts.clock,
+        random: parts.random,
+        log: parts.log,
+      });
+    });
+    return { kind: "leased", lease };
+  }
+
+  #capabilities(): ClientCapabilities {
+    const { onElicit, onSample, roots } = this.#options;
+    return {
+      ...(onElicit === undefined ? {} : { elicitation: { form: {}, url: {} } }),
+      ...(onSample === undefined ? {} : { sampling: {} }),
+      ...(roots === undefined ? {} : { roots: {} }),
+    };
+  }
+
+  #setLogLevel(level: string): void {
+    const request = {
+      holder: this,
+      method: "logging/setLevel",
+      params: () => ({ level }),
+      timeoutMs: LOG_LEVEL_MS,
+    };
+    // A server without that method logs what it wants.
+    sendRequest(this.connection, request).catch(() => {});
+  }
+
+  #allows(tool: string): boolean {
+    const { enabled_tools, disabled_tools } = this.config;
+    return (
+      (enabled_tools === undefined || enabled_tools.includes(tool)) && disabled_tools?.includes(tool) !== true
+    );
+  }
+
+  #unusable(): McpError {
+    const { status } = this;
+    const subject = `MCP server "${this.name}"`;
+    const options = { server: this.name };
+    if (status.state === "disabled")
+      return new McpError("server_unavailable", `${subject} is switched off: ${status.reason}`, options);
+    if (status.state === "failed") return new McpError("server_unavailable", status.reason.message, options);
+    return new McpError("ended", `${subject} was ended`, options);
+  }
+}
+
+function elicitationOf(
+  server: string,
+  call: CallName | undefined,
+  params: Readonly<Record<string, unknown>>,
+): Parameters<NonNullable<McpThreadOptions["onElicit"]>>[0] {
+  const { mode, message, requestedSchema, url, elicitationId, _meta } = params;
+  return {
+    server,
+    call,
+    mode: mode === "url" ? "url" : "form",
+    message: typeof message === "string" ? message : "",
+    ...(isObject(requestedSchema) ? { requestedSchema: requestedSchema as JsonObject } : {}),
+    ...(typeof url === "string" ? { url } : {}),
+    ...(typeof elicitationId === "string" ? { elicitationId } : {}),
+    ...(isObject(_meta) ? { meta: _meta as JsonObject } : {}),
+  };
+}
+
+function joinsSession(resolved: ResolvedMcpServer, own: HeaderValues | HeaderResolver | undefined): boolean {
+  const names = [
+    ...(resolved.type === "streamable_http" ? resolved.headers.keys() : []),
+    ...(own === undefined || typeof own === "function" ? [] : Object.keys(own)),
+  ];
+  return names.some((name) => name.toLowerCase() === "mcp-session-id");
+}
+
+function disabledText({ disabled_reason: reason }: McpServerConfig): string {
+  switch (reason?.type) {
+    case "requirements":
+      return `a requirements file does not allow it (${reason.source})`;
+    case "by_hand":
+      return "enabled = false";
+    default:
+      return "it is not enabled";
+  }
+}
+
+/** What makes it the same program or endpoint, without credentials. */
+function eraParts({ transport, environment_id }: McpServerConfig): readonly string[] {
+  if (transport.type === "stdio")
+    return ["stdio", environment_id, transport.command, ...transport.args, transport.cwd ?? ""];
+  const { origin, pathname } = new URL(transport.url);
+  return ["http", environment_id, origin, pathname];
+}
+
+let functions = 0;
+const numbers = new WeakMap<object, number>();
+
+/** Tells functions apart. */
+function numberOf(resolver: object): number {
+  const known = numbers.get(resolver) ?? ++functions;
+  numbers.set(resolver, known);
+  return known;
+}

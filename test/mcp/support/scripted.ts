@@ -1,0 +1,110 @@
+/** A manager, servers that do what a script says, and a look at what is left behind. */
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { McpManager, type McpManagerOptions } from "../../../src/mcp/index.ts";
+import type { CallOutcome, McpConnectionManager, McpEvent } from "../../../src/mcp/index.ts";
+import { descendants, waitUntilGone } from "../../../src/testing/leaks.ts";
+
+const PROGRAM = join(import.meta.dirname, "scripted-server.mjs");
+
+export interface Script {
+  readonly era?: "legacy" | "modern" | "both";
+  readonly probe?: "error" | "silent" | "die";
+  readonly delayMs?: number;
+  readonly dieAtStart?: number;
+  readonly stubborn?: boolean;
+  readonly wrapped?: boolean;
+  readonly flood?: boolean;
+  readonly tools?: readonly object[];
+}
+
+export interface ScriptedServer {
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+export class McpBench implements AsyncDisposable {
+  readonly manager: McpManager;
+  readonly log: string[] = [];
+  readonly folder: string = mkdtempSync(join(tmpdir(), "switchyard-mcp-"));
+  #servers = 0;
+
+  constructor(options: McpManagerOptions = {}) {
+    this.manager = new McpManager({
+      log: (level, message) => this.log.push(`${level} ${message}`),
+      ...options,
+    });
+  }
+
+  /** An entry for `servers`, and what its processes record. */
+  server(script: Script = {}): ScriptedServer & { readonly record: () => readonly string[] } {
+    const record = join(this.folder, `record-${++this.#servers}`);
+    const entry = { command: process.execPath, args: [PROGRAM, JSON.stringify({ ...script, record })] };
+    return Object.defineProperty(entry, "record", { value: () => lines(record), enumerable: false }) as never;
+  }
+
+  path(name: string): string {
+    return join(this.folder, name);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.manager[Symbol.asyncDispose]();
+    rmSync(this.folder, { recursive: true });
+    const left = await waitUntilGone(descendants(process.pid).filter(isOurs), { timeoutMs: 2_000 });
+    assert.deepEqual(left, [], "processes were left behind");
+  }
+}
+
+function isOurs(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, "utf8").includes("SWITCHYARD_LEASE=");
+  } catch {
+    return false;
+  }
+}
+
+function lines(path: string): readonly string[] {
+  try {
+    return readFileSync(path, "utf8").trim().split("\n");
+  } catch {
+    return [];
+  }
+}
+
+/** The process ids of the starts in a record. */
+export function starts(record: readonly string[]): readonly number[] {
+  return record.filter((line) => line.startsWith("start ")).map((line) => Number(line.slice(6)));
+}
+
+/** The text of a result; fails for any other outcome. */
+export function textOf(outcome: CallOutcome): string {
+  assert.ok(outcome.kind === "result" || outcome.kind === "tool_error", JSON.stringify(outcome));
+  const [block] = outcome.result.content;
+  assert.ok(block?.type === "text", JSON.stringify(outcome));
+  return block.text;
+}
+
+/** The first event that fits, from now on. */
+export async function eventOf(
+  thread: McpConnectionManager,
+  fits: (event: McpEvent) => boolean,
+): Promise<McpEvent> {
+  for await (const event of thread.events()) if (fits(event)) return event;
+  throw new Error("The thread ended without such an event");
+}
+
+/** Waits until the server is in this state. */
+export async function inState(thread: McpConnectionManager, server: string, state: string): Promise<void> {
+  const events = thread.events();
+  const next = events.next();
+  if (thread.server(server).status.state === state) return void (await events.return(undefined));
+  for (let event = await next; event.done !== true; event = await events.next()) {
+    if (event.value.type !== "status" || event.value.server !== server || event.value.status.state !== state)
+      continue;
+    await events.return(undefined);
+    return;
+  }
+  throw new Error(`The thread ended before ${server} was ${state}`);
+}
