@@ -118,9 +118,9 @@ suite("a run gets one end", () => {
         );
       }
       await runner.model.waitForRequests(4, { signal: t.signal });
-      // Two Codex, two servers, a shell and its two commands; the item comes before the shell.
+      // Two Codex, two servers with the shells that watch them, a shell and its two commands; the item comes before the shell.
       let below = runner.remember();
-      for (; below.length < 7; below = runner.remember()) await sleep(systemClock, 20, t.signal);
+      for (; below.length < 9; below = runner.remember()) await sleep(systemClock, 20, t.signal);
       runner.child.kill("SIGTERM");
       assert.equal(await runner.exited, 143);
       const ids = ["shared", "isolated", "thinking", "command", "waiting"];
