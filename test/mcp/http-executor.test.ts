@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { Client } from "@modelcontextprotocol/client";
+import { McpManager } from "../../src/mcp/index.ts";
 import type { RemoteExecutor } from "../../src/executor/index.ts";
 import { executorFetch } from "../../src/mcp/http/executor-fetch.ts";
 import { HttpFailure } from "../../src/mcp/http/http-failure.ts";
@@ -27,11 +28,13 @@ const PLACES: readonly Place[] = [
   },
 ];
 
+const noLocalFetch = (): Promise<never> => Promise.reject(new Error("Nothing is fetched from here"));
+
 async function connect(executor: RemoteExecutor, url: string | URL, more: object = {}): Promise<Client> {
   const client = new Client({ name: "t", version: "1" }, { versionNegotiation: { mode: "auto" }, ...more });
   const headers = (): Promise<ReadonlyMap<string, string>> =>
     Promise.resolve(new Map([["authorization", "Bearer thread-1"]]));
-  const fetch = executorFetch(() => executor);
+  const fetch = executorFetch(() => executor, noLocalFetch);
   await client.connect(
     new HttpTransport({ server: "s", environment: "box", url: new URL(url), headers, fetch }),
   );
@@ -64,6 +67,23 @@ for (const { name, isOwn, start } of PLACES) {
         },
       );
     }
+
+    check("a thread names it as the environment of a server", async (url) => {
+      await using server = await RecordingMcpServer.start({ stateless: true });
+      await using manager = new McpManager({ environments: [{ id: "box", kind: "url", url }] });
+      const servers = {
+        there: { url: server.url, environment_id: "box" },
+        nowhere: { url: server.url, environment_id: "attic", required: true },
+      };
+      await using thread = manager.openThread({
+        servers,
+        headers: { there: { authorization: "Bearer thread-2" } },
+      });
+      await thread.ready(["there"]);
+      const outcome = await thread.callTool("there", "whoami", {});
+      assert.match(JSON.stringify(outcome), /Bearer thread-2/);
+      await assert.rejects(thread.ready(["nowhere"]), /There is no environment "attic"; there are: box/);
+    });
 
     check("events come as they are sent, and cutting the answer is an error at once", async (_, executor) => {
       let goOn = (): void => {};
@@ -115,7 +135,7 @@ for (const { name, isOwn, start } of PLACES) {
           server: "s",
           url,
           headers: () => Promise.resolve(new Map()),
-          fetch: executorFetch(() => executor),
+          fetch: executorFetch(() => executor, noLocalFetch),
         });
         await transport.start();
         await assert.rejects(transport.send({ jsonrpc: "2.0", id: 1, method: "ping" }), (error) => {

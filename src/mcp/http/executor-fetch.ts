@@ -2,11 +2,11 @@
 import { messageOf } from "../../base/errors.ts";
 import type { HttpRequestSpec, HttpResponse } from "../../executor/client/http-requests.ts";
 import { ExecutorError, type ExecutorErrorCode } from "../../executor/errors.ts";
-import type { WaitOptions } from "../../executor/executor.ts";
+import type { Executor, WaitOptions } from "../../executor/executor.ts";
 import { FetchError, type HttpAnswer, type HttpFetch } from "./http-fetch.ts";
 
 /** What can make HTTP requests somewhere else: a `RemoteExecutor`. */
-export interface HttpExecutor {
+interface HttpExecutor {
   httpRequest(request: HttpRequestSpec, options?: WaitOptions): Promise<HttpResponse>;
 }
 
@@ -21,12 +21,18 @@ const NOT_SENT: ReadonlySet<ExecutorErrorCode> = new Set([
   "unsupported",
 ]);
 
-/** @param executor looked up for each request, so that a changed environment counts for the next one */
-export function executorFetch(executor: () => HttpExecutor): HttpFetch {
-  return async ({ method, url, headers, body, signal }) => {
+/**
+ * @param find asked for each request, so that a changed environment counts for the next one
+ * @param local for an executor that is on this machine
+ */
+export function executorFetch(find: () => Executor, local: HttpFetch): HttpFetch {
+  return async (request) => {
     try {
+      const executor = find();
+      if (!isHttpExecutor(executor)) return await local(request);
+      const { method, url, headers, body, signal } = request;
       const spec = { method, url, headers, body: body === undefined ? undefined : Buffer.from(body) };
-      return new ExecutorAnswer(await executor().httpRequest(spec, { signal }));
+      return new ExecutorAnswer(await executor.httpRequest(spec, { signal }));
     } catch (error) {
       if (!(error instanceof ExecutorError)) throw error;
       const isSent = !NOT_SENT.has(error.code);
@@ -34,6 +40,10 @@ export function executorFetch(executor: () => HttpExecutor): HttpFetch {
       throw new FetchError(`${what}: ${messageOf(error)}`, isSent, { cause: error });
     }
   };
+}
+
+function isHttpExecutor(executor: Executor): executor is Executor & HttpExecutor {
+  return "httpRequest" in executor;
 }
 
 class ExecutorAnswer implements HttpAnswer {

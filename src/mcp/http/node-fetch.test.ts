@@ -85,6 +85,25 @@ suite("NodeFetch", () => {
     t.diagnostic("sent once, whatever happened");
   });
 
+  test("does not send what would be one too many, and sends it later (F2)", async (t) => {
+    let release = (): void => {};
+    await using peer = await RawPeer.start((_, response) => {
+      release = () => void response.end("x");
+      if (peer.requests.length > 1) release();
+    });
+    using fetches = new NodeFetch({ exchangesMax: 1 });
+    const first = fetches.fetch(post(peer.url));
+    await assert.rejects(
+      fetches.fetch(post(peer.url)),
+      (error) => error instanceof FetchError && !error.isSent && /1 requests to servers/.test(error.message),
+    );
+    await peer.waitFor(({ requests }) => requests[0], t);
+    release();
+    await readText(await first, 1);
+    await readText(await fetches.fetch(post(peer.url)), 1);
+    assert.equal(peer.requests.length, 2);
+  });
+
   test("gives up a connection that is not made in time (F2)", async (t) => {
     // A server of TLS that never shakes hands.
     const sockets: Socket[] = [];

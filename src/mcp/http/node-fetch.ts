@@ -6,8 +6,8 @@
  *
  * Invariants
  *   F1. The signal ends an exchange at any time, and its socket with it. Disposal ends all of them.
- *   F2. A request that found no connection within `CONNECT_MS`, or more than `EXCHANGES_MAX` others, was not sent, and
- *       the error says so. It is sent once: a connection that breaks is not tried again.
+ *   F2. A request that found no connection within `CONNECT_MS`, or too many others in progress, was not sent, and the
+ *       error says so. It is sent once: a connection that breaks is not tried again.
  *   F3. A body is read from the socket as it is asked for.
  */
 import {
@@ -27,12 +27,12 @@ export interface NodeFetchOptions {
   readonly clock?: Clock;
   /** Where the proxy is looked up. @default the environment of this process */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** How many exchanges may be in progress; the streams of servers are exchanges too. @default 4096 */
+  readonly exchangesMax?: number;
 }
 
 /** How long a server has to accept a connection, its TLS handshake included. */
 export const CONNECT_MS = 10_000;
-/** Streams of servers are exchanges too, so this is about the number of connections to servers. */
-const EXCHANGES_MAX = 4096;
 /** An idle connection is closed earlier than most servers do: a request is lost if they close it while we send. */
 const IDLE_MS = 4_000;
 const IDLE_CONNECTIONS_MAX = 64;
@@ -43,13 +43,15 @@ const NOT_LATIN = /[^\0-\x7f]/;
 
 export class NodeFetch implements Disposable {
   readonly #clock: Clock;
+  readonly #exchangesMax: number;
   readonly #http: HttpAgent;
   readonly #https: HttpsAgent;
   #exchanges = 0;
   #disposed = false;
 
-  constructor({ clock = systemClock, env = process.env }: NodeFetchOptions = {}) {
+  constructor({ clock = systemClock, env = process.env, exchangesMax = 4096 }: NodeFetchOptions = {}) {
     this.#clock = clock;
+    this.#exchangesMax = exchangesMax;
     const options = {
       keepAlive: true,
       keepAliveMsecs: PROBE_MS,
@@ -70,8 +72,8 @@ export class NodeFetch implements Disposable {
     const { signal } = request;
     if (signal.aborted) return Promise.reject(signal.reason as Error);
     if (this.#disposed) return Promise.reject(new FetchError("is no longer used here", false));
-    if (this.#exchanges >= EXCHANGES_MAX) {
-      const what = `was not asked: more than ${EXCHANGES_MAX} requests are in progress`;
+    if (this.#exchanges >= this.#exchangesMax) {
+      const what = `was not asked, because ${this.#exchanges} requests to servers are in progress already`;
       return Promise.reject(new FetchError(what, false));
     }
     return new Promise((resolve, reject) => this.#send(request, resolve, reject));

@@ -22,6 +22,7 @@ import { Budget, type BudgetOptions } from "../budget/budget.ts";
 import type { ServerStatus } from "../connection/status.ts";
 import { Environments } from "../environments.ts";
 import { McpError } from "../errors.ts";
+import { executorFetch } from "../http/executor-fetch.ts";
 import type { HttpFetch } from "../http/http-fetch.ts";
 import { NodeFetch } from "../http/node-fetch.ts";
 import { LeasePool, type LeaseHolder } from "../lease/lease-pool.ts";
@@ -157,7 +158,10 @@ export class McpManager implements AsyncDisposable {
   }
 
   #fetchOf(environment: string): HttpFetch {
-    if (environment === LOCAL_ENVIRONMENT_ID) return this.#nodeFetch.fetch;
-    throw new McpError("unsupported", `HTTP through environment "${environment}" is not possible yet`);
+    const { fetch } = this.#nodeFetch;
+    if (environment === LOCAL_ENVIRONMENT_ID) return fetch;
+    // An environment that does not exist is an error now, and not of every request.
+    this.#executorOf(environment);
+    return executorFetch(() => this.#executorOf(environment), fetch);
   }
 }
