@@ -9,6 +9,7 @@
  *   dieAtStart exits with this code
  *   stubborn   ignores SIGTERM and the end of stdin
  *   wrapped    starts a child that leaves the process group and stays
+ *   forked     starts a grandchild that leaves the process group, loses its parent and stays
  *   flood      writes to stderr without end
  *   tools      more tools: objects of `tools/list`
  */
@@ -26,6 +27,7 @@ if (script.wrapped) {
   const stay = "process.on('SIGTERM', () => {}); setInterval(() => {}, 1e9)";
   spawn(process.execPath, ["-e", stay], { detached: true, stdio: ["ignore", "inherit", "ignore"] }).unref();
 }
+if (script.forked) spawn("/bin/sh", ["-c", `(trap '' TERM; exec setsid sleep 1000) >/dev/null 2>&1 &`]);
 if (script.flood) setInterval(() => process.stderr.write(`${"x".repeat(500)}\n`.repeat(50)), 1);
 if (script.dieAtStart !== undefined) {
   process.stderr.write("cannot go on\n");

@@ -16,6 +16,7 @@ export interface Script {
   readonly dieAtStart?: number;
   readonly stubborn?: boolean;
   readonly wrapped?: boolean;
+  readonly forked?: boolean;
   readonly flood?: boolean;
   readonly tools?: readonly object[];
 }
@@ -23,6 +24,25 @@ export interface Script {
 export interface ScriptedServer {
   readonly command: string;
   readonly args: readonly string[];
+}
+
+/** What stands between us and a server: a shell, or a Node that keeps signals to itself, as package runners do. */
+export type Wrapper = "sh" | "runner";
+
+const RUNNER =
+  "const [command, ...args] = process.argv.slice(1);" +
+  "process.on('SIGTERM', () => {});" +
+  "require('child_process').spawn(command, args, { stdio: 'inherit' }).on('exit', (code) => process.exit(code ?? 1))";
+
+export function scriptedServer(
+  script: Script & { readonly record?: string },
+  wrapper?: Wrapper,
+): ScriptedServer {
+  const own = [process.execPath, PROGRAM, JSON.stringify(script)];
+  if (wrapper === undefined) return { command: process.execPath, args: own.slice(1) };
+  return wrapper === "sh"
+    ? { command: "/bin/sh", args: ["-c", '"$@"; exit $?', "sh", ...own] }
+    : { command: process.execPath, args: ["-e", RUNNER, ...own] };
 }
 
 export class McpBench implements AsyncDisposable {
@@ -39,9 +59,12 @@ export class McpBench implements AsyncDisposable {
   }
 
   /** An entry for `servers`, and what its processes record. */
-  server(script: Script = {}): ScriptedServer & { readonly record: () => readonly string[] } {
+  server(
+    script: Script = {},
+    wrapper?: Wrapper,
+  ): ScriptedServer & { readonly record: () => readonly string[] } {
     const record = join(this.folder, `record-${++this.#servers}`);
-    const entry = { command: process.execPath, args: [PROGRAM, JSON.stringify({ ...script, record })] };
+    const entry = scriptedServer({ ...script, record }, wrapper);
     return Object.defineProperty(entry, "record", { value: () => lines(record), enumerable: false }) as never;
   }
 
