@@ -1,12 +1,14 @@
 /** `npm run bench -- <name> [flags]`: see README.md. */
 import { benchConfig } from "./config.ts";
 import { benchExecutor } from "./executor.ts";
+import { benchMcp } from "./mcp.ts";
 import { benchSoak } from "./soak.ts";
 import { benchThreads } from "./threads.ts";
 
 const BENCHMARKS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   config: benchConfig,
   executor: benchExecutor,
+  mcp: benchMcp,
   threads: benchThreads,
   soak: benchSoak,
 };

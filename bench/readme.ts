@@ -2,7 +2,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-export function writeToReadme(benchmark: "config" | "executor" | "threads" | "soak", result: string): void {
+export function writeToReadme(
+  benchmark: "config" | "executor" | "mcp" | "threads" | "soak",
+  result: string,
+): void {
   const path = join(import.meta.dirname, "README.md");
   const text = readFileSync(path, "utf8");
   const begin = `<!-- ${benchmark}: begin -->`;

@@ -31,18 +31,22 @@ export interface AttemptOptions {
 }
 
 /** What all sendings of a request have in common: its time, its caller's signal, and its place among those in flight. */
-export class Attempt {
+export class Attempt implements InFlight {
   readonly deadline: Deadline;
+  readonly holder: Holder;
+  readonly call: CallName | undefined;
   readonly #connection: Connection;
   readonly #options: AttemptOptions;
   readonly #stop = new AbortController();
-  readonly #over = new AbortController();
+  #over: AbortController | undefined;
   #stoppedBy: Stop["by"] | undefined;
   readonly #onAbort = (): void => this.#halt("caller");
 
   constructor(connection: Connection, options: AttemptOptions) {
     this.#connection = connection;
     this.#options = options;
+    this.holder = options.holder;
+    this.call = options.call;
     const { timeoutMs: ms, capMs, signal } = options;
     const { clock } = connection.options;
     this.deadline = new Deadline({ clock, ms, capMs, onExpire: () => this.#halt("deadline") });
@@ -62,9 +66,7 @@ export class Attempt {
     return { kind: "stopped", by: this.#stoppedBy ?? "caller", sent };
   }
 
-  async send(
-    exchangeWith: (session: Session, inFlight: InFlight, stop: AbortSignal) => Promise<JsonObject>,
-  ): Promise<Tried> {
+  async send(exchangeWith: (session: Session, stop: AbortSignal) => Promise<JsonObject>): Promise<Tried> {
     const { stop } = this;
     const connection = this.#connection;
     let release: (() => void) | undefined;
@@ -78,11 +80,9 @@ export class Attempt {
       if (error instanceof McpError) return { kind: "unavailable", error };
       throw error;
     }
-    const { holder, call } = this.#options;
-    const inFlight: InFlight = { holder, call, deadline: this.deadline, over: this.#over.signal };
-    connection.inFlight.add(inFlight);
+    connection.inFlight.add(this);
     try {
-      return { kind: "result", result: await exchangeWith(session, inFlight, stop) };
+      return { kind: "result", result: await exchangeWith(session, stop) };
     } catch (error) {
       if (this.stopped) {
         if (this.#stoppedBy === "deadline") connection.suspect(session);
@@ -90,16 +90,17 @@ export class Attempt {
       }
       return { kind: "failed", failure: failureOf(error, session.endError), session };
     } finally {
-      connection.inFlight.delete(inFlight);
+      connection.inFlight.delete(this);
       release?.();
     }
   }
 
   /** Answers a question that came as a part of an answer: the modern era. */
-  async answer(asked: Parameters<Holder["answer"]>[0], { holder, call }: InFlight): Promise<JsonObject> {
+  async answer(asked: Parameters<Holder["answer"]>[0]): Promise<JsonObject> {
+    const { holder, call } = this;
     const resume = this.deadline.pause();
     try {
-      return await holder.answer(asked, call, AbortSignal.any([this.stop, this.#over.signal]));
+      return await holder.answer(asked, call, AbortSignal.any([this.stop, this.over]));
     } finally {
       resume();
     }
@@ -108,7 +109,13 @@ export class Attempt {
   end(): void {
     this.deadline.clear();
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    this.#over.abort();
+    this.#over?.abort();
+  }
+
+  /** Made only for a question: most requests have none. */
+  get over(): AbortSignal {
+    this.#over ??= new AbortController();
+    return this.#over.signal;
   }
 
   #halt(by: Stop["by"]): void {

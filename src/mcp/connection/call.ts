@@ -65,14 +65,14 @@ export async function callTool(connection: Connection, request: CallRequest): Pr
   };
   try {
     for (let sends = 1; ; sends++) {
-      const tried = await attempt.send((session, inFlight, stop) => {
+      const tried = await attempt.send((session, stop) => {
         const tool = connection.tool(call.tool);
         return exchange(paramsFor(session.era), {
           clock,
           signal: stop,
-          answer: (asked) => attempt.answer(asked, inFlight),
+          answer: (asked) => attempt.answer(asked),
           send: (leg) => {
-            const options = { signal: stop, onProgress: progress, call: inFlight };
+            const options = { signal: stop, onProgress: progress, call: attempt };
             return tool !== undefined && session.mirrorsArguments && mirrors(tool)
               ? session.callMirrored(leg, withoutOutputSchema(tool), options)
               : session.request("tools/call", leg, options);
@@ -113,12 +113,12 @@ export async function sendRequest(connection: Connection, request: PlainRequest)
   };
   try {
     for (let sends = 1; ; sends++) {
-      const tried = await attempt.send((session, inFlight, stop) =>
+      const tried = await attempt.send((session, stop) =>
         exchange(params(session.era), {
           clock,
           signal: stop,
-          answer: (asked) => attempt.answer(asked, inFlight),
-          send: (leg) => session.request(method, leg, { signal: stop, call: inFlight }),
+          answer: (asked) => attempt.answer(asked),
+          send: (leg) => session.request(method, leg, { signal: stop, call: attempt }),
         }),
       );
       if (tried.kind === "result") return tried.result;

@@ -226,6 +226,8 @@ export class Session {
       ...(signal === undefined ? {} : { signal }),
       ...(onProgress === undefined ? {} : { onprogress: onProgress }),
     };
-    return call === undefined ? send(options) : this.#calls.run(call, send, options);
+    // Over stdio an answer does not come in the context of its request.
+    const tells = call !== undefined && this.#transport.hasPerRequestStream === true;
+    return tells ? this.#calls.run(call, send, options) : send(options);
   }
 }

@@ -55,10 +55,20 @@ export interface ProcessTransportOptions {
 /** As Codex 0.169 has it. */
 export const LINE_BYTES_MAX: number = 8 * 1024 * 1024;
 const SEND_BYTES_MAX = 64 * 1024 * 1024;
+/** Of messages written together, unless one alone is larger. */
+const BATCH_BYTES_MAX = 64 * 1024;
 /** How long others may hold the pipes of the server after its exit, and how long the report of its exit may take. */
 const EXIT_GRACE_MS = 2_000;
 /** Longer than any executor takes from closing stdin to SIGKILL. */
 const CLOSE_MS = 20_000;
+
+/** Messages that are written together. */
+interface Batch {
+  bytes: number;
+  readonly lines: string[];
+  /** Settles for all of them. */
+  readonly sent: Promise<void>;
+}
 
 type State =
   | { readonly kind: "open" }
@@ -93,6 +103,8 @@ export class ProcessTransport implements ServerTransport {
   /** From `start` or `close` on. */
   #reading: Promise<void> | undefined;
   #waitingBytes = 0;
+  /** What will be written at the end of this turn. */
+  #batch: Batch | undefined;
   #exitCode: number | undefined;
 
   constructor(options: ProcessTransportOptions) {
@@ -125,20 +137,39 @@ export class ProcessTransport implements ServerTransport {
    */
   async send(message: JSONRPCMessage): Promise<void> {
     if (this.#state.kind === "ended") throw this.#state.error;
-    const bytes = Buffer.from(`${JSON.stringify(message)}\n`);
-    if (bytes.length > SEND_BYTES_MAX) {
-      const what = `cannot be sent a message of ${bytes.length} bytes; the limit is ${SEND_BYTES_MAX}`;
+    const line = `${JSON.stringify(message)}\n`;
+    const bytes = Buffer.byteLength(line);
+    if (bytes > SEND_BYTES_MAX) {
+      const what = `cannot be sent a message of ${bytes} bytes; the limit is ${SEND_BYTES_MAX}`;
       throw this.#error("message_too_large", what);
     }
-    if (this.#waitingBytes + bytes.length > SEND_BYTES_MAX) throw this.#stalled();
-    this.#waitingBytes += bytes.length;
+    if (this.#waitingBytes + bytes > SEND_BYTES_MAX) throw this.#stalled();
+    this.#waitingBytes += bytes;
     try {
-      await abortable(this.#process.write(bytes), this.#sends.signal);
-    } catch (error) {
-      throw await this.#sendError(error);
+      await this.#batchFor(bytes, line).sent;
     } finally {
-      this.#waitingBytes -= bytes.length;
+      this.#waitingBytes -= bytes;
     }
+  }
+
+  /** What is sent in one turn of the event loop is written at once: a write costs more than all else of a short message. */
+  #batchFor(bytes: number, line: string): Batch {
+    if (this.#batch !== undefined && this.#batch.bytes + bytes <= BATCH_BYTES_MAX) {
+      this.#batch.bytes += bytes;
+      this.#batch.lines.push(line);
+      return this.#batch;
+    }
+    const { promise: sent, resolve, reject } = Promise.withResolvers<void>();
+    const batch: Batch = { bytes, lines: [line], sent };
+    this.#batch = batch;
+    process.nextTick(() => {
+      if (this.#batch === batch) this.#batch = undefined;
+      const written = this.#process.write(Buffer.from(batch.lines.join("")));
+      abortable(written, this.#sends.signal).then(resolve, async (error: unknown) =>
+        reject(await this.#sendError(error)),
+      );
+    });
+    return batch;
   }
 
   /** Ends the server and waits for its end (T4). */
