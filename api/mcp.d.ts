@@ -128,9 +128,14 @@ export interface EnvironmentsOptions {
 export type Era = "legacy" | "modern";
 
 export interface EraMemory {
-    recall(key: string): Era | undefined;
-    learn(key: string, era: Era): void;
+    recall(key: string): EraVerdict | undefined;
+    learn(key: string, verdict: EraVerdict): void;
     forget(key: string): void;
+}
+
+export interface EraVerdict {
+    readonly era: Era;
+    readonly version: string | undefined;
 }
 
 export declare class ExecutorStdioLauncher implements StdioServerLauncher {
@@ -380,6 +385,8 @@ export type ServerStatus = {
 export interface ServerTransport extends Transport, AsyncDisposable {
     readonly server: string;
     readonly ended: Promise<TransportError>;
+    readonly joined?: boolean;
+    resumeStream?(lastEventId: string): Promise<void>;
     onStreamRestored?: (() => void) | undefined;
     onSessionLost?: (() => void) | undefined;
 }

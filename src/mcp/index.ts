@@ -38,7 +38,7 @@ export type {
   SamplingHandler,
   ThreadServers,
 } from "./manager/thread-options.ts";
-export { type Era, type EraMemory, memoryOfEras } from "./session/era.ts";
+export { type Era, type EraMemory, type EraVerdict, memoryOfEras } from "./session/era.ts";
 export type { Progress } from "./session/session.ts";
 export {
   LINE_BYTES_MAX,

@@ -381,6 +381,25 @@ suite("the era of a server", () => {
   });
 });
 
+test("the era of a server is asked again when the server gives another version", async () => {
+  await using bench = new McpBench();
+  const server = bench.server({ era: "legacy" });
+  const asked = (): number => server.record().filter((line) => line.startsWith("in server/discover")).length;
+  for (const [version, total] of [
+    ["1.0.0", 1],
+    ["1.0.0", 1],
+    ["2.0.0", 1],
+    ["2.0.0", 2],
+    ["2.0.0", 2],
+  ] as const) {
+    await using thread = bench.manager.openThread({
+      servers: { a: { ...server, env: { SCRIPTED_VERSION: version } } },
+    });
+    await thread.ready();
+    assert.equal(asked(), total);
+  }
+});
+
 suite("a thread", () => {
   test("opens at once, and a slow or broken server holds up no other one (B1, B2)", async () => {
     await using bench = new McpBench();

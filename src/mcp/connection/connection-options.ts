@@ -2,7 +2,7 @@
 import type { ClientCapabilities, Implementation } from "@modelcontextprotocol/client";
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
-import type { Era } from "../session/era.ts";
+import type { EraVerdict } from "../session/era.ts";
 import type { ServerTransport } from "../transport/server-transport.ts";
 
 export interface ConnectionOptions {
@@ -26,7 +26,7 @@ export interface ConnectionOptions {
 }
 
 export interface EraOfServer {
-  recall(): Era | undefined;
-  learn(era: Era): void;
+  recall(): EraVerdict | undefined;
+  learn(verdict: EraVerdict): void;
   forget(): void;
 }

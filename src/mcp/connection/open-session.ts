@@ -42,17 +42,22 @@ async function openInItsEra(
 ): Promise<Session> {
   const { era } = options;
   const known = era.recall();
+  const isLegacy = known?.era === "legacy";
   try {
-    return await openOnce(options, events, known === "legacy" ? known : undefined, signal);
+    const session = await openOnce(options, events, isLegacy ? "legacy" : undefined, signal);
+    const version = session.serverInfo?.version;
+    if (!isLegacy) era.learn({ era: session.era, version });
+    else if (known.version !== undefined && version !== known.version) era.forget();
+    return session;
   } catch (error) {
     if (signal.aborted) throw error;
-    if (known === "legacy" && isModernOnly(error)) {
+    if (isLegacy && isModernOnly(error)) {
       era.forget();
       return openOnce(options, events, undefined, signal);
     }
-    if (known !== "legacy" && diedOfTheProbe(error)) {
+    if (!isLegacy && diedOfTheProbe(error)) {
       // Remembered, so that a server that dies anyway is started once for each further attempt.
-      era.learn("legacy");
+      era.learn({ era: "legacy", version: undefined });
       return openOnce(options, events, "legacy", signal);
     }
     throw error;
@@ -69,9 +74,7 @@ async function openOnce(
   const transport = await open(signal);
   const probeMs = Math.min(PROBE_MS_MAX, startupTimeoutMs / 3);
   try {
-    const session = await Session.open({ ...events, transport, client, capabilities, era, probeMs, signal });
-    options.era.learn(session.era);
-    return session;
+    return await Session.open({ ...events, transport, client, capabilities, era, probeMs, signal });
   } catch (error) {
     if (signal.aborted) throw error;
     // The transport knows more than the SDK: the exit, and the last words on stderr.

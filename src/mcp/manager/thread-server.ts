@@ -38,6 +38,8 @@ export interface ThreadServerOptions extends Omit<McpThreadOptions, "servers" | 
 /** Codex 0.169's. */
 const STARTUP_SECONDS = 30;
 const TOOL_SECONDS = 300;
+/** Of a session that was begun by somebody else. */
+const JOINED = { era: "legacy", version: undefined } as const;
 const LOG_LEVEL_MS = 10_000;
 
 const CAPABILITIES_META = "io.modelcontextprotocol/clientCapabilities";
@@ -274,7 +276,7 @@ export class ThreadServer implements Holder {
         server: name,
         open: (signal) => openTransport(parts, request, signal),
         era: {
-          recall: () => (joins ? "legacy" : this.#options.eras.recall(key)),
+          recall: () => (joins ? JOINED : this.#options.eras.recall(key)),
           learn: (verdict) => (joins ? undefined : this.#options.eras.learn(key, verdict)),
           forget: () => this.#options.eras.forget(key),
         },

@@ -9,12 +9,19 @@ import { createHash } from "node:crypto";
 /** `legacy`: 2025-11-25 and older. `modern`: 2026-07-28. The words of MCP's SDK. */
 export type Era = "legacy" | "modern";
 
+export interface EraVerdict {
+  readonly era: Era;
+  /** The version the server gave for itself. After an upgrade it is asked again. */
+  readonly version: string | undefined;
+}
+
 /** Verdicts by the identity of a server (`eraKey`). */
 export interface EraMemory {
   /** `undefined` when nothing is known, or when it is time to look again. */
-  recall(key: string): Era | undefined;
-  learn(key: string, era: Era): void;
-  /** The verdict turned out to be wrong. */
+  recall(key: string): EraVerdict | undefined;
+  /** The server was asked. */
+  learn(key: string, verdict: EraVerdict): void;
+  /** The verdict is wrong, or may be: the server is another version now. */
   forget(key: string): void;
 }
 
@@ -28,17 +35,15 @@ const VERDICTS_MAX = 1000;
  * @param now milliseconds, on any scale
  */
 export function memoryOfEras(now: () => number): EraMemory {
-  const verdicts = new Map<string, { readonly era: Era; readonly at: number }>();
+  const verdicts = new Map<string, EraVerdict & { readonly at: number }>();
   return {
     recall: (key) => {
       const verdict = verdicts.get(key);
-      return verdict === undefined || now() - verdict.at > VERDICT_MS ? undefined : verdict.era;
+      return verdict === undefined || now() - verdict.at > VERDICT_MS ? undefined : verdict;
     },
-    learn: (key, era) => {
-      const known = verdicts.get(key);
-      if (known?.era === era && now() - known.at <= VERDICT_MS) return;
+    learn: (key, { era, version }) => {
       verdicts.delete(key);
-      verdicts.set(key, { era, at: now() });
+      verdicts.set(key, { era, version, at: now() });
       const [oldest] = verdicts.keys();
       if (verdicts.size > VERDICTS_MAX && oldest !== undefined) verdicts.delete(oldest);
     },
@@ -46,10 +51,7 @@ export function memoryOfEras(now: () => number): EraMemory {
   };
 }
 
-/**
- * What makes two servers the same program or endpoint, without any credential. A version that is pinned in the arguments is a
- * part of it, so an upgrade asks again.
- */
+/** What makes two servers the same program or endpoint, without any credential. */
 export function eraKey(parts: readonly string[]): string {
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);
 }

@@ -153,6 +153,8 @@ export class Session {
     try {
       const prior = era === "legacy" ? { prior: { kind: "legacy" as const } } : {};
       await abortable(client.connect(transport, { timeout: NO_TIMEOUT, signal, ...prior }), signal);
+      // Nobody greets in a session that has begun, and only the greeting opens the stream.
+      if (transport.joined === true) transport.resumeStream?.("").catch(options.onError);
       return new Session(client, transport, calls);
     } catch (error) {
       await transport.close();

@@ -7,6 +7,10 @@ export interface ServerTransport extends Transport, AsyncDisposable {
   readonly server: string;
   /** Settles with the error everything was given when it ended. Never rejects. */
   readonly ended: Promise<TransportError>;
+  /** Over HTTP: whether the session was begun by somebody else. Known once it was started. */
+  readonly joined?: boolean;
+  /** Over HTTP: opens the stream of notifications. */
+  resumeStream?(lastEventId: string): Promise<void>;
   /** Over HTTP: the stream of notifications is open again after a gap, in which some may have been missed. */
   onStreamRestored?: (() => void) | undefined;
   /** Over HTTP: the server no longer knows the session. */

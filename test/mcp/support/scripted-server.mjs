@@ -50,7 +50,7 @@ const lists = (result) => (modern ? { ttlMs: 0, cacheScope: "private", ...result
 const reply = (id, result) => send({ id, result: stamp(result) });
 const refuse = (id, code, message) => send({ id, error: { code, message } });
 const text = (value) => ({ content: [{ type: "text", text: String(value) }] });
-const info = { name: "scripted", version: "1.0.0" };
+const info = { name: "scripted", version: process.env.SCRIPTED_VERSION ?? "1.0.0" };
 const capabilities = {
   tools: { listChanged: true },
   resources: { subscribe: true, listChanged: true },
