@@ -28,4 +28,30 @@ suite("the headers of a server over HTTP", () => {
     await using thread = bench.manager.openThread({ servers, workspace: bench.folder });
     await assert.rejects(thread.ready(), /MCP HTTP headers helper exited with status exit status: 3/);
   });
+
+  test("a configured Mcp-Session-Id joins that session, which is neither begun nor ended", async () => {
+    await using bench = new McpBench();
+    await using server = await RecordingMcpServer.start();
+    await using owner = bench.manager.openThread({ servers: { s: { url: server.url } } });
+    await owner.ready();
+    const [session] = server.sessions;
+    assert.ok(session);
+    const seen = server.requests.length;
+    const guest = bench.manager.openThread({
+      servers: { s: { url: server.url, http_headers: { "Mcp-Session-Id": session.id } } },
+    });
+    await guest.ready();
+    assert.equal(guest.server("s").status.state, "ready");
+    assert.ok(guest.listTools("s").some(({ tool }) => tool.name === "whoami"));
+    assert.equal(textOf(await guest.callTool("s", "echo", { text: "hi" })), "hi");
+    await guest[Symbol.asyncDispose]();
+    const methods = server.requests.slice(seen).map(({ method, rpcMethod }) => rpcMethod ?? method);
+    assert.deepEqual(
+      methods.filter((each) => each !== "GET" && !each.includes("list")),
+      ["tools/call"],
+    );
+    assert.equal(server.openSessions, 1);
+    // It is still the owner's.
+    assert.equal(textOf(await owner.callTool("s", "echo", { text: "still" })), "still");
+  });
 });

@@ -70,9 +70,12 @@ const none: HeaderSource = () => Promise.resolve(new Map());
 suite("ServerRequests", () => {
   test("asks for headers once more after a 401, once for all requests that got one (Q1)", async () => {
     const asked: string[] = [];
-    const source: HeaderSource = (why) => {
-      asked.push(why);
-      return Promise.resolve(new Map([["Authorization", `Bearer ${asked.length}`]]));
+    const source: HeaderSource = async (why) => {
+      const token = asked.push(why);
+      // All of them have got their 401 when there are other headers.
+      if (why === "unauthorized")
+        await desk.peer.waitFor(({ requests }) => requests.filter(({ isOver }) => isOver).length >= 8);
+      return new Map([["Authorization", `Bearer ${token}`]]);
     };
     await using desk = await Desk.open(({ headers }, response) => {
       response.writeHead(headers["authorization"] === "Bearer 2" ? 200 : 401).end();

@@ -184,7 +184,7 @@ export class HttpTransport extends StreamableHTTPClientTransport implements Serv
     const error = new TransportError("closed", this.server, "was closed");
     this.#ended.resolve(error);
     for (const exchange of this.#exchanges.values()) exchange.stop(error);
-    if (!this.joined && this.sessionId !== undefined) {
+    if (super.sessionId !== undefined) {
       const goodbye = this.terminateSession().catch((cause: unknown) =>
         this.#log("debug", `did not end its session: ${String(cause)}`),
       );
