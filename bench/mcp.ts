@@ -12,7 +12,7 @@ import { performance } from "node:perf_hooks";
 import { parseArgs } from "node:util";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
-import { type McpConnectionManager, McpManager } from "../dist/mcp/index.js";
+import { type McpConnectionManager, McpManager } from "../src/mcp/index.ts";
 import { writeToReadme } from "./readme.ts";
 
 const PROGRAM = join(import.meta.dirname, "servers/echo-mcp.mjs");
@@ -177,7 +177,7 @@ function memory(): readonly string[] {
   const script = `
     import { spawn } from "node:child_process";
     import { once } from "node:events";
-    import { McpManager } from ${JSON.stringify(join(import.meta.dirname, "../dist/mcp/index.js"))};
+    import { McpManager } from ${JSON.stringify(join(import.meta.dirname, "../src/mcp/index.ts"))};
     const http = spawn(process.execPath, [${JSON.stringify(PROGRAM)}, "http"], { stdio: ["ignore", "pipe", "inherit"] });
     const [port] = await once(http.stdout, "data");
     const out = [];

@@ -90,6 +90,8 @@ export type DispatchEvent =
       readonly type: "ended";
       readonly callId: string;
       readonly routed: RoutedTool;
+      /** As they were read; empty where they could not be. */
+      readonly args: JsonObject;
       /** Of an MCP call that was made. */
       readonly outcome?: CallOutcome;
       /** Why it was not made, or how it failed. */
