@@ -5,12 +5,19 @@
  * A zombie counts as gone: it runs nothing, and in a container without init nobody may ever reap it.
  */
 import { sleep, systemClock } from "../base/clock.ts";
+import { TAG_VARIABLE } from "../process/process-tree.ts";
 import { listProcesses, readEnvironment, readStat } from "../process/proc.ts";
 
 /** Ids of the living processes that have `name=value` in the environment they were started with. */
 export function processesWithEnv(name: string, value: string): number[] {
   const wanted = `${name}=${value}`;
   return listProcesses().filter((pid) => readEnvironment(pid).includes(wanted));
+}
+
+/** Ids of the living processes that this process or another host has started, with all they started, by their tag. */
+export function processesOfOwner(owner: number): number[] {
+  const tag = new RegExp(`^${TAG_VARIABLE}=[^@]*@[^:]*:${owner}:`);
+  return listProcesses().filter((pid) => readEnvironment(pid).some((variable) => tag.test(variable)));
 }
 
 /** Ids of the living processes below `pid`, children first. One whose parent has died is no longer found. */

@@ -266,8 +266,10 @@ export class Connection {
       await this.#catalog.begin(session, signal);
       return session;
     } catch (error) {
+      // The transport knows more than the SDK: the exit, and the last words on stderr.
+      const ended = session?.endError;
       await within(clock, CLOSE_MS, session?.close() ?? Promise.resolve());
-      return reasonOf(server, limit.signal.aborted ? limit.signal.reason : error);
+      return reasonOf(server, limit.signal.aborted ? limit.signal.reason : (ended ?? error));
     } finally {
       timer.clear();
     }

@@ -206,7 +206,7 @@ export class McpConnectionManager implements AsyncDisposable {
   }
 
   /** Any other request of the protocol that only reads: it may be sent twice. @throws {McpError} as `readResource` */
-  request(
+  async request(
     server: string,
     method: string,
     params: JsonObject,
@@ -233,9 +233,7 @@ export class McpConnectionManager implements AsyncDisposable {
    */
   async subscribe(server: string, uri: string, options: WaitOptions = {}): Promise<AsyncDisposable> {
     const found = this.#usable(server);
-    const stop =
-      options.signal === undefined ? this.#stop.signal : AbortSignal.any([options.signal, this.#stop.signal]);
-    const end = await found.subscribe(uri, stop);
+    const end = await found.subscribe(uri, options, this.#stop.signal);
     return { [Symbol.asyncDispose]: end };
   }
 
@@ -301,7 +299,7 @@ export class McpConnectionManager implements AsyncDisposable {
     return new ThreadServer({ ...this.#internals, name, config, events: this.#events });
   }
 
-  #list<Kind extends ListKind>(
+  async #list<Kind extends ListKind>(
     server: string,
     kind: Kind,
     options: WaitOptions = {},

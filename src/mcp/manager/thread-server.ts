@@ -12,6 +12,7 @@ import type { CallName, Holder } from "../connection/in-flight.ts";
 import type { ListKind } from "../connection/list-pages.ts";
 import type { CallOutcome } from "../connection/outcome.ts";
 import { nobodyAnswers } from "../connection/questions.ts";
+import { requestError } from "../connection/request-error.ts";
 import type { ServerStatus } from "../connection/status.ts";
 import { McpError } from "../errors.ts";
 import type { Lease, LeasePool } from "../lease/lease-pool.ts";
@@ -118,27 +119,20 @@ export class ThreadServer implements Holder {
   }
 
   /** @throws {McpError} */
-  async list<Kind extends ListKind>(
+  list<Kind extends ListKind>(
     kind: Kind,
-    { signal, timeoutMs = this.toolTimeoutMs }: WaitOptions,
+    options: WaitOptions,
     ended: AbortSignal,
   ): Promise<readonly Listed[Kind][]> {
-    const limit = new AbortController();
-    const stop = AbortSignal.any([ended, limit.signal, ...(signal === undefined ? [] : [signal])]);
-    try {
-      const listed = await within(this.#options.parts.clock, timeoutMs, this.connection.list(kind, stop));
-      if (listed !== "timeout") return listed;
-    } finally {
-      limit.abort("MCP request cancelled by caller");
-    }
-    const message = `MCP server "${this.name}" did not list its ${kind} within ${timeoutMs / 1000} s`;
-    throw new McpError("timeout", message, { server: this.name });
+    return this.#limited(`list its ${kind}`, options, ended, (stop) => this.connection.list(kind, stop));
   }
 
-  async subscribe(uri: string, signal: AbortSignal): Promise<() => Promise<void>> {
+  /** @throws {McpError} */
+  async subscribe(uri: string, options: WaitOptions, ended: AbortSignal): Promise<() => Promise<void>> {
     this.#subscribed.add(uri);
     try {
-      const end = await this.connection.subscribe(uri, signal);
+      const what = `take a subscription to ${uri}`;
+      const end = await this.#limited(what, options, ended, (stop) => this.connection.subscribe(uri, stop));
       return async () => {
         this.#subscribed.delete(uri);
         await end();
@@ -291,6 +285,27 @@ export class ThreadServer implements Holder {
       });
     });
     return { kind: "leased", lease };
+  }
+
+  /** Within the time of its caller, who gets an error of ours. */
+  async #limited<T>(
+    what: string,
+    { signal, timeoutMs = this.toolTimeoutMs }: WaitOptions,
+    ended: AbortSignal,
+    work: (stop: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const stop = new AbortController();
+    const until = signal === undefined ? ended : AbortSignal.any([signal, ended]);
+    try {
+      const done = await abortable(within(this.#options.parts.clock, timeoutMs, work(stop.signal)), until);
+      if (done !== "timeout") return done;
+    } catch (error) {
+      throw until.aborted ? until.reason : requestError(this.name, what, error);
+    } finally {
+      stop.abort("MCP request cancelled by caller");
+    }
+    const message = `MCP server "${this.name}" did not ${what} within ${timeoutMs / 1000} s`;
+    throw new McpError("timeout", message, { server: this.name });
   }
 
   #capabilities(): ClientCapabilities {

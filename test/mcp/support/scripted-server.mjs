@@ -7,10 +7,13 @@
  *   probe      what a legacy server does with `server/discover`: "error", "silent" or "die". @default "error"
  *   delayMs    waits before it reads
  *   dieAtStart exits with this code
+ *   dieAtList  exits with this code when it is asked for its tools
  *   stubborn   ignores SIGTERM and the end of stdin
  *   wrapped    starts a child that leaves the process group and stays
  *   forked     starts a grandchild that leaves the process group, loses its parent and stays
  *   flood      writes to stderr without end
+ *   mute       methods that it does not answer
+ *   refuse     methods that it does not know
  *   tools      more tools: objects of `tools/list`
  */
 import { spawn } from "node:child_process";
@@ -177,9 +180,8 @@ const RUN = {
     send({ method: "notifications/message", params: { level: args.level ?? "info", data: args.data } });
     reply(id, text("logged"));
   },
-  wedge: () => {
-    for (;;);
-  },
+  // Nothing runs in it any more; an endless loop would also take a core from the test.
+  wedge: () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0),
   meet: (id) => {
     meeting.push(id);
     if (meeting.length === 2) for (const each of meeting.splice(0)) reply(each, text("met"));
@@ -214,6 +216,7 @@ const notifyChange = (kind) => {
 const METHODS = {
   ping: (id) => reply(id, {}),
   "tools/list": (id) => {
+    if (script.dieAtList !== undefined) process.exit(script.dieAtList);
     const listed = lists({ tools: [...TOOLS, ...extra, ...(script.tools ?? [])] });
     if (holding) {
       holding = false;
@@ -287,8 +290,9 @@ const take = (message) => {
       },
     });
   }
+  if (script.mute?.includes(method)) return;
   const run = METHODS[method];
-  if (run === undefined) return refuse(id, -32601, "Method not found");
+  if (run === undefined || script.refuse?.includes(method)) return refuse(id, -32601, "Method not found");
   run(id, params);
 };
 

@@ -14,10 +14,13 @@ export interface Script {
   readonly probe?: "error" | "silent" | "die";
   readonly delayMs?: number;
   readonly dieAtStart?: number;
+  readonly dieAtList?: number;
   readonly stubborn?: boolean;
   readonly wrapped?: boolean;
   readonly forked?: boolean;
   readonly flood?: boolean;
+  readonly mute?: readonly string[];
+  readonly refuse?: readonly string[];
   readonly tools?: readonly object[];
 }
 
