@@ -119,6 +119,10 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
     },
     index: { mayImport: "any" },
   },
+  tools: {
+    router: { mayImport: "any" },
+    search: { mayImport: [] },
+  },
   codex: {
     options: { holds: ["options", "errors", "config-values", "providers"], mayImport: [] },
     "app-server": { mayImport: ["options"] },
