@@ -120,8 +120,11 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
     index: { mayImport: "any" },
   },
   tools: {
-    router: { mayImport: "any" },
-    search: { mayImport: [] },
+    // What one tool is.
+    info: { holds: ["tool-info"], mayImport: [] },
+    names: { mayImport: ["info"] },
+    router: { mayImport: ["info", "names"] },
+    index: { mayImport: "any" },
   },
   codex: {
     options: { holds: ["options", "errors", "config-values", "providers"], mayImport: [] },

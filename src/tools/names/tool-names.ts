@@ -1,0 +1,189 @@
+/**
+ * The names that a model sees, for the tools of one thread.
+ *
+ * The first time they are Codex's, bit for bit (`spelling.ts`; measured on Codex 0.169 and 0.171). Later Codex renames: when
+ * `my_server` joins `my-server`, the tools of both get other names, and a model that calls what it saw a step ago calls nothing.
+ * Here a tool keeps its name as long as the thread lives; a newcomer takes what is left, and is named as Codex names it wherever
+ * that is free. `match: "codex"` renames.
+ *
+ * The flat form is ours: namespace and name joined by `__`, at most 64 characters, with the suffix of the same rule where it is
+ * too long or where two tools would share it (`s` with `t__u`, and `s__t` with `u`).
+ *
+ * Invariants
+ *   N1. The names of a first list are Codex's, whatever the order of the list.
+ *   N2. No two tools have the same pair, the same pair written in one, or the same flat name; also not one that is gone.
+ *   N3. A pair with its delimiter is at most 128 bytes long, a flat name at most 64.
+ *   N4. A tool that had a name has it in every later list, unless `match` is `codex`.
+ */
+import { compareBytes } from "../../base/byte-order.ts";
+import type { QualifiedToolName, ServerTool, ToolInfo, VisibleToolName } from "../tool-info.ts";
+import {
+  DELIMITER,
+  FLAT_MAX,
+  fitFlat,
+  fitParts,
+  PARTS_MAX,
+  plainNamespace,
+  retried,
+  sanitise,
+  serverIdentity,
+  suffix,
+  toolIdentity,
+  withSuffix,
+} from "./spelling.ts";
+import { ToolCatalog } from "./tool-catalog.ts";
+
+export interface ToolNamesOptions {
+  /** `codex` renames tools when others join, as Codex does. @default names are kept */
+  readonly match?: "codex";
+}
+
+/** How many names are kept, of tools that are gone. */
+const GONE_MAX = 10_000;
+
+interface Named {
+  readonly identity: string;
+  readonly qualified: QualifiedToolName;
+  /** Of the server, before limits. */
+  readonly namespace: string;
+  /** Of the tool, before collisions and limits. */
+  readonly plain: string;
+  readonly visible: VisibleToolName;
+}
+
+export class ToolNames {
+  readonly #keeps: boolean;
+  /** By identity, in the order in which they were named. */
+  #named = new Map<string, Named>();
+
+  constructor({ match }: ToolNamesOptions = {}) {
+    this.#keeps = match !== "codex";
+  }
+
+  /** Names these tools. Of tools with the same qualified name the first one counts, as in Codex. */
+  name(tools: Iterable<ServerTool>): ToolCatalog {
+    const current = new Map<string, ServerTool>();
+    for (const tool of tools) {
+      const identity = toolIdentity({ server: tool.server, tool: tool.tool.name });
+      if (!current.has(identity)) current.set(identity, tool);
+    }
+    if (!this.#keeps) this.#named.clear();
+    this.#forget(current);
+    const identities = inByteOrder([...current.keys()]);
+    const fresh = identities.filter((identity) => !this.#named.has(identity));
+    if (fresh.length > 0) this.#nameAll(fresh, current);
+    const infos = identities.flatMap((identity) => infoOf(current.get(identity), this.#named.get(identity)));
+    const gone = [...this.#named.values()].filter(({ identity }) => !current.has(identity));
+    return new ToolCatalog(infos, gone);
+  }
+
+  /** @param identities in byte order: who comes first has the first choice */
+  #nameAll(identities: readonly string[], tools: ReadonlyMap<string, ServerTool>): void {
+    const known = [...this.#named.values()];
+    const newcomers = identities.flatMap((identity) => {
+      const tool = tools.get(identity);
+      if (tool === undefined) return [];
+      const { server } = tool;
+      return { identity, qualified: { server, tool: tool.tool.name }, plain: sanitise(tool.tool.name) };
+    });
+
+    const servers = new Set([...known, ...newcomers].map(({ qualified }) => qualified.server));
+    const namespaces = new Map(known.map(({ qualified, namespace }) => [qualified.server, namespace]));
+    const plainNamespaces = new Claims();
+    for (const server of servers) plainNamespaces.add(plainNamespace(server), server);
+    for (const server of servers) {
+      if (namespaces.has(server)) continue;
+      const plain = plainNamespace(server);
+      const isShared = plainNamespaces.isShared(plain);
+      namespaces.set(server, isShared ? withSuffix(plain, serverIdentity(server)) : plain);
+    }
+
+    const pairs = new Claims();
+    const takenPairs = new Set<string>();
+    const flats = new Claims();
+    const takenFlats = new Set<string>();
+    for (const { identity, namespace, plain, visible } of known) {
+      pairs.add(`${namespace}\0${plain}`, identity);
+      takenPairs.add(visible.namespace + visible.name);
+      flats.add(joined(visible), identity);
+      takenFlats.add(visible.flat);
+    }
+    const candidates = newcomers.map((newcomer) => {
+      const namespace = namespaces.get(newcomer.qualified.server) ?? "";
+      pairs.add(`${namespace}\0${newcomer.plain}`, newcomer.identity);
+      return { ...newcomer, namespace };
+    });
+    const paired = candidates.map((candidate) => {
+      const { identity, namespace, plain } = candidate;
+      const name = pairs.isShared(`${namespace}\0${plain}`) ? plain + suffix(identity) : plain;
+      const pair = uniquePair(namespace, name, identity, takenPairs);
+      flats.add(joined(pair), identity);
+      return { ...candidate, pair };
+    });
+    for (const { pair, ...candidate } of paired) {
+      const { identity } = candidate;
+      const flat = uniqueFlat(joined(pair), identity, flats, takenFlats);
+      this.#named.set(identity, { ...candidate, visible: { ...pair, flat } });
+    }
+  }
+
+  /** The oldest of those that are gone, where there are too many. */
+  #forget(current: ReadonlyMap<string, ServerTool>): void {
+    const gone = [...this.#named.keys()].filter((identity) => !current.has(identity));
+    for (const identity of gone.slice(0, Math.max(0, gone.length - GONE_MAX))) this.#named.delete(identity);
+  }
+}
+
+type Pair = Omit<VisibleToolName, "flat">;
+
+/** Who would have which name. */
+class Claims {
+  /** By name; `undefined` where there are several. */
+  readonly #by = new Map<string, string | undefined>();
+
+  add(name: string, claimant: string): void {
+    if (!this.#by.has(name)) this.#by.set(name, claimant);
+    else if (this.#by.get(name) !== claimant) this.#by.set(name, undefined);
+  }
+
+  isShared(name: string): boolean {
+    return this.#by.has(name) && this.#by.get(name) === undefined;
+  }
+}
+
+function uniquePair(namespace: string, name: string, identity: string, taken: Set<string>): Pair {
+  const length = namespace.length + DELIMITER.length + name.length;
+  if (length <= PARTS_MAX && take(taken, namespace + name)) return { namespace, name };
+  for (let attempt = 0; ; attempt++) {
+    const pair = fitParts(namespace, name, retried(identity, attempt));
+    if (take(taken, pair.join(""))) return { namespace: pair[0], name: pair[1] };
+  }
+}
+
+function uniqueFlat(flat: string, identity: string, claims: Claims, taken: Set<string>): string {
+  if (flat.length <= FLAT_MAX && !claims.isShared(flat) && take(taken, flat)) return flat;
+  for (let attempt = 0; ; attempt++) {
+    const cut = fitFlat(flat, retried(identity, attempt));
+    if (take(taken, cut)) return cut;
+  }
+}
+
+function take(taken: Set<string>, name: string): boolean {
+  if (taken.has(name)) return false;
+  taken.add(name);
+  return true;
+}
+
+function joined({ namespace, name }: Pair): string {
+  return namespace + DELIMITER + name;
+}
+
+function inByteOrder(names: readonly string[]): readonly string[] {
+  // Only beyond U+FFFF the order of UTF-16 is another one; and comparing bytes takes ten times as long.
+  return names.some((name) => /[\ud800-\udfff]/.test(name)) ? names.toSorted(compareBytes) : names.toSorted();
+}
+
+function infoOf(tool: ServerTool | undefined, named: Named | undefined): readonly ToolInfo[] {
+  if (tool === undefined || named === undefined) return [];
+  return [{ ...tool, qualified: named.qualified, visible: named.visible }];
+}

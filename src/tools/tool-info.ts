@@ -1,0 +1,82 @@
+/**
+ * A tool of a server, as a model may be offered it.
+ *
+ * A tool name has three identities, each with a type of its own: as the server declares it (`DeclaredToolName`), with its
+ * server (`QualifiedToolName`), and as the model sees it (`VisibleToolName`). A call is made by the qualified name; the visible
+ * one is only ever looked up in a `ToolCatalog`, never taken apart.
+ *
+ * The thread's rules (`enabled_tools`, then `disabled_tools`) are applied where the thread lists its tools, and nowhere else.
+ */
+import type { McpServerScope } from "../config/server/types.ts";
+import type { McpConnectionManager, ThreadTool } from "../mcp/manager/mcp-connection-manager.ts";
+
+/** As the server declares it: any text, also an empty one. */
+export type DeclaredToolName = string;
+
+/** What a call goes to. */
+export interface QualifiedToolName {
+  /** The name of the server, as configured. */
+  readonly server: string;
+  readonly tool: DeclaredToolName;
+}
+
+/** What a model sees: letters, digits and `_` only. */
+export interface VisibleToolName {
+  /** E.g. `mcp__svc`. */
+  readonly namespace: string;
+  /** Within the namespace. `namespace.length + 2 + name.length` is at most 128. */
+  readonly name: string;
+  /** Both in one, for models without namespaces: `mcp__svc__tool`. At most 64 characters. */
+  readonly flat: string;
+}
+
+/** Where a tool comes from. */
+export interface ToolProvenance {
+  /** Where its server runs: `local`, or the id of an executor. */
+  readonly environment: string;
+  /** Who may share the connection to its server. */
+  readonly scope: McpServerScope;
+  /** The plugin that brought the server. */
+  readonly plugin?: string;
+}
+
+/** A tool that has no visible name yet. */
+export interface ServerTool {
+  readonly server: string;
+  /** As the server declares it. */
+  readonly tool: ThreadTool["tool"];
+  /** `supports_parallel_tool_calls` of its server. */
+  readonly supportsParallelToolCalls: boolean;
+  /** What the running server says; `undefined` while only an older catalog is known. Hints, not facts. */
+  readonly annotations: ThreadTool["tool"]["annotations"];
+  /** Whether models are offered it: not if its `_meta.ui.visibility` lacks `model`. Codex's rule; hosts may call it. */
+  readonly forModel: boolean;
+  readonly provenance: ToolProvenance;
+}
+
+/** A tool of a server, as a model may be offered it. */
+export interface ToolInfo extends ServerTool {
+  readonly qualified: QualifiedToolName;
+  readonly visible: VisibleToolName;
+}
+
+/** The tools that a thread's rules let through, of the servers whose tools are known now. Waits for nothing. */
+export function toolsOf(thread: McpConnectionManager): readonly ServerTool[] {
+  return thread.servers.flatMap(({ name, config }) => {
+    const provenance = { environment: config.environment_id, scope: config.scope };
+    return thread.listTools(name).map(({ tool }) => ({
+      server: name,
+      tool,
+      supportsParallelToolCalls: config.supports_parallel_tool_calls,
+      annotations: tool.annotations,
+      forModel: isForModel(tool),
+      provenance,
+    }));
+  });
+}
+
+function isForModel({ _meta: meta }: ThreadTool["tool"]): boolean {
+  const ui = meta?.["ui"];
+  if (typeof ui !== "object" || ui === null || !("visibility" in ui)) return true;
+  return !Array.isArray(ui.visibility) || ui.visibility.includes("model");
+}
