@@ -9,6 +9,9 @@ export interface TcpRelay extends AsyncDisposable {
   readonly accepted: number;
   /** Cuts all open connections, without a closing frame. @returns their number */
   cut(): number;
+  /** Cuts them, and every later one as soon as it is made, until it is up again. */
+  down(): void;
+  up(): void;
 }
 
 /** @param target `ws://127.0.0.1:PORT` */
@@ -16,8 +19,10 @@ export async function startTcpRelay(target: string): Promise<TcpRelay> {
   const { hostname, port } = new URL(target);
   const pairs = new Set<readonly [Socket, Socket]>();
   let accepted = 0;
+  let isDown = false;
   const server = createServer((client) => {
     accepted++;
+    if (isDown) return void client.on("error", () => {}).resetAndDestroy();
     const upstream = connect(Number(port), hostname);
     const pair = [client, upstream] as const;
     pairs.add(pair);
@@ -45,6 +50,13 @@ export async function startTcpRelay(target: string): Promise<TcpRelay> {
       return accepted;
     },
     cut,
+    down: () => {
+      isDown = true;
+      cut();
+    },
+    up: () => {
+      isDown = false;
+    },
     [Symbol.asyncDispose]: async () => {
       server.close();
       cut();

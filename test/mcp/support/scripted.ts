@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { McpManager, type McpManagerOptions } from "../../../src/mcp/index.ts";
 import type { CallOutcome, McpConnectionManager, McpEvent } from "../../../src/mcp/index.ts";
-import { descendants, waitUntilGone } from "../../../src/testing/leaks.ts";
+import { processesOfOwner, waitUntilGone } from "../../../src/testing/leaks.ts";
 
 const PROGRAM = join(import.meta.dirname, "scripted-server.mjs");
 
@@ -78,16 +78,8 @@ export class McpBench implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.manager[Symbol.asyncDispose]();
     rmSync(this.folder, { recursive: true });
-    const left = await waitUntilGone(descendants(process.pid).filter(isOurs), { timeoutMs: 2_000 });
+    const left = await waitUntilGone(processesOfOwner(process.pid), { timeoutMs: 2_000 });
     assert.deepEqual(left, [], "processes were left behind");
-  }
-}
-
-function isOurs(pid: number): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/environ`, "utf8").includes("SWITCHYARD_LEASE=");
-  } catch {
-    return false;
   }
 }
 
