@@ -15,6 +15,7 @@
  *   mute       methods that it does not answer
  *   refuse     methods that it does not know
  *   tools      more tools: objects of `tools/list`
+ *   readOnly   names of tools that are annotated read-only
  */
 import { spawn } from "node:child_process";
 import { appendFileSync, existsSync, writeFileSync } from "node:fs";
@@ -82,7 +83,11 @@ const TOOLS = [
   "touch",
   "hold",
   "unlisten",
-].map((name) => ({ name, inputSchema: { type: "object" } }));
+].map((name) => ({
+  name,
+  inputSchema: { type: "object" },
+  ...(script.readOnly?.includes(name) ? { annotations: { readOnlyHint: true } } : {}),
+}));
 TOOLS.push(
   { name: "die_once", inputSchema: { type: "object" }, annotations: { readOnlyHint: true } },
   { name: "die_once_idempotent", inputSchema: { type: "object" }, annotations: { idempotentHint: true } },
