@@ -123,8 +123,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
     // What one tool is.
     info: { holds: ["tool-info"], mayImport: [] },
     names: { mayImport: ["info"] },
-    gate: { mayImport: [] },
-    router: { mayImport: ["info", "names", "gate"] },
+    router: { mayImport: ["info", "names"] },
     index: { mayImport: "any" },
   },
   codex: {

@@ -35,6 +35,7 @@ export class Attempt implements InFlight {
   readonly deadline: Deadline;
   readonly holder: Holder;
   readonly call: CallName | undefined;
+  session: Session | undefined;
   readonly #connection: Connection;
   readonly #options: AttemptOptions;
   readonly #stop = new AbortController();
@@ -80,6 +81,7 @@ export class Attempt implements InFlight {
       if (error instanceof McpError) return { kind: "unavailable", error };
       throw error;
     }
+    this.session = session;
     connection.inFlight.add(this);
     try {
       return { kind: "result", result: await exchangeWith(session, stop) };
@@ -90,7 +92,7 @@ export class Attempt implements InFlight {
       }
       return { kind: "failed", failure: failureOf(error, session.endError), session };
     } finally {
-      connection.inFlight.delete(this);
+      connection.leave(this, session);
       release?.();
     }
   }

@@ -9,7 +9,9 @@
  * `call.ts`; whose question a question is, in `questions.ts`.
  *
  * Invariants
- *   L1. At most one session at a time: the next one is opened when the last one has ended, or could not be ended in `CLOSE_MS`.
+ *   L1. At most one process at a time: the next one is started when the last one has ended, or could not be ended in `CLOSE_MS`.
+ *   L5. Over HTTP, a session that is replaced ends when its requests are over: a server that no longer takes requests may
+ *       still answer those that it has.
  *   L2. A death is followed by one new start at once; further ones in quick succession wait longer each time, as `failed`.
  *   L3. Who waits for the server while it starts gets this start's result, whatever it is; one start serves all.
  *   L4. `end` ends the server, also one that is being started, and rejects everything that waits. It never rejects.
@@ -66,8 +68,12 @@ export class Connection {
   #changed = Promise.withResolvers<void>();
   /** Ends the wait for the next attempt. */
   #retry = Promise.withResolvers<void>();
-  /** Why the session was ended here. */
+  /** Why the session is replaced by the next one. */
   #renewal: Reason | undefined;
+  /** Ends the wait for the end of the session. */
+  #replaced = Promise.withResolvers<undefined>();
+  /** Sessions that were replaced and have not ended (L5). */
+  readonly #former = new Set<Session>();
   #pulse: Timer | undefined;
   #starts = 0;
 
@@ -164,7 +170,14 @@ export class Connection {
     if (this.#state.kind !== "ready" || this.#state.session !== session) return;
     this.#renewal ??= reason;
     this.#set({ kind: "working", status: { state: "restarting", reason } });
-    void session.close();
+    if (session.hasPerRequestStream) this.#replaced.resolve(undefined);
+    else void session.close();
+  }
+
+  /** A request of this session is over. */
+  leave(request: InFlight, session: Session): void {
+    this.inFlight.delete(request);
+    if (this.#former.has(session)) this.#endWhenIdle(session);
   }
 
   /** The server wants other credentials: no attempt is made until `retry`. */
@@ -209,6 +222,7 @@ export class Connection {
         continue;
       }
       const readyAt = clock.now();
+      this.#replaced = Promise.withResolvers();
       this.#set({ kind: "ready", status: this.#readyStatus(started, readyAt - startedAt), session: started });
       this.#listen.begin(started);
       const reason = await this.#untilEnd(started);
@@ -223,6 +237,7 @@ export class Connection {
     }
     this.#catalog.end();
     this.#pulse?.clear();
+    await Promise.all([...this.#former].map((session) => session.close()));
     this.#set({ kind: "ended", status: { state: "ended" } });
   }
 
@@ -278,18 +293,29 @@ export class Connection {
   /** @returns why the session ended; `undefined` when `end` was called, and then the server has ended */
   async #untilEnd(session: Session): Promise<Reason | undefined> {
     const { server, clock } = this.options;
-    const error = await abortable(session.ended, this.#stop.signal).catch(() => undefined);
-    if (error === undefined) {
+    const end = Promise.race([session.ended, this.#replaced.promise]);
+    const error = await abortable(end, this.#stop.signal).catch(() => undefined);
+    const renewal = this.#renewal;
+    this.#renewal = undefined;
+    if (this.#stop.signal.aborted || (error === undefined && renewal === undefined)) {
       await session.close();
       return undefined;
     }
-    const renewal = this.#renewal;
-    this.#renewal = undefined;
+    if (error === undefined) {
+      this.#former.add(session);
+      this.#endWhenIdle(session);
+      return renewal;
+    }
     const reason = renewal ?? reasonOf(server, error);
     // Whoever comes now waits for the next session.
     if (this.#state.kind === "ready") this.#set({ kind: "working", status: { state: "restarting", reason } });
     await within(clock, CLOSE_MS, session.close());
     return reason;
+  }
+
+  #endWhenIdle(session: Session): void {
+    if ([...this.inFlight].some((request) => request.session === session)) return;
+    void session.close().then(() => this.#former.delete(session));
   }
 
   /** Waits for the next attempt. */

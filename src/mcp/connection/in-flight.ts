@@ -1,6 +1,6 @@
 /** A request of one thread that is under way, and the thread's side of a connection. */
 import type { JsonObject } from "../../base/json.ts";
-import type { ServerRequest } from "../session/session.ts";
+import type { ServerRequest, Session } from "../session/session.ts";
 import type { CatalogChange } from "./catalog.ts";
 import type { Deadline } from "./deadline.ts";
 import type { ServerStatus } from "./status.ts";
@@ -18,6 +18,8 @@ export interface InFlight {
   /** `undefined` for a request that is no tool call. */
   readonly call: CallName | undefined;
   readonly deadline: Deadline;
+  /** The one it was sent in. */
+  readonly session: Session | undefined;
   /** Aborts when the request is over, however it ended. */
   readonly over: AbortSignal;
 }

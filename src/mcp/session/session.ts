@@ -162,6 +162,11 @@ export class Session {
     }
   }
 
+  /** Whether each request has a stream of its own: HTTP. */
+  get hasPerRequestStream(): boolean {
+    return this.#transport.hasPerRequestStream === true;
+  }
+
   /** Why it has ended; `undefined` while it lives. */
   get endError(): TransportError | undefined {
     return this.#ended;
@@ -229,7 +234,7 @@ export class Session {
       ...(onProgress === undefined ? {} : { onprogress: onProgress }),
     };
     // Over stdio an answer does not come in the context of its request.
-    const tells = call !== undefined && this.#transport.hasPerRequestStream === true;
+    const tells = call !== undefined && this.hasPerRequestStream;
     return tells ? this.#calls.run(call, send, options) : send(options);
   }
 }

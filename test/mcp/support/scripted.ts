@@ -22,7 +22,6 @@ export interface Script {
   readonly mute?: readonly string[];
   readonly refuse?: readonly string[];
   readonly tools?: readonly object[];
-  readonly readOnly?: readonly string[];
 }
 
 export interface ScriptedServer {
@@ -116,14 +115,14 @@ export async function eventOf(
 
 /** Waits until the server is in this state. */
 export async function inState(thread: McpConnectionManager, server: string, state: string): Promise<void> {
-  const events = thread.events();
-  const next = events.next();
-  if (thread.server(server).status.state === state) return void (await events.return(undefined));
-  for (let event = await next; event.done !== true; event = await events.next()) {
-    if (event.value.type !== "status" || event.value.server !== server || event.value.status.state !== state)
-      continue;
-    await events.return(undefined);
-    return;
+  // A generator that waits for its next event ends only by its signal.
+  const over = new AbortController();
+  const events = thread.events({ signal: over.signal });
+  try {
+    for (let next = events.next(); thread.server(server).status.state !== state; next = events.next()) {
+      if ((await next).done === true) throw new Error(`The thread ended before ${server} was ${state}`);
+    }
+  } finally {
+    over.abort();
   }
-  throw new Error(`The thread ended before ${server} was ${state}`);
 }
