@@ -147,24 +147,3 @@ suite("a question on a shared stdio connection", () => {
     }
   });
 });
-
-suite("the budget", () => {
-  test("says in the status which bound it is and who holds it, and is free again when a thread ends", async () => {
-    await using bench = new McpBench({ budget: { processes: 2 } });
-    const holding = bench.manager.openThread({
-      servers: { a: bench.server(), b: bench.server() },
-      id: "greedy",
-    });
-    await holding.ready();
-    const late = bench.manager.openThread({ servers: { c: bench.server() } });
-    const [view] = await late.ready();
-    assert.ok(view?.status.state === "failed" && view.status.reason.code === "budget");
-    assert.match(
-      view.status.reason.message,
-      /the bound is 2 \(processes\); they belong to thread greedy \(2\)/,
-    );
-    await holding[Symbol.asyncDispose]();
-    late.retry("c");
-    assert.equal(textOf(await late.callTool("c", "echo", { text: "hi" })), "hi");
-  });
-});

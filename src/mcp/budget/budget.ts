@@ -54,8 +54,7 @@ export class Budget {
 
   /**
    * @returns gives it back
-   * @throws {McpError} `budget`
-   * @throws the signal's reason
+   * @throws {McpError} `budget`, also when the signal aborts before its turn has come
    */
   async admit(applicant: Applicant, signal: AbortSignal): Promise<() => void> {
     this.#check(applicant);
@@ -64,28 +63,31 @@ export class Budget {
     try {
       await this.#waitForTurn(signal);
       return release;
-    } catch (error) {
+    } catch (cause) {
       release();
-      throw error;
+      const { startsPerSecond } = this.#options;
+      const bound = `its turn did not come in time, and the bound is ${counted(startsPerSecond, "start")} in a second (startsPerSecond)`;
+      throw budgetError(applicant, bound, [...this.#held], cause);
     }
   }
 
-  #check({ thread, server }: Applicant): void {
+  #check(applicant: Applicant): void {
     const { processes, processesPerThread, memoryBytes } = this.#options;
+    const { thread } = applicant;
     const own = [...this.#held].filter((each) => each.thread === thread);
     const reject = (bound: string, holders: readonly Applicant[]): never => {
-      const message = `MCP server "${server}" was not started: ${bound}; they belong to ${holdersText(holders)}`;
-      throw new McpError("budget", message, { server });
+      throw budgetError(applicant, bound, holders);
     };
     if (own.length >= processesPerThread)
       reject(
-        `thread ${thread} runs ${own.length} processes, and the bound is ${processesPerThread} (processesPerThread)`,
+        `thread ${thread} runs ${counted(own.length, "process")}, and the bound is ${processesPerThread} (processesPerThread)`,
         own,
       );
     if (this.#held.size >= processes)
-      reject(`this host runs ${this.#held.size} processes, and the bound is ${processes} (processes)`, [
-        ...this.#held,
-      ]);
+      reject(
+        `this host runs ${counted(this.#held.size, "process")}, and the bound is ${processes} (processes)`,
+        [...this.#held],
+      );
     if (memoryBytes === undefined) return;
     const used = this.#measure();
     if (used !== undefined && used >= memoryBytes)
@@ -104,6 +106,24 @@ export class Budget {
     this.#starts.push(at);
     if (at > now) await sleep(this.#clock, at - now, signal);
   }
+}
+
+function budgetError(
+  { server }: Applicant,
+  bound: string,
+  holders: readonly Applicant[],
+  cause?: unknown,
+): McpError {
+  const whose = holders.length === 0 ? "" : `; they belong to ${holdersText(holders)}`;
+  return new McpError("budget", `MCP server "${server}" was not started: ${bound}${whose}`, {
+    server,
+    cause,
+  });
+}
+
+function counted(count: number, what: "process" | "start"): string {
+  if (count === 1) return `1 ${what}`;
+  return `${count} ${what === "process" ? "processes" : "starts"}`;
 }
 
 /** The threads with the most processes first. */

@@ -284,7 +284,9 @@ export class Connection {
       // The transport knows more than the SDK: the exit, and the last words on stderr.
       const ended = session?.endError;
       await within(clock, CLOSE_MS, session?.close() ?? Promise.resolve());
-      return reasonOf(server, limit.signal.aborted ? limit.signal.reason : (ended ?? error));
+      // What kept it from being started says more than that its time was over.
+      const isTimeout = limit.signal.aborted && !(error instanceof McpError);
+      return reasonOf(server, isTimeout ? limit.signal.reason : (ended ?? error));
     } finally {
       timer.clear();
     }
