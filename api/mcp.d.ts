@@ -395,6 +395,7 @@ export interface ServerView {
     readonly name: string;
     readonly config: McpServerConfig;
     readonly status: ServerStatus;
+    readonly connection: string | undefined;
     readonly holders: readonly LeaseHolder[];
     readonly tools: number;
     readonly instructions: string | undefined;

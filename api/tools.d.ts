@@ -19,9 +19,43 @@ export type FoundTool = {
     readonly near: ToolInfo | undefined;
 };
 
+export declare class Gate {
+    #private;
+    constructor({ callsMax, clock }?: GateOptions);
+    get inUse(): number;
+    enter({ turn, connection, parallel, signal }: GateRequest): Promise<Pass>;
+}
+
+export type GateKey = string | object;
+
+export interface GateOptions {
+    readonly callsMax?: number;
+    readonly clock?: Clock;
+}
+
+export interface GateRequest {
+    readonly turn: GateKey;
+    readonly connection?: GateKey | undefined;
+    readonly parallel: boolean;
+    readonly signal?: AbortSignal | undefined;
+}
+
 export interface GoneTool {
     readonly qualified: QualifiedToolName;
     readonly visible: VisibleToolName;
+}
+
+export interface ParallelInput {
+    readonly serverFlag?: boolean | undefined;
+    readonly annotations?: {
+        readonly readOnlyHint?: boolean | undefined;
+    } | undefined;
+    readonly trustHints?: boolean | undefined;
+}
+
+export interface Pass extends Disposable {
+    readonly waitedMs: number;
+    release(): void;
 }
 
 export interface QualifiedToolName {
@@ -78,6 +112,8 @@ export interface WrittenToolName {
     readonly namespace?: string | undefined;
     readonly name: string;
 }
+
+export declare function isParallel({ serverFlag, annotations, trustHints }: ParallelInput): boolean;
 
 export declare function qualifiedMcpToolNamePrefix(server: string): string;
 

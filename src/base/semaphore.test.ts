@@ -94,8 +94,53 @@ suite("Semaphore", () => {
     assert.equal(getEventListeners(late.signal, "abort").length, 0);
   });
 
+  test("lets nobody overtake one that wants more than is free (S2)", async () => {
+    const semaphore = new Semaphore(3);
+    const reading = await semaphore.acquire();
+    const order: string[] = [];
+    const alone = semaphore.acquire(undefined, 3).then((release) => {
+      order.push("alone");
+      return release;
+    });
+    const later = semaphore.acquire().then(() => order.push("later"));
+    await Promise.resolve();
+    assert.deepEqual([semaphore.held, semaphore.waiting], [1, 2]);
+    reading();
+    const release = await alone;
+    assert.deepEqual([semaphore.held, semaphore.waiting], [3, 1]);
+    release();
+    await later;
+    assert.deepEqual(order, ["alone", "later"]);
+  });
+
+  test("wakes those behind one that wanted more and gave up, but not those that give up with it (S2)", async () => {
+    const semaphore = new Semaphore(3);
+    await semaphore.acquire();
+    const controller = new AbortController();
+    const { signal } = controller;
+    const left = [semaphore.acquire(signal, 3), semaphore.acquire(signal)].map((each) =>
+      assert.rejects(each),
+    );
+    const stays = semaphore.acquire();
+    controller.abort();
+    await Promise.all(left);
+    await stays;
+    assert.deepEqual([semaphore.held, semaphore.waiting], [2, 0]);
+    assert.equal(getEventListeners(signal, "abort").length, 0);
+  });
+
+  test("rejects a wish for more than there is, which could never be granted", async () => {
+    const semaphore = new Semaphore(3);
+    await assert.rejects(semaphore.acquire(undefined, 4), RangeError);
+    assert.deepEqual([semaphore.held, semaphore.waiting], [0, 0]);
+  });
+
   test("keeps S1 to S3 in any interleaving of work, releases and aborts", async () => {
-    const job = fc.record({ aborts: fc.boolean(), releases: fc.integer({ min: 1, max: 3 }) });
+    const job = fc.record({
+      aborts: fc.boolean(),
+      releases: fc.integer({ min: 1, max: 3 }),
+      share: fc.constantFrom(1, 1, 2, 3),
+    });
     await fc.assert(
       fc.asyncProperty(
         fc.scheduler(),
@@ -105,7 +150,8 @@ suite("Semaphore", () => {
           const semaphore = new Semaphore(limit);
           const granted: number[] = [];
           let out = 0;
-          const runs = jobs.map(async ({ aborts, releases }, n) => {
+          const runs = jobs.map(async ({ aborts, releases, share }, n) => {
+            const permits = Math.min(share, limit);
             const controller = new AbortController();
             if (aborts) {
               const aborting = scheduler.schedule(Promise.resolve(), `abort ${n}`);
@@ -113,15 +159,15 @@ suite("Semaphore", () => {
             }
             let release: () => void;
             try {
-              release = await semaphore.acquire(controller.signal);
+              release = await semaphore.acquire(controller.signal, permits);
             } catch {
               return;
             }
             granted.push(n);
-            out++;
+            out += permits;
             assert.ok(out <= limit && semaphore.held <= limit, `${out} of ${limit}`);
             await scheduler.schedule(Promise.resolve(), `work ${n}`);
-            out--;
+            out -= permits;
             for (let time = 0; time < releases; time++) release();
           });
           await scheduler.waitFor(Promise.all(runs));
@@ -132,7 +178,7 @@ suite("Semaphore", () => {
           );
         },
       ),
-      { numRuns: 200 },
+      { numRuns: 400 },
     );
   });
 });

@@ -1,17 +1,22 @@
 /**
- * A counted permit, handed out in the order it was asked for.
+ * Counted permits, handed out in the order they were asked for.
+ *
+ * A waiter may want several permits. With those that read taking one and those that write taking all, it is a fair
+ * read/write lock.
  *
  * Invariants
  *   S1. At most `limit` permits are out at any time.
- *   S2. Waiters get a permit in the order they came; one that gave up through its signal is passed over.
- *   S3. A permit is given back exactly once: releasing again does nothing.
+ *   S2. Waiters get their permits in the order they came, also where a later one would fit sooner; one that gave up through its
+ *       signal is passed over, and does not hold up those behind it.
+ *   S3. Permits are given back exactly once: releasing again does nothing.
  */
 export class Semaphore {
   readonly #limit: number;
   #held = 0;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Set<Waiter>();
   /** Where the next waiter is looked for. Walking the set from its start each time would also visit those that left. */
   #order = this.#waiting.values();
+  #head: Waiter | undefined;
 
   /** @param limit how many permits there are; 1 makes a first-in-first-out mutex */
   constructor(limit: number) {
@@ -23,50 +28,80 @@ export class Semaphore {
     return this.#held;
   }
 
-  /** Callers that wait for a permit. */
+  /** Callers that wait. */
   get waiting(): number {
     return this.#waiting.size;
   }
 
   /**
-   * Waits for a permit. The returned function gives it back.
+   * Waits for permits. The returned function gives them back.
    *
-   * @throws the signal's reason when it aborts before a permit is free
+   * @param permits how many; all of them for a caller that wants to be alone. @default 1
+   * @throws the signal's reason when it aborts before the permits are free
+   * @throws {RangeError} there are not that many
    */
-  acquire(signal?: AbortSignal): Promise<() => void> {
+  acquire(signal?: AbortSignal, permits = 1): Promise<() => void> {
     return new Promise((resolve, reject) => {
+      if (permits > this.#limit) throw new RangeError(`${permits} permits of ${this.#limit}`);
       if (signal?.aborted === true) return reject(signal.reason);
-      const onAbort = (): void => {
-        this.#waiting.delete(grant);
-        reject(signal?.reason);
-      };
       const grant = (): void => {
-        signal?.removeEventListener("abort", onAbort);
-        this.#held++;
+        this.#held += permits;
         let released = false;
         resolve(() => {
           if (released) return;
           released = true;
-          this.#held--;
-          this.#grantNext();
+          this.#held -= permits;
+          this.#grantWaiters();
         });
       };
-      if (this.#held < this.#limit && this.#waiting.size === 0) return grant();
+      if (this.#waiting.size === 0 && this.#held + permits <= this.#limit) return grant();
+      const leave = (): void => {
+        this.#waiting.delete(waiter);
+        signal?.removeEventListener("abort", onAbort);
+      };
+      const giveUp = (): void => {
+        leave();
+        reject(signal?.reason);
+      };
+      const onAbort = (): void => {
+        giveUp();
+        // It may have wanted more than those behind it do.
+        this.#grantWaiters();
+      };
+      const waiter: Waiter = { permits, signal, giveUp, grant: () => (leave(), grant()) };
       signal?.addEventListener("abort", onAbort, { once: true });
-      this.#waiting.add(grant);
+      this.#waiting.add(waiter);
     });
   }
 
-  #grantNext(): void {
-    if (this.#waiting.size === 0 || this.#held >= this.#limit) return;
+  #grantWaiters(): void {
+    for (let first = this.#first(); first !== undefined; first = this.#first()) {
+      // One signal may belong to several waiters, and its event has not come to all of them yet.
+      if (first.signal?.aborted === true) first.giveUp();
+      else if (this.#held + first.permits > this.#limit) return;
+      else first.grant();
+    }
+  }
+
+  #first(): Waiter | undefined {
+    if (this.#waiting.size === 0) return (this.#head = undefined);
+    if (this.#head !== undefined && this.#waiting.has(this.#head)) return this.#head;
     let next = this.#order.next();
     if (next.done === true) {
       // An iterator that reached its end stays there.
       this.#order = this.#waiting.values();
       next = this.#order.next();
     }
-    if (next.done === true) return;
-    this.#waiting.delete(next.value);
-    next.value();
+    this.#head = next.value;
+    return this.#head;
   }
+}
+
+interface Waiter {
+  readonly permits: number;
+  readonly signal: AbortSignal | undefined;
+  /** Gets its permits. */
+  grant(): void;
+  /** Gets its signal's reason. */
+  giveUp(): void;
 }

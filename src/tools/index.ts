@@ -1,4 +1,6 @@
-/** Tools of MCP servers as models are offered them: names, and the way back. */
+/** Tools of MCP servers as models are offered them: names, the way back, and which calls may overlap. */
+export { Gate, type GateKey, type GateOptions, type GateRequest, type Pass } from "./gate/gate.ts";
+export { isParallel, type ParallelInput } from "./gate/is-parallel.ts";
 export { qualifiedMcpToolNamePrefix } from "./names/spelling.ts";
 export { type FoundTool, type GoneTool, ToolCatalog, type WrittenToolName } from "./names/tool-catalog.ts";
 export { ToolNames, type ToolNamesOptions } from "./names/tool-names.ts";

@@ -123,7 +123,8 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
     // What one tool is.
     info: { holds: ["tool-info"], mayImport: [] },
     names: { mayImport: ["info"] },
-    router: { mayImport: ["info", "names"] },
+    gate: { mayImport: [] },
+    router: { mayImport: ["info", "names", "gate"] },
     index: { mayImport: "any" },
   },
   codex: {

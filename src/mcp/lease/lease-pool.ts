@@ -7,6 +7,7 @@
  *   P2. One connection per key, however many ask for it at the same moment.
  *   P3. A lease is given back once: again does nothing.
  */
+import { randomUUID } from "node:crypto";
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Holder } from "../connection/in-flight.ts";
@@ -21,6 +22,8 @@ export interface LeasePoolOptions {
 /** The right of one thread to a connection. */
 export interface Lease {
   readonly connection: Connection;
+  /** Names the connection: the same for all that hold it, and never used again. */
+  readonly id: string;
   readonly key: string;
   readonly shared: boolean;
   /** Gives it back. Returns when the connection has ended, if it ends with this lease. */
@@ -34,6 +37,7 @@ export interface LeaseHolder {
 }
 
 interface Slot {
+  readonly id: string;
   readonly connection: Connection;
   readonly shared: boolean;
   readonly holders: Map<Holder, LeaseHolder>;
@@ -74,7 +78,7 @@ export class LeasePool {
   take({ key, shared }: Sharing, holder: Holder, name: LeaseHolder, make: () => Connection): Lease {
     let slot = this.#slots.get(key);
     if (slot === undefined) {
-      slot = { connection: make(), shared, holders: new Map(), idle: undefined };
+      slot = { id: randomUUID(), connection: make(), shared, holders: new Map(), idle: undefined };
       this.#slots.set(key, slot);
     }
     const held = slot;
@@ -85,6 +89,7 @@ export class LeasePool {
     let released: Promise<void> | undefined;
     return {
       connection: held.connection,
+      id: held.id,
       key,
       shared,
       release: () => (released ??= this.#release(key, held, holder)),

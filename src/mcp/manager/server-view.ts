@@ -8,6 +8,8 @@ export interface ServerView {
   readonly name: string;
   readonly config: McpServerConfig;
   readonly status: ServerStatus;
+  /** Names its connection: the same for all threads that share it. `undefined` when there is none. */
+  readonly connection: string | undefined;
   /** Who holds its connection, this thread among them. */
   readonly holders: readonly LeaseHolder[];
   /** How many tools it offers, before the thread's rules. */

@@ -70,11 +70,27 @@ export class ThreadServer implements Holder {
     const { name, config } = this;
     const state = this.#state;
     if (state.kind === "fixed")
-      return { name, config, status: this.status, holders: [], tools: 0, instructions: undefined };
-    const { connection, key } = state.lease;
+      return {
+        name,
+        config,
+        status: this.status,
+        connection: undefined,
+        holders: [],
+        tools: 0,
+        instructions: undefined,
+      };
+    const { connection, id, key } = state.lease;
     const { tools, instructions } = connection;
     const holders = this.#ended ? [] : this.#options.pool.holdersOf(key);
-    return { name, config, status: this.status, holders, tools: tools.length, instructions };
+    return {
+      name,
+      config,
+      status: this.status,
+      connection: this.#ended ? undefined : id,
+      holders,
+      tools: tools.length,
+      instructions,
+    };
   }
 
   get status(): ServerStatus {

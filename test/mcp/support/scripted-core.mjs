@@ -9,6 +9,7 @@
  *   mute       methods that it does not answer
  *   refuse     methods that it does not know
  *   tools      more tools: objects of `tools/list`
+ *   readOnly   names of tools that are annotated read-only
  */
 import { existsSync, writeFileSync } from "node:fs";
 
@@ -283,7 +284,10 @@ const METHODS = {
   "tools/list": (at, id) => {
     const { world } = at;
     if (world.script.dieAtList !== undefined) return world.exit(world.script.dieAtList);
-    const listed = { tools: [...TOOLS, ...world.extra, ...(world.script.tools ?? [])] };
+    const { readOnly = [], tools = [] } = world.script;
+    const annotations = { readOnlyHint: true };
+    const own = TOOLS.map((tool) => (readOnly.includes(tool.name) ? { ...tool, annotations } : tool));
+    const listed = { tools: [...own, ...world.extra, ...tools] };
     if (world.holding) {
       world.holding = false;
       world.held = () => at.list(id, listed);

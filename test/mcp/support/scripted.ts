@@ -22,6 +22,7 @@ export interface Script {
   readonly mute?: readonly string[];
   readonly refuse?: readonly string[];
   readonly tools?: readonly object[];
+  readonly readOnly?: readonly string[];
 }
 
 export interface ScriptedServer {
