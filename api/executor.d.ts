@@ -63,6 +63,7 @@ export type ExecutorErrorCode = "executor_unreachable" | "executor_lost" | "star
 
 export interface ExecutorProcess extends AsyncDisposable {
     readonly id: string;
+    readonly pid?: number;
     events(options?: WaitOptions): AsyncIterableIterator<ProcessEvent, undefined, undefined>;
     write(bytes: Uint8Array, options?: WaitOptions): Promise<void>;
     read(options?: ReadOptions): Promise<ReadResult>;

@@ -275,6 +275,9 @@ export interface McpManagerOptions {
     readonly env?: Variables;
     readonly idleMs?: number;
     readonly eras?: EraMemory;
+    readonly publish?: boolean | {
+        readonly folder: string;
+    };
     readonly client?: {
         readonly name: string;
         readonly version: string;
@@ -318,6 +321,7 @@ export declare class ProcessTransport implements ServerTransport {
     readonly pid: null;
     readonly stderr: null;
     constructor(options: ProcessTransportOptions);
+    get localPid(): number | undefined;
     get ended(): Promise<TransportError>;
     start(): Promise<void>;
     send(message: JSONRPCMessage): Promise<void>;
@@ -384,6 +388,7 @@ export type ServerStatus = {
 
 export interface ServerTransport extends Transport, AsyncDisposable {
     readonly server: string;
+    readonly localPid?: number | undefined;
     readonly ended: Promise<TransportError>;
     readonly joined?: boolean;
     resumeStream?(lastEventId: string): Promise<void>;

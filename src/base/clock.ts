@@ -17,6 +17,11 @@ export interface Clock {
   schedule(delayMs: number, fire: () => void, options?: { readonly background?: boolean }): Timer;
 }
 
+/** Milliseconds since 1970, for what other processes read. Anything that waits or measures takes a `Clock`. */
+export function wallTime(): number {
+  return Date.now();
+}
+
 /** The machine's own clock. */
 export const systemClock: Clock = {
   now: () => performance.now(),

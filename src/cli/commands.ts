@@ -30,6 +30,14 @@ export const COMMANDS: CommandGroup = {
       },
       aliases: { ls: "list" },
     },
+    ps: {
+      about: "list the hosts on this machine, with their threads, servers and processes",
+      load: async () => (await import("./ps/ps.ts")).ps,
+    },
+    reap: {
+      about: "end the processes that hosts which died have left behind",
+      load: async () => (await import("./ps/reap.ts")).reap,
+    },
     mcp: {
       about: "list, check and edit MCP servers, Switchyard's own and Codex's",
       commands: {

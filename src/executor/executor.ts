@@ -95,6 +95,8 @@ export interface WaitOptions {
 export interface ExecutorProcess extends AsyncDisposable {
   /** Unique for its executor. */
   readonly id: string;
+  /** Its number, where it is a process of this machine. */
+  readonly pid?: number;
   /**
    * The events from the first on, each once. One reader at a time; the next one goes on where the last one stopped.
    * Leaving early through `signal` loses nothing. Ends after `closed`.

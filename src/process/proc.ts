@@ -1,5 +1,6 @@
 /** What `/proc` says about processes. On systems without it, no process is found. */
 import { readFileSync, readdirSync, readlinkSync } from "node:fs";
+import { basename } from "node:path";
 
 export function listProcesses(): number[] {
   try {
@@ -31,6 +32,36 @@ export function readStat(pid: number): ProcessStat | undefined {
   // The name is in parentheses and may contain any character, including closing parentheses.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return { state: fields[0] ?? "", parent: Number(fields[1]), startTime: Number(fields[19]) };
+}
+
+/**
+ * The file name of the program that runs, never an argument: those may be secrets.
+ *
+ * @returns `undefined` for a process that is gone, or another user's
+ */
+export function readProgram(pid: number): string | undefined {
+  try {
+    // A program that was replaced meanwhile: `/usr/bin/node (deleted)`.
+    return basename(readlinkSync(`/proc/${pid}/exe`)).replace(/ \(deleted\)$/, "");
+  } catch {
+    return undefined;
+  }
+}
+
+/** The words a process was started with. Empty when it is gone. They may hold secrets: not to be shown. */
+export function readArguments(pid: number): string[] {
+  return read(`/proc/${pid}/cmdline`)?.split("\0").slice(0, -1) ?? [];
+}
+
+/** Seconds since the boot of the machine. */
+export function readUptime(): number | undefined {
+  const [seconds] = read("/proc/uptime")?.split(" ") ?? [];
+  return seconds === undefined ? undefined : Number(seconds);
+}
+
+/** Tells one boot of one machine from every other. */
+export function readBootId(): string | undefined {
+  return read("/proc/sys/kernel/random/boot_id")?.trim();
 }
 
 /** Bytes of memory, shared pages divided among those who share them. @returns `undefined` for a process that is gone */

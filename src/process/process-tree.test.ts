@@ -14,6 +14,7 @@ import {
   findByTag,
   TAG_VARIABLE,
   memberTag,
+  ownerOf,
   hostMark,
   signalGroup,
   sweepTag,
@@ -193,7 +194,6 @@ suite("memberTag", () => {
     const head = createTag();
     const members = [1, 2, 12].map((number) => memberTag(head, number));
     assert.equal(new Set([head, ...members]).size, 4);
-    const ownerOf = (tag: string): string | undefined => tag.split("@")[1];
     for (const member of members) assert.equal(ownerOf(member), ownerOf(head));
     assert.equal(ownerOf(head), hostMark());
   });

@@ -23,6 +23,11 @@ export function memberTag(tag: string, member: number): string {
   return tag.replace("@", `.${member}@`);
 }
 
+/** Who made a tag, as `hostMark` names it. */
+export function ownerOf(tag: string): string | undefined {
+  return tag.split("@")[1];
+}
+
 function familyOf(tag: string): string {
   return tag.replace(/\.\d+@/, "@");
 }
@@ -40,17 +45,25 @@ export function hostMark(): string {
  *
  * @returns the ids it killed
  */
-export function sweepOrphans(): number[] {
+export function sweepOrphans(options: SweepOptions = {}): number[] {
   const orphaned = new Set<string>();
   for (const pid of listProcesses()) {
     const tag = tagOf(pid);
-    const owner = tag?.split("@")[1];
+    const owner = tag === undefined ? undefined : ownerOf(tag);
     if (tag !== undefined && owner !== undefined && isOwnerDead(owner)) orphaned.add(tag);
   }
-  return sweepTags(orphaned);
+  return sweepTags(orphaned, options);
 }
 
-function tagOf(pid: number): string | undefined {
+export interface SweepOptions {
+  /** Told of each process right before it is killed. */
+  readonly onKill?: (pid: number, tag: string) => void;
+  /** Ids of processes that are left alone. */
+  readonly spare?: Iterable<number>;
+}
+
+/** The tag in the environment a process was started with. */
+export function tagOf(pid: number): string | undefined {
   const entry = readEnvironment(pid).find((variable) => variable.startsWith(`${TAG_VARIABLE}=`));
   return entry?.slice(TAG_VARIABLE.length + 1);
 }
@@ -138,16 +151,20 @@ export function sweepTag(tag: string): number[] {
  *
  * @returns the ids it killed
  */
-export function sweepTags(tags: Iterable<string>): number[] {
+export function sweepTags(tags: Iterable<string>, { onKill, spare = [] }: SweepOptions = {}): number[] {
   const wanted = new Set(tags);
-  const seen = new Set<number>([process.pid]);
+  const seen = new Set<number>([process.pid, ...spare]);
   const killed: number[] = [];
   for (let round = 0; round < ROUNDS_MAX && wanted.size > 0; round++) {
     // One that was killed may still be on its way out. It starts nothing any more.
     const others = listProcesses().filter((pid) => !seen.has(pid));
-    const fresh = others.filter((pid) => isOfFamily(tagOf(pid), wanted));
-    for (const pid of fresh) {
+    const fresh = others.flatMap((pid) => {
+      const tag = tagOf(pid);
+      return tag !== undefined && isOfFamily(tag, wanted) ? [{ pid, tag }] : [];
+    });
+    for (const { pid, tag } of fresh) {
       seen.add(pid);
+      onKill?.(pid, tag);
       try {
         process.kill(pid, "SIGKILL");
         killed.push(pid);

@@ -103,6 +103,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
     session: { mayImport: ["errors", "http", "transport"] },
     connection: { mayImport: ["errors", "http", "transport", "session"] },
     budget: { mayImport: ["errors"] },
+    run: { mayImport: [] },
     lease: { mayImport: ["connection"] },
     manager: {
       mayImport: [
@@ -115,6 +116,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
         "connection",
         "budget",
         "lease",
+        "run",
       ],
     },
     index: { mayImport: "any" },
@@ -145,6 +147,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
     mcp: { mayImport: ["args", "command"] },
     environments: { mayImport: ["args", "command", "mcp"] },
     executor: { mayImport: ["args", "command"] },
+    ps: { mayImport: ["args", "command"] },
     engine: { mayImport: [] },
     demo: { mayImport: ["command", "engine"] },
     run: {

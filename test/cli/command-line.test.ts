@@ -6,7 +6,7 @@ import { type Case, testCases } from "./support/cases.ts";
 import { DOCS, OURS, SECRET, TestHome } from "./support/test-home.ts";
 
 const VERSION = /^\d+\.\d+\.\d+\n$/;
-const COMMANDS = ["run", "runner", "executor", "environments", "mcp", "trust", "demo"];
+const COMMANDS = ["run", "runner", "executor", "environments", "ps", "reap", "mcp", "trust", "demo"];
 
 testCases("a command line", [
   { what: "no command", args: [], code: 2, stdout: /^$/, stderr: /^Usage: switchyard COMMAND/ },

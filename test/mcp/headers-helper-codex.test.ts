@@ -31,7 +31,7 @@ async function codexSide(): Promise<Side> {
 
 async function ourSide(): Promise<Side> {
   const folder = mkdtempSync(join(tmpdir(), "switchyard-helper-"));
-  const manager = new McpManager();
+  const manager = new McpManager({ publish: false });
   return {
     folder,
     open: async (server) => {

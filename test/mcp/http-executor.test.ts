@@ -70,7 +70,10 @@ for (const { name, isOwn, start } of PLACES) {
 
     check("a thread names it as the environment of a server", async (url) => {
       await using server = await RecordingMcpServer.start({ stateless: true });
-      await using manager = new McpManager({ environments: [{ id: "box", kind: "url", url }] });
+      await using manager = new McpManager({
+        environments: [{ id: "box", kind: "url", url }],
+        publish: false,
+      });
       const servers = {
         there: { url: server.url, environment_id: "box" },
         nowhere: { url: server.url, environment_id: "attic", required: true },

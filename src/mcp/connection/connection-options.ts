@@ -8,6 +8,10 @@ import type { ServerTransport } from "../transport/server-transport.ts";
 export interface ConnectionOptions {
   /** The name of the server, for messages. */
   readonly server: string;
+  /** What it is connected to. */
+  readonly place: ServerPlace;
+  /** Told when what there is to see of it has changed. */
+  readonly onChange?: () => void;
   /** Starts the server, or reaches for it. Yields a transport that is not started. */
   readonly open: (signal: AbortSignal) => Promise<ServerTransport>;
   /** What is known of its era. */
@@ -23,6 +27,14 @@ export interface ConnectionOptions {
   readonly clock: Clock;
   readonly random: (() => number) | undefined;
   readonly log: Log;
+}
+
+/** Where a server is, without anything secret. */
+export interface ServerPlace {
+  readonly environment: string;
+  readonly transport: "stdio" | "streamable_http";
+  /** Of the URL, over HTTP. */
+  readonly origin?: string;
 }
 
 export interface EraOfServer {

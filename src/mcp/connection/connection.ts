@@ -24,6 +24,7 @@ import type { JsonObject } from "../../base/json.ts";
 import { Semaphore } from "../../base/semaphore.ts";
 import { McpError } from "../errors.ts";
 import { Session } from "../session/session.ts";
+import type { ServerTransport } from "../transport/server-transport.ts";
 import { Catalog, type Listed } from "./catalog.ts";
 import type { ConnectionOptions } from "./connection-options.ts";
 import type { Holder, InFlight } from "./in-flight.ts";
@@ -75,10 +76,19 @@ export class Connection {
   /** Sessions that were replaced and have not ended (L5). */
   readonly #former = new Set<Session>();
   #pulse: Timer | undefined;
+  /** The last one. */
+  #transport: ServerTransport | undefined;
   #starts = 0;
 
   constructor(options: ConnectionOptions) {
-    this.options = options;
+    this.options = {
+      ...options,
+      open: async (signal) => {
+        this.#transport = await options.open(signal);
+        options.onChange?.();
+        return this.#transport;
+      },
+    };
     const { clock, random, log, server } = options;
     this.turns = options.serial ? new Semaphore(1) : undefined;
     this.#backoff = new Backoff({ ...BACKOFF, random });
@@ -102,6 +112,11 @@ export class Connection {
     const state = this.#state;
     if (state.kind !== "waiting") return state.status;
     return { ...state.status, nextAttemptMs: Math.max(0, state.at - this.options.clock.now()) };
+  }
+
+  /** Of its process, or its last one, on this machine. */
+  get localPid(): number | undefined {
+    return this.#transport?.localPid;
   }
 
   /** As of the last list; they stay while the server restarts. */
@@ -348,6 +363,7 @@ export class Connection {
     this.#changed = Promise.withResolvers<void>();
     changed.resolve();
     const { status } = this;
+    this.options.onChange?.();
     if (isNews) this.#tell((holder) => holder.onStatus(status));
   }
 

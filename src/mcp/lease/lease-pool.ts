@@ -17,6 +17,8 @@ export interface LeasePoolOptions {
   readonly clock: Clock;
   /** How long a shared connection may be idle, in milliseconds. */
   readonly idleMs: number;
+  /** Told when a lease was taken or given back, and when a connection was ended. */
+  readonly onChange?: () => void;
 }
 
 /** The right of one thread to a connection. */
@@ -39,6 +41,8 @@ export interface LeaseHolder {
 interface Slot {
   readonly id: string;
   readonly connection: Connection;
+  /** When it was made, on the clock. */
+  readonly since: number;
   readonly shared: boolean;
   readonly holders: Map<Holder, LeaseHolder>;
   idle: Timer | undefined;
@@ -62,11 +66,12 @@ export class LeasePool {
   /** All connections with those who hold them. */
   *entries(): IterableIterator<{
     readonly connection: Connection;
+    readonly since: number;
     readonly shared: boolean;
     readonly holders: readonly LeaseHolder[];
   }> {
-    for (const { connection, shared, holders } of this.#slots.values()) {
-      yield { connection, shared, holders: [...holders.values()] };
+    for (const { connection, since, shared, holders } of this.#slots.values()) {
+      yield { connection, since, shared, holders: [...holders.values()] };
     }
   }
 
@@ -78,7 +83,14 @@ export class LeasePool {
   take({ key, shared }: Sharing, holder: Holder, name: LeaseHolder, make: () => Connection): Lease {
     let slot = this.#slots.get(key);
     if (slot === undefined) {
-      slot = { id: randomUUID(), connection: make(), shared, holders: new Map(), idle: undefined };
+      slot = {
+        id: randomUUID(),
+        connection: make(),
+        since: this.#options.clock.now(),
+        shared,
+        holders: new Map(),
+        idle: undefined,
+      };
       this.#slots.set(key, slot);
     }
     const held = slot;
@@ -86,6 +98,7 @@ export class LeasePool {
     held.idle = undefined;
     held.holders.set(holder, name);
     held.connection.attach(holder);
+    this.#options.onChange?.();
     let released: Promise<void> | undefined;
     return {
       connection: held.connection,
@@ -105,6 +118,7 @@ export class LeasePool {
   async #release(key: string, slot: Slot, holder: Holder): Promise<void> {
     slot.connection.detach(holder);
     slot.holders.delete(holder);
+    this.#options.onChange?.();
     if (slot.holders.size > 0 || this.#slots.get(key) !== slot) return;
     const { clock, idleMs } = this.#options;
     if (!slot.shared || idleMs === 0) return this.#end(key, slot);
@@ -114,6 +128,7 @@ export class LeasePool {
   #end(key: string, slot: Slot): Promise<void> {
     slot.idle?.clear();
     this.#slots.delete(key);
+    this.#options.onChange?.();
     const ending = slot.connection.end().finally(() => this.#ending.delete(ending));
     this.#ending.add(ending);
     return ending;

@@ -11,6 +11,7 @@ import { randomUUID } from "node:crypto";
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { type Log, silentLog } from "../../base/log.ts";
 import { packageVersion } from "../../base/package-version.ts";
+import { switchyardHome } from "../../config/layers/homes.ts";
 import { LOCAL_ENVIRONMENT_ID } from "../../config/server/types.ts";
 import type { EnvironmentDefinition } from "../../config/environments/types.ts";
 import type { Executor } from "../../executor/executor.ts";
@@ -26,8 +27,11 @@ import { executorFetch } from "../http/executor-fetch.ts";
 import type { HttpFetch } from "../http/http-fetch.ts";
 import { NodeFetch } from "../http/node-fetch.ts";
 import { LeasePool, type LeaseHolder } from "../lease/lease-pool.ts";
+import { runFolder } from "../run/host-file.ts";
+import { HostPublisher, type HostSnapshot } from "../run/host-publisher.ts";
 import { type EraMemory, memoryOfEras } from "../session/era.ts";
 import { McpConnectionManager } from "./mcp-connection-manager.ts";
+import { publishedOf } from "./published-of.ts";
 import { readServers } from "./read-servers.ts";
 import type { CredentialSource, TransportParts } from "./server-transport-of.ts";
 import type { McpThreadOptions } from "./thread-options.ts";
@@ -45,6 +49,12 @@ export interface McpManagerOptions {
   readonly idleMs?: number;
   /** What is known of the eras of servers. @default it is found out, and kept while the manager lives */
   readonly eras?: EraMemory;
+  /**
+   * Whether `switchyard ps` shows this host: by a small file without secrets (names of servers, ids of threads, origins of URLs), in
+   * `run` below `$SWITCHYARD_HOME`, or in this folder. It is written when a server is used, at most once a second; a folder
+   * that cannot be written to is no error. @default true
+   */
+  readonly publish?: boolean | { readonly folder: string };
   /** How it calls itself to servers. @default mcp-switchyard and its version */
   readonly client?: { readonly name: string; readonly version: string; readonly title?: string };
   /** Receives diagnostics, and what servers write to stderr. @default silent */
@@ -74,6 +84,7 @@ export class McpManager implements AsyncDisposable {
   readonly #parts: TransportParts;
   readonly #pool: LeasePool;
   readonly #eras: EraMemory;
+  readonly #publisher: HostPublisher | undefined;
   readonly #threads = new Set<McpConnectionManager>();
   #disposing: Promise<void> | undefined;
 
@@ -85,11 +96,14 @@ export class McpManager implements AsyncDisposable {
       environments instanceof Environments ? environments : new Environments(environments, { clock, log });
     this.#local = new LocalExecutor({ clock, log });
     this.#eras = options.eras ?? memoryOfEras(() => clock.now());
-    this.#pool = new LeasePool({ clock, idleMs: options.idleMs ?? IDLE_MS });
+    this.#publisher = this.#createPublisher(clock, log);
+    const onChange = (): void => this.#publisher?.changed();
+    this.#pool = new LeasePool({ clock, idleMs: options.idleMs ?? IDLE_MS, onChange });
     this.#parts = {
       clock,
       random,
       log,
+      onChange,
       budget: new Budget(options.budget ?? {}, clock, memoryOfOwnProcesses),
       credentials: options.credentials,
       executor: (environment) => this.#executorOf(environment),
@@ -151,6 +165,19 @@ export class McpManager implements AsyncDisposable {
     await this.#local[Symbol.asyncDispose]();
     if (this.#ownsEnvironments) await this.#environments[Symbol.asyncDispose]();
     this.#nodeFetch[Symbol.dispose]();
+    await this.#publisher?.end();
+  }
+
+  #createPublisher(clock: Clock, log: Log): HostPublisher | undefined {
+    const { publish = true } = this.#options;
+    if (publish === false) return undefined;
+    const folder =
+      publish === true ? (): string => runFolder(switchyardHome(process.env)) : (): string => publish.folder;
+    const snapshot = (): HostSnapshot => ({
+      threads: this.#threads.size,
+      connections: [...this.#pool.entries()].map((entry) => publishedOf(entry, clock)),
+    });
+    return new HostPublisher({ folder, snapshot, clock, log });
   }
 
   #executorOf(environment: string): Executor {

@@ -40,6 +40,8 @@ export interface TransportParts {
   readonly clock: Clock;
   readonly random: (() => number) | undefined;
   readonly log: Log;
+  /** Told when a connection has changed. */
+  readonly onChange: () => void;
   readonly budget: Budget;
   readonly credentials: CredentialSource | undefined;
   /** @throws {ExecutorError} when there is no such environment */

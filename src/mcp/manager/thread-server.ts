@@ -7,6 +7,7 @@ import { sentenceOf } from "../../servers/problem.ts";
 import { resolve, type ResolvedMcpServer, type Variables } from "../../servers/resolve.ts";
 import { sendRequest } from "../connection/call.ts";
 import type { CatalogChange, Listed } from "../connection/catalog.ts";
+import type { ServerPlace } from "../connection/connection-options.ts";
 import { Connection } from "../connection/connection.ts";
 import type { CallName, Holder } from "../connection/in-flight.ts";
 import type { ListKind } from "../connection/list-pages.ts";
@@ -284,6 +285,8 @@ export class ThreadServer implements Holder {
     const lease = pool.take(sharing, this, { thread: id, server: name }, () => {
       return new Connection({
         server: name,
+        place: placeOf(config),
+        onChange: parts.onChange,
         open: (signal) => openTransport(parts, request, signal),
         era: {
           recall: () => (joins ? JOINED : this.#options.eras.recall(key)),
@@ -397,6 +400,11 @@ function disabledText({ disabled_reason: reason }: McpServerConfig): string {
     default:
       return "it is not enabled";
   }
+}
+
+function placeOf({ transport, environment_id: environment }: McpServerConfig): ServerPlace {
+  if (transport.type === "stdio") return { environment, transport: transport.type };
+  return { environment, transport: transport.type, origin: new URL(transport.url).origin };
 }
 
 /** What makes it the same program or endpoint, without credentials. */

@@ -115,6 +115,10 @@ export class ProcessTransport implements ServerTransport {
     this.#log = new ServerLog({ server, environment, log, redactor });
   }
 
+  get localPid(): number | undefined {
+    return this.#process.pid;
+  }
+
   get ended(): Promise<TransportError> {
     return this.#ended.promise;
   }

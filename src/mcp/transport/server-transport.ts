@@ -5,6 +5,8 @@ import type { TransportError } from "../errors.ts";
 export interface ServerTransport extends Transport, AsyncDisposable {
   /** The name of the server. */
   readonly server: string;
+  /** The number of its process, where that is one of this machine. Not `pid`: by that the SDK recognises stdio. */
+  readonly localPid?: number | undefined;
   /** Settles with the error everything was given when it ended. Never rejects. */
   readonly ended: Promise<TransportError>;
   /** Over HTTP: whether the session was begun by somebody else. Known once it was started. */

@@ -15,6 +15,7 @@ const url = process.argv.at(-1) ?? "";
 const scenario = process.env["MCP_CONFORMANCE_SCENARIO"];
 const executor = process.env["SWITCHYARD_TEST_EXECUTOR"];
 await using manager = new McpManager({
+  publish: false,
   environments: executor === undefined ? [] : [{ id: "executor", kind: "url", url: executor }],
   env: {},
   log: (level, message) => console.error(level, message),

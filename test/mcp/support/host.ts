@@ -10,7 +10,7 @@ const { servers, environments, threads } = JSON.parse(process.argv[2] ?? "{}") a
   readonly environments: NonNullable<ConstructorParameters<typeof McpManager>[0]>["environments"];
   readonly threads: number;
 };
-const manager = new McpManager({ environments: environments ?? [] });
+const manager = new McpManager({ environments: environments ?? [], publish: false });
 const opened = Array.from({ length: threads }, () =>
   manager.openThread({ servers, workspace: process.cwd() }),
 );

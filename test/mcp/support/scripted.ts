@@ -58,6 +58,7 @@ export class McpBench implements AsyncDisposable {
   constructor(options: McpManagerOptions = {}) {
     this.manager = new McpManager({
       log: (level, message) => this.log.push(`${level} ${message}`),
+      publish: false,
       ...options,
     });
   }
