@@ -126,7 +126,8 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
     info: { holds: ["tool-info"], mayImport: [] },
     names: { mayImport: ["info"] },
     gate: { mayImport: [] },
-    router: { mayImport: ["info", "names", "gate"] },
+    search: { mayImport: [] },
+    router: { mayImport: ["info", "names", "gate", "search"] },
     index: { mayImport: "any" },
   },
   codex: {

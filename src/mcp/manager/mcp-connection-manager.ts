@@ -73,6 +73,8 @@ export class McpConnectionManager implements AsyncDisposable {
   readonly #stop = new AbortController();
   #servers = new Map<string, ThreadServer>();
   #calls = 0;
+  /** One update after the other. */
+  #updates: Promise<unknown> = Promise.resolve();
   #ending: Promise<void> | undefined;
   readonly #onAbort = (): void => void this[Symbol.asyncDispose]();
 
@@ -251,33 +253,45 @@ export class McpConnectionManager implements AsyncDisposable {
   }
 
   /**
-   * Makes these the thread's servers. Only what differs is started and ended (B3).
+   * Makes these the thread's servers. Only what differs is started and ended (B3); what is replaced has ended before it starts anew.
    *
    * @returns what was done, when what had to end has ended
    * @throws {McpError} `invalid_servers`, and then nothing has changed; `ended`
    */
   async update(servers: ThreadServers): Promise<ThreadUpdate> {
     const { configs } = readServers(servers);
+    const update = this.#updates.then(() => this.#update(configs));
+    this.#updates = update.catch(() => {});
+    return update;
+  }
+
+  async #update(configs: ReadonlyMap<string, McpServerConfig>): Promise<ThreadUpdate> {
     this.#stop.signal.throwIfAborted();
     const before = this.#servers;
-    const after = new Map<string, ThreadServer>();
-    const [started, replaced, kept]: [string[], string[], string[]] = [[], [], []];
-    const leaving: ThreadServer[] = [];
-    for (const [name, config] of configs) {
+    const kept = [...configs].flatMap(([name, config]) => {
       const old = before.get(name);
-      if (old !== undefined && isDeepStrictEqual(old.config, config)) {
-        after.set(name, old);
-        kept.push(name);
-        continue;
-      }
-      if (old !== undefined) leaving.push(old);
-      (old === undefined ? started : replaced).push(name);
-      after.set(name, this.#open(name, config));
-    }
+      return old !== undefined && isDeepStrictEqual(old.config, config) ? [name] : [];
+    });
+    const started = [...configs.keys()].filter((name) => !before.has(name));
+    const replaced = [...configs.keys()].filter((name) => before.has(name) && !kept.includes(name));
     const ended = [...before.keys()].filter((name) => !configs.has(name));
-    leaving.push(...ended.flatMap((name) => before.get(name) ?? []));
-    this.#servers = after;
+    const add = (names: readonly string[]): void => {
+      const servers = new Map<string, ThreadServer>();
+      for (const [name, config] of configs) {
+        const opened =
+          this.#servers.get(name) ?? (names.includes(name) ? this.#open(name, config) : undefined);
+        if (opened !== undefined) servers.set(name, opened);
+      }
+      this.#servers = servers;
+    };
+    const leaving = [...replaced, ...ended].flatMap((name) => this.#servers.get(name) ?? []);
+    this.#servers = new Map([...before].filter(([name]) => !ended.includes(name)));
+    add(started);
     await Promise.all(leaving.map((server) => server.end()));
+    // Two of one server at a time would be in each other's way.
+    this.#stop.signal.throwIfAborted();
+    for (const name of replaced) this.#servers.delete(name);
+    add(replaced);
     return { started, ended, replaced, kept };
   }
 
