@@ -14,7 +14,7 @@ export const ps: Command = {
     "Lists every Switchyard host of yours on this machine, the connections of its threads to MCP servers, and the processes they " +
     "run, with their memory and age.",
   notes:
-    "Hosts that use McpManager say which thread holds which server. Of others (switchyard run, switchyard runner, the Codex\n" +
+    "Hosts that use McpManager say which thread holds which server. Of others (switchyard run, switchyard runner, the Codex " +
     "class) the processes are shown: there, Codex starts the servers.\n\n" +
     "Memory is the proportional share (Pss) of a server with all its processes. Processes and memory are known on Linux only.",
   run: list,

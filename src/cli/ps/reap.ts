@@ -16,7 +16,7 @@ export const reap: Command = {
     "Ends the processes that Switchyard hosts have left behind when they died, and removes what they had published. The processes of " +
     "living hosts are left alone. Each new host does the same at its start, with Codex; so this is for machines where none starts.",
   notes:
-    "What is left behind is found by its tag, on Linux only. A host whose end is not certain (one in another container, for\n" +
+    "What is left behind is found by its tag, on Linux only. A host whose end is not certain (one in another container, for " +
     "example) counts as living. The shells above this command are left alone, whoever started them.",
   run: endOrphans,
 };
