@@ -1,6 +1,48 @@
 // mcp-switchyard/tools
 
+export interface Approver {
+    check(about: {
+        readonly server: string;
+        readonly tool: ToolInfo;
+        readonly callId: string;
+        readonly args: JsonObject;
+        readonly signal: AbortSignal | undefined;
+    }): Promise<{
+        readonly allowed: true;
+    } | {
+        readonly allowed: false;
+        readonly text: string;
+    }>;
+}
+
 export type DeclaredToolName = string;
+
+export type DispatchEvent =
+{
+    readonly type: "started";
+    readonly callId: string;
+    readonly routed: RoutedTool;
+    readonly args: JsonObject;
+    readonly waitedMs: number;
+} | {
+    readonly type: "progress";
+    readonly callId: string;
+    readonly progress: Progress;
+} | {
+    readonly type: "ended";
+    readonly callId: string;
+    readonly routed: RoutedTool;
+    readonly args: JsonObject;
+    readonly outcome?: CallOutcome;
+    readonly error?: string;
+    readonly durationMs: number;
+    readonly output: ToolOutput;
+};
+
+export interface DispatchOptions {
+    readonly signal?: AbortSignal;
+    readonly onEvent?: (event: DispatchEvent) => void;
+}
 
 export type FoundTool = {
     readonly kind: "found";
@@ -18,6 +60,28 @@ export type FoundTool = {
     readonly kind: "unknown";
     readonly near: ToolInfo | undefined;
 };
+
+export interface FunctionCallItem {
+    readonly type: "function_call";
+    readonly call_id: string;
+    readonly name: string;
+    readonly namespace?: string | undefined;
+    readonly arguments: string;
+}
+
+export interface FunctionCallOutputItem {
+    readonly type: "function_call_output";
+    readonly call_id: string;
+    readonly output: ToolOutput;
+}
+
+export interface FunctionToolDefinition {
+    readonly type: "function";
+    readonly name: string;
+    readonly description: string;
+    readonly parameters: JsonObject;
+    readonly strict: false;
+}
 
 export declare class Gate {
     #private;
@@ -45,6 +109,39 @@ export interface GoneTool {
     readonly visible: VisibleToolName;
 }
 
+export interface HostTool {
+    readonly name: string;
+    readonly description: string;
+    readonly parameters: JsonObject;
+    readonly parallel?: boolean;
+    run(args: JsonObject, about: {
+        readonly callId: string;
+        readonly signal: AbortSignal;
+    }): Promise<ToolOutput>;
+}
+
+export interface NamespaceDefinition {
+    readonly type: "namespace";
+    readonly name: string;
+    readonly description: string;
+    readonly tools: readonly FunctionToolDefinition[];
+}
+
+export type OutputOf = (about: {
+    readonly callId: string;
+    readonly tool: ToolInfo;
+    readonly elapsedMs: number;
+}, outcome: CallOutcome) => ToolOutput;
+
+export type OutputPart = {
+    readonly type: "input_text";
+    readonly text: string;
+} | {
+    readonly type: "input_image";
+    readonly image_url: string;
+    readonly detail?: "auto" | "low" | "high" | "original";
+};
+
 export interface ParallelInput {
     readonly serverFlag?: boolean | undefined;
     readonly annotations?: {
@@ -63,6 +160,34 @@ export interface QualifiedToolName {
     readonly tool: DeclaredToolName;
 }
 
+export type Route = {
+    readonly kind: "mcp";
+    readonly tool: ToolInfo;
+    readonly args: JsonObject | undefined;
+} | {
+    readonly kind: "host";
+    readonly tool: HostTool;
+    readonly args: JsonObject;
+} | {
+    readonly kind: "search";
+    readonly args: JsonObject;
+} | {
+    readonly kind: "unknown";
+    readonly routed: RoutedTool;
+    readonly text: string;
+};
+
+export type RoutedTool = {
+    readonly kind: "mcp";
+    readonly server: string ;
+    readonly tool: string;
+} | {
+    readonly kind: "host";
+    readonly name: string;
+} | {
+    readonly kind: "unknown";
+};
+
 export interface ServerTool {
     readonly server: string;
     readonly tool: ThreadTool["tool"];
@@ -70,6 +195,11 @@ export interface ServerTool {
     readonly annotations: ThreadTool["tool"]["annotations"];
     readonly forModel: boolean;
     readonly provenance: ToolProvenance;
+}
+
+export interface StepTools {
+    tools(): readonly ToolDefinition[];
+    dispatch(items: readonly FunctionCallItem[], options?: DispatchOptions): Promise<readonly FunctionCallOutputItem[]>;
 }
 
 export declare class ToolCatalog {
@@ -80,6 +210,8 @@ export declare class ToolCatalog {
     get({ server, tool }: QualifiedToolName): ToolInfo | undefined;
     find({ namespace, name }: WrittenToolName): FoundTool;
 }
+
+export type ToolDefinition = FunctionToolDefinition | NamespaceDefinition;
 
 export interface ToolInfo extends ServerTool {
     readonly qualified: QualifiedToolName;
@@ -96,10 +228,33 @@ export interface ToolNamesOptions {
     readonly match?: "codex";
 }
 
+export type ToolOutput = string | readonly OutputPart[];
+
 export interface ToolProvenance {
     readonly environment: string;
     readonly scope: McpServerScope;
     readonly plugin?: string;
+}
+
+export declare class ToolRouter implements StepTools {
+    #private;
+    constructor(options: ToolRouterOptions);
+    tools(): readonly ToolDefinition[];
+    route(item: FunctionCallItem): Route;
+    dispatch(items: readonly FunctionCallItem[], options?: DispatchOptions): Promise<readonly FunctionCallOutputItem[]>;
+}
+
+export interface ToolRouterOptions {
+    readonly thread: McpConnectionManager;
+    readonly hostTools?: readonly HostTool[];
+    readonly spelling?: "flat" | "namespaces";
+    readonly exposure?: "direct" | "search";
+    readonly gate: Gate;
+    readonly trustHints?: (server: string) => boolean;
+    readonly approver?: Approver;
+    readonly outputOf: OutputOf;
+    readonly schemaOf?: (tool: ToolInfo) => JsonObject | undefined;
+    readonly clock?: Clock;
 }
 
 export interface VisibleToolName {

@@ -13,3 +13,24 @@ export {
   toolsOf,
   type VisibleToolName,
 } from "./tool-info.ts";
+export type {
+  DispatchEvent,
+  DispatchOptions,
+  FunctionCallItem,
+  FunctionCallOutputItem,
+  FunctionToolDefinition,
+  HostTool,
+  NamespaceDefinition,
+  OutputPart,
+  RoutedTool,
+  StepTools,
+  ToolDefinition,
+  ToolOutput,
+} from "./router/contract.ts";
+export {
+  type Approver,
+  type OutputOf,
+  type Route,
+  ToolRouter,
+  type ToolRouterOptions,
+} from "./router/tool-router.ts";
