@@ -2,6 +2,7 @@
 import { benchConfig } from "./config.ts";
 import { benchExecutor } from "./executor.ts";
 import { benchMcp } from "./mcp.ts";
+import { benchParallel } from "./parallel.ts";
 import { benchSoak } from "./soak.ts";
 import { benchThreads } from "./threads.ts";
 
@@ -9,6 +10,7 @@ const BENCHMARKS: Readonly<Record<string, (args: string[]) => Promise<void>>> = 
   config: benchConfig,
   executor: benchExecutor,
   mcp: benchMcp,
+  parallel: benchParallel,
   threads: benchThreads,
   soak: benchSoak,
 };
