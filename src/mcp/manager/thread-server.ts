@@ -1,18 +1,16 @@
 /** One server of one thread: its configuration, its lease, and the thread's side of the connection. */
 import type { ClientCapabilities, Implementation, Tool } from "@modelcontextprotocol/client";
-import { abortable, within } from "../../base/abort.ts";
-import { isObject, type JsonObject } from "../../base/json.ts";
+import { within } from "../../base/abort.ts";
+import type { JsonObject } from "../../base/json.ts";
 import type { McpServerConfig } from "../../config/server/types.ts";
 import { sentenceOf } from "../../servers/problem.ts";
-import { resolve, type ResolvedMcpServer, type Variables } from "../../servers/resolve.ts";
+import { resolve, type Variables } from "../../servers/resolve.ts";
 import { sendRequest } from "../connection/call.ts";
 import type { CatalogChange, Listed } from "../connection/catalog.ts";
-import type { ServerPlace } from "../connection/connection-options.ts";
 import { Connection } from "../connection/connection.ts";
 import type { CallName, Holder } from "../connection/in-flight.ts";
 import type { ListKind } from "../connection/list-pages.ts";
 import type { CallOutcome } from "../connection/outcome.ts";
-import { nobodyAnswers } from "../connection/questions.ts";
 import { requestError } from "../connection/request-error.ts";
 import type { ServerStatus } from "../connection/status.ts";
 import { McpError } from "../errors.ts";
@@ -20,10 +18,12 @@ import type { Lease, LeasePool } from "../lease/lease-pool.ts";
 import { sharingOf } from "../lease/sharing-key.ts";
 import { type Era, type EraMemory, eraKey } from "../session/era.ts";
 import type { ServerRequest } from "../session/session.ts";
+import { answerRequest } from "./answers.ts";
+import { disabledText, eraParts, joinsSession, numberOf, placeOf } from "./server-facts.ts";
 import { type EventHub, logEvent } from "./events.ts";
 import type { ServerView, WaitOptions } from "./server-view.ts";
 import { openTransport, type TransportParts } from "./server-transport-of.ts";
-import type { HeaderResolver, HeaderValues, McpThreadOptions } from "./thread-options.ts";
+import type { McpThreadOptions } from "./thread-options.ts";
 
 export interface ThreadServerOptions extends Omit<McpThreadOptions, "servers" | "signal"> {
   readonly id: string;
@@ -221,33 +221,9 @@ export class ThreadServer implements Holder {
     });
   }
 
-  async answer(request: ServerRequest, call: CallName | undefined, signal: AbortSignal): Promise<JsonObject> {
-    const { onElicit, onSample, roots = [] } = this.#options;
-    switch (request.method) {
-      case "roots/list":
-        return { roots: roots.map((uri) => ({ uri })) };
-      case "sampling/createMessage":
-        return onSample === undefined
-          ? nobodyAnswers(request)
-          : onSample(request.params as JsonObject, { server: this.name, call, signal });
-      case "elicitation/create": {
-        if (onElicit === undefined) {
-          this.onDeclined(request, call);
-          return nobodyAnswers(request);
-        }
-        const asked = onElicit(elicitationOf(this.name, call, request.params), { signal });
-        // Nobody waits for an answer that comes too late.
-        const { action, content, meta } = await abortable(asked, signal).catch((error: unknown) => {
-          if (signal.aborted) return { action: "cancel", content: undefined, meta: undefined } as const;
-          throw error;
-        });
-        return {
-          action,
-          ...(action === "accept" && request.params["mode"] !== "url" ? { content: content ?? {} } : {}),
-          ...(meta === undefined ? {} : { _meta: meta }),
-        };
-      }
-    }
+  answer(request: ServerRequest, call: CallName | undefined, signal: AbortSignal): Promise<JsonObject> {
+    const about = { server: this.name, call, signal };
+    return answerRequest(request, this.#options, about, () => this.onDeclined(request, call));
   }
 
   #open(): State {
@@ -363,64 +339,4 @@ export class ThreadServer implements Holder {
     if (status.state === "failed") return new McpError("server_unavailable", status.reason.message, options);
     return new McpError("ended", `${subject} was ended`, options);
   }
-}
-
-function elicitationOf(
-  server: string,
-  call: CallName | undefined,
-  params: Readonly<Record<string, unknown>>,
-): Parameters<NonNullable<McpThreadOptions["onElicit"]>>[0] {
-  const { mode, message, requestedSchema, url, elicitationId, _meta } = params;
-  return {
-    server,
-    call,
-    mode: mode === "url" ? "url" : "form",
-    message: typeof message === "string" ? message : "",
-    ...(isObject(requestedSchema) ? { requestedSchema: requestedSchema as JsonObject } : {}),
-    ...(typeof url === "string" ? { url } : {}),
-    ...(typeof elicitationId === "string" ? { elicitationId } : {}),
-    ...(isObject(_meta) ? { meta: _meta as JsonObject } : {}),
-  };
-}
-
-function joinsSession(resolved: ResolvedMcpServer, own: HeaderValues | HeaderResolver | undefined): boolean {
-  const names = [
-    ...(resolved.type === "streamable_http" ? resolved.headers.keys() : []),
-    ...(own === undefined || typeof own === "function" ? [] : Object.keys(own)),
-  ];
-  return names.some((name) => name.toLowerCase() === "mcp-session-id");
-}
-
-function disabledText({ disabled_reason: reason }: McpServerConfig): string {
-  switch (reason?.type) {
-    case "requirements":
-      return `a requirements file does not allow it (${reason.source})`;
-    case "by_hand":
-      return "enabled = false";
-    default:
-      return "it is not enabled";
-  }
-}
-
-function placeOf({ transport, environment_id: environment }: McpServerConfig): ServerPlace {
-  if (transport.type === "stdio") return { environment, transport: transport.type };
-  return { environment, transport: transport.type, origin: new URL(transport.url).origin };
-}
-
-/** What makes it the same program or endpoint, without credentials. */
-function eraParts({ transport, environment_id }: McpServerConfig): readonly string[] {
-  if (transport.type === "stdio")
-    return ["stdio", environment_id, transport.command, ...transport.args, transport.cwd ?? ""];
-  const { origin, pathname } = new URL(transport.url);
-  return ["http", environment_id, origin, pathname];
-}
-
-let functions = 0;
-const numbers = new WeakMap<object, number>();
-
-/** Tells functions apart. */
-function numberOf(resolver: object): number {
-  const known = numbers.get(resolver) ?? ++functions;
-  numbers.set(resolver, known);
-  return known;
 }
