@@ -1,6 +1,6 @@
 /** One server of one thread: its configuration, its lease, and the thread's side of the connection. */
 import type { ClientCapabilities, Implementation, Tool } from "@modelcontextprotocol/client";
-import { within } from "../../base/abort.ts";
+import { abortable, within } from "../../base/abort.ts";
 import type { JsonObject } from "../../base/json.ts";
 import type { McpServerConfig } from "../../config/server/types.ts";
 import { sentenceOf } from "../../servers/problem.ts";
