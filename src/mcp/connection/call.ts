@@ -9,7 +9,7 @@
  *   C2. A call that certainly did not reach the server is sent again. One that may have is not, unless its tool is annotated
  *       read-only or idempotent; without that, its outcome is `lost`.
  *   C3. A time-out and an abort reach the wire, in both eras.
- *   C4. A call is sent at most three times.
+ *   C4. A call is sent at most three times; attempts that did not reach the server do not count, and there are at most three of them.
  */
 import type { CallToolResult, Tool } from "@modelcontextprotocol/client";
 import { isObject, type JsonObject } from "../../base/json.ts";
@@ -64,7 +64,7 @@ export async function callTool(connection: Connection, request: CallRequest): Pr
     onProgress?.(news);
   };
   try {
-    for (let sends = 1; ; sends++) {
+    for (let sends = 0, refusals = 0; ; ) {
       const tried = await attempt.send((session, stop) => {
         const tool = connection.tool(call.tool);
         return exchange(paramsFor(session.era), {
@@ -84,8 +84,11 @@ export async function callTool(connection: Connection, request: CallRequest): Pr
       if (tried.kind === "stopped") return stopOutcome(server, tried, timeoutMs);
       if (tried.kind === "unavailable") return unavailable(tried.error);
       const safe = isSafe(connection.tool(call.tool));
+      if (tried.failure.kind === "not_sent") refusals++;
+      else sends++;
       const next = await react(connection, tried.session, tried.failure, {
         sends,
+        refusals,
         safe,
         clock,
         stop: attempt.stop,
@@ -112,7 +115,7 @@ export async function sendRequest(connection: Connection, request: PlainRequest)
     throw new McpError(code, `MCP server "${server}": ${method}: ${what}`, { server });
   };
   try {
-    for (let sends = 1; ; sends++) {
+    for (let sends = 0, refusals = 0; ; ) {
       const tried = await attempt.send((session, stop) =>
         exchange(params(session.era), {
           clock,
@@ -127,8 +130,11 @@ export async function sendRequest(connection: Connection, request: PlainRequest)
         if (tried.by === "caller") throw signal?.reason;
         return fail("timeout", `no answer within ${timeoutMs / 1000} s`);
       }
+      if (tried.failure.kind === "not_sent") refusals++;
+      else sends++;
       const next = await react(connection, tried.session, tried.failure, {
         sends,
+        refusals,
         safe: true,
         clock,
         stop: attempt.stop,

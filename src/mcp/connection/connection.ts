@@ -155,7 +155,8 @@ export class Connection {
     for (;;) {
       const state = this.#state;
       // It may have ended, and the loop has not noticed yet.
-      if (state.kind === "ready" && state.session.endError === undefined) return state.session;
+      if (state.kind === "ready" && state.session.endError === undefined && !this.#isInDoubt(state.session))
+        return state.session;
       if (state.kind === "waiting" || state.kind === "login" || state.kind === "ended")
         throw this.#unavailable();
       await abortable(this.#changed.promise, signal);
@@ -212,12 +213,18 @@ export class Connection {
     void isDeadOnProbe(session, silent.signal).then((dead) => {
       this.#pulse?.clear();
       this.#pulse = undefined;
+      this.#wake();
       if (!dead || (silent.signal.aborted && this.inFlight.size > 0)) return;
       const what = silent.signal.aborted
         ? `does not answer: no sign of life in ${PULSE_MS / 1000} s`
         : "lost our session";
       this.renew(session, { code: "session_lost", message: `MCP server "${server}" ${what}` });
     });
+  }
+
+  /** Whether a sign of life is awaited. Over HTTP a session may be lost; over stdio the server lives, and may be at work. */
+  #isInDoubt(session: Session): boolean {
+    return this.#pulse !== undefined && session.hasPerRequestStream;
   }
 
   /** Ends it (L4). Returns when its process has ended, with everything it started. */
@@ -359,12 +366,17 @@ export class Connection {
     const isNews =
       state.status !== this.#state.status && !(state.kind === "working" && this.#state.kind === "working");
     this.#state = state;
-    const changed = this.#changed;
-    this.#changed = Promise.withResolvers<void>();
-    changed.resolve();
+    this.#wake();
     const { status } = this;
     this.options.onChange?.();
     if (isNews) this.#tell((holder) => holder.onStatus(status));
+  }
+
+  /** Whoever waits for a session looks again. */
+  #wake(): void {
+    const changed = this.#changed;
+    this.#changed = Promise.withResolvers<void>();
+    changed.resolve();
   }
 
   #tell(what: (holder: Holder) => void): void {

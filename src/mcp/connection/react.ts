@@ -8,15 +8,17 @@ import type { CallOutcome, NotSentReason } from "./outcome.ts";
 
 /** How often a request is sent, at most. */
 export const SENDS_MAX = 3;
-/** Before the second and the third sending to an address where nothing answers. */
+/** Before the second and the third attempt at an address where nothing answers. */
 const REFUSED_MS = [250, 1_000] as const;
 /** A longer wait is the caller's decision. */
 const RETRY_AFTER_MS_MAX = 30_000;
 export const INTERNAL_ERROR = -32603;
 
 export interface Reaction {
-  /** How often it was sent. */
+  /** How often it was sent, and may have reached the server. */
   readonly sends: number;
+  /** How often it certainly did not. */
+  readonly refusals: number;
   /** Whether to carry it out twice does no harm. */
   readonly safe: boolean;
   readonly clock: Clock;
@@ -28,7 +30,7 @@ export async function react(
   connection: Connection,
   session: Session,
   failure: Failure,
-  { sends, safe, clock, stop }: Reaction,
+  { sends, refusals, safe, clock, stop }: Reaction,
 ): Promise<CallOutcome | "again"> {
   const { server } = connection.options;
   const again = sends < SENDS_MAX;
@@ -50,14 +52,15 @@ export async function react(
           failure.message,
         );
       // Gone: the next session is on its way. Refused: it may be about to restart.
-      const delay = failure.reason === "gone" ? 0 : REFUSED_MS[sends - 1];
-      if (again && delay !== undefined && (await pause(clock, delay, stop))) return "again";
+      const wait = REFUSED_MS[refusals - 1];
+      const delay = wait === undefined || failure.reason === "refused" ? wait : 0;
+      if (delay !== undefined && (await pause(clock, delay, stop))) return "again";
       if (failure.reason === "refused")
         connection.renew(session, { code: "unreachable", message: failure.message });
       return notSent("unreachable", failure.message);
     }
     case "rejected":
-      return reactToRejection(connection, session, failure, { sends, safe, clock, stop });
+      return reactToRejection(connection, session, failure, { sends, refusals, safe, clock, stop });
     case "unknown": {
       if (session.endError === undefined) connection.suspect(session);
       if (safe && again && (await pause(clock, REFUSED_MS[sends - 1] ?? 0, stop))) return "again";

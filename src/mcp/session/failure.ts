@@ -73,7 +73,8 @@ function ofHttp(failure: HttpFailure): Failure {
   const { phase, kind, message, status, inSession, retryAfterMs } = failure;
   if (phase === "not_sent")
     return { kind: "not_sent", message, reason: kind === "message_too_large" ? "too_large" : "refused" };
-  if (phase === "unknown") return { kind: kind === "bad_answer" ? "bad_answer" : "unknown", message };
+  // Also with an answer that is none: something in front of the server may have given it.
+  if (phase === "unknown") return { kind: "unknown", message };
   const why =
     kind === "session_lost" || kind === "unauthorized" || kind === "forbidden" || kind === "rate_limited"
       ? kind

@@ -15,11 +15,11 @@ import {
 import { Conversation, type Message, World } from "./scripted-core.mjs";
 import type { Script } from "./scripted.ts";
 
-export interface HttpScript extends Pick<Script, "era" | "tools"> {
+export interface HttpScript extends Pick<Script, "era" | "tools" | "readOnly" | "refuse"> {
   /** Of the legacy era: whether there are sessions. @default true */
   readonly sessions?: boolean;
   /** What a request of a session that is not known is answered with. @default 404 */
-  readonly lostStatus?: number;
+  lostStatus?: number;
 }
 
 type Id = string | number;
