@@ -11,7 +11,8 @@ import { type Elicitation, type ElicitationAnswer, McpManager } from "../../../s
 const signal = AbortSignal.timeout(20_000);
 const SERVER = "suite";
 
-const url = process.argv.at(-1) ?? "";
+// By number: a name is looked up for each connection, and sse-retry takes a standing stream that opens after the call for the reconnect.
+const url = (process.argv.at(-1) ?? "").replace("//localhost:", "//127.0.0.1:");
 const scenario = process.env["MCP_CONFORMANCE_SCENARIO"];
 const executor = process.env["SWITCHYARD_TEST_EXECUTOR"];
 await using manager = new McpManager({
@@ -30,16 +31,16 @@ const thread = manager.openThread({
 });
 const [view] = await thread.ready(undefined, { signal });
 console.error(JSON.stringify(view?.status));
-for (const [name, args] of callsOf()) {
-  const outcome = await thread.callTool(SERVER, name, args);
-  console.error(name, JSON.stringify(outcome));
-}
 const resources = await thread.listResources(SERVER).catch(() => []);
 for (const { uri } of resources) await thread.readResource(SERVER, uri).catch(console.error);
 const prompts = await thread.listPrompts(SERVER).catch(() => []);
 for (const { name, arguments: args = [] } of prompts) {
   const values = Object.fromEntries(args.map((each) => [each.name, "example"]));
   await thread.getPrompt(SERVER, name, values).catch(console.error);
+}
+for (const [name, args] of callsOf()) {
+  const outcome = await thread.callTool(SERVER, name, args);
+  console.error(name, JSON.stringify(outcome));
 }
 
 /** The calls that the scenario asks for; without such, every tool once. */
