@@ -1,8 +1,10 @@
 /** A thousand threads that do nothing cost next to nothing. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import { promisify } from "node:util";
 import { RecordingMcpServer } from "../../src/testing/index.ts";
 import type { ThreadCosts } from "./support/idle-threads.ts";
@@ -17,7 +19,10 @@ test(`${THREADS} idle threads on two shared servers hold one connection to each,
 }, async () => {
   await using server = await RecordingMcpServer.start();
   const args = ["--expose-gc", PROGRAM, server.url, String(THREADS)];
-  const { stdout } = await promisify(execFile)(process.execPath, args);
+  const home = mkdtempSync(join(tmpdir(), "switchyard-home-"));
+  after(() => rmSync(home, { recursive: true }));
+  const env = { ...process.env, SWITCHYARD_HOME: home };
+  const { stdout } = await promisify(execFile)(process.execPath, args, { env });
   const costs = JSON.parse(stdout) as ThreadCosts;
   console.log(stdout.trim());
   assert.deepEqual(Object.fromEntries(costs.connections), { http: THREADS, stdio: THREADS });

@@ -2,8 +2,15 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import type { McpConnectionManager, McpThreadOptions } from "../../src/mcp/index.ts";
+import { type Clock, sleep, systemClock } from "../../src/base/clock.ts";
 import { isAlive, waitUntilGone } from "../../src/testing/leaks.ts";
 import { eventOf, McpBench, starts, textOf } from "./support/scripted.ts";
+
+/** Ten times as fast as the machine's. */
+const fast: Clock = {
+  now: () => systemClock.now() * 10,
+  schedule: (delayMs, fire, options) => systemClock.schedule(delayMs / 10, fire, options),
+};
 
 suite("a shared connection", () => {
   test("is one process for all threads, and ends some time after the last one (P1, P2)", async () => {
@@ -70,6 +77,33 @@ suite("a shared connection", () => {
     const answers = await Promise.all(threads.map((thread) => thread.callTool("a", "echo", { text: "hi" })));
     assert.deepEqual(answers.map(textOf), ["hi", "hi", "hi", "hi", "hi"]);
     assert.equal(starts(server.record()).length, 2);
+  });
+
+  test("is started again when its server wedges, however many threads go on calling", {
+    timeout: 60_000,
+  }, async () => {
+    await using bench = new McpBench({ clock: fast });
+    const server = bench.server();
+    const threads = Array.from({ length: 3 }, () =>
+      bench.manager.openThread({ servers: { a: { ...server, scope: "host" } } }),
+    );
+    await Promise.all(threads.map((thread) => thread.ready()));
+    const wedging = threads[0]?.callTool("a", "wedge", {}, { timeoutMs: 3_000 });
+    let answered = false;
+    // Before the call of one times out, the next one has made its own.
+    const call = async (thread: McpConnectionManager): Promise<void> => {
+      while (!answered) {
+        const outcome = await thread.callTool("a", "echo", { text: "hi" }, { timeoutMs: 3_000 });
+        if (outcome.kind === "result" && starts(server.record()).length === 2) answered = true;
+      }
+    };
+    await Promise.all(
+      threads.map(async (thread, at) => {
+        await sleep(fast, at * 1_000);
+        await call(thread);
+      }),
+    );
+    assert.equal((await wedging)?.kind, "timeout");
   });
 
   test("has a catalog change told to every thread, and a log message to none of several", async () => {

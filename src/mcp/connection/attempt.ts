@@ -84,7 +84,9 @@ export class Attempt implements InFlight {
     this.session = session;
     connection.inFlight.add(this);
     try {
-      return { kind: "result", result: await exchangeWith(session, stop) };
+      const result = await exchangeWith(session, stop);
+      connection.noteLife();
+      return { kind: "result", result };
     } catch (error) {
       if (this.stopped) {
         if (this.#stoppedBy === "deadline") connection.suspect(session);

@@ -76,6 +76,8 @@ export class Connection {
   /** Sessions that were replaced and have not ended (L5). */
   readonly #former = new Set<Session>();
   #pulse: Timer | undefined;
+  /** What was under way when the server was first found silent; nothing was heard of it since. */
+  #workedOn: ReadonlySet<InFlight> | undefined;
   /** The last one. */
   #transport: ServerTransport | undefined;
   #starts = 0;
@@ -203,7 +205,7 @@ export class Connection {
 
   /**
    * Something went wrong that may mean the end of the session: asks the server for a sign of life, and renews the session
-   * without one. A server over stdio that is at work on another request is left alone.
+   * without one. A server over stdio that may be at work on another request is left alone until that one is over, too.
    */
   suspect(session: Session): void {
     if (this.#pulse !== undefined || this.#state.kind !== "ready" || this.#state.session !== session) return;
@@ -214,7 +216,12 @@ export class Connection {
       this.#pulse?.clear();
       this.#pulse = undefined;
       this.#wake();
-      if (!dead || (silent.signal.aborted && this.inFlight.size > 0)) return;
+      if (!dead) return this.noteLife();
+      if (silent.signal.aborted) {
+        // Later requests do not count: while many threads ask, some request is always under way.
+        this.#workedOn ??= new Set(this.inFlight);
+        if ([...this.#workedOn].some((each) => this.inFlight.has(each))) return;
+      }
       const what = silent.signal.aborted
         ? `does not answer: no sign of life in ${PULSE_MS / 1000} s`
         : "lost our session";
@@ -225,6 +232,11 @@ export class Connection {
   /** Whether a sign of life is awaited. Over HTTP a session may be lost; over stdio the server lives, and may be at work. */
   #isInDoubt(session: Session): boolean {
     return this.#pulse !== undefined && session.hasPerRequestStream;
+  }
+
+  /** The server has said something. */
+  noteLife(): void {
+    this.#workedOn = undefined;
   }
 
   /** Ends it (L4). Returns when its process has ended, with everything it started. */
@@ -245,6 +257,7 @@ export class Connection {
       }
       const readyAt = clock.now();
       this.#replaced = Promise.withResolvers();
+      this.noteLife();
       this.#set({ kind: "ready", status: this.#readyStatus(started, readyAt - startedAt), session: started });
       this.#listen.begin(started);
       const reason = await this.#untilEnd(started);
@@ -389,6 +402,7 @@ export class Connection {
   }
 
   #onNotification(method: string, params: JsonObject, asked: InFlight | undefined): void {
+    this.noteLife();
     const kinds = CHANGED_LISTS[method];
     if (kinds !== undefined) for (const kind of kinds) this.#catalog.noteChanged(kind);
     else if (method === "notifications/resources/updated") this.#onUpdated(params["uri"]);
