@@ -15,6 +15,8 @@ export interface Approver {
     }>;
 }
 
+export declare const DEFAULT_OUTPUT_LIMIT: OutputLimit;
+
 export type DeclaredToolName = string;
 
 export type DispatchEvent =
@@ -120,6 +122,34 @@ export interface HostTool {
     }): Promise<ToolOutput>;
 }
 
+export declare class KeptOutputs {
+    #private;
+    constructor(options?: KeptOutputsOptions);
+    get bytes(): number;
+    keep(callId: string, text: string): boolean;
+    read({ call_id: callId, offset, limit }: JsonObject): string;
+    tool(): HostTool;
+}
+
+export interface KeptOutputsOptions {
+    readonly bytesMax?: number;
+    readonly outputsMax?: number;
+    readonly tokensMax?: number;
+}
+
+export interface ModelOutputOptions extends OutputOptions {
+    readonly kept?: {
+        readonly outputs: KeptOutputs;
+        readonly callId: string;
+    } | undefined;
+}
+
+export interface ModelTraits {
+    readonly images?: boolean;
+    readonly imageDetail?: "high" | "original";
+    readonly outputLimit?: OutputLimit;
+}
+
 export interface NamespaceDefinition {
     readonly type: "namespace";
     readonly name: string;
@@ -127,11 +157,25 @@ export interface NamespaceDefinition {
     readonly tools: readonly FunctionToolDefinition[];
 }
 
+export interface OutputLimit {
+    readonly mode: "tokens" | "bytes";
+    readonly limit: number;
+}
+
 export type OutputOf = (about: {
     readonly callId: string;
     readonly tool: ToolInfo;
     readonly elapsedMs: number;
 }, outcome: CallOutcome) => ToolOutput;
+
+export interface OutputOptions {
+    readonly server: string;
+    readonly tool: string;
+    readonly elapsedMs?: number | undefined;
+    readonly model?: ModelTraits | undefined;
+    readonly outputTokenLimit?: number | undefined;
+    readonly redactor?: Redactor | undefined;
+}
 
 export type OutputPart = {
     readonly type: "input_text";
@@ -202,6 +246,14 @@ export interface StepTools {
     dispatch(items: readonly FunctionCallItem[], options?: DispatchOptions): Promise<readonly FunctionCallOutputItem[]>;
 }
 
+export interface ThreadOutputOptions {
+    readonly thread: Pick<McpConnectionManager, "servers">;
+    readonly form?: "clear" | "codex";
+    readonly model?: ModelTraits;
+    readonly redactor?: Redactor;
+    readonly kept?: KeptOutputs;
+}
+
 export declare class ToolCatalog {
     #private;
     readonly offered: ReadonlyMap<string, readonly ToolInfo[]>;
@@ -268,7 +320,22 @@ export interface WrittenToolName {
     readonly name: string;
 }
 
+export declare function codexOutput(outcome: CallOutcome, options: OutputOptions): ToolOutput;
+
 export declare function isParallel({ serverFlag, annotations, trustHints }: ParallelInput): boolean;
+
+export declare function modelOutput(outcome: CallOutcome, options: ModelOutputOptions): ToolOutput;
+
+export declare function outputsFor(options: ThreadOutputOptions): (about: {
+    readonly callId: string;
+    readonly tool: {
+        readonly qualified: {
+            readonly server: string;
+            readonly tool: string;
+        };
+    };
+    readonly elapsedMs: number;
+}, outcome: CallOutcome) => ToolOutput;
 
 export declare function qualifiedMcpToolNamePrefix(server: string): string;
 

@@ -4,6 +4,11 @@ export { isParallel, type ParallelInput } from "./gate/is-parallel.ts";
 export { qualifiedMcpToolNamePrefix } from "./names/spelling.ts";
 export { type FoundTool, type GoneTool, ToolCatalog, type WrittenToolName } from "./names/tool-catalog.ts";
 export { ToolNames, type ToolNamesOptions } from "./names/tool-names.ts";
+export { codexOutput, type OutputOptions } from "./output/codex-output.ts";
+export { KeptOutputs, type KeptOutputsOptions } from "./output/kept-outputs.ts";
+export { modelOutput, type ModelOutputOptions } from "./output/model-output.ts";
+export { DEFAULT_OUTPUT_LIMIT, type ModelTraits, type OutputLimit } from "./output/model-traits.ts";
+export { outputsFor, type ThreadOutputOptions } from "./output/outputs-for.ts";
 export {
   type DeclaredToolName,
   type QualifiedToolName,

@@ -127,7 +127,9 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
     names: { mayImport: ["info"] },
     gate: { mayImport: [] },
     search: { mayImport: [] },
-    router: { mayImport: ["info", "names", "gate", "search"] },
+    contract: { holds: ["router/contract"], mayImport: [] },
+    output: { mayImport: ["contract"] },
+    router: { mayImport: ["info", "names", "gate", "search", "contract"] },
     index: { mayImport: "any" },
   },
   codex: {
