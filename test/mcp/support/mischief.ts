@@ -16,6 +16,9 @@ const KINDS: ReadonlySet<string> = new Set<CallOutcome["kind"]>([
   "not_sent",
 ]);
 
+/** So much later an answer may come on a machine that is very busy. */
+const LATE_MS = 10_000;
+
 /** Everything that was asked, and what came of it. */
 export class Ledger {
   readonly outcomes: Map<string, number> = new Map();
@@ -23,13 +26,21 @@ export class Ledger {
   readonly wrong: string[] = [];
   readonly #open = new Set<Promise<void>>();
   asked = 0;
+  /** How much later than its time a call was answered at most. */
+  latestMs = 0;
   answered = 0;
 
-  /** A call has one outcome, and never throws. */
-  call(calling: Promise<CallOutcome>): Promise<void> {
+  /** A call has one outcome, in its time, and never throws. */
+  call(calling: Promise<CallOutcome>, timeoutMs: number): Promise<void> {
+    const madeAt = performance.now();
     return this.#note(
       calling.then(
-        ({ kind }) => this.#count(KINDS.has(kind) ? kind : `unknown outcome ${kind}`),
+        ({ kind }) => {
+          this.#count(KINDS.has(kind) ? kind : `unknown outcome ${kind}`);
+          const lateMs = performance.now() - madeAt - timeoutMs;
+          this.latestMs = Math.max(this.latestMs, Math.round(lateMs));
+          if (lateMs > LATE_MS) this.wrong.push(`a call of ${timeoutMs} ms was ${lateMs} ms late: ${kind}`);
+        },
         (error: unknown) => void this.wrong.push(`a call threw ${String(error)}`),
       ),
     );
@@ -115,7 +126,8 @@ export function act(
       // Only a server that nobody else needs is stopped for good.
       const [tool, args] =
         server.startsWith("own") && chance.oneIn(10) ? (["wedge", {}] as const) : chance.pick(CALLS);
-      return ledger.call(thread.callTool(server, tool, args, { ...options, onProgress: () => {} }));
+      const calling = thread.callTool(server, tool, args, { ...options, onProgress: () => {} });
+      return ledger.call(calling, options.timeoutMs);
     }
   }
 }
