@@ -15,6 +15,14 @@ export interface Approver {
     }>;
 }
 
+export type BudgetSchema = (ModelSchema & {
+    readonly kind: "schema";
+} & {
+    readonly cuts: readonly SchemaCut[];
+}) | (ModelSchema & {
+    readonly kind: "unusable";
+});
+
 export declare const DEFAULT_OUTPUT_LIMIT: OutputLimit;
 
 export type DeclaredToolName = string;
@@ -122,6 +130,12 @@ export interface HostTool {
     }): Promise<ToolOutput>;
 }
 
+export interface InputSchemaOptions {
+    readonly form?: "budget" | "codex";
+    readonly tokensMax?: number;
+    readonly onUnusable?: (tool: ToolInfo, reason: string) => void;
+}
+
 export declare class KeptOutputs {
     #private;
     constructor(options?: KeptOutputsOptions);
@@ -143,6 +157,15 @@ export interface ModelOutputOptions extends OutputOptions {
         readonly callId: string;
     } | undefined;
 }
+
+export type ModelSchema = {
+    readonly kind: "schema";
+    readonly schema: JsonObject;
+}
+ | {
+    readonly kind: "unusable";
+    readonly reason: string;
+};
 
 export interface ModelTraits {
     readonly images?: boolean;
@@ -232,6 +255,18 @@ export type RoutedTool = {
     readonly kind: "unknown";
 };
 
+export declare const SCHEMA_BYTES_MAX = 5000;
+
+export type SchemaCut =
+"notes"
+ | "conditions"
+ | "bounds"
+ | "depth"
+ | "definitions"
+ | "enums"
+ | "descriptions"
+ | "types";
+
 export interface ServerTool {
     readonly server: string;
     readonly tool: ThreadTool["tool"];
@@ -320,7 +355,13 @@ export interface WrittenToolName {
     readonly name: string;
 }
 
+export declare function budgetInputSchema(declared: JsonObject, tokensMax: number): BudgetSchema;
+
+export declare function codexInputSchema(declared: JsonObject, maxBytes?: number): ModelSchema;
+
 export declare function codexOutput(outcome: CallOutcome, options: OutputOptions): ToolOutput;
+
+export declare function inputSchemasOf(thread: McpConnectionManager, { form, tokensMax, onUnusable }?: InputSchemaOptions): (tool: ToolInfo) => JsonObject | undefined;
 
 export declare function isParallel({ serverFlag, annotations, trustHints }: ParallelInput): boolean;
 
@@ -338,5 +379,7 @@ export declare function outputsFor(options: ThreadOutputOptions): (about: {
 }, outcome: CallOutcome) => ToolOutput;
 
 export declare function qualifiedMcpToolNamePrefix(server: string): string;
+
+export declare function schemaTokens(schema: JsonValue): number;
 
 export declare function toolsOf(thread: McpConnectionManager): readonly ServerTool[];

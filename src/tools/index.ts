@@ -39,3 +39,11 @@ export {
   ToolRouter,
   type ToolRouterOptions,
 } from "./router/tool-router.ts";
+export {
+  type BudgetSchema,
+  budgetInputSchema,
+  type SchemaCut,
+  schemaTokens,
+} from "./schema/budget-schema.ts";
+export { codexInputSchema, type ModelSchema, SCHEMA_BYTES_MAX } from "./schema/codex-schema.ts";
+export { type InputSchemaOptions, inputSchemasOf } from "./schema/input-schemas.ts";

@@ -125,6 +125,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
     // What one tool is.
     info: { holds: ["tool-info"], mayImport: [] },
     names: { mayImport: ["info"] },
+    schema: { mayImport: ["info"] },
     gate: { mayImport: [] },
     search: { mayImport: [] },
     contract: { holds: ["router/contract"], mayImport: [] },
