@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
+import type { Clock } from "../../base/clock.ts";
 import { McpError } from "../errors.ts";
 import { ManualClock } from "../../testing/manual-clock.ts";
 import { Budget, type BudgetOptions } from "./budget.ts";
@@ -83,5 +84,26 @@ suite("Budget", () => {
       it.admit({ thread: "b", server: "s" }, signal),
       isBudgetError(/use 21 MB, and the bound is 20 MB/),
     );
+  });
+
+  test("measures again when that costs little of the time, or when something was given back", async () => {
+    let now = 0;
+    let measured = 0;
+    const clock: Clock = { now: () => now, schedule: () => assert.fail("nothing waits") };
+    const it = new Budget({ memoryBytes: 1 }, clock, () => {
+      measured++;
+      now += 10;
+      return 0;
+    });
+    const giveBack = await it.admit({ thread: "a", server: "s" }, signal);
+    now += 199;
+    await it.admit({ thread: "a", server: "s" }, signal);
+    assert.equal(measured, 1);
+    now += 1;
+    await it.admit({ thread: "a", server: "s" }, signal);
+    assert.equal(measured, 2);
+    giveBack();
+    await it.admit({ thread: "a", server: "s" }, signal);
+    assert.equal(measured, 3);
   });
 });
