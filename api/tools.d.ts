@@ -339,7 +339,7 @@ export interface ToolRouterOptions {
     readonly gate: Gate;
     readonly trustHints?: (server: string) => boolean;
     readonly approver?: Approver;
-    readonly outputOf: OutputOf;
+    readonly outputOf?: OutputOf;
     readonly schemaOf?: (tool: ToolInfo) => JsonObject | undefined;
     readonly clock?: Clock;
 }
@@ -379,6 +379,8 @@ export declare function outputsFor(options: ThreadOutputOptions): (about: {
 }, outcome: CallOutcome) => ToolOutput;
 
 export declare function qualifiedMcpToolNamePrefix(server: string): string;
+
+export declare function resourceTools(thread: McpConnectionManager): readonly HostTool[];
 
 export declare function schemaTokens(schema: JsonValue): number;
 

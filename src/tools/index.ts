@@ -18,6 +18,7 @@ export {
   toolsOf,
   type VisibleToolName,
 } from "./tool-info.ts";
+export { resourceTools } from "./resources/resource-tools.ts";
 export type {
   DispatchEvent,
   DispatchOptions,

@@ -130,7 +130,8 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
     search: { mayImport: [] },
     contract: { holds: ["router/contract"], mayImport: [] },
     output: { mayImport: ["contract"] },
-    router: { mayImport: ["info", "names", "gate", "search", "contract"] },
+    resources: { mayImport: ["contract"] },
+    router: { mayImport: ["info", "names", "gate", "search", "contract", "output"] },
     index: { mayImport: "any" },
   },
   codex: {

@@ -24,6 +24,7 @@ import type { Gate, Pass } from "../gate/gate.ts";
 import { isParallel } from "../gate/is-parallel.ts";
 import type { ToolCatalog } from "../names/tool-catalog.ts";
 import { ToolNames } from "../names/tool-names.ts";
+import { outputsFor } from "../output/outputs-for.ts";
 import { ToolSearch } from "../search/tool-search.ts";
 import { type ToolInfo, toolsOf } from "../tool-info.ts";
 import type {
@@ -71,8 +72,8 @@ export interface ToolRouterOptions {
   readonly trustHints?: (server: string) => boolean;
   /** Decides whether a call is made. @default every call is made */
   readonly approver?: Approver;
-  /** Makes what the model is given of how a call ended. */
-  readonly outputOf: OutputOf;
+  /** Makes what the model is given of how a call ended. @default `outputsFor({ thread })` */
+  readonly outputOf?: OutputOf;
   /** The schema of the arguments as the model gets it; `undefined` leaves the tool out. @default as the server declares it */
   readonly schemaOf?: (tool: ToolInfo) => JsonObject | undefined;
   /** Time, for tests. */
@@ -97,12 +98,14 @@ export class ToolRouter implements StepTools {
   readonly #host: ReadonlyMap<string, HostTool>;
   /** Found by a search, by server and declared name. */
   readonly #found = new Set<string>();
+  readonly #outputOf: OutputOf;
   #catalog: ToolCatalog;
   #definitions: readonly ToolDefinition[] = [];
 
   constructor(options: ToolRouterOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#outputOf = options.outputOf ?? outputsFor({ thread: options.thread });
     this.#host = new Map((options.hostTools ?? []).map((tool) => [tool.name, tool]));
     this.#catalog = this.#names.name([]);
     this.tools();
@@ -294,7 +297,7 @@ export class ToolRouter implements StepTools {
       const elapsedMs = this.#clock.now() - startedMs;
       const failed =
         outcome.kind === "result" || outcome.kind === "tool_error" ? {} : { error: failureText(outcome) };
-      return end(this.#options.outputOf({ callId, tool: route.tool, elapsedMs }, outcome), routed, args, {
+      return end(this.#outputOf({ callId, tool: route.tool, elapsedMs }, outcome), routed, args, {
         outcome,
         ...failed,
       });
