@@ -11,7 +11,13 @@
  *   G4. While a server restarts, its last lists stay.
  */
 import { isDeepStrictEqual } from "node:util";
-import type { Prompt, Resource, ResourceTemplateType, Tool } from "@modelcontextprotocol/client";
+import {
+  type Prompt,
+  ProtocolError,
+  type Resource,
+  type ResourceTemplateType,
+  type Tool,
+} from "@modelcontextprotocol/client";
 import { abortable, within } from "../../base/abort.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { JsonObject } from "../../base/json.ts";
@@ -87,7 +93,13 @@ export class Catalog {
   async begin(session: Session, signal: AbortSignal): Promise<void> {
     this.#session = session;
     this.#fresh.clear();
-    await this.#load(session, "tools", signal);
+    try {
+      await this.#load(session, "tools", signal);
+    } catch (cause) {
+      if (!(cause instanceof ProtocolError)) throw cause;
+      const what = `rejected tools/list: JSON-RPC error ${cause.code}: ${cause.message}`;
+      throw new ListError(what, { cause });
+    }
   }
 
   /** The list of a kind: as it is known in this session, or asked for. @throws as `begin` */

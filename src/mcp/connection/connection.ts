@@ -28,7 +28,7 @@ import type { ServerTransport } from "../transport/server-transport.ts";
 import { Catalog, type Listed } from "./catalog.ts";
 import type { ConnectionOptions } from "./connection-options.ts";
 import type { Holder, InFlight } from "./in-flight.ts";
-import { isDeadOnProbe, openSession } from "./open-session.ts";
+import { isDeadOnProbe, openSession, persist } from "./open-session.ts";
 import type { ListKind } from "./list-pages.ts";
 import { ListenLoop } from "./listen-loop.ts";
 import { answerServer } from "./questions.ts";
@@ -313,7 +313,8 @@ export class Connection {
         },
         signal,
       );
-      await this.#catalog.begin(session, signal);
+      const opened = session;
+      await persist(clock, signal, () => this.#catalog.begin(opened, signal));
       return session;
     } catch (error) {
       // The transport knows more than the SDK: the exit, and the last words on stderr.

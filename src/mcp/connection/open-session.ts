@@ -7,7 +7,7 @@
  */
 import { ProtocolError, SdkError, SdkErrorCode } from "@modelcontextprotocol/client";
 import { abortable } from "../../base/abort.ts";
-import { sleep } from "../../base/clock.ts";
+import { type Clock, sleep } from "../../base/clock.ts";
 import type { Era } from "../session/era.ts";
 import { failureOf } from "../session/failure.ts";
 import { Session, type SessionEvents } from "../session/session.ts";
@@ -19,18 +19,23 @@ const AGAIN_MS = [250, 1_000] as const;
 /** How long a server may leave the question for its era unanswered, at most. */
 const PROBE_MS_MAX = 5_000;
 
-export async function openSession(
+export function openSession(
   options: ConnectionOptions,
   events: SessionEvents,
   signal: AbortSignal,
 ): Promise<Session> {
+  return persist(options.clock, signal, () => openInItsEra(options, events, signal));
+}
+
+/** A step of a start, up to three times where what hinders it may pass. */
+export async function persist<T>(clock: Clock, signal: AbortSignal, step: () => Promise<T>): Promise<T> {
   for (let attempt = 0; ; attempt++) {
     try {
-      return await openInItsEra(options, events, signal);
+      return await step();
     } catch (error) {
       const delay = AGAIN_MS[attempt];
       if (delay === undefined || !isPassing(error) || signal.aborted) throw error;
-      await sleep(options.clock, delay, signal);
+      await sleep(clock, delay, signal);
     }
   }
 }
