@@ -5,6 +5,7 @@ import { benchMcp } from "./mcp.ts";
 import { benchParallel } from "./parallel.ts";
 import { benchSoak } from "./soak.ts";
 import { benchThreads } from "./threads.ts";
+import { benchTools } from "./tools.ts";
 
 const BENCHMARKS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   config: benchConfig,
@@ -13,6 +14,7 @@ const BENCHMARKS: Readonly<Record<string, (args: string[]) => Promise<void>>> = 
   parallel: benchParallel,
   threads: benchThreads,
   soak: benchSoak,
+  tools: benchTools,
 };
 
 const [name = "", ...args] = process.argv.slice(2);

@@ -80,50 +80,34 @@ export class ToolNames {
   /** @param identities in byte order: who comes first has the first choice */
   #nameAll(identities: readonly string[], tools: ReadonlyMap<string, ServerTool>): void {
     const known = [...this.#named.values()];
-    const newcomers = identities.flatMap((identity) => {
-      const tool = tools.get(identity);
-      if (tool === undefined) return [];
-      const { server } = tool;
-      return { identity, qualified: { server, tool: tool.tool.name }, plain: sanitise(tool.tool.name) };
-    });
-
-    const servers = new Set([...known, ...newcomers].map(({ qualified }) => qualified.server));
-    const namespaces = new Map(known.map(({ qualified, namespace }) => [qualified.server, namespace]));
-    const plainNamespaces = new Claims();
-    for (const server of servers) plainNamespaces.add(plainNamespace(server), server);
-    for (const server of servers) {
-      if (namespaces.has(server)) continue;
-      const plain = plainNamespace(server);
-      const isShared = plainNamespaces.isShared(plain);
-      namespaces.set(server, isShared ? withSuffix(plain, serverIdentity(server)) : plain);
+    const spaces = new Namespaces(known);
+    const newcomers: Newcomer[] = [];
+    for (const identity of identities) {
+      const found = tools.get(identity);
+      if (found === undefined) continue;
+      const qualified = { server: found.server, tool: found.tool.name };
+      spaces.add(qualified.server);
+      newcomers.push({ identity, qualified, plain: sanitise(qualified.tool) });
     }
+    for (const { qualified, plain } of newcomers) spaces.of(qualified.server).plain.add(plain);
 
-    const pairs = new Claims();
-    const takenPairs = new Set<string>();
-    const flats = new Claims();
-    const takenFlats = new Set<string>();
-    for (const { identity, namespace, plain, visible } of known) {
-      pairs.add(`${namespace}\0${plain}`, identity);
-      takenPairs.add(visible.namespace + visible.name);
-      flats.add(joined(visible), identity);
-      takenFlats.add(visible.flat);
-    }
-    const candidates = newcomers.map((newcomer) => {
-      const namespace = namespaces.get(newcomer.qualified.server) ?? "";
-      pairs.add(`${namespace}\0${newcomer.plain}`, newcomer.identity);
-      return { ...newcomer, namespace };
-    });
-    const paired = candidates.map((candidate) => {
-      const { identity, namespace, plain } = candidate;
-      const name = pairs.isShared(`${namespace}\0${plain}`) ? plain + suffix(identity) : plain;
+    const takenPairs = new Set(known.map(({ visible }) => visible.namespace + visible.name));
+    const flats = new Tally(known.map(({ visible }) => joined(visible)));
+    const paired = newcomers.map((newcomer) => {
+      const { identity, plain } = newcomer;
+      const { namespace, plain: others } = spaces.of(newcomer.qualified.server);
+      const name = others.isShared(plain) ? plain + suffix(identity) : plain;
       const pair = uniquePair(namespace, name, identity, takenPairs);
-      flats.add(joined(pair), identity);
-      return { ...candidate, pair };
+      const flat = joined(pair);
+      flats.add(flat);
+      return { newcomer, namespace, pair, flat };
     });
-    for (const { pair, ...candidate } of paired) {
-      const { identity } = candidate;
-      const flat = uniqueFlat(joined(pair), identity, flats, takenFlats);
-      this.#named.set(identity, { ...candidate, visible: { ...pair, flat } });
+    const takenFlats = new Set(known.map(({ visible }) => visible.flat));
+    for (const { newcomer, namespace, pair, flat: wanted } of paired) {
+      const { identity, qualified, plain } = newcomer;
+      const flat = uniqueFlat(wanted, identity, flats, takenFlats);
+      const visible = { namespace: pair.namespace, name: pair.name, flat };
+      this.#named.set(identity, { identity, qualified, namespace, plain, visible });
     }
   }
 
@@ -136,18 +120,71 @@ export class ToolNames {
 
 type Pair = Omit<VisibleToolName, "flat">;
 
-/** Who would have which name. */
-class Claims {
-  /** By name; `undefined` where there are several. */
-  readonly #by = new Map<string, string | undefined>();
+interface Newcomer {
+  readonly identity: string;
+  readonly qualified: QualifiedToolName;
+  readonly plain: string;
+}
 
-  add(name: string, claimant: string): void {
-    if (!this.#by.has(name)) this.#by.set(name, claimant);
-    else if (this.#by.get(name) !== claimant) this.#by.set(name, undefined);
+/** How many would have which name. */
+class Tally {
+  readonly #counts = new Map<string, number>();
+
+  constructor(names: Iterable<string> = []) {
+    for (const name of names) this.add(name);
+  }
+
+  add(name: string): void {
+    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1);
   }
 
   isShared(name: string): boolean {
-    return this.#by.has(name) && this.#by.get(name) === undefined;
+    return (this.#counts.get(name) ?? 0) > 1;
+  }
+}
+
+/** A namespace before limits, and the names of its tools before collisions. */
+interface Namespace {
+  readonly namespace: string;
+  readonly plain: Tally;
+}
+
+/** The namespaces of servers. One that has tools already keeps its own. */
+class Namespaces {
+  readonly #servers = new Set<string>();
+  readonly #plain = new Tally();
+  readonly #kept = new Map<string, string>();
+  readonly #byServer = new Map<string, Namespace>();
+  readonly #byName = new Map<string, Namespace>();
+
+  constructor(known: readonly Named[]) {
+    for (const { qualified, namespace } of known) {
+      this.add(qualified.server);
+      this.#kept.set(qualified.server, namespace);
+    }
+    for (const { qualified, plain } of known) this.of(qualified.server).plain.add(plain);
+  }
+
+  add(server: string): void {
+    if (this.#servers.has(server)) return;
+    this.#servers.add(server);
+    this.#plain.add(plainNamespace(server));
+  }
+
+  /** Only when all servers were added. */
+  of(server: string): Namespace {
+    const before = this.#byServer.get(server);
+    if (before !== undefined) return before;
+    const name = this.#kept.get(server) ?? this.#nameOf(server);
+    const space = this.#byName.get(name) ?? { namespace: name, plain: new Tally() };
+    this.#byName.set(name, space);
+    this.#byServer.set(server, space);
+    return space;
+  }
+
+  #nameOf(server: string): string {
+    const plain = plainNamespace(server);
+    return this.#plain.isShared(plain) ? withSuffix(plain, serverIdentity(server)) : plain;
   }
 }
 
@@ -160,8 +197,8 @@ function uniquePair(namespace: string, name: string, identity: string, taken: Se
   }
 }
 
-function uniqueFlat(flat: string, identity: string, claims: Claims, taken: Set<string>): string {
-  if (flat.length <= FLAT_MAX && !claims.isShared(flat) && take(taken, flat)) return flat;
+function uniqueFlat(flat: string, identity: string, flats: Tally, taken: Set<string>): string {
+  if (flat.length <= FLAT_MAX && !flats.isShared(flat) && take(taken, flat)) return flat;
   for (let attempt = 0; ; attempt++) {
     const cut = fitFlat(flat, retried(identity, attempt));
     if (take(taken, cut)) return cut;
