@@ -1,6 +1,7 @@
-/** The recovery table, the end of it: executors that are gone for a while, and processes that die in company. */
+/** The recovery table, the end of it: executors that are gone for a while, processes that do not start or die in company. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { suite, test } from "node:test";
 import { Environments, type McpConnectionManager } from "../../src/mcp/index.ts";
 import { waitUntilGone } from "../../src/testing/leaks.ts";
@@ -127,6 +128,24 @@ for (const era of ERAS) {
       assert.equal(textOf(await thread.callTool("a", "echo", { text: "back" })), "back");
       await bench.manager[Symbol.asyncDispose]();
     });
+  });
+
+  test(`a server that does not start (${era}): failed, with its last words, and ready when it does`, async () => {
+    await using bench = new McpBench();
+    const flag = bench.path("flag");
+    const { command, args } = bench.server({ era });
+    const guard = 'test -e "$0" || { echo "no flag yet" >&2; exit 3; }; exec "$@"';
+    const thread = bench.manager.openThread({
+      servers: { a: { command: "/bin/sh", args: ["-c", guard, flag, command, ...args] } },
+    });
+    const [view] = await thread.ready();
+    assert.ok(view?.status.state === "failed", JSON.stringify(view?.status));
+    assert.equal(view.status.reason.code, "exited");
+    assert.match(view.status.reason.message, /ended with exit code 3; its last words: no flag yet/);
+    assert.ok(view.status.nextAttemptMs !== undefined && view.status.nextAttemptMs <= 2_000);
+    writeFileSync(flag, "");
+    await inState(thread, "a", "ready");
+    assert.equal(textOf(await thread.callTool("a", "echo", { text: "hi" })), "hi");
   });
 
   test(`a server that dies while a grandchild holds its stdout (${era}): the call is lost at once, and the server is back`, async () => {

@@ -9,6 +9,8 @@ import { McpBench, type Script, starts } from "./scripted.ts";
 export interface Place {
   readonly name: string;
   readonly isHttp: boolean;
+  /** Whether a request over HTTP goes on after it was given up: the executor cannot be told. @default false */
+  readonly keepsRequests?: boolean;
   /** Starts the executor of the place, where it has one. */
   readonly startExecutor?: () => Promise<{ readonly url: string } & AsyncDisposable>;
 }
@@ -23,6 +25,12 @@ export const PLACES: readonly Place[] = [
   { name: "a process on a codex exec-server", isHttp: false, startExecutor: () => startCodexExecServer() },
   { name: "HTTP from this machine", isHttp: true },
   { name: "HTTP from a switchyard executor", isHttp: true, startExecutor: own },
+  {
+    name: "HTTP from a codex exec-server",
+    isHttp: true,
+    keepsRequests: true,
+    startExecutor: () => startCodexExecServer(["--concurrent-requests", "8"]),
+  },
 ];
 
 /** A bench, and the scripted server at a place. */
