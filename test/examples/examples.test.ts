@@ -1,7 +1,8 @@
 /** Every example runs as it is, against the built package, asserts what it claims, and leaves nothing behind. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, globSync } from "node:fs";
+import { existsSync, globSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite, test } from "node:test";
 
@@ -13,10 +14,14 @@ suite("examples", () => {
     spawnSync(process.execPath, ["tools/build.ts"], { cwd: root, stdio: "inherit" });
   }
   for (const example of globSync("examples/*.ts", { cwd: root }).toSorted()) {
-    test(`${example} does what it says`, () => {
+    test(`${example} does what it says`, (t) => {
+      // Hosts publish themselves there.
+      const home = mkdtempSync(join(tmpdir(), "switchyard-examples-"));
+      t.after(() => rmSync(home, { recursive: true }));
       const { status, signal, stdout, stderr } = spawnSync(process.execPath, [example], {
         cwd: root,
         encoding: "utf8",
+        env: { ...process.env, SWITCHYARD_HOME: home },
         timeout: 60_000,
       });
       assert.deepEqual({ status, signal, stderr }, { status: 0, signal: null, stderr: "" });
