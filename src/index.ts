@@ -1,5 +1,5 @@
 /** `mcp-switchyard`: code written for `@openai/codex-sdk` works by changing the import. */
-export { Codex, type RunResult, type RunStreamedResult, Thread, type Turn } from "./codex/codex.ts";
+export { Codex, type RunResult, type RunStreamedResult, Thread } from "./codex/codex.ts";
 export { CodexError, type CodexErrorCode } from "./codex/errors.ts";
 export type { CodexEnvironment, CodexOptions } from "./codex/options.ts";
 export type { StreamedTurn } from "./thread/engine.ts";
@@ -56,6 +56,7 @@ export type {
   QuestionHandler,
   UserInputQuestion,
 } from "./thread/questions.ts";
+export type { Turn } from "./thread/turn.ts";
 export type { AppToolApproval } from "./config/server/types.ts";
 export { type McpConnection, type McpConnectionServer, mcpServerFrom } from "./servers/from-connection.ts";
 export type {

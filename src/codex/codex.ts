@@ -18,11 +18,12 @@ import { readCodexOptions, readThreadOptions, readTurnOptions } from "./read-opt
 import { CodexError } from "./errors.ts";
 import { AbortError } from "../thread/errors.ts";
 import type { Engine, EngineThread, StreamedTurn } from "../thread/engine.ts";
-import type { ThreadEvent, ThreadItem, Usage } from "../thread/events.ts";
+import type { ThreadEvent } from "../thread/events.ts";
 import { processFeatures } from "./app-server/features.ts";
 import { switchyardHome, userCodexHome } from "../config/layers/homes.ts";
 import { closeHome, lacksLogin, prepareCodexHome, shareMcpLogins } from "./app-server/home.ts";
 import { InheritedServers } from "./direct/inherited-servers.ts";
+import { collectTurn, type Turn } from "../thread/turn.ts";
 import type { CyberAccessProgram, Input, ThreadOptions, TurnOptions } from "../thread/options.ts";
 import type { CodexOptions } from "./options.ts";
 import { processEnvironment } from "./app-server/environment.ts";
@@ -33,14 +34,6 @@ import type { ThreadStart } from "./thread/open-thread.ts";
 import type { ThreadSession } from "./thread/session.ts";
 import { ThreadSessions } from "./thread/sessions.ts";
 
-/** A completed turn. */
-export type Turn = {
-  items: ThreadItem[];
-  /** The agent's last message. */
-  finalResponse: string;
-  /** Tokens of the thread so far, as in the SDK. */
-  usage: Usage | null;
-};
 export type RunResult = Turn;
 
 export type RunStreamedResult = StreamedTurn;
@@ -194,20 +187,11 @@ export class Thread implements EngineThread, AsyncDisposable {
    * @throws {Error} the turn failed, with the model's or Codex's message; a `CodexError` when the cause is known
    * @throws {AbortError} the signal aborted
    */
-  async run(input: Input, turnOptions: TurnOptions = {}): Promise<Turn> {
-    const turn: Turn = { items: [], finalResponse: "", usage: null };
-    for await (const event of this.#run(input, turnOptions)) {
-      if (event.type === "item.completed") {
-        if (event.item.type === "agent_message") turn.finalResponse = event.item.text;
-        turn.items.push(event.item);
-      } else if (event.type === "turn.completed") {
-        turn.usage = event.usage;
-      } else if (event.type === "turn.failed") {
-        const { message, code } = event.error;
-        throw code === undefined ? new Error(message) : new CodexError(code as CodexError["code"], message);
-      }
-    }
-    return turn;
+  run(input: Input, turnOptions: TurnOptions = {}): Promise<Turn> {
+    return collectTurn(
+      this.#run(input, turnOptions),
+      (code, message) => new CodexError(code as CodexError["code"], message),
+    );
   }
 
   /**

@@ -1,3 +1,4 @@
+/** What the options of a `Codex` look like; those of threads and turns are read as for every engine (`thread/read-options.ts`). */
 /**
  * Options as a host may really write them: in plain JavaScript, from a file, misspelt.
  *
@@ -7,45 +8,25 @@
  */
 import { accessSync, constants, readFileSync } from "node:fs";
 import type { Clock } from "../base/clock.ts";
-import { isObject, type JsonObject } from "../base/json.ts";
+import { isObject } from "../base/json.ts";
 import type { Log } from "../base/log.ts";
-import {
-  boolean,
-  guard,
-  Issue,
-  list,
-  map,
-  number,
-  object,
-  oneOf,
-  optional,
-  type Optional,
-  type Reader,
-  refine,
-  showPath,
-  string,
-} from "../base/reader.ts";
+import { Issue, list, number, object, optional, type Reader, refine, string } from "../base/reader.ts";
 import { environmentIdProblem } from "../config/environments/check-environment.ts";
-import type { McpServers } from "../servers/written.ts";
 import type { CodexConfigObject, ThreadOptions, TurnOptions } from "../thread/options.ts";
-import type { QuestionHandler } from "../thread/questions.ts";
+import {
+  type CheckedTurnOptions,
+  functionOf,
+  milliseconds,
+  objectOf,
+  readOptions,
+  text,
+  textByName,
+  texts,
+  threadOptions,
+  turnOptions,
+} from "../thread/read-options.ts";
 import { CodexError } from "./errors.ts";
 import type { CodexEnvironment, CodexOptions } from "./options.ts";
-
-const text = optional(string);
-const flag = optional(boolean);
-const texts = optional(list(string));
-const textByName = optional(map(string));
-const milliseconds = optional(number({ min: 0, unit: "milliseconds" }));
-
-/** An object whose content is checked where it is used. */
-function objectOf<T>(): Optional<T> {
-  return optional(guard("an object", (input): input is T => isObject(input)));
-}
-
-function functionOf<T>(): Optional<T> {
-  return optional(guard("a function", (input): input is T => typeof input === "function"));
-}
 
 const environment: Reader<CodexEnvironment> = object(
   {
@@ -103,49 +84,6 @@ const codexOptions: Reader<CodexOptions> = object(
   "near",
 );
 
-const threadOptions: Reader<ThreadOptions> = object(
-  {
-    model: text,
-    threadSource: text,
-    sandboxMode: optional(oneOf("read-only", "workspace-write", "danger-full-access")),
-    workingDirectory: text,
-    skipGitRepoCheck: flag,
-    modelReasoningEffort: optional(
-      oneOf("minimal", "low", "medium", "high", "xhigh", "max", "ultra", "persistent"),
-    ),
-    networkAccessEnabled: flag,
-    webSearchMode: optional(oneOf("disabled", "cached", "live")),
-    webSearchEnabled: flag,
-    approvalPolicy: optional(oneOf("never", "on-request", "on-failure", "untrusted")),
-    additionalDirectories: texts,
-    mcpServers: objectOf<McpServers>(),
-    onQuestion: functionOf<QuestionHandler>(),
-    questionTimeoutMs: milliseconds,
-    config: objectOf<CodexConfigObject>(),
-    ephemeral: flag,
-    env: textByName,
-    inheritEnv: flag,
-    baseUrl: text,
-    apiKey: text,
-  },
-  "near",
-);
-
-type CheckedTurnOptions = Omit<TurnOptions, "outputSchema"> & { outputSchema?: JsonObject };
-
-const turnOptions: Reader<CheckedTurnOptions> = object(
-  {
-    cyberAccessProgram: optional(oneOf("standard", "daybreak_blue", "daybreak_red")),
-    // In the words of the SDK.
-    outputSchema: optional((input) =>
-      isObject(input) ? (input as JsonObject) : new Issue("invalid_value", "must be a plain JSON object"),
-    ),
-    signal: objectOf<AbortSignal>(),
-    mcpServers: objectOf<McpServers>(),
-  },
-  "near",
-);
-
 /** @throws {CodexError} `invalid_options`, naming the option */
 export function readCodexOptions(options: CodexOptions): CodexOptions {
   return read(codexOptions, options);
@@ -162,12 +100,5 @@ export function readTurnOptions(options: TurnOptions): CheckedTurnOptions {
 }
 
 function read<T>(reader: Reader<T>, options: unknown): T {
-  const value = reader(options);
-  if (!(value instanceof Issue)) return value;
-  const name = showPath(value.path);
-  const message =
-    value.near === undefined
-      ? `${name === "" ? "The options" : name} ${value.what}`
-      : `there is no option ${name}; did you mean ${value.near}?`;
-  throw new CodexError("invalid_options", message);
+  return readOptions(reader, options, (message) => new CodexError("invalid_options", message));
 }

@@ -23,6 +23,7 @@ import { Channel } from "../../base/channel.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { Redactor } from "../../base/redact.ts";
+import { askHost } from "../../thread/ask.ts";
 import { CodexError } from "../errors.ts";
 import { AbortError } from "../../thread/errors.ts";
 import { EventMapper, turnIdOf } from "./event-mapper.ts";
@@ -226,32 +227,12 @@ export class ActiveRun {
 
   /** Answers a question through the host's handler, or declines it (N4). @param moot aborts when no answer is needed */
   async ask(question: Question, moot: AbortSignal): Promise<Answer> {
-    const { onQuestion, questionTimeoutMs } = this.request;
+    const { onQuestion: handler, questionTimeoutMs: timeoutMs } = this.request;
+    const { clock, redactor } = this.#options;
     const dropped = AbortSignal.any([moot, this.#over.signal]);
-    if (dropped.aborted) return noAnswer(question);
-    if (onQuestion === undefined) return this.#decline(question, "nobody is there to answer");
-    const late = new AbortController();
-    const timer = this.#options.clock.schedule(questionTimeoutMs, () => late.abort());
-    const signal = AbortSignal.any([dropped, late.signal]);
-    const ended = Promise.withResolvers<"dropped or late">();
-    const onAbort = (): void => ended.resolve("dropped or late");
-    signal.addEventListener("abort", onAbort, { once: true });
-    try {
-      const asked = (async (): Promise<Answer> => await onQuestion(question, { signal }))();
-      const answer = await Promise.race([asked, ended.promise]);
-      if (dropped.aborted) return noAnswer(question);
-      if (answer === "dropped or late") {
-        return this.#decline(question, `there was no answer within ${questionTimeoutMs} ms`);
-      }
-      return isAnswer(answer) ? answer : this.#decline(question, "the handler gave no decision");
-    } catch (error) {
-      if (dropped.aborted) return noAnswer(question);
-      const why = messageOf(error);
-      return this.#decline(question, `the handler failed: ${this.#options.redactor.redact(why)}`);
-    } finally {
-      timer.clear();
-      signal.removeEventListener("abort", onAbort);
-    }
+    const asked = await askHost(question, { handler, timeoutMs, clock, moot: dropped });
+    if (asked.kind === "answered") return asked.answer;
+    return asked.kind === "moot" ? noAnswer(question) : this.#decline(question, redactor.redact(asked.why));
   }
 
   /** No more events will come. */
@@ -374,13 +355,4 @@ const THROWN: ReadonlySet<CodexError["code"]> = new Set([
 function noAnswer({ kind }: Question): Answer {
   // For commands and file changes, "cancel" would interrupt the turn.
   return { decision: kind === "elicitation" || kind === "mcp_tool_call" ? "cancel" : "decline" };
-}
-
-const DECISIONS: ReadonlySet<unknown> = new Set(["accept", "accept_for_session", "decline", "cancel"]);
-
-/** A handler may be plain JavaScript. */
-function isAnswer(value: unknown): value is Answer {
-  return (
-    typeof value === "object" && value !== null && DECISIONS.has((value as { decision?: unknown }).decision)
-  );
 }
