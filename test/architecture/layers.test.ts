@@ -44,7 +44,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
     packages: ["@modelcontextprotocol/*", "hono"],
   },
   thread: { mayImport: ["base", "servers"], packages: [] },
-  agent: { mayImport: ["base", "servers", "mcp", "tools", "thread"], packages: ["openai"] },
+  agent: { mayImport: ["base", "config", "servers", "mcp", "tools", "thread"], packages: ["openai"] },
   codex: {
     mayImport: ["base", "process", "jsonrpc", "config", "servers", "mcp", "gateway", "thread"],
     packages: [],
