@@ -7,8 +7,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type ServerTool, ToolNames } from "../../src/tools/index.ts";
-import { startBench } from "../support/codex-bench.ts";
+import { Gate, type ServerTool, ToolNames, ToolRouter } from "../../src/tools/index.ts";
+import { promptOf } from "../../src/testing/index.ts";
+import { McpBench } from "../mcp/support/scripted.ts";
+import { collect, startBench } from "../support/codex-bench.ts";
 import { runs, seed } from "../support/sample.ts";
 import { offeredByCodex } from "./support/offered-by-codex.ts";
 
@@ -113,4 +115,33 @@ test("the names of random catalogs are Codex's", { timeout }, async () => {
   await using bench = await startBench();
   for (const names of fc.sample(catalogs, { seed, numRuns: runs(10, 150) }))
     assert.deepEqual(weSend(names), await codexSends(bench, names));
+});
+
+test("a model that calls a tool which it is not offered, because it is for apps, calls nothing; as in Codex", {
+  timeout,
+}, async () => {
+  await using servers = new McpBench();
+  const tools = [{ name: "wipe", inputSchema: { type: "object" }, _meta: { ui: { visibility: ["app"] } } }];
+  const svc = servers.server({ tools });
+  // What each started is looked for when its bench ends, so one after the other.
+  {
+    await using bench = await startBench();
+    const mcpServers = { svc: { command: svc.command, args: [...svc.args] } };
+    const thread = bench.codex.startThread({ workingDirectory: bench.cwd, model: "some-model", mcpServers });
+    await collect(thread.runStreamed(promptOf({ call: { server: "svc", tool: "wipe" } })));
+    await thread.close();
+    const output = bench.model.requests.at(-1)?.request?.outputs[0]?.text;
+    assert.equal(output, "unsupported call: mcp__svcwipe");
+  }
+
+  const ours = servers.manager.openThread({ servers: { svc } });
+  await ours.ready();
+  const router = new ToolRouter({ thread: ours, gate: new Gate(), outputOf: () => "" });
+  const names = ["mcp__svc__wipe", "wipe"];
+  for (const name of names)
+    assert.equal(router.route({ type: "function_call", call_id: "1", name, arguments: "" }).kind, "unknown");
+  assert.ok(
+    ours.listTools("svc").some(({ tool }) => tool.name === "wipe"),
+    "a host may call it",
+  );
 });

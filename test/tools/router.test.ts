@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import fc from "fast-check";
-import type { CallOutcome, McpThreadOptions } from "../../src/mcp/index.ts";
+import type { CallOutcome, McpConnectionManager, McpThreadOptions } from "../../src/mcp/index.ts";
 import { Gate } from "../../src/tools/gate/gate.ts";
 import type {
   DispatchEvent,
@@ -24,6 +24,7 @@ function textOf(outcome: CallOutcome): string {
 }
 
 interface Router {
+  readonly thread: McpConnectionManager;
   readonly router: ToolRouter;
   readonly run: (items: readonly FunctionCallItem[], signal?: AbortSignal) => Promise<readonly ToolOutput[]>;
   readonly events: DispatchEvent[];
@@ -57,7 +58,7 @@ async function routerOf(
     );
     return outputs.map(({ output }) => output);
   };
-  return { router, run, events };
+  return { router, run, events, thread };
 }
 
 const now: HostTool = {
@@ -216,6 +217,32 @@ suite("ToolRouter routes", () => {
     assert.match(String(host), /Did you mean "now"\?/);
     assert.match(String(broken), /MCP server "broken" is not ready \(failed: .*no\/such\/program/);
     assert.equal(none, 'There is no tool "zzzzzz".');
+  });
+
+  test("a tool that the thread had to nothing, and says why (R2)", async () => {
+    await using bench = new McpBench();
+    const [desk, other] = [bench.server(), bench.server()];
+    const { router, run, thread } = await routerOf(bench, { desk, other });
+    await thread.update({
+      desk: { ...desk, disabled_tools: ["echo"] },
+      other: { command: "/no/such/program" },
+    });
+    await thread.ready();
+    router.tools();
+    const [filtered, failed] = await run([call("mcp__desk__echo"), call("mcp__other__echo")]);
+    assert.equal(filtered, 'The tool "mcp__desk__echo" is gone. MCP server "desk" no longer offers it.');
+    assert.match(
+      String(failed),
+      /^The tool "mcp__other__echo" is gone\. MCP server "other" is not ready \(failed: /,
+    );
+    await thread.update({ desk });
+    router.tools();
+    const [back, without] = await run([call("mcp__desk__echo"), call("mcp__other__echo")]);
+    assert.notEqual(back, filtered);
+    assert.equal(
+      without,
+      'The tool "mcp__other__echo" is gone. The thread has MCP server "other" no longer.',
+    );
   });
 
   test("whatever a model may write to an output, and never throws (R2)", async () => {

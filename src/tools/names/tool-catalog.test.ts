@@ -121,16 +121,17 @@ suite("ToolCatalog", () => {
     ]);
   });
 
-  test("offers no tool that is hidden from models, and finds it by its exact name only", () => {
+  test("neither offers a tool that is hidden from models nor finds it for one", () => {
     const catalog = catalogOf({ h: ["seen", "hidden"] }, ["hidden"]);
     assert.deepEqual(
       [...catalog.offered].map(([name, tools]) => [name, tools.map(({ tool }) => tool.name)]),
       [["mcp__h", ["seen"]]],
     );
-    assert.equal(catalog.tools.length, 2);
+    assert.equal(catalog.get({ server: "h", tool: "hidden" })?.forModel, false);
     check(catalog, [
-      [["mcp__h", "hidden"], "!h hidden"],
+      [["mcp__h", "hidden"], "? "],
       [["mcp__h", "HIDDEN"], "? "],
+      ["mcp__h__hidden", "? "],
       ["hidden", "? "],
     ]);
   });

@@ -69,7 +69,7 @@ export class ToolCatalog {
     return this.#index().qualified.get(server)?.get(tool);
   }
 
-  /** By what a model wrote. A tool that models are not offered is found by its exact name only. */
+  /** By what a model wrote. A tool that models are not offered is unknown to them, as in Codex (0.171, measured). */
   find({ namespace, name }: WrittenToolName): FoundTool {
     // Some providers send an empty namespace with a name in one piece.
     const written = { namespace: namespace === "" ? undefined : namespace, name };
@@ -92,7 +92,7 @@ export class ToolCatalog {
   }
 
   #index(): ExactIndex {
-    this.#exact ??= indexOf(this.tools);
+    this.#exact ??= indexOf(this.tools, this.offered);
     return this.#exact;
   }
 
@@ -123,23 +123,18 @@ interface ExactIndex {
   readonly flats: ReadonlyMap<string, ToolInfo>;
 }
 
-function indexOf(tools: readonly ToolInfo[]): ExactIndex {
+function indexOf(tools: readonly ToolInfo[], offered: ReadonlyMap<string, readonly ToolInfo[]>): ExactIndex {
   const qualified = new Map<string, Map<string, ToolInfo>>();
-  const pairs = new Map<string, Map<string, ToolInfo>>();
-  const flats = new Map<string, ToolInfo>();
-  const add = (
-    index: Map<string, Map<string, ToolInfo>>,
-    outer: string,
-    inner: string,
-    tool: ToolInfo,
-  ): void => {
-    const within = index.get(outer) ?? new Map<string, ToolInfo>();
-    index.set(outer, within.set(inner, tool));
-  };
   for (const tool of tools) {
-    add(qualified, tool.qualified.server, tool.qualified.tool, tool);
-    add(pairs, tool.visible.namespace, tool.visible.name, tool);
-    flats.set(tool.visible.flat, tool);
+    const { server, tool: name } = tool.qualified;
+    const ofServer = qualified.get(server) ?? new Map<string, ToolInfo>();
+    qualified.set(server, ofServer.set(name, tool));
+  }
+  const flats = new Map<string, ToolInfo>();
+  const pairs = new Map<string, ReadonlyMap<string, ToolInfo>>();
+  for (const [namespace, inside] of offered) {
+    pairs.set(namespace, new Map(inside.map((tool) => [tool.visible.name, tool])));
+    for (const tool of inside) flats.set(tool.visible.flat, tool);
   }
   return { qualified, pairs, flats };
 }

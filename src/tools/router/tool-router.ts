@@ -19,7 +19,7 @@ import { type Clock, systemClock } from "../../base/clock.ts";
 import { isObject, type JsonObject } from "../../base/json.ts";
 import { messageOf } from "../../base/errors.ts";
 import { nearest } from "../../base/suggest.ts";
-import type { CallOutcome, McpConnectionManager } from "../../mcp/index.ts";
+import type { CallOutcome, McpConnectionManager, ServerView } from "../../mcp/index.ts";
 import type { Gate, Pass } from "../gate/gate.ts";
 import { isParallel } from "../gate/is-parallel.ts";
 import type { ToolCatalog } from "../names/tool-catalog.ts";
@@ -203,14 +203,17 @@ export class ToolRouter implements StepTools {
         const names = found.tools.map((tool) => this.#spell(tool)).join(", ");
         return unknown(`"${written}" may mean any of ${names}. Call one of these by its whole name.`);
       }
-      case "gone":
-        return unknown(
-          `The tool "${written}" is gone: MCP server "${found.qualified.server}" no longer offers it.`,
-          {
-            kind: "mcp",
-            ...found.qualified,
-          },
-        );
+      case "gone": {
+        const { server } = found.qualified;
+        const view = this.#options.thread.servers.find((each) => each.name === server);
+        const why =
+          view === undefined
+            ? ` The thread has MCP server "${server}" no longer.`
+            : view.status.state === "ready"
+              ? ` MCP server "${server}" no longer offers it.`
+              : notReady(view);
+        return unknown(`The tool "${written}" is gone.${why}`, { kind: "mcp", ...found.qualified });
+      }
       case "unknown": {
         const near =
           found.near === undefined ? nearest(name, [...this.#host.keys()]) : this.#spell(found.near);
@@ -224,14 +227,9 @@ export class ToolRouter implements StepTools {
   /** Of a server whose tools are not known, if the name may be one of its tools. */
   #stateOf(namespace: string | undefined, name: string): string {
     const whole = `${namespace ?? ""}__${name}`.toLowerCase();
-    for (const { name: server, status } of this.#options.thread.servers) {
-      if (!whole.includes(server.toLowerCase().replace(/[^a-z0-9_]/g, "_"))) continue;
-      if (status.state === "ready") continue;
-      const why =
-        "reason" in status
-          ? `: ${typeof status.reason === "string" ? status.reason : status.reason.message}`
-          : "";
-      return ` MCP server "${server}" is not ready (${status.state}${why}).`;
+    for (const view of this.#options.thread.servers) {
+      if (!whole.includes(view.name.toLowerCase().replace(/[^a-z0-9_]/g, "_"))) continue;
+      if (view.status.state !== "ready") return notReady(view);
     }
     return "";
   }
@@ -371,6 +369,14 @@ function readArguments({ arguments: written, name }: FunctionCallItem): JsonObje
   if (isObject(value)) return value as JsonObject;
   const kind = Array.isArray(value) ? "a list" : value === null ? "null" : `a ${typeof value}`;
   return `The arguments of "${name}" must be a JSON object, not ${kind}. Nothing was called.`;
+}
+
+function notReady({ name, status }: ServerView): string {
+  const why =
+    "reason" in status
+      ? `: ${typeof status.reason === "string" ? status.reason : status.reason.message}`
+      : "";
+  return ` MCP server "${name}" is not ready (${status.state}${why}).`;
 }
 
 function routedOf(route: Route & { readonly kind: "mcp" | "host" }): RoutedTool {
