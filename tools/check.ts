@@ -125,6 +125,7 @@ const versionTests = [
   "test/executor/*-differential.test.ts",
   "test/executor/{differential,real-codex}.test.ts",
   "test/codex/{isolation,sdk-parity}.test.ts",
+  "test/tools/{names,schemas}-of-codex.test.ts",
   "test/tools/output-parity.test.ts",
 ];
 

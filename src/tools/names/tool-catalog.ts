@@ -69,7 +69,7 @@ export class ToolCatalog {
     return this.#index().qualified.get(server)?.get(tool);
   }
 
-  /** By what a model wrote. A tool that models are not offered is unknown to them, as in Codex (0.171, measured). */
+  /** By what a model wrote. A tool that models are not offered is unknown to them, as in Codex (0.169 and 0.171, measured). */
   find({ namespace, name }: WrittenToolName): FoundTool {
     // Some providers send an empty namespace with a name in one piece.
     const written = { namespace: namespace === "" ? undefined : namespace, name };
