@@ -288,6 +288,10 @@ export interface McpManagerOptions {
     readonly random?: () => number;
 }
 
+export interface McpSnapshot {
+    readonly servers: readonly ServerSnapshot[];
+}
+
 export interface McpThreadOptions {
     readonly servers: ThreadServers;
     readonly id?: string;
@@ -366,6 +370,24 @@ export type SamplingHandler = (params: JsonObject, about: {
     readonly signal: AbortSignal;
 }) => Promise<JsonObject>;
 
+export interface ServerSnapshot {
+    readonly name: string;
+    readonly status: ServerStatus;
+    readonly transport: "stdio" | "streamable_http";
+    readonly environment: string;
+    readonly origin: Origin | undefined;
+    readonly era: Era | undefined;
+    readonly protocolVersion: string | undefined;
+    readonly serverInfo: Implementation | undefined;
+    readonly instructions: string | undefined;
+    readonly tools: readonly Tool[];
+    readonly hiddenTools: number;
+    readonly resources: readonly Resource[];
+    readonly resourceTemplates: readonly ResourceTemplateType[];
+    readonly prompts: readonly Prompt[];
+    readonly failures: readonly SnapshotFailure[];
+}
+
 export type ServerStatus = {
     readonly state: "starting";
 } | ReadyStatus | {
@@ -403,7 +425,25 @@ export interface ServerView {
     readonly connection: string | undefined;
     readonly holders: readonly LeaseHolder[];
     readonly tools: number;
+    readonly capabilities: ServerCapabilities | undefined;
     readonly instructions: string | undefined;
+}
+
+export interface SnapshotFailure {
+    readonly list: ListKind;
+    readonly message: string;
+}
+
+export interface SnapshotOptions {
+    readonly servers?: readonly string[];
+    readonly lists?: readonly Exclude<ListKind, "tools">[];
+    readonly origins?: ReadonlyMap<string, Origin>;
+    readonly signal?: AbortSignal;
+    readonly clock?: Clock;
+}
+
+export interface SnapshotSource extends McpThreadOptions {
+    readonly environments?: McpManagerOptions["environments"];
 }
 
 export interface StdioServer {
@@ -450,5 +490,7 @@ export interface WaitOptions {
     readonly signal?: AbortSignal;
     readonly timeoutMs?: number;
 }
+
+export declare function collectMcpSnapshot(source: McpConnectionManager | SnapshotSource, options?: SnapshotOptions): Promise<McpSnapshot>;
 
 export declare function memoryOfEras(now: () => number): EraMemory;

@@ -39,7 +39,7 @@ export const COMMANDS: CommandGroup = {
       load: async () => (await import("./ps/reap.ts")).reap,
     },
     mcp: {
-      about: "list, check and edit MCP servers, Switchyard's own and Codex's",
+      about: "list, check, edit and use MCP servers, Switchyard's own and Codex's",
       commands: {
         list: {
           about: "list the servers of all layers, with their origin and what will not run",
@@ -48,6 +48,14 @@ export const COMMANDS: CommandGroup = {
         get: {
           about: "show one server, every key with its origin",
           load: async () => (await import("./mcp/get.ts")).get,
+        },
+        status: {
+          about: "start the servers, and show for each what it offers or why it does not work",
+          load: async () => (await import("./mcp/status.ts")).status,
+        },
+        tools: {
+          about: "list the tools that the servers offer",
+          load: async () => (await import("./mcp/tools.ts")).tools,
         },
         add: {
           about: "add a server; flags go before the command",

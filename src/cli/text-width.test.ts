@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { keepEnd, keepEnds, padText, textWidth } from "./text-width.ts";
+import { keepEnd, keepEnds, keepStart, padText, textWidth } from "./text-width.ts";
 
 suite("text in columns", () => {
   const widths: readonly (readonly [text: string, width: number])[] = [
@@ -50,4 +50,10 @@ suite("text in columns", () => {
   }
 
   test("padding counts columns, not characters", () => assert.equal(padText("日", 4), "日  "));
+
+  test("the beginning is kept where it says most", () => {
+    assert.equal(keepStart("Reads a file", 20), "Reads a file");
+    assert.equal(keepStart("Reads a file", 7), "Reads…");
+    assert.equal(keepStart("日本語", 4), "日…");
+  });
 });

@@ -55,3 +55,16 @@ export function keepEnd(text: string, width: number): string {
   const boundary = end.findIndex((character) => character === "/" || character === "\\");
   return `…${end.slice(boundary > 0 && boundary <= width / 3 ? boundary : 0).join("")}`;
 }
+
+/** The beginning of a text. */
+export function keepStart(text: string, width: number): string {
+  if (textWidth(text) <= width) return text;
+  let left = width - 1;
+  const kept: string[] = [];
+  for (const character of characters(text)) {
+    left -= character.width;
+    if (left < 0) break;
+    kept.push(character.text);
+  }
+  return `${kept.join("").trimEnd()}…`;
+}

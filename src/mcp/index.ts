@@ -27,6 +27,14 @@ export type {
 } from "./manager/mcp-connection-manager.ts";
 export { type ConnectionSnapshot, McpManager, type McpManagerOptions } from "./manager/mcp-manager.ts";
 export type { ServerView, WaitOptions } from "./manager/server-view.ts";
+export {
+  collectMcpSnapshot,
+  type McpSnapshot,
+  type ServerSnapshot,
+  type SnapshotFailure,
+  type SnapshotOptions,
+  type SnapshotSource,
+} from "./manager/snapshot.ts";
 export type { CredentialSource } from "./manager/server-transport-of.ts";
 export type {
   Elicitation,

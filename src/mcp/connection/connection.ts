@@ -16,7 +16,7 @@
  *   L3. Who waits for the server while it starts gets this start's result, whatever it is; one start serves all.
  *   L4. `end` ends the server, also one that is being started, and rejects everything that waits. It never rejects.
  */
-import type { Tool } from "@modelcontextprotocol/client";
+import type { ServerCapabilities, Tool } from "@modelcontextprotocol/client";
 import { abortable, within } from "../../base/abort.ts";
 import { Backoff } from "../../base/backoff.ts";
 import { sleep, type Timer } from "../../base/clock.ts";
@@ -129,6 +129,11 @@ export class Connection {
   /** What the server tells the model about itself. */
   get instructions(): string | undefined {
     return this.#state.kind === "ready" ? this.#state.session.instructions : undefined;
+  }
+
+  /** What it declared that it can do; nothing in a session that somebody else began. */
+  get capabilities(): ServerCapabilities | undefined {
+    return this.#state.kind === "ready" ? this.#state.session.capabilities : undefined;
   }
 
   tool(name: string): Tool | undefined {

@@ -1,4 +1,5 @@
 /** A server of a thread as a host sees it. */
+import type { ServerCapabilities } from "@modelcontextprotocol/client";
 import type { McpServerConfig } from "../../config/server/types.ts";
 import type { ServerStatus } from "../connection/status.ts";
 import type { LeaseHolder } from "../lease/lease-pool.ts";
@@ -14,6 +15,8 @@ export interface ServerView {
   readonly holders: readonly LeaseHolder[];
   /** How many tools it offers, before the thread's rules. */
   readonly tools: number;
+  /** What it declared that it can do, while it is ready; empty in a session that somebody else began. */
+  readonly capabilities: ServerCapabilities | undefined;
   /** What it tells the model about itself. */
   readonly instructions: string | undefined;
 }

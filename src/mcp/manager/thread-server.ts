@@ -38,7 +38,7 @@ export interface ThreadServerOptions extends Omit<McpThreadOptions, "servers" | 
 }
 
 /** Codex 0.169's. */
-const STARTUP_SECONDS = 30;
+export const STARTUP_SECONDS = 30;
 const TOOL_SECONDS = 300;
 /** Of a session that was begun by somebody else. */
 const JOINED = { era: "legacy", version: undefined } as const;
@@ -78,10 +78,11 @@ export class ThreadServer implements Holder {
         connection: undefined,
         holders: [],
         tools: 0,
+        capabilities: undefined,
         instructions: undefined,
       };
     const { connection, id, key } = state.lease;
-    const { tools, instructions } = connection;
+    const { tools, capabilities, instructions } = connection;
     const holders = this.#ended ? [] : this.#options.pool.holdersOf(key);
     return {
       name,
@@ -90,6 +91,7 @@ export class ThreadServer implements Holder {
       connection: this.#ended ? undefined : id,
       holders,
       tools: tools.length,
+      capabilities,
       instructions,
     };
   }

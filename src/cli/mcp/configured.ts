@@ -1,0 +1,101 @@
+/** The configured servers, for commands that run them. */
+import { missingServer } from "../../base/suggest.ts";
+import { assess } from "../../config/effective/assess.ts";
+import { type EffectiveMcpServer, effectiveServers } from "../../config/effective/effective.ts";
+import { findEnvironment } from "../../config/environments/find-environment.ts";
+import { loadEnvironments } from "../../config/environments/load-environments.ts";
+import { toEnvironmentDefinition } from "../../config/environments/resolve-environment.ts";
+import type { EnvironmentDefinition } from "../../config/environments/types.ts";
+import type { ConfigLayers } from "../../config/layers/layers.ts";
+import type { ConfigProblem } from "../../config/problem.ts";
+import { LOCAL_ENVIRONMENT_ID, type McpServerConfig } from "../../config/server/types.ts";
+import type { McpConnectionManager, McpThreadOptions } from "../../mcp/index.ts";
+import { checkConfigs } from "../../servers/check.ts";
+import { sentenceOf } from "../../servers/problem.ts";
+import { formatKeys } from "../../toml/format.ts";
+import { type Args, UsageError } from "../args/parse.ts";
+import { isOfEnvironment } from "./environment-problems.ts";
+import { placeOf, withStartProblems } from "./start-problems.ts";
+import { folderOf, readLayers } from "./target.ts";
+
+export interface ConfiguredServers {
+  /** Sorted by name. */
+  readonly servers: readonly EffectiveMcpServer[];
+  /** Of no single server. */
+  readonly errors: readonly ConfigProblem[];
+  readonly layers: ConfigLayers;
+  /** Where servers start. */
+  readonly cwd: string;
+}
+
+/** As `switchyard mcp list` shows them. @throws {ConfigError} */
+export function configuredServersOf(args: Args): ConfiguredServers {
+  const layers = readLayers(args);
+  const cwd = folderOf(args);
+  const { servers, errors } = effectiveServers(assess(layers));
+  return {
+    servers: withStartProblems(servers, placeOf(layers, cwd)).map(withCheck),
+    errors: errors.filter((error) => !isOfEnvironment(error)),
+    layers,
+    cwd,
+  };
+}
+
+/** A manager takes all servers or none of them: one that it would reject does not reach it. */
+function withCheck(server: EffectiveMcpServer): EffectiveMcpServer {
+  const { name, status, config } = server;
+  if (status !== "enabled" || config === undefined) return server;
+  const checked = checkConfigs(new Map([[name, config]]), []);
+  if (checked.ok) return server;
+  const reason = checked.problems.map((problem) => sentenceOf(problem, formatKeys)).join("; ");
+  return { ...server, status: "unstartable", reason };
+}
+
+/** @throws {UsageError} that names those which were probably meant */
+export function serverNamed({ servers }: ConfiguredServers, name: string): EffectiveMcpServer {
+  const found = servers.find((server) => server.name === name);
+  if (found !== undefined) return found;
+  throw new UsageError(
+    missingServer(
+      name,
+      servers.map((server) => server.name),
+    ),
+  );
+}
+
+export interface OpenServers extends AsyncDisposable {
+  readonly thread: McpConnectionManager;
+}
+
+/** Starts those of the servers that are enabled. They end when it is disposed. */
+export async function openServers(
+  { layers, cwd }: ConfiguredServers,
+  servers: readonly EffectiveMcpServer[],
+  options: Pick<McpThreadOptions, "onElicit"> = {},
+): Promise<OpenServers> {
+  const configs = new Map<string, McpServerConfig>(
+    servers.flatMap(({ name, status, config }) =>
+      status === "enabled" && config !== undefined ? [[name, config]] : [],
+    ),
+  );
+  // Loaded here: other commands, and a wrong command line, do without it.
+  const { McpManager } = await import("../../mcp/index.ts");
+  const manager = new McpManager({ publish: false, environments: environmentsOf(configs, layers) });
+  const thread = manager.openThread({ servers: configs, workspace: cwd, ...options });
+  return { thread, [Symbol.asyncDispose]: () => manager[Symbol.asyncDispose]() };
+}
+
+/** The environments that the servers name. That they can be used is known. */
+function environmentsOf(
+  configs: ReadonlyMap<string, McpServerConfig>,
+  layers: ConfigLayers,
+): EnvironmentDefinition[] {
+  const ids = new Set([...configs.values()].map(({ environment_id }) => environment_id));
+  ids.delete(LOCAL_ENVIRONMENT_ID);
+  if (ids.size === 0) return [];
+  const loaded = loadEnvironments({ layers });
+  return [...ids].flatMap((id) => {
+    const found = findEnvironment(loaded, id);
+    return found.ok ? [toEnvironmentDefinition(found.environment)] : [];
+  });
+}

@@ -1,0 +1,95 @@
+/** What the configured servers are and offer now, for `status`, `tools` and `prompts`. */
+import type { EffectiveMcpServer } from "../../config/effective/effective.ts";
+import type { ListKind, ServerSnapshot } from "../../mcp/index.ts";
+import type { Args } from "../args/parse.ts";
+import { count, shortPaths, tell } from "../output.ts";
+import { type ConfiguredServers, configuredServersOf, openServers, serverNamed } from "./configured.ts";
+import { printFindings, shownName } from "./findings.ts";
+
+/** A configured server, and what was seen of it if it was started. */
+export interface SeenServer {
+  readonly server: EffectiveMcpServer;
+  readonly snapshot: ServerSnapshot | undefined;
+}
+
+export interface Seen {
+  readonly servers: readonly SeenServer[];
+  readonly errors: ConfiguredServers["errors"];
+}
+
+/** @param name of one server. @default all @throws {UsageError} when there is no such server */
+export async function seeServers(
+  args: Args,
+  name: string | undefined,
+  lists: readonly Exclude<ListKind, "tools">[],
+  signal: AbortSignal,
+): Promise<Seen> {
+  const configured = configuredServersOf(args);
+  const servers = name === undefined ? configured.servers : [serverNamed(configured, name)];
+  const { errors } = configured;
+  if (servers.every(({ status }) => status !== "enabled")) {
+    return { servers: servers.map((server) => ({ server, snapshot: undefined })), errors };
+  }
+  const origins = new Map(
+    servers.flatMap(({ name: each, definedIn }) => (definedIn === undefined ? [] : [[each, definedIn]])),
+  );
+  await using open = await openServers(configured, servers);
+  const { collectMcpSnapshot } = await import("../../mcp/index.ts");
+  const snapshot = await collectMcpSnapshot(open.thread, { lists, origins, signal });
+  const seen = new Map(snapshot.servers.map((each) => [each.name, each]));
+  return { servers: servers.map((server) => ({ server, snapshot: seen.get(server.name) })), errors };
+}
+
+/** What became of it: the state of the server if it was started, or why it was not. */
+export function stateOf({ server, snapshot }: SeenServer): string {
+  return snapshot?.status.state ?? server.status;
+}
+
+/** In a sentence, if it does not work. */
+export function reasonOf({ server, snapshot }: SeenServer): string | undefined {
+  if (snapshot === undefined) return server.reason;
+  const { status } = snapshot;
+  if (!("reason" in status)) return undefined;
+  return typeof status.reason === "string" ? status.reason : status.reason.message;
+}
+
+export function works({ snapshot }: SeenServer): boolean {
+  return snapshot?.status.state === "ready";
+}
+
+/** Whether it is there to work: one that is switched off, or only asked for by a project that does not count, is not. */
+function isMeant({ server: { status } }: SeenServer): boolean {
+  return status !== "disabled" && status !== "inactive";
+}
+
+/**
+ * Says on stderr which servers do not work, and what is wrong with the files.
+ *
+ * @param named whether the user named the server: then it has to work
+ * @param withReasons where the output has not given them
+ * @returns the exit code
+ */
+export function reportBroken({ servers, errors }: Seen, named: boolean, withReasons: boolean): number {
+  const meant = servers.filter((each) => named || isMeant(each));
+  const broken = meant.filter((each) => !works(each));
+  if (broken.length > 0) {
+    const names = broken.map(({ server }) => shownName(server.name)).join(", ");
+    if (named) tell(`${names} does not work`);
+    else
+      tell(
+        `${broken.length} of ${count(meant.length, "enabled server")} ${broken.length === 1 ? "does" : "do"} not work: ${names}`,
+      );
+    if (withReasons) for (const each of broken) tell(reasonLine(each));
+  }
+  for (const { snapshot } of servers) {
+    for (const { message } of snapshot?.failures ?? []) tell(shortPaths(`warning: ${message}`));
+  }
+  printFindings("error", errors, false);
+  return broken.length + errors.length === 0 ? 0 : 1;
+}
+
+/** The name of a server and why it does not work; more lines of the reason are indented. */
+export function reasonLine(seen: SeenServer): string {
+  const reason = reasonOf(seen) ?? "no reason is known";
+  return shortPaths(`  ${shownName(seen.server.name)}: ${reason.replaceAll("\n", "\n    ")}`);
+}

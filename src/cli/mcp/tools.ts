@@ -1,0 +1,66 @@
+/** `switchyard mcp tools`: starts the configured servers, and lists the tools they offer. */
+import type { ServerSnapshot } from "../../mcp/index.ts";
+import type { Args } from "../args/parse.ts";
+import { JSON_FLAG } from "../args/spec.ts";
+import type { Command } from "../command.ts";
+import { count, printable, printJson, say } from "../output.ts";
+import { keepStart, padText, textWidth } from "../text-width.ts";
+import { shownName } from "./findings.ts";
+import { reportBroken, type SeenServer, seeServers, works } from "./snapshot.ts";
+import { READ_FLAGS } from "./target.ts";
+
+export const tools: Command = {
+  operands: [{ name: "NAME", optional: true, about: "a server; without it, all of them" }],
+  flags: [...READ_FLAGS, { name: "schema", about: "also what each tool takes, as JSON Schema" }, JSON_FLAG],
+  notes:
+    "The names are those that the servers declare. --json prints the tools whole, each with its server.\n" +
+    "The exit code is 1 when a server that is enabled does not work, or the one that is named.",
+  run: listTools,
+};
+
+async function listTools(args: Args, { signal }: { readonly signal: AbortSignal }): Promise<number> {
+  const [name] = args.operands;
+  const seen = await seeServers(args, name, [], signal);
+  if (args.has("json")) {
+    const all = seen.servers.flatMap(({ server, snapshot }) =>
+      (snapshot?.tools ?? []).map((tool) => ({ server: server.name, ...tool })),
+    );
+    printJson(all);
+  } else {
+    const texts = seen.servers.filter(works).map((each) => textOf(each, args.has("schema")));
+    if (texts.length > 0) say(texts.join("\n\n"));
+    else if (seen.servers.length === 0) say("There are no MCP servers yet: switchyard mcp add --help");
+  }
+  return reportBroken(seen, name !== undefined, true);
+}
+
+function textOf({ server, snapshot }: SeenServer, withSchema: boolean): string {
+  const list = snapshot?.tools ?? [];
+  const hidden = snapshot?.hiddenTools ?? 0;
+  const title = `${shownName(server.name)}: ${count(list.length, "tool")}${hidden > 0 ? ` (${hidden} hidden by enabled_tools or disabled_tools)` : ""}`;
+  const width = Math.max(0, ...list.map((tool) => textWidth(printable(tool.name))));
+  const lines = list.flatMap((tool) => {
+    const words = printable([aboutOf(tool), hintsOf(tool)].filter((text) => text !== "").join(" "));
+    const line = `  ${padText(printable(tool.name), width)}  ${words}`.trimEnd();
+    const shown = process.stdout.columns ? keepStart(line, process.stdout.columns) : line;
+    if (!withSchema) return [shown];
+    return [shown, indented(JSON.stringify(tool.inputSchema, undefined, 2))];
+  });
+  return [title, ...lines].join("\n");
+}
+
+type Tool = ServerSnapshot["tools"][number];
+
+/** Its first line, or its title. */
+function aboutOf({ title, description, annotations }: Tool): string {
+  return (description ?? title ?? annotations?.title ?? "").trim().split("\n", 1)[0] ?? "";
+}
+
+function hintsOf({ annotations = {} }: Tool): string {
+  if (annotations.readOnlyHint === true) return "[read-only]";
+  return annotations.destructiveHint === true ? "[destructive]" : "";
+}
+
+function indented(text: string): string {
+  return text.replaceAll(/^/gm, "    ");
+}

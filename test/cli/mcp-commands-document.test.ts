@@ -1,0 +1,68 @@
+/** docs/mcp-commands.md says what is so: its transcripts are what the commands print, with published servers. */
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync, mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { parseArgsStringToArgv } from "string-argv";
+import { statusView } from "../../src/cli/mcp/status.ts";
+import { OURS, TestHome } from "./support/test-home.ts";
+
+const root = join(import.meta.dirname, "..", "..");
+const document = readFileSync(join(root, "docs", "mcp-commands.md"), "utf8");
+const BIN = [join(root, "node_modules", ".bin"), dirname(process.execPath), "/usr/bin", "/bin"].join(":");
+
+/** One server that works, one that cannot reach its database, one that is switched off. */
+const THREE = `[mcp_servers.everything]
+command = "mcp-server-everything"
+
+[mcp_servers.db]
+command = "db-mcp"
+args = ["--dsn", "postgres://app:secret@localhost/app"]
+
+[mcp_servers.old]
+command = "old-mcp"
+enabled = false
+`;
+const MEMORY = `[mcp_servers.memory]
+command = "mcp-server-memory"
+`;
+const DB = "#!/bin/sh\necho 'db-mcp: no database at localhost:5432' >&2\nexit 1\n";
+
+test("the transcripts in docs/mcp-commands.md are what the commands print", {
+  timeout: 120_000,
+}, async () => {
+  using home = new TestHome();
+  mkdirSync(join(home.home, "bin"));
+  writeFileSync(join(home.home, "bin", "db-mcp"), DB, { mode: 0o755 });
+  const PATH = `${join(home.home, "bin")}:${BIN}`;
+  let played = 0;
+  for (const [, transcript = ""] of document.matchAll(/```text\n([^]*?)```/g)) {
+    for (const step of transcript.split(/^\$ switchyard /m).slice(1)) {
+      const [command = "", ...lines] = step.trimEnd().split("\n");
+      home.write(OURS, command.startsWith("mcp status") ? THREE : MEMORY);
+      const { stdout, stderr } = await home.run(parseArgsStringToArgv(command), "", { PATH });
+      assert.equal(everyTime(`${stdout}${stderr}`), everyTime(lines.join("\n")), command);
+      played++;
+    }
+  }
+  assert.ok(played >= 3);
+});
+
+/** Without what differs from one time to the next. */
+function everyTime(text: string): string {
+  return text.trimEnd().replaceAll(/\b\d\.\d\d s/g, "0.35 s");
+}
+
+test("docs/mcp-commands.md names the keys of the JSON of status, in their order", () => {
+  const server = { name: "a", status: "enabled", errors: [], warnings: [], origins: new Map() } as const;
+  const view = statusView({ server: { ...server, definedIn: undefined }, snapshot: undefined });
+  const section = document.slice(
+    document.indexOf("| `name` | |"),
+    document.indexOf("## `switchyard mcp tools"),
+  );
+  const cells = section.split("\n").flatMap((line) => line.split("|")[1]?.match(/`\w+`/g) ?? []);
+  assert.deepEqual(
+    cells.map((cell) => cell.slice(1, -1)),
+    Object.keys(view),
+  );
+});
