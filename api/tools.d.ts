@@ -1,5 +1,67 @@
 // mcp-switchyard/tools
 
+export interface ApprovalAnswer {
+    readonly decision: "accept" | "accept_for_session" | "accept_always" | "decline" | "cancel";
+}
+
+export type ApprovalDecision = "run" | "ask" | "refuse";
+
+export type ApprovalOutcome = {
+    readonly allowed: true;
+}
+ | {
+    readonly allowed: false;
+    readonly text: string;
+};
+
+export type ApprovalPolicy = "ask" | "never" | "full_access";
+
+export interface ApprovalQuestion {
+    readonly callId: string;
+    readonly server: string;
+    readonly tool: string;
+    readonly title: string | undefined;
+    readonly description: string | undefined;
+    readonly arguments: JsonObject;
+    readonly message: string;
+    readonly why: ModeOfTool & {
+        readonly effect: ToolEffect;
+    };
+    readonly canRemember: readonly ("session" | "always")[];
+}
+
+export interface ApprovalRequest {
+    readonly server: string;
+    readonly tool: {
+        readonly tool: {
+            readonly name: string;
+            readonly title?: string | undefined;
+            readonly description?: string | undefined;
+        };
+        readonly annotations: ToolHints | undefined;
+    };
+    readonly callId: string;
+    readonly args: JsonObject;
+    readonly signal: AbortSignal | undefined;
+}
+
+export declare class Approvals {
+    #private;
+    constructor(options: ApprovalsOptions);
+    check(request: ApprovalRequest): Promise<ApprovalOutcome>;
+}
+
+export interface ApprovalsOptions {
+    readonly thread: Pick<McpConnectionManager, "servers">;
+    readonly policy?: ApprovalPolicy;
+    readonly onAsk?: AskHandler;
+    readonly remember?: (server: string, tool: string) => Promise<void>;
+    readonly timeoutMs?: number;
+    readonly redactor?: Redactor;
+    readonly log?: Log;
+    readonly clock?: Clock;
+}
+
 export interface Approver {
     check(about: {
         readonly server: string;
@@ -15,6 +77,10 @@ export interface Approver {
     }>;
 }
 
+export type AskHandler = (question: ApprovalQuestion, options: {
+    readonly signal: AbortSignal;
+}) => Promise<ApprovalAnswer> | ApprovalAnswer;
+
 export type BudgetSchema = (ModelSchema & {
     readonly kind: "schema";
 } & {
@@ -24,6 +90,12 @@ export type BudgetSchema = (ModelSchema & {
 });
 
 export declare const DEFAULT_OUTPUT_LIMIT: OutputLimit;
+
+export interface DecideInput {
+    readonly mode: AppToolApproval;
+    readonly annotations: ToolHints | undefined;
+    readonly policy: ApprovalPolicy;
+}
 
 export type DeclaredToolName = string;
 
@@ -52,6 +124,14 @@ export type DispatchEvent =
 export interface DispatchOptions {
     readonly signal?: AbortSignal;
     readonly onEvent?: (event: DispatchEvent) => void;
+}
+
+export interface ElicitationOptions {
+    readonly policy?: ApprovalPolicy;
+    readonly onElicit?: ElicitationHandler;
+    readonly timeoutMs?: number;
+    readonly log?: Log;
+    readonly clock?: Clock;
 }
 
 export type FoundTool = {
@@ -136,6 +216,15 @@ export interface InputSchemaOptions {
     readonly onUnusable?: (tool: ToolInfo, reason: string) => void;
 }
 
+export declare class Issue {
+    readonly code: IssueCode;
+    readonly what: string;
+    readonly path: Path;
+    readonly near: string | undefined;
+    constructor(code: IssueCode, what: string, path?: Path, near?: string);
+    within(key: string | number): Issue;
+}
+
 export declare class KeptOutputs {
     #private;
     constructor(options?: KeptOutputsOptions);
@@ -149,6 +238,11 @@ export interface KeptOutputsOptions {
     readonly bytesMax?: number;
     readonly outputsMax?: number;
     readonly tokensMax?: number;
+}
+
+export interface ModeOfTool {
+    readonly mode: AppToolApproval;
+    readonly from: "tool" | "server" | "default";
 }
 
 export interface ModelOutputOptions extends OutputOptions {
@@ -300,6 +394,14 @@ export declare class ToolCatalog {
 
 export type ToolDefinition = FunctionToolDefinition | NamespaceDefinition;
 
+export type ToolEffect = "read_only" | "harmless" | "risky";
+
+export interface ToolHints {
+    readonly readOnlyHint?: boolean | undefined;
+    readonly destructiveHint?: boolean | undefined;
+    readonly openWorldHint?: boolean | undefined;
+}
+
 export interface ToolInfo extends ServerTool {
     readonly qualified: QualifiedToolName;
     readonly visible: VisibleToolName;
@@ -355,11 +457,19 @@ export interface WrittenToolName {
     readonly name: string;
 }
 
+export declare function approvalModeOf({ tools, default_tools_approval_mode: ofServer, }: Pick<McpServerConfig, "tools" | "default_tools_approval_mode">, tool: string): ModeOfTool;
+
 export declare function budgetInputSchema(declared: JsonObject, tokensMax: number): BudgetSchema;
+
+export declare function checkElicitationAnswer(schema: JsonObject, content?: unknown): readonly Issue[];
 
 export declare function codexInputSchema(declared: JsonObject, maxBytes?: number): ModelSchema;
 
 export declare function codexOutput(outcome: CallOutcome, options: OutputOptions): ToolOutput;
+
+export declare function decide({ mode, annotations, policy }: DecideInput): ApprovalDecision;
+
+export declare function elicitationsFor(options: ElicitationOptions): ElicitationHandler;
 
 export declare function inputSchemasOf(thread: McpConnectionManager, { form, tokensMax, onUnusable }?: InputSchemaOptions): (tool: ToolInfo) => JsonObject | undefined;
 
@@ -379,6 +489,8 @@ export declare function outputsFor(options: ThreadOutputOptions): (about: {
 }, outcome: CallOutcome) => ToolOutput;
 
 export declare function qualifiedMcpToolNamePrefix(server: string): string;
+
+export declare function rememberIn(file: string, options?: ConfigEditorOptions): (server: string, tool: string) => Promise<void>;
 
 export declare function resourceTools(thread: McpConnectionManager): readonly HostTool[];
 

@@ -1,4 +1,27 @@
 /** Tools of MCP servers as models are offered them: names, the way back, and which calls may overlap. */
+export {
+  type ApprovalAnswer,
+  type ApprovalOutcome,
+  type ApprovalQuestion,
+  type ApprovalRequest,
+  Approvals,
+  type ApprovalsOptions,
+  type AskHandler,
+} from "./approval/approvals.ts";
+export {
+  type ApprovalDecision,
+  approvalModeOf,
+  type ApprovalPolicy,
+  decide,
+  type DecideInput,
+  type ModeOfTool,
+  type ToolEffect,
+  type ToolHints,
+} from "./approval/decide.ts";
+export type { Issue } from "../base/reader.ts";
+export { checkElicitationAnswer } from "./approval/elicitation-answer.ts";
+export { type ElicitationOptions, elicitationsFor } from "./approval/elicitations.ts";
+export { rememberIn } from "./approval/remember-in.ts";
 export { Gate, type GateKey, type GateOptions, type GateRequest, type Pass } from "./gate/gate.ts";
 export { isParallel, type ParallelInput } from "./gate/is-parallel.ts";
 export { qualifiedMcpToolNamePrefix } from "./names/spelling.ts";

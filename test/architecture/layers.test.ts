@@ -131,6 +131,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
     contract: { holds: ["router/contract"], mayImport: [] },
     output: { mayImport: ["contract"] },
     resources: { mayImport: ["contract"] },
+    approval: { mayImport: [] },
     router: { mayImport: ["info", "names", "gate", "search", "contract", "output"] },
     index: { mayImport: "any" },
   },

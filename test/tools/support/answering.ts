@@ -1,4 +1,4 @@
-/** A stdio server with one tool, `t`, that answers what its arguments say, and what real Codex makes of the answers. */
+/** A stdio server with a tool `t` that answers what its arguments say, and what real Codex makes of the answers. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { McpServerToolConfig } from "../../../src/config/index.ts";
@@ -17,23 +17,30 @@ const SCRIPT = `
   let rest = "";
   const lines = (chunk) => { const all = (rest + chunk).split("\\n"); rest = all.pop(); all.forEach(one); };
   process.stdin.setEncoding("utf8").on("data", lines);
-  const tool = { name: "t", inputSchema: { type: "object", properties: {} }, ...JSON.parse(process.argv[1]) };
+  const inputSchema = { type: "object", properties: {} };
+  const tools = JSON.parse(process.argv[1]).map((tool) => ({ name: "t", inputSchema, ...tool }));
   const capabilities = { tools: {} }, serverInfo = { name: "answering", version: "1" };
   function one(line) {
     const { id, method, params } = JSON.parse(line);
     if (id === undefined) return;
     const send = (answer) => console.log(JSON.stringify({ jsonrpc: "2.0", id, ...answer }));
     if (method === "initialize") return send({ result: { protocolVersion: "2025-06-18", capabilities, serverInfo } });
-    if (method === "tools/list") return send({ result: { tools: [tool] } });
+    if (method === "tools/list") return send({ result: { tools } });
     if (method !== "tools/call") return send({ error: { code: -32601, message: "Method not found" } });
     const { answer, texts, silent } = params.arguments;
     if (texts) send({ result: { content: texts.map(([times, text]) => ({ type: "text", text: text.repeat(times) })) } });
     else if (!silent) send(answer);
   }`;
 
-/** @param tool fields of the tool besides its name and its schema */
-export function answering(tool: object = {}): { readonly command: string; readonly args: readonly string[] } {
-  return { command: process.execPath, args: ["-e", SCRIPT, JSON.stringify(tool)] };
+/** @param tools what differs from a tool `t` without annotations */
+export function answering(...tools: readonly object[]): {
+  readonly command: string;
+  readonly args: readonly string[];
+} {
+  return {
+    command: process.execPath,
+    args: ["-e", SCRIPT, JSON.stringify(tools.length === 0 ? [{}] : tools)],
+  };
 }
 
 export interface ServerKeys {

@@ -1,0 +1,84 @@
+/** Which calls are made, asked about, and refused: by our table, and by real Codex, cell by cell. */
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import type { ThreadOptions } from "../../src/index.ts";
+import { callTool, say, ScriptedModel } from "../../src/testing/index.ts";
+import { pick } from "../../src/testing/pick.ts";
+import { type ApprovalDecision, type ApprovalPolicy, decide, type ToolHints } from "../../src/tools/index.ts";
+import { collect, startBench } from "../support/codex-bench.ts";
+import { answering } from "./support/answering.ts";
+
+const MODES = ["auto", "writes", "prompt", "approve"] as const;
+
+const HINTS: Readonly<Record<string, ToolHints | undefined>> = {
+  unknown: undefined,
+  none: {},
+  read_only: { readOnlyHint: true },
+  read_only_and_destructive: { readOnlyHint: true, destructiveHint: true, openWorldHint: true },
+  writing: { readOnlyHint: false },
+  destructive: { destructiveHint: true },
+  not_destructive: { destructiveHint: false },
+  not_destructive_outside: { destructiveHint: false, openWorldHint: true },
+  harmless: { destructiveHint: false, openWorldHint: false },
+  harmless_and_writing: { readOnlyHint: false, destructiveHint: false, openWorldHint: false },
+  closed: { openWorldHint: false },
+  destructive_inside: { destructiveHint: true, openWorldHint: false },
+};
+
+const POLICIES: readonly (readonly [what: string, ApprovalPolicy, ThreadOptions])[] = [
+  ["on-request", "ask", { approvalPolicy: "on-request" }],
+  ["untrusted", "ask", { approvalPolicy: "untrusted" }],
+  ["on-request with full access", "ask", { approvalPolicy: "on-request", sandboxMode: "danger-full-access" }],
+  ["never in a read-only sandbox", "never", { approvalPolicy: "never", sandboxMode: "read-only" }],
+  ["never in a sandbox that may write", "never", { approvalPolicy: "never", sandboxMode: "workspace-write" }],
+  ["never with full access", "full_access", { approvalPolicy: "never", sandboxMode: "danger-full-access" }],
+];
+
+const REFUSED = "MCP tool call requires approval, but approval policy is never";
+
+suite("the table of approvals is Codex's", () => {
+  for (const [what, policy, options] of POLICIES) {
+    test(`under the policy ${what}`, { timeout: 120_000 }, async () => {
+      const tools = Object.entries(HINTS).map(([name, annotations]) => ({ name, annotations }));
+      const cells = MODES.flatMap((mode) => tools.map(({ name }) => ({ mode, name })));
+      const args = { answer: { result: { content: [{ type: "text", text: "made" }] } } };
+      let requests = 0;
+      await using model = await ScriptedModel.start({
+        script: () =>
+          requests++ > 0
+            ? say("done")
+            : cells.map(({ mode, name }) => callTool({ server: mode, tool: name, arguments: args })),
+      });
+      await using bench = await startBench({}, model);
+      const asked: string[] = [];
+      const thread = bench.codex.startThread({
+        ...options,
+        workingDirectory: bench.cwd,
+        skipGitRepoCheck: true,
+        mcpServers: Object.fromEntries(
+          MODES.map((mode) => [mode, { ...answering(...tools), default_tools_approval_mode: mode }]),
+        ),
+        onQuestion: (question) => {
+          if (question.kind === "mcp_tool_call") asked.push(`${question.server} ${question.tool}`);
+          return { decision: "accept" };
+        },
+      });
+      await collect(thread.runStreamed("go"));
+      await thread.close();
+      const input = pick(model.requests, 1, "body", "input") as { type: string; output: unknown }[];
+      const outputs = input.filter(({ type }) => type === "function_call_output");
+      const table = (of: (cell: (typeof cells)[number], at: number) => string): Record<string, string> =>
+        Object.fromEntries(cells.map((cell, at) => [`${cell.mode} ${cell.name}`, of(cell, at)]));
+      const theirs = table(({ mode, name }, at): ApprovalDecision => {
+        const output = JSON.stringify(outputs[at]?.output);
+        if (output.includes(REFUSED)) return "refuse";
+        assert.match(output, /"made"/);
+        return asked.includes(`${mode} ${name}`) ? "ask" : "run";
+      });
+      assert.deepEqual(
+        theirs,
+        table(({ mode, name }) => decide({ mode, annotations: HINTS[name], policy })),
+      );
+    });
+  }
+});
