@@ -2,9 +2,16 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import type { ThreadOptions } from "../../src/index.ts";
+import { McpManager } from "../../src/mcp/index.ts";
 import { callTool, say, ScriptedModel } from "../../src/testing/index.ts";
 import { pick } from "../../src/testing/pick.ts";
-import { type ApprovalDecision, type ApprovalPolicy, decide, type ToolHints } from "../../src/tools/index.ts";
+import {
+  type ApprovalDecision,
+  type ApprovalPolicy,
+  decide,
+  elicitationsFor,
+  type ToolHints,
+} from "../../src/tools/index.ts";
 import { collect, startBench } from "../support/codex-bench.ts";
 import { answering } from "./support/answering.ts";
 
@@ -79,6 +86,64 @@ suite("the table of approvals is Codex's", () => {
         theirs,
         table(({ mode, name }) => decide({ mode, annotations: HINTS[name], policy })),
       );
+    });
+  }
+});
+
+suite("a question of a server is answered as by Codex", () => {
+  const forms = [
+    { type: "object", properties: {} },
+    { type: "object", properties: { a: { type: "string" } }, required: ["a"] },
+  ];
+  for (const [what, policy, options] of POLICIES) {
+    test(`under the policy ${what}`, { timeout: 120_000 }, async () => {
+      let requests = 0;
+      await using model = await ScriptedModel.start({
+        script: () =>
+          requests++ > 0
+            ? say("done")
+            : forms.map((ask) => callTool({ server: "svc", tool: "t", arguments: { ask } })),
+      });
+      await using bench = await startBench({}, model);
+      const theirQuestions: unknown[] = [];
+      const server = { ...answering(), default_tools_approval_mode: "approve" } as const;
+      const thread = bench.codex.startThread({
+        ...options,
+        workingDirectory: bench.cwd,
+        skipGitRepoCheck: true,
+        mcpServers: { svc: server },
+        onQuestion: (question) => {
+          assert.ok(question.kind === "elicitation");
+          theirQuestions.push(question.schema);
+          return { decision: "accept", content: { a: "b" } };
+        },
+      });
+      await collect(thread.runStreamed("go"));
+      await thread.close();
+      const input = pick(model.requests, 1, "body", "input") as { type: string; output: unknown[] }[];
+      const theirs = input.flatMap(({ type, output }) =>
+        type === "function_call_output"
+          ? [JSON.parse(String(pick(output, 1, "text"))) as { action: string }]
+          : [],
+      );
+
+      const ourQuestions: unknown[] = [];
+      const onElicit = elicitationsFor({
+        policy,
+        onElicit: ({ requestedSchema }) => {
+          ourQuestions.push(requestedSchema);
+          return Promise.resolve({ action: "accept", content: { a: "b" } });
+        },
+      });
+      await using manager = new McpManager({ publish: false });
+      await using own = manager.openThread({ servers: { svc: answering() }, onElicit });
+      const ours = [];
+      for (const ask of forms) {
+        const outcome = await own.callTool("svc", "t", { ask } as never);
+        ours.push(JSON.parse(String(pick(outcome, "result", "content", 0, "text"))) as { action: string });
+      }
+      assert.deepEqual(ours, theirs);
+      assert.equal(ourQuestions.length, theirQuestions.length);
     });
   }
 });

@@ -11,7 +11,9 @@ export type Arguments =
   | { readonly answer: { readonly result: unknown } | { readonly error: unknown } }
   /** A result of one text for each pair: so often, this. */
   | { readonly texts: readonly (readonly [times: number, text: string])[] }
-  | { readonly silent: true };
+  | { readonly silent: true }
+  /** Asks for a form, and tells as its result what came back. */
+  | { readonly ask: object };
 
 const SCRIPT = `
   let rest = "";
@@ -20,14 +22,22 @@ const SCRIPT = `
   const inputSchema = { type: "object", properties: {} };
   const tools = JSON.parse(process.argv[1]).map((tool) => ({ name: "t", inputSchema, ...tool }));
   const capabilities = { tools: {} }, serverInfo = { name: "answering", version: "1" };
+  const asked = new Map();
   function one(line) {
-    const { id, method, params } = JSON.parse(line);
+    const { id, method, params, result } = JSON.parse(line);
     if (id === undefined) return;
+    if (method === undefined) return asked.get(id)(result);
     const send = (answer) => console.log(JSON.stringify({ jsonrpc: "2.0", id, ...answer }));
     if (method === "initialize") return send({ result: { protocolVersion: "2025-06-18", capabilities, serverInfo } });
     if (method === "tools/list") return send({ result: { tools } });
     if (method !== "tools/call") return send({ error: { code: -32601, message: "Method not found" } });
-    const { answer, texts, silent } = params.arguments;
+    const { answer, texts, silent, ask } = params.arguments;
+    if (ask) {
+      const question = { mode: "form", message: "Well?", requestedSchema: ask };
+      console.log(JSON.stringify({ jsonrpc: "2.0", id: "ask-" + id, method: "elicitation/create", params: question }));
+      asked.set("ask-" + id, (came) => send({ result: { content: [{ type: "text", text: JSON.stringify(came) }] } }));
+      return;
+    }
     if (texts) send({ result: { content: texts.map(([times, text]) => ({ type: "text", text: text.repeat(times) })) } });
     else if (!silent) send(answer);
   }`;
