@@ -365,8 +365,13 @@ suite("switchyard reap", linuxOnly, () => {
     const here = /\d+/.exec(execFileSync("readlink", ["/proc/self/ns/pid"], { encoding: "utf8" }))?.[0] ?? "";
     const gone = execFileSync("sh", ["-c", "echo $$"], { encoding: "utf8" }).trim();
     const script = `export SWITCHYARD_LEASE=a@${here}:${gone}:1; bash -c '"$0" "$1" reap; echo "it goes on"' "$0" "$1"; true`;
-    const { stdout, stderr } = await home.shell(script);
-    assert.match(stdout, /it goes on/);
-    assert.match(stderr, /note: process \d+ is left alone, because this command runs below it/);
+    // Any Codex host that starts on this machine meanwhile ends them, as it has to: they are nobody's.
+    for (let attempt = 1; ; attempt++) {
+      const { stdout, stderr } = await home.shell(script);
+      if (!stdout.includes("it goes on") && attempt < 5) continue;
+      assert.match(stdout, /it goes on/);
+      assert.match(stderr, /note: process \d+ is left alone, because this command runs below it/);
+      break;
+    }
   });
 });
