@@ -139,7 +139,7 @@ suite("a question of a server is answered as by Codex", () => {
       await using own = manager.openThread({ servers: { svc: answering() }, onElicit });
       const ours = [];
       for (const ask of forms) {
-        const outcome = await own.callTool("svc", "t", { ask } as never);
+        const outcome = await own.callTool("svc", "t", { ask });
         ours.push(JSON.parse(String(pick(outcome, "result", "content", 0, "text"))) as { action: string });
       }
       assert.deepEqual(ours, theirs);
