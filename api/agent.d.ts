@@ -26,6 +26,7 @@ export interface AgentOptions {
     readonly toolNames?: "flat" | "namespaces";
     readonly toolExposure?: "direct" | "search";
     readonly manager?: McpManager;
+    readonly environments?: readonly EnvironmentDefinition[];
     readonly home?: string;
     readonly env?: Readonly<Record<string, string | undefined>>;
     readonly stepsMax?: number;

@@ -138,6 +138,7 @@ export type RunOutbound = EventMessage | AskMessage | AskClosedMessage | EndMess
 
 export interface RunParams {
     readonly input: Input;
+    readonly engine?: EngineName;
     readonly model?: string;
     readonly cwd?: string;
     readonly effort?: ModelReasoningEffort;
@@ -209,6 +210,7 @@ export interface RunnerClientOptions {
 export interface RunnerOptions {
     readonly sink: Sink;
     readonly createEngine: CreateEngine;
+    readonly defaultEngine?: EngineName;
     readonly homesRoot: string;
     readonly env?: Variables;
     readonly withheld?: readonly string[];

@@ -63,7 +63,10 @@ export class Agent implements Engine, AsyncDisposable {
     const { clock = systemClock, log = silentLog, env = process.env } = checked;
     const redactor = new Redactor();
     if (checked.apiKey !== undefined) redactor.add(checked.apiKey);
-    if (checked.manager === undefined) this.#ownManager = new McpManager({ env, log, clock });
+    if (checked.manager === undefined) {
+      const { environments = [] } = checked;
+      this.#ownManager = new McpManager({ env, log, clock, environments });
+    }
     const shared: SessionOptions = {
       manager: checked.manager ?? (this.#ownManager as McpManager),
       createTools: createTools({

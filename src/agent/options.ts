@@ -1,7 +1,7 @@
 /** What a host can say about an `Agent`. */
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
-import type { McpManager } from "../mcp/index.ts";
+import type { EnvironmentDefinition, McpManager } from "../mcp/index.ts";
 import type { ThreadOptions } from "../thread/options.ts";
 import type { HostTool } from "../tools/router/contract.ts";
 
@@ -24,6 +24,8 @@ export interface AgentOptions {
   readonly toolExposure?: "direct" | "search";
   /** Runs the MCP servers of all threads. Yours: it is not disposed here. @default one of the agent's own */
   readonly manager?: McpManager;
+  /** Where servers with an `environment_id` run; not together with `manager`, which has its own. @default this machine alone */
+  readonly environments?: readonly EnvironmentDefinition[];
   /** The folder that keeps the threads. @default `agent` in `$SWITCHYARD_HOME` (`~/.switchyard`) */
   readonly home?: string;
   /** Where references of MCP servers, and `SWITCHYARD_HOME`, are looked up. @default process.env */

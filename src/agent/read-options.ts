@@ -3,6 +3,7 @@ import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
+import { isObject } from "../base/json.ts";
 import type { Log } from "../base/log.ts";
 import {
   guard,
@@ -16,7 +17,7 @@ import {
   showPath,
   string,
 } from "../base/reader.ts";
-import type { McpManager } from "../mcp/index.ts";
+import type { EnvironmentDefinition, McpManager } from "../mcp/index.ts";
 import { check, type ServerSet } from "../servers/check.ts";
 import { sentenceOf } from "../servers/problem.ts";
 import { EngineError } from "../thread/errors.ts";
@@ -65,6 +66,11 @@ const hostTools = optional(
   ),
 );
 
+/** What is in it, the executor's client checks. */
+function isEnvironment(input: unknown): input is EnvironmentDefinition {
+  return isObject(input) && typeof input["id"] === "string" && typeof input["kind"] === "string";
+}
+
 const agentOptions: Reader<AgentOptions> = object(
   {
     model: text,
@@ -76,6 +82,7 @@ const agentOptions: Reader<AgentOptions> = object(
     toolNames: optional(oneOf("flat", "namespaces")),
     toolExposure: optional(oneOf("direct", "search")),
     manager: objectOf<McpManager>(),
+    environments: optional(list(guard("an environment", isEnvironment))),
     home: text,
     env: objectOf<NonNullable<AgentOptions["env"]>>(),
     stepsMax: optional(integer({ min: 1 })),
@@ -97,7 +104,10 @@ const agentThreadOptions: Reader<AgentThreadOptions> = object(
 
 /** @throws {EngineError} `invalid_options`, naming the option */
 export function readAgentOptions(options: AgentOptions): AgentOptions {
-  return readOptions(agentOptions, options, invalid);
+  const read = readOptions(agentOptions, options, invalid);
+  if (read.manager !== undefined && read.environments !== undefined)
+    throw invalid("environments: give them to the manager", "environments");
+  return read;
 }
 
 /** @throws {EngineError} `invalid_options`, naming the option */

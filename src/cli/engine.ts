@@ -1,16 +1,25 @@
-/** The engine of the commands: the only place here that makes it a Codex. */
+/** The engines of the commands: the only place here that makes them. */
 import { join } from "node:path";
 import { Codex, codexConfig, type CodexOptions, lacksLogin, lastThread } from "../codex/index.ts";
 import { providerVariables } from "../base/variables.ts";
 import { configuredProviders } from "../config/layers/model-providers.ts";
 import { projectKey } from "../config/layers/project-trust.ts";
 import { switchyardHome, userCodexHome } from "../config/layers/homes.ts";
-import type { Engine } from "../thread/engine.ts";
+import type { AgentOptions } from "../agent/index.ts";
+import type { Engine, EngineName } from "../thread/engine.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
+export const ENGINES: readonly EngineName[] = ["codex", "responses"];
+
 export function openEngine(options: CodexOptions): Engine {
   return new Codex(options);
+}
+
+/** The `responses` engine. It is loaded where it is wanted: Codex needs nothing of it. */
+export async function openAgent(options: AgentOptions): Promise<Engine> {
+  const { Agent } = await import("../agent/index.ts");
+  return new Agent(options);
 }
 
 /** The thread that was last worked with in this folder, in the user's own home or in ours. */

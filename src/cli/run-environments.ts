@@ -1,9 +1,9 @@
-/** The executors that the servers of one turn name, for a Codex that does not read the user's `environments.toml`. */
+/** The executors that the servers of one turn name, for an engine that does not read the user's `environments.toml`. */
 import { basename, resolve } from "node:path";
-import type { CodexEnvironment } from "../codex/index.ts";
 import type { ServerSet } from "../servers/check.ts";
 import { toEnvironmentDefinition } from "../config/environments/resolve-environment.ts";
 import { LOCAL_ENVIRONMENT_ID } from "../config/server/types.ts";
+import type { EnvironmentDefinition } from "../config/environments/types.ts";
 import { findEnvironment } from "../config/environments/find-environment.ts";
 import { loadEnvironments } from "../config/environments/load-environments.ts";
 import { ConfigError } from "../config/problem.ts";
@@ -16,6 +16,8 @@ interface EnvironmentFlags {
   readonly cd?: string;
   /** Codex runs in the user's own home, and reads the file there. @default false */
   readonly userHome?: boolean;
+  /** The engine starts environments that are programs. @default false */
+  readonly programs?: boolean;
 }
 
 /** @throws {UsageError} naming a server whose environment cannot be used, and why */
@@ -23,7 +25,7 @@ export function environmentsOf(
   { configs }: ServerSet,
   flags: EnvironmentFlags,
   env: Variables = process.env,
-): CodexEnvironment[] {
+): EnvironmentDefinition[] {
   const wanted = new Map<string, string>();
   for (const [name, { environment_id: id, enabled }] of configs) {
     if (id !== LOCAL_ENVIRONMENT_ID && enabled && !wanted.has(id)) wanted.set(id, name);
@@ -41,8 +43,12 @@ export function environmentProblem(id: string, flags: EnvironmentFlags, env: Var
   return typeof found === "string" ? found : undefined;
 }
 
-/** Its definition where Codex does not read it itself, or why it cannot be used. */
-function find(id: string, { cd, userHome }: EnvironmentFlags, env: Variables): CodexEnvironment[] | string {
+/** Its definition where the engine does not read it itself, or why it cannot be used. */
+function find(
+  id: string,
+  { cd, userHome, programs }: EnvironmentFlags,
+  env: Variables,
+): EnvironmentDefinition[] | string {
   try {
     const loaded = loadEnvironments({ env, ...(cd === undefined ? {} : { cwd: resolve(cd) }) });
     const found = findEnvironment(loaded, id);
@@ -50,7 +56,7 @@ function find(id: string, { cd, userHome }: EnvironmentFlags, env: Variables): C
     const { definedIn } = found.environment;
     if (userHome === true && basename(definedIn?.file ?? "") === "environments.toml") return [];
     const definition = toEnvironmentDefinition(found.environment, env);
-    if (definition.kind === "url") return [definition];
+    if (definition.kind === "url" || programs === true) return [definition];
     return `cannot run: environment ${JSON.stringify(id)} is a program, and Codex starts those only from environments.toml in its own home (--user-home)`;
   } catch (error) {
     if (error instanceof ConfigError) return `cannot run: ${error.message}`;

@@ -3,14 +3,15 @@ import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { systemClock } from "../base/clock.ts";
 import { isObject } from "../base/json.ts";
+import type { Log } from "../base/log.ts";
 import { shellWord } from "../base/shell-word.ts";
 import { parseOverrides } from "../config/layers/overrides.ts";
 import { describeProblem } from "../config/show/show-problem.ts";
-import type { StreamedTurn } from "../thread/engine.ts";
+import type { EngineName, StreamedTurn } from "../thread/engine.ts";
 import type { Input, ThreadOptions, UserInput } from "../thread/options.ts";
 import { type Args, UsageError } from "./args/parse.ts";
 import type { Command } from "./command.ts";
-import { lastThreadIn, missingLogin, openEngine } from "./engine.ts";
+import { ENGINES, lastThreadIn, missingLogin, openAgent, openEngine } from "./engine.ts";
 import { folderOf } from "./mcp/target.ts";
 import { readInput, readStdin } from "./input.ts";
 import { shortPath, shortPaths, stopWhenOutputFails, tell, writeAside } from "./output.ts";
@@ -24,6 +25,13 @@ export const run: Command = {
   operands: [{ name: "PROMPT", about: "what to tell the agent; - reads it from stdin" }],
   flags: [
     ...SERVER_FLAGS,
+    {
+      name: "engine",
+      value: "ENGINE",
+      choices: ENGINES,
+      default: "codex",
+      about: "what thinks: codex, or responses, which needs a --model and no Codex, and runs no commands",
+    },
     { name: "resume", short: "r", value: "THREAD", about: "continue a thread" },
     { name: "last", about: "continue the thread that was last worked with in this folder" },
     { name: "ephemeral", about: "keep nothing of the thread on disk; it cannot be continued" },
@@ -63,12 +71,14 @@ async function runTurn(args: Args, stop: Stop): Promise<number> {
   const images = args.all("image").map(imageOf);
   const schemaFile = args.one("output-schema");
   const outputSchema = schemaFile === undefined ? undefined : await readSchema(schemaFile, stop.signal);
+  const engineName = args.one("engine") as EngineName;
+  if (engineName === "responses") checkForResponses(args);
   const configOverrides = overridesOf(args);
   const apiKey = process.env["OPENAI_API_KEY"] || undefined;
   const baseUrl = args.one("base-url");
   const userHome = args.has("user-home");
   const missing =
-    apiKey === undefined && baseUrl === undefined
+    engineName === "codex" && apiKey === undefined && baseUrl === undefined
       ? missingLogin(configOverrides, userHome, process.env)
       : undefined;
   if (missing !== undefined) {
@@ -80,18 +90,31 @@ async function runTurn(args: Args, stop: Stop): Promise<number> {
   stopWhenOutputFails(stop);
   // Every message to and from Codex is among the diagnostics then.
   const isVerbose = args.has("verbose") || process.env.SWITCHYARD_DEBUG === "wire";
-  const engine = openEngine({
-    environments: environmentsOf(mcpServers, { userHome, ...(cd === undefined ? {} : { cd }) }),
-    configOverrides,
+  const log: Log = (level, message, about) => {
+    if (isVerbose || level === "error") tell(`${engineName} ${level}: ${message}`);
+    // What is wrong with a server is an event of the turn, too.
+    else if (level === "warn" && about?.["server"] === undefined) tell(`warning: ${message}`);
+  };
+  const programs = engineName === "responses";
+  const environments = environmentsOf(mcpServers, {
+    userHome,
+    programs,
+    ...(cd === undefined ? {} : { cd }),
+  });
+  const shared = {
     ...(apiKey === undefined ? {} : { apiKey }),
     ...(baseUrl === undefined ? {} : { baseUrl }),
-    ...(userHome ? { home: "user" as const } : {}),
-    log: (level, message, about) => {
-      if (isVerbose || level === "error") tell(`codex ${level}: ${message}`);
-      // What is wrong with a server is an event of the turn, too.
-      else if (level === "warn" && about?.["server"] === undefined) tell(`warning: ${message}`);
-    },
-  });
+    log,
+  };
+  const engine =
+    engineName === "responses"
+      ? await openAgent({ ...shared, environments })
+      : openEngine({
+          ...shared,
+          environments: environments.flatMap((each) => (each.kind === "url" ? [each] : [])),
+          configOverrides,
+          ...(userHome ? { home: "user" as const } : {}),
+        });
   try {
     const model = args.one("model");
     const sandbox = args.one("sandbox") as ThreadOptions["sandboxMode"];
@@ -117,6 +140,13 @@ async function runTurn(args: Args, stop: Stop): Promise<number> {
   } finally {
     await engine.close();
   }
+}
+
+/** @throws {UsageError} for a flag that says something about Codex */
+function checkForResponses(args: Args): void {
+  for (const flag of ["last", "sandbox", "user-home", "config"])
+    if (args.has(flag)) throw new UsageError(`--${flag} needs the engine codex`);
+  if (!args.has("model")) throw new UsageError("--engine responses needs the --model to ask");
 }
 
 /** @throws {UsageError} */
@@ -162,6 +192,9 @@ function lastId(folder: string, userHome: boolean): string {
 function sameAgain(args: Args): string {
   const baseUrl = args.one("base-url");
   const parts = [
+    ...(args.one("engine") === "responses"
+      ? [` --engine responses --model ${shellWord(args.one("model") ?? "")}`]
+      : []),
     ...(args.has("configured") ? [" --configured"] : []),
     ...["only", "except"].flatMap((flag) => args.all(flag).map((name) => ` --${flag} ${shellWord(name)}`)),
     ...(args.has("user-home") ? [" --user-home"] : []),

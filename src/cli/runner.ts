@@ -15,10 +15,11 @@ import { messageOf } from "../base/errors.ts";
 import { Redactor } from "../base/redact.ts";
 import { checkCodexVersion, type CodexOptions, findCodex, hasUserLogin } from "../codex/index.ts";
 import { switchyardHome } from "../config/layers/homes.ts";
+import type { EngineName } from "../thread/engine.ts";
 import { type DiagLevel, DiagnosticWriter, serveNdjson } from "../runner/index.ts";
 import { type Args, UsageError } from "./args/parse.ts";
 import type { Command } from "./command.ts";
-import { openEngine, providerVariablesOf } from "./engine.ts";
+import { ENGINES, openAgent, openEngine, providerVariablesOf } from "./engine.ts";
 import type { Stop } from "./signals.ts";
 
 const SIGPIPE_EXIT_CODE = 141;
@@ -39,6 +40,13 @@ export const runner: Command = {
       name: "max-queued",
       value: "N",
       about: "number of waiting runs at which stdin is no longer read (default: 1000)",
+    },
+    {
+      name: "engine",
+      value: "ENGINE",
+      choices: ENGINES,
+      default: "codex",
+      about: "what thinks in a run that does not say it: codex, or responses, which needs no Codex",
     },
     { name: "base-url", value: "URL", about: "a Responses API endpoint, used over HTTP" },
     {
@@ -69,6 +77,7 @@ export const runner: Command = {
 
 interface RunnerOptions {
   readonly codex: CodexOptions;
+  readonly defaultEngine: EngineName;
   readonly diagLevel: DiagLevel;
   readonly maxConcurrent: number | undefined;
   readonly waitingMax: number | undefined;
@@ -95,6 +104,7 @@ function optionsOf(args: Args): RunnerOptions {
       ...(apiKey === undefined ? {} : { apiKey }),
       ...(caFile === undefined ? {} : { caFile }),
     },
+    defaultEngine: args.one("engine") as EngineName,
     diagLevel: args.one("diag-level") as DiagLevel,
     maxConcurrent: args.wholeNumber("max-concurrent", 1),
     waitingMax: args.wholeNumber("max-queued", 1),
@@ -103,30 +113,30 @@ function optionsOf(args: Args): RunnerOptions {
 
 /** @returns the exit code */
 async function serve(options: RunnerOptions, stop: Stop): Promise<number> {
-  const { codex, diagLevel, maxConcurrent, waitingMax } = options;
+  const { codex, defaultEngine, diagLevel, maxConcurrent, waitingMax } = options;
   const { apiKey, baseUrl, home } = codex;
   const redactor = new Redactor();
   if (apiKey !== undefined) redactor.add(apiKey);
   const diagnostics = new DiagnosticWriter(process.stderr, diagLevel, redactor);
   reportAsLines(diagnostics);
   try {
-    const codexVersion = await checkCodexVersion(findCodex(undefined, process.env), (level, message) =>
-      diagnostics.log(level, message),
-    );
-    if (apiKey === undefined && baseUrl === undefined && home !== "user" && !hasUserLogin(process.env)) {
-      const message =
-        "OPENAI_API_KEY is not set and there is no Codex login: every run needs its own api_key";
-      diagnostics.log("warn", message);
-    }
+    const versions = defaultEngine === "codex" ? { codex: await codexVersion(options, diagnostics) } : {};
     const outcome = await serveNdjson({
       input: process.stdin,
       output: process.stdout,
       diagnostics: process.stderr,
       signal: stop.signal,
-      versions: { codex: codexVersion },
+      versions,
       diagLevel,
-      createEngine: ({ home: path, ...settings }) =>
-        openEngine({ ...codex, ...settings, ...(path === undefined ? {} : { home: { path } }) }),
+      defaultEngine,
+      createEngine: ({ engine, home: path, ...settings }) =>
+        engine === "codex"
+          ? openEngine({ ...codex, ...settings, ...(path === undefined ? {} : { home: { path } }) })
+          : openAgent({
+              ...settings,
+              ...(baseUrl === undefined ? {} : { baseUrl }),
+              ...(apiKey === undefined ? {} : { apiKey }),
+            }),
       homesRoot: join(switchyardHome(process.env), "isolated"),
       withheld: providerVariablesOf(home, process.env),
       ...(apiKey === undefined ? {} : { secrets: [apiKey] }),
@@ -138,6 +148,21 @@ async function serve(options: RunnerOptions, stop: Stop): Promise<number> {
     diagnostics.fatal(messageOf(error));
     return 1;
   }
+}
+
+/** @throws there is no Codex that can be used */
+async function codexVersion(
+  { codex: { apiKey, baseUrl, home } }: RunnerOptions,
+  diagnostics: DiagnosticWriter,
+): Promise<string> {
+  const version = await checkCodexVersion(findCodex(undefined, process.env), (level, message) =>
+    diagnostics.log(level, message),
+  );
+  if (apiKey === undefined && baseUrl === undefined && home !== "user" && !hasUserLogin(process.env)) {
+    const message = "OPENAI_API_KEY is not set and there is no Codex login: every run needs its own api_key";
+    diagnostics.log("warn", message);
+  }
+  return version;
 }
 
 /** Node's own words on stderr would not be lines of ours. */

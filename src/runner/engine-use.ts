@@ -1,14 +1,14 @@
 /**
  * Which engine a run uses, and what happens to engine and thread when it has ended.
  *
- *   shared     one engine for all runs; their threads stay loaded for a while, for a next run
+ *   shared     one engine of each name for all runs; their threads stay loaded for a while, for a next run
  *   isolated   an engine and a home for one run; the home stays if its thread can be resumed
  *
  * R5 and R7 of `runner.ts` are kept here.
  */
 import { messageOf } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import type { CreateEngine, Engine, EngineSettings, EngineThread } from "../thread/engine.ts";
+import type { CreateEngine, Engine, EngineName, EngineSettings, EngineThread } from "../thread/engine.ts";
 import { EngineError } from "../thread/errors.ts";
 import { type IsolatedHome, IsolatedHomes } from "./homes.ts";
 import type { Run } from "./run.ts";
@@ -24,6 +24,8 @@ export interface EngineUse {
 
 export interface EnginesOptions {
   readonly createEngine: CreateEngine;
+  /** Of a run that names none. */
+  readonly defaultEngine: EngineName;
   readonly readerStallMs: number;
   readonly homesRoot: string;
   readonly keepLoadedMax: number;
@@ -39,23 +41,28 @@ export class Engines {
   readonly #isolated = new Set<Engine>();
   /** Loaded threads of the shared engine without a run, the one used longest ago first (R7). */
   readonly #idleThreads = new Map<string, EngineThread>();
-  #shared: Engine | undefined;
+  readonly #shared = new Map<EngineName, Promise<Engine>>();
   #homes: Promise<IsolatedHomes> | undefined;
 
   constructor(options: EnginesOptions) {
     this.#options = options;
   }
 
-  /** @throws {EngineError} `thread_not_found`, `closed` */
+  /** @throws {EngineError} `thread_not_found`, `invalid_options`, `closed` */
   async use(run: Run): Promise<EngineUse> {
-    const { resume, fork, isolation, ephemeral } = run.params;
+    const { resume, fork, isolation, ephemeral, engine = this.#options.defaultEngine } = run.params;
+    if (engine !== "codex") {
+      if (isolation !== "process") return this.#useShared(run, engine);
+      const why = `isolation "process" is for the engine codex: the engine ${engine} has no process of its own`;
+      throw new EngineError("invalid_options", why, { option: "isolation" });
+    }
     const source = resume ?? fork;
-    if (source === undefined && isolation !== "process") return this.#useShared(run);
+    if (source === undefined && isolation !== "process") return this.#useShared(run, engine);
     const homes = await this.openHomes();
     if (source === undefined) return this.#useIsolated(run, await homes.create(), ephemeral !== true);
     const home = await homes.find(source);
     if (home !== undefined) return this.#useIsolated(run, home, ephemeral !== true);
-    if (isolation !== "process") return this.#useShared(run);
+    if (isolation !== "process") return this.#useShared(run, engine);
     const verb = resume === undefined ? "fork" : "resume";
     const why = `There is no thread ${source} with a process of its own; ${verb} it without isolation "process"`;
     throw new EngineError("thread_not_found", why);
@@ -73,8 +80,8 @@ export class Engines {
 
   /** Ends every engine. Never rejects. */
   async close(): Promise<void> {
-    const engines = [...this.#isolated, ...(this.#shared === undefined ? [] : [this.#shared])];
-    await Promise.allSettled(engines.map((engine) => engine.close()));
+    const engines = [...this.#isolated, ...this.#shared.values()];
+    await Promise.allSettled(engines.map(async (engine) => (await engine).close()));
   }
 
   async closeHomes(): Promise<void> {
@@ -82,13 +89,19 @@ export class Engines {
     await homes?.close();
   }
 
-  #useShared(run: Run): EngineUse {
+  async #useShared(run: Run, name: EngineName): Promise<EngineUse> {
     if (this.#options.stopping.aborted) throw new EngineError("closed", "The runner is stopping");
-    this.#shared ??= this.#create({ log: this.#options.log });
     // The thread is in use again.
     if (run.threadId !== undefined) this.#idleThreads.delete(run.threadId);
+    let engine = this.#shared.get(name);
+    if (engine === undefined) {
+      engine = this.#create({ engine: name, log: this.#options.log });
+      this.#shared.set(name, engine);
+      // The next run tries again.
+      engine.catch(() => this.#shared.delete(name));
+    }
     return {
-      engine: this.#shared,
+      engine: await engine,
       onThread: () => Promise.resolve(),
       leave: async (thread) => {
         // A thread that cannot be resumed has nothing to stay loaded for.
@@ -105,7 +118,7 @@ export class Engines {
       throw new EngineError("closed", "The runner is stopping");
     }
     const log: Log = (level, message, about) => this.#options.log(level, message, { run: run.id, ...about });
-    const engine = this.#create({ log, home: home.path });
+    const engine = await this.#create({ engine: "codex", log, home: home.path });
     this.#isolated.add(engine);
     return {
       engine,
@@ -120,9 +133,9 @@ export class Engines {
     };
   }
 
-  #create(settings: Omit<EngineSettings, "readerStallMs">): Engine {
+  async #create(settings: Omit<EngineSettings, "readerStallMs">): Promise<Engine> {
     const { createEngine, readerStallMs } = this.#options;
-    return createEngine({ ...settings, readerStallMs });
+    return await createEngine({ ...settings, readerStallMs });
   }
 
   /** Nobody gets the thread before that is over (R3). */

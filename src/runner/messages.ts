@@ -1,6 +1,7 @@
 /** The messages of the runner. `docs/runner-protocol.md` is the same for people. */
 import type { ServerSet } from "../servers/check.ts";
 import type { McpServers } from "../servers/written.ts";
+import type { EngineName } from "../thread/engine.ts";
 import type { ThreadEvent, Usage } from "../thread/events.ts";
 import type { ApprovalMode, Input, ModelReasoningEffort, SandboxMode } from "../thread/options.ts";
 import type { Answer } from "../thread/questions.ts";
@@ -11,7 +12,9 @@ import type { Answer } from "../thread/questions.ts";
 export interface RunParams {
   /** The prompt: a text, or texts and images. */
   readonly input: Input;
-  /** The model to ask. @default Codex's own */
+  /** What thinks: real Codex, or our own loop on a Responses API endpoint. @default the runner's */
+  readonly engine?: EngineName;
+  /** The model to ask. @default Codex's own; the engine `responses` has none */
   readonly model?: string;
   /** Where the agent works. @default the runner's own */
   readonly cwd?: string;

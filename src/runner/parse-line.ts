@@ -173,6 +173,7 @@ const configuration = refine(anyObject, (config) => {
 const params: Reader<ReadParams> = refine(
   object<ReadParams>({
     input,
+    engine: optional(oneOf("codex", "responses")),
     model: optional(nonEmpty),
     cwd: optional(nonEmpty),
     effort: optional(oneOf("minimal", "low", "medium", "high", "xhigh", "max", "ultra", "persistent")),
@@ -196,8 +197,12 @@ const params: Reader<ReadParams> = refine(
     question_timeout_ms: milliseconds,
     timeout_ms: milliseconds,
   }),
-  ({ ephemeral, resume, fork }) => {
+  ({ engine, isolation, config, ephemeral, resume, fork }) => {
     const conflict = (what: string, field: string): Issue => new Issue("invalid_value", what, [field]);
+    if (engine === "responses" && isolation === "process")
+      return conflict("does not go with engine responses, which has no process of its own", "isolation");
+    if (engine === "responses" && config !== undefined)
+      return conflict("does not go with engine responses: it is configuration of Codex", "config");
     if (resume === undefined) return undefined;
     if (fork !== undefined) {
       return conflict("does not go with resume: a run continues a thread or begins a new one", "fork");

@@ -521,6 +521,43 @@ suite("Runner", () => {
     );
   });
 
+  test("creates each engine once, when a run first wants it", async () => {
+    const created: string[] = [];
+    const engine = new FakeEngine();
+    await using bench = createBench({
+      createEngine: (settings) => {
+        created.push(settings.engine);
+        return Promise.resolve(engine);
+      },
+      maxConcurrent: 4,
+    });
+    bench.run("a", { engine: "responses" });
+    bench.run("b");
+    bench.run("c", { engine: "responses" });
+    bench.run("d", { engine: "codex" });
+    await settle();
+    assert.deepEqual(created, ["responses", "codex"]);
+    for (const id of ["a", "b", "c", "d"]) engine.turn(id).complete();
+    await settle();
+    assert.equal(bench.ends().length, 4);
+  });
+
+  test("tries again to create an engine after that failed", async () => {
+    let attempts = 0;
+    const engine = new FakeEngine();
+    await using bench = createBench({
+      createEngine: () => (++attempts === 1 ? Promise.reject(new Error("disk full")) : engine),
+    });
+    bench.run("a");
+    await until(() => bench.ends().length === 1);
+    assert.match(bench.ends()[0]?.error?.message ?? "", /disk full/);
+    bench.run("b");
+    await settle();
+    engine.turn("b").complete();
+    await settle();
+    assert.equal(bench.ends()[1]?.status, "completed");
+  });
+
   test("fails a run that cannot have a home of its own, and goes on", async () => {
     await using bench = createBench({ homesRoot: import.meta.filename });
     bench.run("isolated", { isolation: "process" });

@@ -24,7 +24,7 @@ import { type Clock, systemClock } from "../base/clock.ts";
 import { type Log, silentLog } from "../base/log.ts";
 import { Redactor } from "../base/redact.ts";
 import type { Variables } from "../servers/resolve.ts";
-import type { CreateEngine } from "../thread/engine.ts";
+import type { CreateEngine, EngineName } from "../thread/engine.ts";
 import { EngineError } from "../thread/errors.ts";
 import { defaultMaxConcurrent } from "./concurrency.ts";
 import { Engines } from "./engine-use.ts";
@@ -50,6 +50,8 @@ export interface RunnerOptions {
   readonly sink: Sink;
   /** Creates the engine that all shared runs use, and those that single runs have. */
   readonly createEngine: CreateEngine;
+  /** The engine of a run that names none. @default "codex" */
+  readonly defaultEngine?: EngineName;
   /** Folder for the homes of runs with a process of their own; created when one is needed. */
   readonly homesRoot: string;
   /** Where references of MCP servers are looked up, and what runs with `inherit_env` get. @default process.env */
@@ -110,6 +112,7 @@ export class Runner implements AsyncDisposable {
     });
     this.#engines = new Engines({
       createEngine: options.createEngine,
+      defaultEngine: options.defaultEngine ?? "codex",
       readerStallMs: NEVER_MS,
       homesRoot: options.homesRoot,
       keepLoadedMax: this.maxConcurrent,

@@ -7,8 +7,12 @@ import type { Log } from "../base/log.ts";
 import type { ThreadEvent } from "./events.ts";
 import type { Input, ThreadOptions, TurnOptions } from "./options.ts";
 
+/** What thinks: real Codex, or our own loop on a Responses API endpoint. */
+export type EngineName = "codex" | "responses";
+
 /** What the creator of an engine decides for each one. Everything else is known where it is created. */
 export interface EngineSettings {
+  readonly engine: EngineName;
   /** Receives diagnostics. */
   readonly log: Log;
   /** Milliseconds events may go unread before their turn is interrupted. */
@@ -17,7 +21,7 @@ export interface EngineSettings {
   readonly home?: string;
 }
 
-export type CreateEngine = (settings: EngineSettings) => Engine;
+export type CreateEngine = (settings: EngineSettings) => Engine | Promise<Engine>;
 
 /** Many threads. Nothing is started before the first turn runs. */
 export interface Engine {
