@@ -57,6 +57,10 @@ export const COMMANDS: CommandGroup = {
           about: "list the tools that the servers offer",
           load: async () => (await import("./mcp/tools.ts")).tools,
         },
+        call: {
+          about: "call a tool",
+          load: async () => (await import("./mcp/call.ts")).call,
+        },
         add: {
           about: "add a server; flags go before the command",
           load: async () => (await import("./mcp/add.ts")).add,

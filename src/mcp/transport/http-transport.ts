@@ -20,8 +20,9 @@
  *   H4. Messages are delivered in the order of their stream, one per turn of the microtasks: the SDK delivers a
  *       notification in the next turn and a response at once, so the last progress of a call would find no handler.
  *   H5. The standing stream is never given up (`standing-stream.ts`), but ends with the transport.
- *   H6. A configured `Mcp-Session-Id` joins that session, which is never ended from here. `close` ends every exchange,
- *       ends a session that is ours within `GOODBYE_MS`, is idempotent and never rejects.
+ *   H6. A configured `Mcp-Session-Id` joins that session, which is never ended from here. `close` ends every exchange but
+ *       cancellations on their way, which reach the server first, and ends a session that is ours; all within `GOODBYE_MS`.
+ *       It is idempotent and never rejects.
  *   H7. A JSON answer and an event above `BODY_BYTES_MAX` fail as `message_too_large`.
  *   H8. A request that is cancelled leaves no exchange behind: with `requestSignal`, or with `notifications/cancelled`,
  *       after which the server owes no answer. Nor does one that was answered on a stream that does not end.
@@ -101,6 +102,8 @@ export class HttpTransport extends StreamableHTTPClientTransport implements Serv
   readonly #exchanges = new Map<string, Exchange>();
   /** Those of requests, by id. */
   readonly #asked = new Map<RequestId, Exchange>();
+  /** Cancellations on their way: the server is told before we leave (H8). */
+  readonly #cancelling = new Set<Promise<void>>();
   readonly #closed = new AbortController();
   readonly #ended = Promise.withResolvers<TransportError>();
   #sent = 0;
@@ -151,6 +154,21 @@ export class HttpTransport extends StreamableHTTPClientTransport implements Serv
   override async send(message: JSONRPCMessage | JSONRPCMessage[], options: SendOptions = {}): Promise<void> {
     this.#throwIfClosed();
     const exchange = new Exchange(message, options.requestSignal);
+    const sent = this.#carry(message, exchange, options);
+    if (exchange.cancels === undefined) return await sent;
+    this.#cancelling.add(sent);
+    try {
+      await sent;
+    } finally {
+      this.#cancelling.delete(sent);
+    }
+  }
+
+  async #carry(
+    message: JSONRPCMessage | JSONRPCMessage[],
+    exchange: Exchange,
+    options: SendOptions,
+  ): Promise<void> {
     const link = String(++this.#sent);
     this.#exchanges.set(link, exchange);
     if (exchange.id !== undefined) this.#asked.set(exchange.id, exchange);
@@ -183,13 +201,16 @@ export class HttpTransport extends StreamableHTTPClientTransport implements Serv
   async #close(): Promise<void> {
     const error = new TransportError("closed", this.server, "was closed");
     this.#ended.resolve(error);
+    for (const exchange of this.#exchanges.values()) if (exchange.cancels === undefined) exchange.stop(error);
+    const goodbye = async (): Promise<void> => {
+      await Promise.allSettled(this.#cancelling);
+      if (super.sessionId !== undefined) await this.terminateSession();
+    };
+    const said = goodbye().catch((cause: unknown) =>
+      this.#log("debug", `did not end its session: ${String(cause)}`),
+    );
+    await within(this.#clock, GOODBYE_MS, said);
     for (const exchange of this.#exchanges.values()) exchange.stop(error);
-    if (super.sessionId !== undefined) {
-      const goodbye = this.terminateSession().catch((cause: unknown) =>
-        this.#log("debug", `did not end its session: ${String(cause)}`),
-      );
-      await within(this.#clock, GOODBYE_MS, goodbye);
-    }
     this.#closed.abort(error);
     await super.close();
   }
