@@ -275,6 +275,7 @@ export interface McpManagerOptions {
     readonly env?: Variables;
     readonly idleMs?: number;
     readonly eras?: EraMemory;
+    readonly catalogFolder?: string | false;
     readonly publish?: boolean | {
         readonly folder: string;
     };

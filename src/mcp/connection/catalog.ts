@@ -53,6 +53,8 @@ const DEBOUNCE_MS = 300;
 export interface CatalogOptions {
   readonly clock: Clock;
   readonly onChange: (change: CatalogChange) => void;
+  /** Told of each list of tools, with the time at which it was asked for: a later one counts more. */
+  readonly onTools?: ((tools: readonly Tool[], asked: number) => void) | undefined;
   /** A list could not be had again; the old one stays. */
   readonly onError: (kind: ListKind, error: unknown) => void;
 }
@@ -140,6 +142,7 @@ export class Catalog {
 
   async #load(session: Session, kind: ListKind, signal?: AbortSignal): Promise<void> {
     const number = ++this.#asked;
+    const askedAt = this.#options.clock.now();
     const limit = new AbortController();
     const stop = signal === undefined ? limit.signal : AbortSignal.any([signal, limit.signal]);
     const listed = fetchList(session, kind, stop);
@@ -153,6 +156,7 @@ export class Catalog {
     this.#accepted.set(kind, number);
     this.#fresh.add(kind);
     this.#accept(kind, items);
+    if (kind === "tools") this.#options.onTools?.(this.#tools, askedAt);
   }
 
   #accept(kind: ListKind, items: readonly JsonObject[]): void {

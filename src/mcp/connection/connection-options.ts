@@ -1,5 +1,5 @@
 /** What a connection is made from. */
-import type { ClientCapabilities, Implementation } from "@modelcontextprotocol/client";
+import type { ClientCapabilities, Implementation, Tool } from "@modelcontextprotocol/client";
 import type { Clock } from "../../base/clock.ts";
 import type { Log } from "../../base/log.ts";
 import type { EraVerdict } from "../session/era.ts";
@@ -10,6 +10,8 @@ export interface ConnectionOptions {
   readonly server: string;
   /** What it is connected to. */
   readonly place: ServerPlace;
+  /** Told of each list of its tools, with the time at which it was asked for. */
+  readonly onTools?: ((tools: readonly Tool[], asked: number) => void) | undefined;
   /** Told when what there is to see of it has changed. */
   readonly onChange?: () => void;
   /** Starts the server, or reaches for it. Yields a transport that is not started. */

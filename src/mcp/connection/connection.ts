@@ -96,6 +96,7 @@ export class Connection {
     this.#backoff = new Backoff({ ...BACKOFF, random });
     this.#catalog = new Catalog({
       clock,
+      onTools: options.onTools,
       onChange: (change) => this.#tell((holder) => holder.onCatalog(change)),
       onError: (kind, error) =>
         log("warn", `${reasonOf(server, error).message} (its list of ${kind} stays as it was)`, { server }),
@@ -134,6 +135,11 @@ export class Connection {
   /** What it declared that it can do; nothing in a session that somebody else began. */
   get capabilities(): ServerCapabilities | undefined {
     return this.#state.kind === "ready" ? this.#state.session.capabilities : undefined;
+  }
+
+  /** Whether they were listed once. */
+  get toolsKnown(): boolean {
+    return this.#catalog.knows("tools");
   }
 
   tool(name: string): Tool | undefined {

@@ -116,7 +116,7 @@ export class McpConnectionManager implements AsyncDisposable {
     await abortable(Promise.all(servers.map((server) => server.settled(this.#stop.signal))), signal);
     this.#stop.signal.throwIfAborted();
     const missing = servers.filter(
-      ({ view }) => view.config.required && view.config.enabled && view.status.state !== "ready",
+      ({ view, isUsable }) => view.config.required && view.config.enabled && !isUsable,
     );
     if (missing.length > 0) {
       const reasons = missing.map(

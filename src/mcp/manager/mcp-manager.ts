@@ -8,6 +8,7 @@
  *   A1. When disposal returns, every server that was started has ended, with all it started, and every thread is told.
  */
 import { randomUUID } from "node:crypto";
+import { join } from "node:path";
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { type Log, silentLog } from "../../base/log.ts";
 import { packageVersion } from "../../base/package-version.ts";
@@ -19,6 +20,7 @@ import { LocalExecutor } from "../../executor/local/local-executor.ts";
 import { memoryOfOwnProcesses } from "../../process/process-tree.ts";
 import type { ServerSet } from "../../servers/check.ts";
 import type { Variables } from "../../servers/resolve.ts";
+import { CatalogCache } from "../cache/catalog-cache.ts";
 import { Budget, type BudgetOptions } from "../budget/budget.ts";
 import type { ServerStatus } from "../connection/status.ts";
 import { Environments } from "../environments.ts";
@@ -49,6 +51,11 @@ export interface McpManagerOptions {
   readonly idleMs?: number;
   /** What is known of the eras of servers. @default it is found out, and kept while the manager lives */
   readonly eras?: EraMemory;
+  /**
+   * Where lists of tools are kept for servers with `startup_readiness = "catalog"`, which are used before they have started.
+   * `false`: in memory only. @default `cache/catalogs` below `$SWITCHYARD_HOME`
+   */
+  readonly catalogFolder?: string | false;
   /**
    * Whether `switchyard ps` shows this host: by a small file without secrets (names of servers, ids of threads, origins of URLs), in
    * `run` below `$SWITCHYARD_HOME`, or in this folder. It is written when a server is used, at most once a second; a folder
@@ -84,6 +91,7 @@ export class McpManager implements AsyncDisposable {
   readonly #parts: TransportParts;
   readonly #pool: LeasePool;
   readonly #eras: EraMemory;
+  readonly #catalogs: CatalogCache;
   readonly #publisher: HostPublisher | undefined;
   readonly #threads = new Set<McpConnectionManager>();
   #disposing: Promise<void> | undefined;
@@ -96,6 +104,9 @@ export class McpManager implements AsyncDisposable {
       environments instanceof Environments ? environments : new Environments(environments, { clock, log });
     this.#local = new LocalExecutor({ clock, log });
     this.#eras = options.eras ?? memoryOfEras(() => clock.now());
+    const { catalogFolder } = options;
+    const folder = (): string => catalogFolder || join(switchyardHome(process.env), "cache", "catalogs");
+    this.#catalogs = new CatalogCache({ folder: catalogFolder === false ? undefined : folder, clock, log });
     this.#publisher = this.#createPublisher(clock, log);
     const onChange = (): void => this.#publisher?.changed();
     this.#pool = new LeasePool({ clock, idleMs: options.idleMs ?? IDLE_MS, onChange });
@@ -131,6 +142,7 @@ export class McpManager implements AsyncDisposable {
       parts: this.#parts,
       pool: this.#pool,
       eras: this.#eras,
+      catalogs: this.#catalogs,
       client: { name, version, ...(title === undefined ? {} : { title }) },
       onEnd: () => void this.#threads.delete(thread),
     });
@@ -165,6 +177,7 @@ export class McpManager implements AsyncDisposable {
     await this.#local[Symbol.asyncDispose]();
     if (this.#ownsEnvironments) await this.#environments[Symbol.asyncDispose]();
     this.#nodeFetch[Symbol.dispose]();
+    await this.#catalogs.end();
     await this.#publisher?.end();
   }
 

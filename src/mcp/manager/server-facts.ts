@@ -1,5 +1,8 @@
 /** What the configuration of a server says about it, beyond its keys. */
 import type { McpServerConfig } from "../../config/server/types.ts";
+import { maskArgs } from "../../config/show/mask-text.ts";
+import { catalogKey } from "../cache/catalog-cache.ts";
+import { carriesCredential, type SharingInput } from "../lease/sharing-key.ts";
 import type { ResolvedMcpServer } from "../../servers/resolve.ts";
 import type { ServerPlace } from "../connection/connection-options.ts";
 import type { HeaderResolver, HeaderValues } from "./thread-options.ts";
@@ -37,6 +40,38 @@ export function eraParts({ transport, environment_id }: McpServerConfig): readon
     return ["stdio", environment_id, transport.command, ...transport.args, transport.cwd ?? ""];
   const { origin, pathname } = new URL(transport.url);
   return ["http", environment_id, origin, pathname];
+}
+
+/**
+ * What a list of tools is kept under: what makes the server the same, without anything that may be a credential.
+ *
+ * @returns `undefined` where it may be somebody's own list, and nobody says whose
+ */
+export function catalogKeyOf({
+  name,
+  config,
+  sharing,
+  workspace,
+}: {
+  readonly name: string;
+  readonly config: McpServerConfig;
+  readonly sharing: SharingInput;
+  readonly workspace: string | undefined;
+}): string | undefined {
+  const { principal } = sharing;
+  if (config.startup_readiness !== "catalog" || (principal === undefined && carriesCredential(sharing)))
+    return undefined;
+  const { transport, environment_id } = config;
+  const program =
+    transport.type === "stdio"
+      ? [
+          transport.command,
+          maskArgs(transport.args),
+          transport.cwd ?? workspace,
+          [...(transport.env?.keys() ?? [])],
+        ]
+      : [new URL(transport.url).origin, [...(transport.http_headers?.keys() ?? [])]];
+  return catalogKey([name, environment_id, program, principal]);
 }
 
 let functions = 0;

@@ -7,6 +7,7 @@ import { sentenceOf } from "../../servers/problem.ts";
 import { resolve, type Variables } from "../../servers/resolve.ts";
 import { sendRequest } from "../connection/call.ts";
 import type { CatalogChange, Listed } from "../connection/catalog.ts";
+import type { CatalogCache } from "../cache/catalog-cache.ts";
 import { Connection } from "../connection/connection.ts";
 import type { CallName, Holder } from "../connection/in-flight.ts";
 import type { ListKind } from "../connection/list-pages.ts";
@@ -19,7 +20,7 @@ import { sharingOf } from "../lease/sharing-key.ts";
 import { type Era, type EraMemory, eraKey } from "../session/era.ts";
 import type { ServerRequest } from "../session/session.ts";
 import { answerRequest } from "./answers.ts";
-import { disabledText, eraParts, joinsSession, numberOf, placeOf } from "./server-facts.ts";
+import { catalogKeyOf, disabledText, eraParts, joinsSession, numberOf, placeOf } from "./server-facts.ts";
 import { type EventHub, logEvent } from "./events.ts";
 import type { ServerView, WaitOptions } from "./server-view.ts";
 import { openTransport, type TransportParts } from "./server-transport-of.ts";
@@ -33,6 +34,7 @@ export interface ThreadServerOptions extends Omit<McpThreadOptions, "servers" | 
   readonly parts: TransportParts;
   readonly pool: LeasePool;
   readonly eras: EraMemory;
+  readonly catalogs: CatalogCache;
   readonly client: Implementation;
   readonly events: EventHub;
 }
@@ -58,6 +60,8 @@ export class ThreadServer implements Holder {
   readonly #options: ThreadServerOptions;
   readonly #state: State;
   readonly #subscribed = new Set<string>();
+  /** Under which its tools are kept for the next start. */
+  #catalogKey: string | undefined;
   #ended = false;
 
   constructor(options: ThreadServerOptions) {
@@ -107,6 +111,12 @@ export class ThreadServer implements Holder {
     return this.#state.lease.connection;
   }
 
+  /** Whether a turn can begin with it: it is ready, or its tools are remembered while it starts. */
+  get isUsable(): boolean {
+    const { state } = this.status;
+    return state === "ready" || (state === "starting" && this.#remembered !== undefined);
+  }
+
   get toolTimeoutMs(): number {
     return (this.config.tool_timeout_sec ?? TOOL_SECONDS) * 1000;
   }
@@ -114,7 +124,14 @@ export class ThreadServer implements Holder {
   /** What the thread's rules let through. */
   get tools(): readonly Tool[] {
     if (this.#state.kind === "fixed" || this.#ended) return [];
-    return this.connection.tools.filter(({ name }) => this.#allows(name));
+    const { connection } = this;
+    const tools = connection.toolsKnown ? connection.tools : (this.#remembered ?? []);
+    return tools.filter(({ name }) => this.#allows(name));
+  }
+
+  /** What it had the last time, if it may be used before it has started. */
+  get #remembered(): readonly Tool[] | undefined {
+    return this.#catalogKey === undefined ? undefined : this.#options.catalogs.read(this.#catalogKey);
   }
 
   /** Why a call of this tool is not made; `undefined` if it may be. */
@@ -132,8 +149,9 @@ export class ThreadServer implements Holder {
     if (this.#state.kind === "fixed" || this.#ended) throw this.#unusable();
   }
 
-  /** Waits until it is ready, or will not be for now. Never rejects. */
+  /** Waits until it is ready, or will not be for now; with a remembered catalog, for nothing. Never rejects. */
   async settled(signal: AbortSignal): Promise<void> {
+    if (this.isUsable) return;
     if (this.#state.kind === "leased") await this.connection.session(signal).catch(() => {});
   }
 
@@ -240,7 +258,7 @@ export class ThreadServer implements Holder {
     }
     const own = headers?.[name];
     const offered = this.#capabilities();
-    const sharing = sharingOf({
+    const sharingInput = {
       thread: id,
       server: name,
       config,
@@ -251,7 +269,10 @@ export class ThreadServer implements Holder {
         own === undefined ? undefined : typeof own === "function" ? numberOf(own) : Object.entries(own),
       offers: JSON.stringify([offered, this.#options.roots, this.#options.logLevel]),
       hasCredentials: parts.credentials !== undefined,
-    });
+    };
+    const sharing = sharingOf(sharingInput);
+    this.#catalogKey = catalogKeyOf({ name, config, sharing: sharingInput, workspace });
+    const catalogKey = this.#catalogKey;
     // Over stdio a question of the legacy era does not say whose call it belongs to.
     const isPipe = config.transport.type === "stdio";
     const serial = sharing.shared && isPipe && config.shared_elicitation;
@@ -265,6 +286,10 @@ export class ThreadServer implements Holder {
         server: name,
         place: placeOf(config),
         onChange: parts.onChange,
+        onTools:
+          catalogKey === undefined
+            ? undefined
+            : (tools, asked) => this.#options.catalogs.write(catalogKey, tools, asked),
         open: (signal) => openTransport(parts, request, signal),
         era: {
           recall: () => (joins ? JOINED : this.#options.eras.recall(key)),

@@ -17,7 +17,7 @@ import { createInterface } from "node:readline";
 import { Conversation, World } from "./scripted-core.mjs";
 
 const script = JSON.parse(process.argv[2] ?? "{}");
-const { record, delayMs = 0 } = script;
+const { record, delayMs = Number(process.env.SCRIPTED_DELAY_MS ?? 0) } = script;
 const note = (line) => record !== undefined && appendFileSync(record, `${line}\n`);
 note(`start ${process.pid}`);
 
