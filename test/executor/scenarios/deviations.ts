@@ -109,6 +109,17 @@ const ALWAYS: readonly Deviation[] = [
       membersOf(fact.params)["method"] === "get" &&
       membersOf(membersOf(expected)["result"])["status"] === 400,
   },
+  {
+    name: "a request that was certainly not sent says so",
+    because: "who made it may then make it again",
+    covers: ({ fact, expected, observed }) => {
+      const data = { code: "connect_failed" };
+      return (
+        fact.method === "http/request" &&
+        isDeepStrictEqual(observed, { error: { ...membersOf(membersOf(expected)["error"]), data } })
+      );
+    },
+  },
 ];
 
 const ASKED_ENCODINGS = /"accept-encoding":"zstd,gzip",/;
