@@ -61,6 +61,14 @@ export const COMMANDS: CommandGroup = {
           about: "call a tool",
           load: async () => (await import("./mcp/call.ts")).call,
         },
+        read: {
+          about: "read a resource",
+          load: async () => (await import("./mcp/read.ts")).read,
+        },
+        prompts: {
+          about: "list the prompts that the servers offer, or show one of them filled in",
+          load: async () => (await import("./mcp/prompts.ts")).prompts,
+        },
         add: {
           about: "add a server; flags go before the command",
           load: async () => (await import("./mcp/add.ts")).add,

@@ -13,8 +13,8 @@ export class OutputError extends Error {
  *
  * @throws {OutputError}
  */
-export function print(text: string): void {
-  let rest: Uint8Array = Buffer.from(text);
+export function print(content: string | Uint8Array): void {
+  let rest: Uint8Array = Buffer.from(content);
   while (rest.length > 0) {
     try {
       rest = rest.subarray(fs.writeSync(1, rest));

@@ -44,11 +44,16 @@ test("the transcripts in docs/mcp-commands.md are what the commands print", {
       const [command = "", ...lines] = step.trimEnd().split("\n");
       home.write(OURS, command.startsWith("mcp status") ? THREE : MEMORY + EVERYTHING);
       const { stdout, stderr } = await home.run(parseArgsStringToArgv(command), "", { PATH });
-      assert.equal(everyTime(`${stdout}${stderr}`), everyTime(lines.join("\n")), command);
+      const printed = everyTime(`${stdout}${stderr}`);
+      const shown = everyTime(lines.join("\n"));
+      // A long text is shown by its beginning.
+      const [begin, rest] = shown.split("\n…");
+      if (rest === undefined) assert.equal(printed, shown, command);
+      else assert.equal(printed.slice(0, begin?.length), begin, command);
       played++;
     }
   }
-  assert.ok(played >= 7);
+  assert.ok(played >= 12);
 });
 
 /** Without what differs from one time to the next. */

@@ -9,7 +9,7 @@ import { printJson, shortPaths, tell } from "../output.ts";
 import type { Stop } from "../signals.ts";
 import { personAtTerminal } from "./ask-person.ts";
 import { ARG_FLAG, pairsOf, readJson, typedArguments } from "./call-args.ts";
-import { configuredServersOf, openServers, serverNamed } from "./configured.ts";
+import { configuredServersOf, notStartedText, openServers, serverNamed } from "./configured.ts";
 import { contentText, printAnswer } from "./content.ts";
 import { READ_FLAGS } from "./target.ts";
 
@@ -38,8 +38,11 @@ async function callTool(args: Args, stop: Stop): Promise<number> {
   const server = serverNamed(configured, name);
   const given = json === undefined ? undefined : await readJson(json, stop.signal);
   if (server.status !== "enabled") {
-    const message = `MCP server ${JSON.stringify(name)} is not started (${server.status}): ${server.reason ?? "no reason is known"}`;
-    return report({ kind: "not_sent", reason: "server_unavailable", message }, args, stop);
+    return report(
+      { kind: "not_sent", reason: "server_unavailable", message: notStartedText(server) },
+      args,
+      stop,
+    );
   }
   let outcome: CallOutcome;
   {

@@ -10,10 +10,12 @@ import type { ConfigLayers } from "../../config/layers/layers.ts";
 import type { ConfigProblem } from "../../config/problem.ts";
 import { LOCAL_ENVIRONMENT_ID, type McpServerConfig } from "../../config/server/types.ts";
 import type { McpConnectionManager, McpThreadOptions } from "../../mcp/index.ts";
+import { McpError } from "../../mcp/errors.ts";
 import { checkConfigs } from "../../servers/check.ts";
 import { sentenceOf } from "../../servers/problem.ts";
 import { formatKeys } from "../../toml/format.ts";
 import { type Args, UsageError } from "../args/parse.ts";
+import { personAtTerminal } from "./ask-person.ts";
 import { isOfEnvironment } from "./environment-problems.ts";
 import { placeOf, withStartProblems } from "./start-problems.ts";
 import { folderOf, readLayers } from "./target.ts";
@@ -61,6 +63,30 @@ export function serverNamed({ servers }: ConfiguredServers, name: string): Effec
       servers.map((server) => server.name),
     ),
   );
+}
+
+/** In a sentence, for a server that is not enabled. */
+export function notStartedText({ name, status, reason }: EffectiveMcpServer): string {
+  return `MCP server ${JSON.stringify(name)} is not started (${status}): ${reason ?? "no reason is known"}`;
+}
+
+/**
+ * Starts one server, lets it be asked something, and ends it.
+ *
+ * @throws {UsageError} when there is no such server
+ * @throws {McpError} `server_unavailable` when it is not enabled
+ * @throws what `ask` throws
+ */
+export async function askServer<Answer>(
+  args: Args,
+  name: string,
+  ask: (thread: McpConnectionManager) => Promise<Answer>,
+): Promise<Answer> {
+  const configured = configuredServersOf(args);
+  const server = serverNamed(configured, name);
+  if (server.status !== "enabled") throw new McpError("server_unavailable", notStartedText(server));
+  await using open = await openServers(configured, [server], { onElicit: personAtTerminal() });
+  return await ask(open.thread);
 }
 
 export interface OpenServers extends AsyncDisposable {
