@@ -106,7 +106,12 @@ export async function openServers(
   );
   // Loaded here: other commands, and a wrong command line, do without it.
   const { McpManager } = await import("../../mcp/index.ts");
-  const manager = new McpManager({ publish: false, environments: environmentsOf(configs, layers) });
+  const manager = new McpManager({
+    publish: false,
+    environments: environmentsOf(configs, layers),
+    // One thread has all that are configured.
+    budget: { processesPerThread: 1_000 },
+  });
   const thread = manager.openThread({ servers: configs, workspace: cwd, ...options });
   return { thread, [Symbol.asyncDispose]: () => manager[Symbol.asyncDispose]() };
 }

@@ -101,6 +101,8 @@ export async function collectMcpSnapshot(
   const { environments, ...threadOptions } = source;
   await using manager = new McpManager({
     publish: false,
+    // One thread has all that are asked for.
+    budget: { processesPerThread: 1_000 },
     ...(environments === undefined ? {} : { environments }),
   });
   return await snapshotOf(manager.openThread(threadOptions), options);

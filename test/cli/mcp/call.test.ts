@@ -216,6 +216,47 @@ suite("switchyard mcp call", { concurrency: 2 }, () => {
     });
   }
 
+  test("at a terminal a form is asked field by field, until the answer fits", { timeout }, async () => {
+    using home = new TestHome({ [OURS]: configOf("s") });
+    const properties = {
+      age: { type: "integer", description: "in years" },
+      sure: { type: "boolean", default: false },
+      colour: { type: "string", title: "Colour", enum: ["red", "blue"] },
+      days: { type: "array", items: { anyOf: [{ const: "mo" }, { const: "tu" }] } },
+      note: { type: "string" },
+    };
+    const schema = { type: "object", properties, required: ["age", "colour"] };
+    const { code, said } = await atTerminal(
+      home,
+      ["mcp", "call", "s", "ask", JSON.stringify({ schema })],
+      [
+        ["  age (in years): ", "old"],
+        ["  age (in years): ", "42"],
+        ["  sure (y or n; default: false): ", ""],
+        ["  Colour (one of red, blue): ", "green"],
+        ["  Colour (one of red, blue): ", "blue"],
+        ["  days (any, with commas, of mo, tu; optional): ", "tu, mo"],
+        ["  note (optional): ", ""],
+        ["Send this? [Y/n] ", "y"],
+      ],
+    );
+    assert.equal(code, 0, said);
+    assert.match(said, /"content":\{"age":42,"sure":false,"colour":"blue","days":\["tu","mo"\]\}/);
+  });
+
+  test("at a terminal a URL is shown, and a form that is not simple is declined", { timeout }, async () => {
+    using home = new TestHome({ [OURS]: configOf("s") });
+    const url = await atTerminal(
+      home,
+      ["mcp", "call", "s", "ask", "--arg", "url=https://example.com/pay"],
+      [["Opened and done there? [Y/n] ", ""]],
+    );
+    assert.match(url.said, /\n {2}https:\/\/example\.com\/pay\r\n[^]*"answer":\{"action":"accept"\}/);
+    const schema = { type: "object", properties: { deep: { type: "object" } } };
+    const deep = await atTerminal(home, ["mcp", "call", "s", "ask", JSON.stringify({ schema })], []);
+    assert.match(deep.said, /note: it is declined, because it asks for more[^]*"action":"decline"/);
+  });
+
   test("Ctrl-C at a question cancels the call", { timeout }, async () => {
     using home = new TestHome({ [OURS]: configOf("s") });
     const { code, said } = await atTerminal(

@@ -21,6 +21,17 @@ const DEAD =
 const GONE = `[mcp_servers.gone]\nurl = "http://me:${SECRET}@127.0.0.1:1/mcp?key=${SECRET}"\n`;
 const NO_PROGRAM = '[mcp_servers.nowhere]\ncommand = "no-such-program"\n';
 
+/** A server without tools, in the language of the smallest process. */
+const SMALL = `while read -r line; do
+  id=\${line##*\\"id\\":}; id=\${id%%[,\\}]*}
+  case $line in
+    *'"initialize"'*) echo '{"jsonrpc":"2.0","id":'$id',"result":{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"small","version":"1"}}}' ;;
+    *'"tools/list"'*) echo '{"jsonrpc":"2.0","id":'$id',"result":{"tools":[]}}' ;;
+    *'"id":'*) echo '{"jsonrpc":"2.0","id":'$id',"error":{"code":-32601,"message":"Method not found"}}' ;;
+  esac
+done
+`;
+
 interface View {
   readonly name: string;
   readonly state: string;
@@ -131,6 +142,15 @@ suite("switchyard mcp status", { concurrency: 2 }, () => {
     const none = await empty.run(["mcp", "status"]);
     assert.deepEqual([none.code, none.stderr], [0, ""]);
     assert.match(none.stdout, /no MCP servers yet/);
+  });
+
+  test("sixty servers are started together", { timeout }, async () => {
+    using home = new TestHome({ "server.sh": SMALL });
+    const table = (n: number): string => `[mcp_servers.s${n}]\ncommand = "sh"\nargs = ["../server.sh"]\n`;
+    home.write(OURS, Array.from({ length: 60 }, (_, n) => table(n)).join(""));
+    const { code, stdout, stderr } = await home.run(["mcp", "status"]);
+    assert.deepEqual([code, stderr], [0, ""], stdout);
+    assert.equal(stdout.match(/ ready +stdio /g)?.length, 60);
   });
 
   test("Ctrl-C ends it and its servers", { timeout }, async (t) => {

@@ -189,10 +189,12 @@ const RUN = {
     step();
   },
   ask: (at, id, args, _meta, params) => {
+    const requestedSchema = args.schema ?? { type: "object", properties: { ok: { type: "string" } } };
     const question = {
-      mode: "form",
       message: args.message ?? "Sure?",
-      requestedSchema: { type: "object", properties: { ok: { type: "string" } } },
+      ...(args.url === undefined
+        ? { mode: "form", requestedSchema }
+        : { mode: "url", url: args.url, elicitationId: "e-1" }),
     };
     if (at.modern) {
       const answer = params.inputResponses?.q;
