@@ -1,6 +1,7 @@
 /** `npm run bench -- <name> [flags]`: see README.md. */
 import { benchConfig } from "./config.ts";
 import { benchExecutor } from "./executor.ts";
+import { benchLoop } from "./loop.ts";
 import { benchMcp } from "./mcp.ts";
 import { benchParallel } from "./parallel.ts";
 import { benchSoak } from "./soak.ts";
@@ -10,6 +11,7 @@ import { benchTools } from "./tools.ts";
 const BENCHMARKS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   config: benchConfig,
   executor: benchExecutor,
+  loop: benchLoop,
   mcp: benchMcp,
   parallel: benchParallel,
   threads: benchThreads,
