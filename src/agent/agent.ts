@@ -18,9 +18,11 @@ import type { Input, TurnOptions } from "../thread/options.ts";
 import { collectTurn, type Turn } from "../thread/turn.ts";
 import { Gate } from "../tools/index.ts";
 import { createTools } from "./create-tools.ts";
+import type { ModelEndpoint } from "./model-client.ts";
 import type { AgentOptions, AgentThreadOptions } from "./options.ts";
 import {
   invalid,
+  policyOf,
   readAgentOptions,
   readAgentThreadOptions,
   readAgentTurnOptions,
@@ -41,7 +43,8 @@ const QUESTION_TIMEOUT_MS = 600_000;
 interface AgentContext {
   readonly options: AgentOptions;
   readonly clock: Clock;
-  readonly redactor: Redactor;
+  /** A secret that no message and no output may show. */
+  readonly hide: (secret: string) => void;
   /** @throws {EngineError} `closed` */
   readonly open: (start: SessionStart) => AgentSession;
 }
@@ -61,8 +64,12 @@ export class Agent implements Engine, AsyncDisposable {
   constructor(options: AgentOptions = {}) {
     const checked = readAgentOptions(options);
     const { clock = systemClock, log = silentLog, env = process.env } = checked;
-    const redactor = new Redactor();
-    if (checked.apiKey !== undefined) redactor.add(checked.apiKey);
+    const [redactor, outputRedactor] = [new Redactor(), new Redactor()];
+    const hide = (secret: string): void => {
+      redactor.add(secret);
+      outputRedactor.add(secret);
+    };
+    if (checked.apiKey !== undefined) hide(checked.apiKey);
     if (checked.manager === undefined) {
       const { environments = [] } = checked;
       this.#ownManager = new McpManager({ env, log, clock, environments });
@@ -73,13 +80,15 @@ export class Agent implements Engine, AsyncDisposable {
         spelling: checked.toolNames ?? "flat",
         exposure: checked.toolExposure ?? "direct",
         gate: new Gate(),
-        redactor,
+        redactor: outputRedactor,
+        log,
         clock,
       }),
       folder: join(checked.home ?? join(switchyardHome(env), "agent"), "threads"),
       clock,
       log,
       redactor,
+      outputRedactor,
       env,
       stepsMax: checked.stepsMax ?? STEPS_MAX,
       turnTimeoutMs: checked.turnTimeoutMs ?? TURN_TIMEOUT_MS,
@@ -97,7 +106,7 @@ export class Agent implements Engine, AsyncDisposable {
       this.#sessions.add(session);
       return session;
     };
-    this.#context = { options: checked, clock, redactor, open };
+    this.#context = { options: checked, clock, hide, open };
   }
 
   /** A new thread. It gets its id when its first turn starts: from then on it can be resumed. */
@@ -141,6 +150,7 @@ export class AgentThread implements EngineThread, AsyncDisposable {
   readonly #options: AgentThreadOptions;
   readonly #start: SessionStart;
   #session: AgentSession | undefined;
+  #endpoint: ModelEndpoint | undefined;
   #closed = false;
   #mcpServers: AgentThreadOptions["mcpServers"];
 
@@ -202,7 +212,10 @@ export class AgentThread implements EngineThread, AsyncDisposable {
       ...this.#model(options, turnOptions.outputSchema),
       input,
       principal: options.principal,
-      tools: options.tools ?? this.#context.options.tools ?? NO_TOOLS,
+      ofTools: {
+        hostTools: options.tools ?? this.#context.options.tools ?? NO_TOOLS,
+        policy: policyOf(options),
+      },
       ephemeral: options.ephemeral ?? false,
       onQuestion: options.onQuestion,
       questionTimeoutMs: options.questionTimeoutMs ?? QUESTION_TIMEOUT_MS,
@@ -218,33 +231,34 @@ export class AgentThread implements EngineThread, AsyncDisposable {
     options: AgentThreadOptions,
     outputSchema: RunRequest["request"]["outputSchema"],
   ): Pick<RunRequest, "endpoint" | "request"> {
-    const { options: agent, clock, redactor } = this.#context;
+    const { options: agent } = this.#context;
     const model = options.model ?? agent.model;
     if (model === undefined)
       throw invalid("model: name the model to ask, for the agent or the thread", "model");
-    const baseUrl = options.baseUrl ?? agent.baseUrl;
-    const apiKey = options.apiKey ?? agent.apiKey;
+    const instructions = options.instructions ?? agent.instructions;
+    this.#endpoint ??= this.#endpointOf(options);
+    return {
+      endpoint: this.#endpoint,
+      request: { model, instructions, outputSchema, reasoningEffort: options.modelReasoningEffort },
+    };
+  }
+
+  #endpointOf(options: AgentThreadOptions): ModelEndpoint {
+    const { options: agent, clock, hide } = this.#context;
+    const { baseUrl = agent.baseUrl, apiKey = agent.apiKey } = options;
     if (apiKey === undefined && baseUrl === undefined)
       throw new EngineError(
         "login_missing",
         "No model can be asked: there is no API key. Give apiKey, or a baseUrl that needs none",
       );
-    if (options.apiKey !== undefined) redactor.add(options.apiKey);
+    if (options.apiKey !== undefined) hide(options.apiKey);
     return {
-      endpoint: {
-        baseUrl: baseUrl ?? OPENAI_BASE_URL,
-        apiKey,
-        headers: agent.headers ?? {},
-        retriesMax: agent.retriesMax ?? RETRIES_MAX,
-        silenceMs: agent.modelSilenceMs ?? MODEL_SILENCE_MS,
-        clock,
-      },
-      request: {
-        model,
-        instructions: options.instructions ?? agent.instructions,
-        outputSchema,
-        reasoningEffort: options.modelReasoningEffort,
-      },
+      baseUrl: baseUrl ?? OPENAI_BASE_URL,
+      apiKey,
+      headers: agent.headers ?? {},
+      retriesMax: agent.retriesMax ?? RETRIES_MAX,
+      silenceMs: agent.modelSilenceMs ?? MODEL_SILENCE_MS,
+      clock,
     };
   }
 
@@ -264,4 +278,4 @@ export class AgentThread implements EngineThread, AsyncDisposable {
   }
 }
 
-const NO_TOOLS: RunRequest["tools"] = [];
+const NO_TOOLS: RunRequest["ofTools"]["hostTools"] = [];

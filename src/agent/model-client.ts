@@ -10,6 +10,7 @@
  *   M2. Errors have an `EngineError` code and say what to do; the key appears in none.
  *   M3. A model that falls silent ends the request: each wait has a bound, and every one ends with the signal.
  */
+import type { OpenAI } from "openai";
 import { Backoff } from "../base/backoff.ts";
 import { type Clock, sleep } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
@@ -114,19 +115,8 @@ async function ask(
   request: ModelRequest,
   signal: AbortSignal,
 ): Promise<ModelAnswer> {
-  const { OpenAI } = await import("openai");
-  const { baseUrl: baseURL, apiKey, headers, retriesMax, silenceMs, clock } = endpoint;
-  const client = new OpenAI({
-    baseURL,
-    apiKey: apiKey ?? "none",
-    maxRetries: retriesMax,
-    timeout: silenceMs,
-    // Nothing of the environment but what was given.
-    organization: null,
-    project: null,
-    logLevel: "off",
-    defaultHeaders: { ...(apiKey === undefined ? { Authorization: null } : {}), ...headers },
-  });
+  const { silenceMs, clock } = endpoint;
+  const client = await clientOf(endpoint);
   const stream = (await client.responses.create(bodyOf(request) as never, {
     signal,
   })) as unknown as ServerEvents;
@@ -170,6 +160,29 @@ async function ask(
   throw new BrokenOff(
     silent ? `it was silent for ${silenceMs} ms` : "the stream ended before the answer did",
   );
+}
+
+const clients = new WeakMap<ModelEndpoint, OpenAI>();
+
+/** Making one costs a millisecond. */
+async function clientOf(endpoint: ModelEndpoint): Promise<OpenAI> {
+  const known = clients.get(endpoint);
+  if (known !== undefined) return known;
+  const { OpenAI } = await import("openai");
+  const { baseUrl: baseURL, apiKey, headers, retriesMax, silenceMs } = endpoint;
+  const client = new OpenAI({
+    baseURL,
+    apiKey: apiKey ?? "none",
+    maxRetries: retriesMax,
+    timeout: silenceMs,
+    // Nothing of the environment but what was given.
+    organization: null,
+    project: null,
+    logLevel: "off",
+    defaultHeaders: { ...(apiKey === undefined ? { Authorization: null } : {}), ...headers },
+  });
+  clients.set(endpoint, client);
+  return client;
 }
 
 interface ServerEvents extends AsyncIterable<Readonly<Record<string, unknown>>> {

@@ -52,9 +52,12 @@ export interface AgentOptions {
  * The options of a thread of Codex, so that a host changes engines without changing options.
  *
  * This engine runs no commands and changes no files. So what only says what those may do is accepted and has no effect:
- * `sandboxMode`, `networkAccessEnabled`, `additionalDirectories`, `skipGitRepoCheck`, `env`, `inheritEnv`; and so is
+ * `networkAccessEnabled`, `additionalDirectories`, `skipGitRepoCheck`, `env`, `inheritEnv`; and so is
  * `threadSource`. What asks for something that it does not have is rejected by name (`invalid_options`): `config`,
  * `webSearchMode` and `webSearchEnabled` (unless they switch it off), and `cyberAccessProgram` of a turn.
+ *
+ * `approvalPolicy` and `sandboxMode` decide about MCP calls as they do in Codex; a server's own questions reach `onQuestion`
+ * whatever the policy is.
  */
 export type AgentThreadOptions = ThreadOptions & {
   /** What the model is told before everything else. @default that of the agent */

@@ -18,7 +18,7 @@ import {
   string,
 } from "../base/reader.ts";
 import type { EnvironmentDefinition, McpManager } from "../mcp/index.ts";
-import { check, type ServerSet } from "../servers/check.ts";
+import { check, checkConfigs, type ServerSet } from "../servers/check.ts";
 import { sentenceOf } from "../servers/problem.ts";
 import { EngineError } from "../thread/errors.ts";
 import type { ThreadOptions, TurnOptions } from "../thread/options.ts";
@@ -33,7 +33,7 @@ import {
   threadFields,
   turnOptions,
 } from "../thread/read-options.ts";
-import type { HostTool } from "../tools/router/contract.ts";
+import type { ApprovalPolicy, HostTool } from "../tools/index.ts";
 import type { AgentOptions, AgentThreadOptions } from "./options.ts";
 
 const httpUrl = optional(
@@ -128,7 +128,7 @@ export function readAgentTurnOptions(options: TurnOptions): CheckedTurnOptions {
 }
 
 /** The servers of a thread, and the folder it works in. @throws {EngineError} `invalid_options` */
-export function readPlace(options: Pick<ThreadOptions, "mcpServers" | "workingDirectory">): {
+export function readPlace(options: ThreadOptions): {
   readonly servers: ServerSet;
   readonly workspace: string;
 } {
@@ -143,7 +143,24 @@ export function readPlace(options: Pick<ThreadOptions, "mcpServers" | "workingDi
   }
   if (statSync(workspace, { throwIfNoEntry: false })?.isDirectory() !== true)
     throw invalid(`workingDirectory "${workingDirectory}" is not a directory`, "workingDirectory");
-  return { servers: read.value, workspace };
+  return { servers: approved(read.value, options), workspace };
+}
+
+/** As in Codex: the policy `never` asks nobody, so what needs an approval is refused, or made with full access. */
+export function policyOf({ approvalPolicy = "never", sandboxMode }: ThreadOptions): ApprovalPolicy {
+  if (approvalPolicy !== "never") return "ask";
+  return sandboxMode === "danger-full-access" ? "full_access" : "never";
+}
+
+/** As for Codex: where nobody is asked, the tools of a server that does not say it need no approval. */
+function approved(servers: ServerSet, { approvalPolicy = "never" }: ThreadOptions): ServerSet {
+  if (approvalPolicy !== "never") return servers;
+  const configs = [...servers.configs].map(([name, config]) => {
+    const { default_tools_approval_mode: mode = "approve" } = config;
+    return [name, { ...config, default_tools_approval_mode: mode }] as const;
+  });
+  const read = checkConfigs(new Map(configs), ["mcpServers"]);
+  return read.ok ? read.value : servers;
 }
 
 export function invalid(message: string, option?: string): EngineError {

@@ -5,49 +5,29 @@
  *
  * Invariants
  *   A1. One turn at a time; the next ones wait in order.
- *   A2. The model is not asked before every enabled server is ready or has failed. A failed one is an event; a failed one
- *       that is required fails the turn.
- *   A3. A turn ends exactly once: `turn.completed`, `turn.failed`, or an error thrown to its reader.
- *   A4. A thread without a turn gives its servers and its lock back after `idleUnloadMs`.
+ *   A2. A turn ends exactly once: `turn.completed`, `turn.failed`, or an error thrown to its reader.
+ *   A3. A thread without a turn gives its servers and its lock back after `idleUnloadMs`.
  */
 import { randomUUID } from "node:crypto";
 import { within } from "../base/abort.ts";
-import type { Clock, Timer } from "../base/clock.ts";
-import { isObject } from "../base/json.ts";
-import type { Log } from "../base/log.ts";
-import type { Redactor } from "../base/redact.ts";
+import type { Timer } from "../base/clock.ts";
 import { Semaphore } from "../base/semaphore.ts";
-import {
-  type Elicitation,
-  type ElicitationAnswer,
-  type McpConnectionManager,
-  McpError,
-  type McpManager,
-  type ServerView,
-} from "../mcp/index.ts";
-import type { ServerSet } from "../servers/check.ts";
+import { McpError } from "../mcp/index.ts";
 import { AbortError, EngineError } from "../thread/errors.ts";
 import type { ThreadEvent } from "../thread/events.ts";
 import type { Input } from "../thread/options.ts";
-import type { Question, QuestionHandler } from "../thread/questions.ts";
-import type { HostTool, StepTools } from "../tools/router/contract.ts";
+import type { QuestionHandler } from "../thread/questions.ts";
 import { ActiveTurn } from "./active-turn.ts";
-import type { CreateTools } from "./create-tools.ts";
 import { readInput } from "./input.ts";
 import type { ModelEndpoint, ModelRequest } from "./model-client.ts";
 import { invalid } from "./read-options.ts";
+import { type ServersOfTurn, ThreadServers, type ThreadServersOptions } from "./thread-servers.ts";
 import { memoryStore, openStore, type ThreadStore } from "./thread-store.ts";
 import { runTurn } from "./turn.ts";
 
-export interface SessionOptions {
-  readonly manager: McpManager;
-  readonly createTools: CreateTools;
+export interface SessionOptions extends Omit<ThreadServersOptions, "turn"> {
   /** Where threads are kept. */
   readonly folder: string;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly redactor: Redactor;
-  readonly env: Readonly<Record<string, string | undefined>>;
   readonly stepsMax: number;
   readonly turnTimeoutMs: number;
   readonly idleUnloadMs: number;
@@ -66,24 +46,14 @@ export type SessionStart =
   | { readonly kind: "fork"; readonly threadId: string };
 
 /** A turn as it was asked for, checked. */
-export interface RunRequest {
+export interface RunRequest extends ServersOfTurn {
   readonly input: Input;
   readonly endpoint: ModelEndpoint;
   readonly request: Omit<ModelRequest, "input" | "tools" | "cacheKey">;
-  readonly servers: ServerSet;
-  readonly workspace: string;
-  readonly principal: string | undefined;
-  readonly tools: readonly HostTool[];
   readonly ephemeral: boolean;
   readonly onQuestion: QuestionHandler | undefined;
   readonly questionTimeoutMs: number;
   readonly signal: AbortSignal | undefined;
-}
-
-interface OpenServers {
-  readonly thread: McpConnectionManager;
-  readonly tools: StepTools;
-  readonly hostTools: readonly HostTool[];
 }
 
 /** How long a reader that leaves waits for the end of its turn, in milliseconds. */
@@ -97,7 +67,7 @@ export class AgentSession {
   #id: string | undefined;
   #store: ThreadStore | undefined;
   #ephemeral = false;
-  #servers: OpenServers | undefined;
+  readonly #servers: ThreadServers;
   #active: ActiveTurn | undefined;
   #idle: Timer | undefined;
   #closed: Promise<void> | undefined;
@@ -105,6 +75,7 @@ export class AgentSession {
   constructor(options: SessionOptions, start: SessionStart) {
     this.#options = options;
     this.#start = start;
+    this.#servers = new ThreadServers({ ...options, turn: () => this.#active });
     if (start.kind === "existing") this.#id = start.threadId;
   }
 
@@ -197,7 +168,7 @@ export class AgentSession {
     this.#idle?.clear();
     // After the turns before, which have been stopped.
     (await this.#turns.acquire())();
-    await this.#disconnect();
+    await this.#servers.close();
     this.#store?.close();
     this.#store = undefined;
     this.#options.onCold(this);
@@ -211,7 +182,7 @@ export class AgentSession {
       const input = await readInput(request.input);
       const [id, store] = this.#open(request);
       turn.emit({ type: "thread.started", thread_id: id });
-      const tools = await this.#openServers(id, turn, request);
+      const tools = await this.#servers.open(id, turn, request);
       const { stepsMax, clock } = this.#options;
       await runTurn({
         endpoint: request.endpoint,
@@ -270,82 +241,17 @@ export class AgentSession {
     }
   }
 
-  /** Waits until every server is ready or has failed, and reports the failed ones (A2). */
-  async #openServers(id: string, turn: ActiveTurn, request: RunRequest): Promise<StepTools> {
-    const { log } = this.#options;
-    const { thread, tools } = await this.#connect(id, request);
-    try {
-      await thread.ready(undefined, { signal: turn.signal });
-    } catch (error) {
-      // One that is required and not ready, which is found below.
-      if (!(error instanceof McpError && error.code === "server_unavailable")) throw error;
-    }
-    for (const view of thread.servers) {
-      const reason = failureOf(view);
-      if (reason === undefined) continue;
-      const { name: server, config } = view;
-      if (config.required)
-        throw new EngineError("mcp_server_failed", `A required MCP server did not start: ${reason}`);
-      const message = `Missing in this turn: ${reason}`;
-      log("warn", message, { server });
-      turn.tell({ message, code: "mcp_server_failed", server, reason });
-    }
-    return tools;
-  }
-
-  /** The thread's servers as this turn wants them; those that stay the same are kept. */
-  async #connect(id: string, request: RunRequest): Promise<OpenServers> {
-    const { manager, createTools, env } = this.#options;
-    const { servers, workspace, principal, tools: hostTools } = request;
-    const open = this.#servers;
-    const isHere = open?.thread.workspace === workspace && open.thread.principal === principal;
-    if (open !== undefined && isHere) {
-      await open.thread.update(servers);
-      const same = open.hostTools === hostTools;
-      return (this.#servers = same
-        ? open
-        : { ...open, tools: createTools(open.thread, hostTools), hostTools });
-    }
-    await this.#disconnect();
-    const thread = manager.openThread({
-      id,
-      servers,
-      workspace,
-      env,
-      onElicit: (question, { signal }) => this.#elicit(question, signal),
-      ...(principal === undefined ? {} : { principal }),
-    });
-    return (this.#servers = { thread, tools: createTools(thread, hostTools), hostTools });
-  }
-
-  async #disconnect(): Promise<void> {
-    const open = this.#servers;
-    this.#servers = undefined;
-    await open?.thread[Symbol.asyncDispose]();
-  }
-
-  async #elicit(question: Elicitation, signal: AbortSignal): Promise<ElicitationAnswer> {
-    const { server, message, requestedSchema: schema = null, url = null } = question;
-    const turn = this.#active;
-    // Outside a turn there is nobody to ask.
-    if (turn === undefined) return { action: "decline" };
-    const asked: Question = { kind: "elicitation", threadId: this.#id ?? "", server, message, schema, url };
-    const { decision, content } = await turn.ask(asked, signal);
-    if (decision === "decline" || decision === "cancel") return { action: decision };
-    return { action: "accept", ...(isObject(content) ? { content } : {}) };
-  }
-
   #afterTurn(): void {
     if (this.#turns.held > 0 || this.isClosing) return;
     const { clock, idleUnloadMs } = this.#options;
     this.#idle = clock.schedule(idleUnloadMs, () => void this.#rest(), { background: true });
   }
 
-  /** A4. A history that is nowhere else stays. */
+  /** A3. A history that is nowhere else stays. */
   async #rest(): Promise<void> {
     const release = await this.#turns.acquire();
     try {
-      await this.#disconnect();
+      await this.#servers.close();
       if (this.#ephemeral) return;
       this.#store?.close();
       this.#store = undefined;
@@ -353,21 +259,6 @@ export class AgentSession {
     } finally {
       release();
     }
-  }
-}
-
-function failureOf({ status }: ServerView): string | undefined {
-  switch (status.state) {
-    case "ready":
-    case "disabled":
-      return undefined;
-    case "starting":
-    case "ended":
-      return `it is ${status.state}`;
-    case "restarting":
-    case "failed":
-    case "needs_login":
-      return status.reason.message;
   }
 }
 

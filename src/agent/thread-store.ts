@@ -2,7 +2,7 @@
  * A conversation on disk: one SQLite file per thread, so that one thread can be taken away, and one can be locked.
  *
  * Invariants
- *   S1. What was added is on disk when `add` returns, also if the process is killed then.
+ *   S1. What was added is there when `add` returns, also if the process is killed then.
  *   S2. One opener works on a thread: others are refused until it has closed the thread, or its process has ended.
  *   S3. The file and its folder are the user's alone (0600, 0700).
  *   S4. Every call in the history has an output once the thread is open: the one that is known, or one that says that nobody
@@ -149,6 +149,7 @@ function sqliteStore(db: Sqlite.DatabaseSync): ThreadStore {
   );
   const insert = db.prepare("INSERT INTO items (seq, item) VALUES (?, ?)");
   const keep = db.prepare("INSERT INTO outputs (item) VALUES (?)");
+  const clear = db.prepare("DELETE FROM outputs");
   const remove = db.prepare("DELETE FROM items WHERE seq >= ?");
   const setUsage = db.prepare(
     "INSERT INTO usage (rowid, usage) VALUES (1, ?) ON CONFLICT (rowid) DO UPDATE SET usage = excluded.usage",
@@ -182,7 +183,7 @@ function sqliteStore(db: Sqlite.DatabaseSync): ThreadStore {
       const next = sum(total, tokens);
       transaction(() => {
         more.forEach((item, index) => insert.run(all.length + index, JSON.stringify(item)));
-        db.exec("DELETE FROM outputs");
+        clear.run();
         setUsage.run(JSON.stringify(next));
       });
       all.push(...more);

@@ -57,6 +57,9 @@ const CANCEL_GRACE_MS = 5_000;
 export async function runTurn(turn: TurnRequest): Promise<void> {
   const { store, stepsMax, signal, emit, room } = turn;
   emit({ type: "turn.started" });
+  // Of a turn whose outputs could not be written.
+  const open = openCalls(store.items);
+  if (open.length > 0) store.add(open.map((call) => outputOf(call, INTERRUPTED)));
   let taken = store.items.length;
   store.add(turn.input);
   for (let step = 1; step <= stepsMax; step++) {
@@ -117,7 +120,11 @@ async function runCalls(
         output: event.output as ConversationItem[string],
       };
       known.set(event.callId, output);
-      store.keep(output);
+      try {
+        store.keep(output);
+      } catch {
+        // It is written again with those of the other calls, which then says what is wrong.
+      }
     }
     const shown = toolEvent(event, ids, newId);
     if (shown !== undefined) emit(shown);

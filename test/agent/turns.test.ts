@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { suite, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { Agent, type HostTool, type Question } from "../../src/agent/index.ts";
-import { promptOf, stdioServer } from "../../src/testing/index.ts";
+import { promptOf, RecordingMcpServer, stdioServer } from "../../src/testing/index.ts";
 import { scriptedServer } from "../mcp/support/scripted.ts";
 import { AgentBench, collect, failureOf } from "./support/agent-bench.ts";
 
@@ -194,7 +194,7 @@ suite("a turn of the agent", () => {
     );
   });
 
-  test("tells of a server that does not start, and fails if it is required (A2)", async () => {
+  test("tells of a server that does not start, and fails if it is required (V1)", async () => {
     await using bench = await AgentBench.start();
     const bad = { command: "no-such-program" };
     const [, item] = await collect(bench.agent.startThread({ mcpServers: { bad } }).runStreamed("hi"));
@@ -210,7 +210,7 @@ suite("a turn of the agent", () => {
     assert.equal((await thread.run("hi", { mcpServers: {} })).finalResponse, "You said: hi");
   });
 
-  test("takes the servers of a turn from then on, and keeps those that stay the same", async () => {
+  test("takes the servers of a turn from then on, and keeps those that stay the same (V2)", async () => {
     await using bench = await AgentBench.start();
     const one = stdioServer();
     const thread = bench.agent.startThread({ mcpServers: { one } });
@@ -248,6 +248,79 @@ suite("a turn of the agent", () => {
       [declined?.code, declined?.server, declined?.option],
       ["request_declined", "svc", "onQuestion"],
     );
+  });
+
+  test("asks the host before a call that needs it, as Codex does, and declines with an event where nobody answers", async () => {
+    await using bench = await AgentBench.start();
+    const prompt = promptOf({ call: { server: "svc", tool: "echo", arguments: { text: "hi" } } });
+    const lastOutput = (): string =>
+      JSON.stringify(bench.history.find(({ type }) => type === "function_call_output")?.["output"]);
+    const svc = { ...stdioServer(), default_tools_approval_mode: "prompt" } as const;
+    const asked: Question[] = [];
+    const onQuestion = (question: Question): { decision: "accept" } => {
+      asked.push(question);
+      return { decision: "accept" };
+    };
+    const asking = { mcpServers: { svc }, approvalPolicy: "on-request" } as const;
+    await bench.agent.startThread({ ...asking, onQuestion }).run(prompt);
+    const [question] = asked;
+    assert.ok(question?.kind === "mcp_tool_call");
+    assert.deepEqual([question.tool, question.arguments], ["echo", { text: "hi" }]);
+    assert.equal(lastOutput(), '"hi"');
+    const { items } = await bench.agent.startThread(asking).run(prompt);
+    const declined = items.find((item) => item.type === "error");
+    assert.deepEqual([declined?.request, declined?.server], ["mcp_tool_call", "svc"]);
+    assert.match(lastOutput(), /user rejected/);
+    await bench.agent.startThread({ mcpServers: { svc }, onQuestion }).run(prompt);
+    assert.match(lastOutput(), /approval policy is never/);
+    await bench.agent.startThread({ mcpServers: { svc }, sandboxMode: "danger-full-access" }).run(prompt);
+    assert.equal(lastOutput(), '"hi"');
+    // A server that does not say it is asked about only where somebody is there.
+    const open = { mcpServers: { svc: stdioServer() }, onQuestion };
+    await bench.agent.startThread(open).run(prompt);
+    assert.equal(asked.length, 1);
+    await bench.agent.startThread({ ...open, approvalPolicy: "untrusted" }).run(prompt);
+    assert.equal(asked.length, 2);
+  });
+
+  test("shows no secret of a server: not to the model, and not in a message (V3)", async () => {
+    const secret = "s3cret-of-the-desk";
+    await using desk = await RecordingMcpServer.start();
+    await using bench = await AgentBench.start();
+    const mcpServers = {
+      desk: { url: desk.url, headers: { Authorization: `Bearer ${secret}` } },
+      bad: { command: "sh", args: ["-c", "echo $KEY >&2; exit 1"], env: { KEY: secret } },
+      files: { ...stdioServer(), env: { ROOT: "/srv/files" } },
+    };
+    const prompt = promptOf(
+      { call: { server: "desk", tool: "whoami" } },
+      { call: { server: "files", tool: "echo", arguments: { text: "/srv/files/a.txt" } } },
+    );
+    const { items } = await bench.agent.startThread({ mcpServers }).run(prompt);
+    assert.match(JSON.stringify(items), /mcp_server_failed/);
+    assert.match(JSON.stringify(bench.history), /\*\*\*/);
+    // What may be a secret is none of the model's: it is a part of every path.
+    assert.equal(bench.history.at(-1)?.["output"], "/srv/files/a.txt");
+    const shown = items.filter(({ type }) => type === "error");
+    assert.doesNotMatch(JSON.stringify([shown, bench.history, bench.log]), /s3cret/);
+  });
+
+  test("remembers for its thread what the host allowed for the session (V2)", async () => {
+    await using bench = await AgentBench.start();
+    let asked = 0;
+    const thread = bench.agent.startThread({
+      mcpServers: { svc: stdioServer() },
+      approvalPolicy: "on-request",
+      tools: [{ name: "x", description: "", parameters: {}, run: () => Promise.resolve("") }],
+      onQuestion: () => {
+        asked++;
+        return { decision: "accept_for_session" };
+      },
+    });
+    const prompt = promptOf({ call: { server: "svc", tool: "echo", arguments: { text: "hi" } } });
+    await thread.run(prompt);
+    await thread.run(prompt);
+    assert.equal(asked, 1);
   });
 
   test("waits for the turn before it (A1)", async () => {
@@ -308,7 +381,7 @@ suite("a thread of the agent", () => {
     );
   });
 
-  test("is given back after a while without a turn (A4)", async () => {
+  test("is given back after a while without a turn (A3)", async () => {
     await using bench = await AgentBench.start({ idleUnloadMs: 0 });
     const thread = bench.agent.startThread({ mcpServers: { svc: stdioServer() } });
     await thread.run("first");

@@ -1,0 +1,196 @@
+/**
+ * The MCP servers of one thread, from turn to turn: opened, changed, waited for, asked about, given back.
+ *
+ * Invariants
+ *   V1. The model is not asked before every enabled server is ready or has failed. A failed one is an event; a failed one that
+ *       is required fails the turn.
+ *   V2. A server that stays the same is kept, and so are the approvals of the thread while its tools and policy stay the same.
+ *   V3. A secret of the servers shows in no message, and in nothing that a tool's output gives the model.
+ */
+import type { Clock } from "../base/clock.ts";
+import { isObject } from "../base/json.ts";
+import type { Log } from "../base/log.ts";
+import type { Redactor } from "../base/redact.ts";
+import { mayNameSecret } from "../config/show/mask-text.ts";
+import {
+  type Elicitation,
+  type ElicitationAnswer,
+  type McpConnectionManager,
+  McpError,
+  type McpManager,
+  type ServerView,
+} from "../mcp/index.ts";
+import type { ServerSet } from "../servers/check.ts";
+import { type ResolvedMcpServer, resolve, type Variables } from "../servers/resolve.ts";
+import { EngineError } from "../thread/errors.ts";
+import type { Question } from "../thread/questions.ts";
+import { type AskHandler, elicitationsFor, type StepTools } from "../tools/index.ts";
+import type { ActiveTurn } from "./active-turn.ts";
+import type { CreateTools, ToolsOfTurn } from "./create-tools.ts";
+
+export interface ThreadServersOptions {
+  readonly manager: McpManager;
+  readonly createTools: CreateTools;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Of messages. */
+  readonly redactor: Redactor;
+  /** Of what the model is given. */
+  readonly outputRedactor: Redactor;
+  readonly env: Variables;
+  /** The turn that runs. */
+  readonly turn: () => ActiveTurn | undefined;
+}
+
+/** What a turn says about the servers of its thread. */
+export interface ServersOfTurn {
+  readonly servers: ServerSet;
+  readonly workspace: string;
+  readonly principal: string | undefined;
+  readonly ofTools: ToolsOfTurn;
+}
+
+interface Opened {
+  readonly thread: McpConnectionManager;
+  readonly tools: StepTools;
+  readonly ofTools: ToolsOfTurn;
+}
+
+/** The host's time limit for a question is the turn's. */
+const NO_LIMIT_MS = 2 ** 31 - 1;
+
+export class ThreadServers {
+  readonly #options: ThreadServersOptions;
+  #opened: Opened | undefined;
+  #forgetSecrets: readonly (() => void)[] = [];
+
+  constructor(options: ThreadServersOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Waits until every server is ready or has failed, and reports the failed ones (V1).
+   *
+   * @throws {EngineError} `mcp_server_failed`
+   * @throws the signal's reason
+   */
+  async open(id: string, turn: ActiveTurn, wanted: ServersOfTurn): Promise<StepTools> {
+    const { log } = this.#options;
+    this.#hideSecrets(wanted.servers);
+    const { thread, tools } = await this.#connect(id, wanted);
+    try {
+      await thread.ready(undefined, { signal: turn.signal });
+    } catch (error) {
+      // One that is required and not ready, which is found below.
+      if (!(error instanceof McpError && error.code === "server_unavailable")) throw error;
+    }
+    for (const view of thread.servers) {
+      const reason = failureOf(view);
+      if (reason === undefined) continue;
+      const { name: server, config } = view;
+      if (config.required)
+        throw new EngineError("mcp_server_failed", `A required MCP server did not start: ${reason}`);
+      const message = `Missing in this turn: ${reason}`;
+      log("warn", message, { server });
+      turn.tell({ message, code: "mcp_server_failed", server, reason });
+    }
+    return tools;
+  }
+
+  /** Ends what no other thread uses. It can be opened again. */
+  async close(): Promise<void> {
+    const opened = this.#opened;
+    this.#opened = undefined;
+    await opened?.thread[Symbol.asyncDispose]();
+    for (const forget of this.#forgetSecrets) forget();
+    this.#forgetSecrets = [];
+  }
+
+  async #connect(id: string, { servers, workspace, principal, ofTools }: ServersOfTurn): Promise<Opened> {
+    const { manager, env, log, clock } = this.#options;
+    const open = this.#opened;
+    const isHere = open?.thread.workspace === workspace && open.thread.principal === principal;
+    if (open !== undefined && isHere) {
+      await open.thread.update(servers);
+      return (this.#opened = isSame(open.ofTools, ofTools) ? open : this.#withTools(open.thread, ofTools));
+    }
+    if (open !== undefined) await open.thread[Symbol.asyncDispose]();
+    const onElicit = elicitationsFor({
+      onElicit: (question, { signal }) => this.#elicit(question, signal),
+      timeoutMs: NO_LIMIT_MS,
+      log,
+      clock,
+    });
+    const named = principal === undefined ? {} : { principal };
+    const thread = manager.openThread({ id, servers, workspace, env, onElicit, ...named });
+    return (this.#opened = this.#withTools(thread, ofTools));
+  }
+
+  #withTools(thread: McpConnectionManager, ofTools: ToolsOfTurn): Opened {
+    const onAsk: AskHandler = async ({ server, tool, arguments: args, message }, { signal }) => {
+      const turn = this.#options.turn();
+      if (turn === undefined) return { decision: "decline" };
+      const threadId = thread.id;
+      return turn.ask({ kind: "mcp_tool_call", threadId, server, tool, arguments: args, message }, signal);
+    };
+    return { thread, ofTools, tools: this.#options.createTools(thread, { ...ofTools, onAsk }) };
+  }
+
+  async #elicit(question: Elicitation, signal: AbortSignal): Promise<ElicitationAnswer> {
+    const { server, message, requestedSchema: schema = null, url = null } = question;
+    const turn = this.#options.turn();
+    // Outside a turn there is nobody to ask.
+    if (turn === undefined) return { action: "decline" };
+    const threadId = this.#opened?.thread.id ?? "";
+    const asked: Question = { kind: "elicitation", threadId, server, message, schema, url };
+    const { decision, content } = await turn.ask(asked, signal);
+    if (decision === "decline" || decision === "cancel") return { action: decision };
+    return { action: "accept", ...(isObject(content) ? { content } : {}) };
+  }
+
+  /** V3. What cannot be looked up is no secret; its server says so when it fails. */
+  #hideSecrets({ configs }: ServerSet): void {
+    const { redactor, outputRedactor, env } = this.#options;
+    const before = this.#forgetSecrets;
+    this.#forgetSecrets = [...configs].flatMap(([name, config]) => {
+      const resolved = resolve(config, env, [name]);
+      if (!resolved.ok) return [];
+      return [
+        ...resolved.value.secrets.map((secret) => redactor.add(secret)),
+        ...surelySecret(resolved.value).map((secret) => outputRedactor.add(secret)),
+      ];
+    });
+    for (const forget of before) forget();
+  }
+}
+
+/** Without what only may be one: a folder in a variable is a part of every path that a tool tells the model. */
+function surelySecret(server: ResolvedMcpServer): readonly string[] {
+  const named = server.type === "stdio" ? server.variables : server.headers;
+  return [...named]
+    .filter(([name]) => mayNameSecret(name))
+    .flatMap(([, value]) => [value, value.replace(/^\S+ /, "")]);
+}
+
+function isSame(one: ToolsOfTurn, other: ToolsOfTurn): boolean {
+  return (
+    one.policy === other.policy &&
+    one.hostTools.length === other.hostTools.length &&
+    one.hostTools.every((tool, index) => tool === other.hostTools[index])
+  );
+}
+
+function failureOf({ status }: ServerView): string | undefined {
+  switch (status.state) {
+    case "ready":
+    case "disabled":
+      return undefined;
+    case "starting":
+    case "ended":
+      return `it is ${status.state}`;
+    case "restarting":
+    case "failed":
+    case "needs_login":
+      return status.reason.message;
+  }
+}
