@@ -171,7 +171,7 @@ async function checkExamples(nodeFolder: string, user: string): Promise<void> {
     assert.notEqual(await run(user, nodeFolder, "env", codex, node, join(examples, name)), "", name);
   }
   const command = join(user, "node_modules", ".bin", "switchyard");
-  assert.match(await run(user, nodeFolder, "env", codex, command, "demo"), /All 9 claims hold/);
+  assert.match(await run(user, nodeFolder, "env", codex, command, "demo"), /All 10 claims hold/);
 }
 
 const temporary = mkdtempSync(join(tmpdir(), "package-"));

@@ -8,10 +8,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../base/clock.ts";
+import { McpManager } from "../../mcp/index.ts";
 import { descendants, RecordingMcpServer, ScriptedModel, waitUntilGone } from "../../testing/index.ts";
 import type { ThreadEvent } from "../../thread/events.ts";
 import type { Command } from "../command.ts";
-import { openEngine } from "../engine.ts";
+import { openAgent, openEngine } from "../engine.ts";
 import { count, OutputError, stopWhenOutputFails, tell } from "../output.ts";
 import { table } from "../table.ts";
 import { TurnRenderer } from "../turn-renderer.ts";
@@ -52,9 +53,10 @@ interface Show {
 }
 
 /** What it shows, and what would happen without Switchyard. */
-function introduction(threads: number): string {
+function introduction(all: readonly Story[]): string {
+  const own = all.filter((story) => story.engine === "responses").length;
   return (
-    `${threads} threads, one Codex process: each with MCP servers and credentials of its own. The model is scripted, all else is real.\n` +
+    `${all.length - own} threads on one Codex process and ${own} on Switchyard's own loop, each with MCP servers and credentials of its own. The model is scripted.\n` +
     "The table shows what each server saw, which calls overlapped, what was cancelled or reported, and what is left at the end.\n" +
     "Without Switchyard: a Codex process per turn (the SDK), one config.toml with the same servers and tokens for all, and MCP processes that may stay behind."
   );
@@ -85,16 +87,25 @@ async function playThreads(home: string, { interrupted, verbose }: Show): Promis
     extraTools: [meetTool()],
   });
   const engine = openEngine({ baseUrl: model.baseUrl, apiKey: "sk-demo-not-a-key", home: { path: home } });
-  const close = (): void => void engine.close();
+  await using manager = new McpManager({ publish: false, catalogFolder: false });
+  const agent = await openAgent({
+    baseUrl: model.baseUrl,
+    apiKey: "sk-demo-not-a-key",
+    model: "scripted",
+    home,
+    manager,
+  });
+  const close = (): void => void Promise.all([engine.close(), agent.close()]);
   interrupted.addEventListener("abort", close, { once: true });
   try {
     const all = stories({ engine, http, cwd: home, interrupted });
-    say(introduction(all.length));
+    say(introduction(all));
     if (verbose) say("");
     const played = await Promise.all(
       all.map(async (story) => {
         const from = systemClock.now();
-        const thread = engine.startThread({ mcpServers: story.servers, workingDirectory: home });
+        const thinks = story.engine === "responses" ? agent : engine;
+        const thread = thinks.startThread({ mcpServers: story.servers, workingDirectory: home });
         const seen = await story.play(thread, turnOf(story, verbose));
         return { story, seen, ms: Math.round(systemClock.now() - from) };
       }),
@@ -112,7 +123,7 @@ async function playThreads(home: string, { interrupted, verbose }: Show): Promis
       running,
     };
   } finally {
-    await engine.close();
+    await Promise.all([engine.close(), agent.close()]);
   }
 }
 

@@ -18,6 +18,8 @@ export interface Story {
   /** What it shows, in a few words. */
   readonly shows: string;
   readonly servers: Readonly<Record<string, McpServerInput>>;
+  /** What thinks. @default Codex */
+  readonly engine?: "responses";
   readonly play: (thread: EngineThread, turn: PlayTurn) => Promise<Seen>;
 }
 
@@ -224,6 +226,7 @@ export function stories({ engine, http, cwd, interrupted }: Stage): readonly Sto
         return { calls: 0, failure: isReported && isComplete ? undefined : "it was not reported" };
       },
     },
+    { ...identified("judy"), shows: "without Codex: Switchyard's own loop", engine: "responses" },
   ];
 }
 
