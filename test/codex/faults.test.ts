@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -646,6 +647,11 @@ test("a host that is killed leaves nothing behind", { timeout }, async () => {
   host.kill("SIGKILL");
   assert.deepEqual(await waitUntilGone(below), []);
   await http.waitFor(() => http.calls[0]?.outcome === "cancelled");
+  // Its pipes for the stderr of servers go with the next host.
+  const next = bench.codex.startThread({ workingDirectory: bench.cwd, mcpServers: { other: stdioServer() } });
+  await next.run(promptOf({ say: "here" }));
+  const left = readdirSync(tmpdir()).filter((name) => name.includes(`:${host.pid}:`));
+  assert.deepEqual(left, []);
 });
 
 test("an ephemeral thread whose process ended is reported as lost (O4)", { timeout }, async () => {

@@ -23,7 +23,12 @@ function offering(...tools: object[]): { command: string; args: string[] } {
 }
 
 async function turn(bench: CodexBench, mcpServers: object, input: string): Promise<ThreadEvent[]> {
-  const thread = bench.codex.startThread({ workingDirectory: bench.cwd, mcpServers: mcpServers as never });
+  const thread = bench.codex.startThread({
+    workingDirectory: bench.cwd,
+    mcpServers: mcpServers as never,
+    // Codex's sandbox leaves a folder of its own in the system's temporary one.
+    sandboxMode: "danger-full-access",
+  });
   const events = await collect(thread.runStreamed(input));
   await thread.close();
   return events;

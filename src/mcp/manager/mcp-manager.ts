@@ -45,7 +45,7 @@ export interface McpManagerOptions {
   readonly budget?: BudgetOptions;
   /** Asked for the tokens of logins. @default nobody is */
   readonly credentials?: CredentialSource;
-  /** Where references to variables are looked up. @default the environment of this process */
+  /** Where references to variables, and `SWITCHYARD_HOME`, are looked up. @default the environment of this process */
   readonly env?: Variables;
   /** How long a shared connection may be idle, in milliseconds. @default 300 000 */
   readonly idleMs?: number;
@@ -105,7 +105,7 @@ export class McpManager implements AsyncDisposable {
     this.#local = new LocalExecutor({ clock, log });
     this.#eras = options.eras ?? memoryOfEras(() => clock.now());
     const { catalogFolder } = options;
-    const folder = (): string => catalogFolder || join(switchyardHome(process.env), "cache", "catalogs");
+    const folder = (): string => catalogFolder || join(switchyardHome(this.#env), "cache", "catalogs");
     this.#catalogs = new CatalogCache({ folder: catalogFolder === false ? undefined : folder, clock, log });
     this.#publisher = this.#createPublisher(clock, log);
     const onChange = (): void => this.#publisher?.changed();
@@ -137,7 +137,7 @@ export class McpManager implements AsyncDisposable {
     const thread = new McpConnectionManager({
       ...options,
       id: options.id ?? randomUUID(),
-      env: options.env ?? this.#options.env ?? process.env,
+      env: options.env ?? this.#env,
       servers,
       parts: this.#parts,
       pool: this.#pool,
@@ -165,6 +165,10 @@ export class McpManager implements AsyncDisposable {
     }));
   }
 
+  get #env(): Variables {
+    return this.#options.env ?? process.env;
+  }
+
   /** Ends all threads and all servers (A1). */
   [Symbol.asyncDispose](): Promise<void> {
     this.#disposing ??= this.#dispose();
@@ -185,7 +189,7 @@ export class McpManager implements AsyncDisposable {
     const { publish = true } = this.#options;
     if (publish === false) return undefined;
     const folder =
-      publish === true ? (): string => runFolder(switchyardHome(process.env)) : (): string => publish.folder;
+      publish === true ? (): string => runFolder(switchyardHome(this.#env)) : (): string => publish.folder;
     const snapshot = (): HostSnapshot => ({
       threads: this.#threads.size,
       connections: [...this.#pool.entries()].map((entry) => publishedOf(entry, clock)),
