@@ -125,8 +125,6 @@ const versionTests = [
   "test/executor/*-differential.test.ts",
   "test/executor/{differential,real-codex}.test.ts",
   "test/codex/{isolation,sdk-parity}.test.ts",
-  "test/tools/{names,schemas}-of-codex.test.ts",
-  "test/tools/{approval,output}-parity.test.ts",
 ];
 
 /** Folders of test/ that are not a check of their own. */
