@@ -43,6 +43,7 @@ import {
   type Side,
   Sides,
 } from "./support/sdk-sides.ts";
+import { sample } from "../support/sample.ts";
 
 interface World {
   readonly svc: RecordingMcpServer;
@@ -602,7 +603,7 @@ suite("a user of ours sees what a user of the SDK sees", () => {
     await model[Symbol.asyncDispose]();
   });
 
-  for (const scenario of scenarios) {
+  for (const scenario of sample(scenarios, 2)) {
     test(scenario.name, async () => {
       script = scenario.script;
       attempts = new Map();

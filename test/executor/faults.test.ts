@@ -44,7 +44,7 @@ const FAULTS: Readonly<Record<string, FaultAt>> = {
 };
 
 /** Of the messages that meet a fault; with six faults, each message meets two of them. */
-const ONE_PLAN_IN = 3;
+const ONE_PLAN_IN = 6;
 
 /** At once, so that one conversation runs while another waits. */
 const CONVERSATIONS = 6;

@@ -125,7 +125,7 @@ function assertSound(catalog: ToolCatalog): void {
 }
 
 suite("ToolNames", () => {
-  test("gives the names of Codex, over 20,000 random catalogs in any order (N1, N2, N3, C1)", () => {
+  test("gives the names of Codex, over random catalogs in any order (N1, N2, N3, C1)", () => {
     fc.assert(
       fc.property(list, fc.integer(), (declared, turn) => {
         const catalog = offer(declared);
@@ -137,7 +137,7 @@ suite("ToolNames", () => {
         );
         assert.deepEqual(namesOf(offer(turned)), namesOf(catalog));
       }),
-      { numRuns: 20_000 },
+      { numRuns: process.env["SWITCHYARD_EXHAUSTIVE"] === "1" ? 20_000 : 2_000 },
     );
   });
 
