@@ -131,7 +131,7 @@ suite("sweepTag", linuxOnly, () => {
   test("spares a process with another tag, or without a tag", async (t) => {
     const tag = createTag();
     const other = await start(t, STUBBORN, 1, { [TAG_VARIABLE]: createTag() });
-    const near = await start(t, STUBBORN, 1, { [TAG_VARIABLE]: `${tag}0`, OTHER: tag });
+    const near = await start(t, STUBBORN, 1, { [TAG_VARIABLE]: `0${tag}`, OTHER: tag });
     assert.deepEqual(sweepTag(tag), []);
     for (const { child } of [other, near]) {
       assert.equal(isAlive(child.pid as number), true);

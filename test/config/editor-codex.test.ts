@@ -23,7 +23,7 @@ import { sample } from "../support/sample.ts";
 import { listed, type ListedServer, shownByCodex } from "./support/listed-servers.ts";
 import { readRecordings, type RecordedCase } from "./support/recorder.ts";
 
-const ONE_CASE_IN = 20;
+const ONE_CASE_IN = 10;
 /** Of so many edits one is shown by the command line too: a process each time, where the app-server is one for all. */
 const COMMAND_STEP = 10;
 

@@ -6,7 +6,6 @@ import { suite, test } from "node:test";
 import { sleep, systemClock } from "../../src/base/clock.ts";
 import type { Inbound } from "../../src/runner/index.ts";
 import {
-  isAlive,
   promptOf,
   RecordingMcpServer,
   ScriptedModel,
@@ -126,7 +125,7 @@ suite("a run gets one end", () => {
       const ids = ["shared", "isolated", "thinking", "command", "waiting"];
       assertOneEndEach(runner, ids);
       for (const id of ids) assert.equal(runner.ends(id)[0]?.status, "cancelled", id);
-      assert.deepEqual(below.filter(isAlive), []);
+      assert.deepEqual(await waitUntilGone(below), []);
       assert.deepEqual(readdirSync(join(runner.home, "isolated")), ["threads"]);
     },
   );

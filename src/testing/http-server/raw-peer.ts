@@ -44,9 +44,10 @@ export class RawPeer implements AsyncDisposable {
   }
 
   /** @param port @default any free one */
-  static async start(answer: RawAnswer, port = 0): Promise<RawPeer> {
+  /** @param host an address of this machine. On one of its own, nobody else can come to listen at a port that was closed */
+  static async start(answer: RawAnswer, port = 0, host = "127.0.0.1"): Promise<RawPeer> {
     const peer = new RawPeer(answer);
-    peer.#server.listen(port, "127.0.0.1");
+    peer.#server.listen(port, host);
     await once(peer.#server, "listening");
     return peer;
   }

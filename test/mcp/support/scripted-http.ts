@@ -24,6 +24,9 @@ export interface HttpScript extends Pick<Script, "era" | "tools" | "readOnly" | 
 
 type Id = string | number;
 
+/** Of this process alone, so that no other test comes to listen where a server was stopped. */
+const HOST = `127.77.${(process.pid >> 8) & 255}.${process.pid & 255 || 1}`;
+
 export class ScriptedHttpServer implements AsyncDisposable {
   /** Answers in place of the server where it returns `true`. */
   intercept: (request: RawRequest, response: ServerResponse) => boolean = () => false;
@@ -46,11 +49,11 @@ export class ScriptedHttpServer implements AsyncDisposable {
   }
 
   static async start(script: HttpScript = {}): Promise<ScriptedHttpServer> {
-    return new ScriptedHttpServer(script, await RawPeer.start(() => {}));
+    return new ScriptedHttpServer(script, await RawPeer.start(() => {}, 0, HOST));
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#port}/mcp`;
+    return `http://${HOST}:${this.#port}/mcp`;
   }
 
   /** Open connections to it. */
@@ -92,7 +95,7 @@ export class ScriptedHttpServer implements AsyncDisposable {
   /** Starts it again at the same URL; it knows nothing of before. */
   async again(): Promise<void> {
     this.#world = this.#begin();
-    this.#peer = await RawPeer.start(this.#answer, this.#port);
+    this.#peer = await RawPeer.start(this.#answer, this.#port, HOST);
   }
 
   async restart(): Promise<void> {
