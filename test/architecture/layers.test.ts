@@ -105,6 +105,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
     connection: { mayImport: ["errors", "http", "transport", "session"] },
     budget: { mayImport: ["errors"] },
     run: { mayImport: [] },
+    auth: { mayImport: ["errors", "http"] },
     lease: { mayImport: ["connection"] },
     manager: {
       mayImport: [
@@ -119,6 +120,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
         "lease",
         "cache",
         "run",
+        "auth",
       ],
     },
     index: { mayImport: "any" },
