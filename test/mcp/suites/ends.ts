@@ -88,10 +88,7 @@ export function endsSuite(site: Site): void {
         await using server = await Connected.connect(lost.launcher, stdioServer(), {
           launch: { workspace: site.machine.dir },
         });
-        const running = Promise.withResolvers<void>();
-        const onprogress = (): void => running.resolve();
-        const call = server.call("sleep", { ms: 60_000, progressEveryMs: 10 }, { onprogress });
-        await running.promise;
+        const { call } = await callThatRuns(server);
         await lost.kill?.();
         await assert.rejects(call, isClosed);
         assert.deepEqual([server.errors.length, server.closes()], [1, 1]);
@@ -163,10 +160,7 @@ export function endsSuite(site: Site): void {
 
     test("while a call is in progress fails it at once, without an error", { timeout }, async () => {
       await using server = await site.connect(stdioServer({ stubborn: true }));
-      const running = Promise.withResolvers<void>();
-      const onprogress = (): void => running.resolve();
-      const call = server.call("sleep", { ms: 60_000, progressEveryMs: 10 }, { onprogress });
-      await running.promise;
+      const { call } = await callThatRuns(server);
       const closing = server.client.close();
       await assert.rejects(call, isClosed);
       await closing;
@@ -182,4 +176,11 @@ export function endsSuite(site: Site): void {
       assert.deepEqual(await waitUntilGone([pid]), []);
     });
   });
+}
+
+/** A call that the server works on: it has answered what was asked after it. */
+async function callThatRuns(server: Connected): Promise<{ readonly call: Promise<string> }> {
+  const call = server.call("sleep", { ms: 60_000 });
+  await server.call("echo", { text: "after it" });
+  return { call };
 }
