@@ -162,6 +162,14 @@ export type HeaderResolver = (about: {
 
 export type HeaderValues = Readonly<Record<string, string>>;
 
+export type HttpFailureKind = "refused" | "reset" | "cut" | "session_lost" | "unauthorized" | "forbidden" | "rate_limited" | "http_status" | "bad_answer" | "message_too_large";
+
+export interface HttpReason {
+    readonly kind: HttpFailureKind;
+    readonly status?: number;
+    readonly cause?: string;
+}
+
 export declare const LINE_BYTES_MAX: number;
 
 export interface LaunchOptions {
@@ -352,6 +360,7 @@ export interface Progress {
 export interface ReadyStatus {
     readonly state: "ready";
     readonly tookMs: number;
+    readonly stepsMs: Readonly<Record<StartStep, number>>;
     readonly era: Era;
     readonly protocolVersion: string;
     readonly serverInfo: Implementation | undefined;
@@ -361,6 +370,8 @@ export interface ReadyStatus {
 export interface Reason {
     readonly code: FailureCode;
     readonly message: string;
+    readonly step?: StartStep;
+    readonly http?: HttpReason;
 }
 
 export type Remedy = "fix_config" | "relaunch" | "retry" | "none";
@@ -414,6 +425,7 @@ export interface ServerTransport extends Transport, AsyncDisposable {
     readonly localPid?: number | undefined;
     readonly ended: Promise<TransportError>;
     readonly joined?: boolean;
+    readonly clockAheadMs?: number | undefined;
     resumeStream?(lastEventId: string): Promise<void>;
     onStreamRestored?: (() => void) | undefined;
     onSessionLost?: (() => void) | undefined;
@@ -428,6 +440,7 @@ export interface ServerView {
     readonly tools: number;
     readonly capabilities: ServerCapabilities | undefined;
     readonly instructions: string | undefined;
+    readonly clockAheadMs: number | undefined;
 }
 
 export interface SnapshotFailure {
@@ -446,6 +459,8 @@ export interface SnapshotOptions {
 export interface SnapshotSource extends McpThreadOptions {
     readonly environments?: McpManagerOptions["environments"];
 }
+
+export type StartStep = "start" | "initialize" | "list";
 
 export interface StdioServer {
     readonly name: string;

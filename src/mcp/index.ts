@@ -5,7 +5,14 @@ export type { CatalogChange } from "./connection/catalog.ts";
 export type { CallName } from "./connection/in-flight.ts";
 export type { ListKind } from "./connection/list-pages.ts";
 export type { CallOutcome, CallResult, NotSentReason } from "./connection/outcome.ts";
-export type { FailureCode, ReadyStatus, Reason, ServerStatus } from "./connection/status.ts";
+export type {
+  FailureCode,
+  HttpReason,
+  ReadyStatus,
+  Reason,
+  ServerStatus,
+  StartStep,
+} from "./connection/status.ts";
 export { Environments, type EnvironmentSource, type EnvironmentsOptions } from "./environments.ts";
 export {
   McpError,
@@ -46,6 +53,7 @@ export type {
   SamplingHandler,
   ThreadServers,
 } from "./manager/thread-options.ts";
+export type { HttpFailureKind } from "./http/http-failure.ts";
 export { type Era, type EraMemory, type EraVerdict, memoryOfEras } from "./session/era.ts";
 export type { Progress } from "./session/session.ts";
 export {

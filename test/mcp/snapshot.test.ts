@@ -24,6 +24,7 @@ test("a snapshot has what each server is and offers, and why one does not work (
       modern: { ...bench.server(), disabled_tools: ["die", "hang"] },
       legacy: bench.server({ era: "legacy", refuse: ["resources/templates/list"] }),
       dead: { ...bench.server({ dieAtStart: 3 }), required: true },
+      gone: { url: "http://127.0.0.1:1/mcp" },
       off: { command: "sh", enabled: false },
       halting: bench.server({ refuse: ["prompts/list"], mute: ["ping"] }),
     },
@@ -32,10 +33,13 @@ test("a snapshot has what each server is and offers, and why one does not work (
   const snapshot = await collectMcpSnapshot(thread, { origins: new Map([["modern", origin]]) });
   assert.deepEqual(
     snapshot.servers.map(({ name }) => name),
-    ["modern", "legacy", "dead", "off", "halting"],
+    ["modern", "legacy", "dead", "gone", "off", "halting"],
   );
   const modern = of(snapshot, "modern");
-  assert.equal(modern.status.state, "ready");
+  assert.ok(modern.status.state === "ready");
+  const { tookMs, stepsMs } = modern.status;
+  assert.ok(stepsMs.start > 0 && stepsMs.initialize > stepsMs.start && stepsMs.list > 0);
+  assert.ok(stepsMs.start + stepsMs.initialize + stepsMs.list <= tookMs);
   assert.deepEqual([modern.era, modern.protocolVersion], ["modern", "2026-07-28"]);
   assert.deepEqual(modern.serverInfo, { name: "scripted", version: "1.0.0" });
   assert.deepEqual(modern.origin, origin);
@@ -54,6 +58,10 @@ test("a snapshot has what each server is and offers, and why one does not work (
   const { status } = of(snapshot, "dead");
   assert.ok(status.state === "failed");
   assert.match(status.reason.message, /exit code 3.*cannot go on/);
+  assert.equal(status.reason.step, "initialize");
+  const gone = of(snapshot, "gone").status;
+  assert.ok(gone.state === "failed");
+  assert.deepEqual(gone.reason.http, { kind: "refused", cause: "ECONNREFUSED" });
   assert.deepEqual(of(snapshot, "dead").tools, []);
   assert.equal(of(snapshot, "off").status.state, "disabled");
   assert.deepEqual(of(snapshot, "halting").prompts, []);
@@ -80,7 +88,7 @@ test("servers are asked at the same time, each within its start-up time-out (O1)
   for (const name of ["a", "b"]) {
     const { status } = of(snapshot, name);
     assert.ok(status.state === "failed");
-    assert.equal(status.reason.code, "timed_out");
+    assert.deepEqual([status.reason.code, status.reason.step], ["timed_out", "list"]);
   }
   assert.deepEqual(
     of(snapshot, "c").failures.map(({ list }) => list),

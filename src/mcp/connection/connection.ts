@@ -33,7 +33,8 @@ import type { ListKind } from "./list-pages.ts";
 import { ListenLoop } from "./listen-loop.ts";
 import { answerServer } from "./questions.ts";
 import { reasonOf, StartTimedOut } from "./reason.ts";
-import type { Reason, ServerStatus } from "./status.ts";
+import { StartSteps } from "./start-steps.ts";
+import type { ReadyStatus, Reason, ServerStatus } from "./status.ts";
 
 /** A session that lived this long was a good one. */
 const STABLE_MS = 30_000;
@@ -120,6 +121,11 @@ export class Connection {
   /** Of its process, or its last one, on this machine. */
   get localPid(): number | undefined {
     return this.#transport?.localPid;
+  }
+
+  /** Over HTTP: how far the server's clock is ahead of ours, in milliseconds. */
+  get clockAheadMs(): number | undefined {
+    return this.#transport?.clockAheadMs;
   }
 
   /** As of the last list; they stay while the server restarts. */
@@ -260,7 +266,8 @@ export class Connection {
     const { clock } = this.options;
     while (!this.#stop.signal.aborted) {
       const startedAt = clock.now();
-      const started = await this.#start();
+      const steps = new StartSteps(clock);
+      const started = await this.#start(steps);
       if (!(started instanceof Session)) {
         if (this.#stop.signal.aborted) break;
         await this.#pause(started);
@@ -269,7 +276,8 @@ export class Connection {
       const readyAt = clock.now();
       this.#replaced = Promise.withResolvers();
       this.noteLife();
-      this.#set({ kind: "ready", status: this.#readyStatus(started, readyAt - startedAt), session: started });
+      const status = this.#readyStatus(started, readyAt - startedAt, steps.tookMs);
+      this.#set({ kind: "ready", status, session: started });
       this.#listen.begin(started);
       const reason = await this.#untilEnd(started);
       this.#listen.end();
@@ -288,7 +296,7 @@ export class Connection {
   }
 
   /** @returns the session, or why there is none */
-  async #start(): Promise<Session | Reason> {
+  async #start(steps: StartSteps): Promise<Session | Reason> {
     const { server, startupTimeoutMs, clock, log } = this.options;
     const limit = new AbortController();
     const timer = clock.schedule(startupTimeoutMs, () =>
@@ -322,10 +330,15 @@ export class Connection {
           },
           onError: (error) => log("debug", `MCP server "${server}": ${error.message}`, { server }),
         },
+        steps,
         signal,
       );
       const opened = session;
-      await persist(clock, signal, () => this.#catalog.begin(opened, signal));
+      await persist(clock, signal, () => {
+        steps.begin("list");
+        return this.#catalog.begin(opened, signal);
+      });
+      steps.end();
       return session;
     } catch (error) {
       // The transport knows more than the SDK: the exit, and the last words on stderr.
@@ -333,7 +346,8 @@ export class Connection {
       await within(clock, CLOSE_MS, session?.close() ?? Promise.resolve());
       // What kept it from being started says more than that its time was over.
       const isTimeout = limit.signal.aborted && !(error instanceof McpError);
-      return reasonOf(server, isTimeout ? limit.signal.reason : (ended ?? error));
+      const reason = reasonOf(server, isTimeout ? limit.signal.reason : (ended ?? error));
+      return steps.current === undefined ? reason : { ...reason, step: steps.current };
     } finally {
       timer.clear();
     }
@@ -408,9 +422,9 @@ export class Connection {
     for (const holder of [...this.#holders]) what(holder);
   }
 
-  #readyStatus(session: Session, tookMs: number): ServerStatus {
+  #readyStatus(session: Session, tookMs: number, stepsMs: ReadyStatus["stepsMs"]): ServerStatus {
     const { era, protocolVersion, serverInfo } = session;
-    return { state: "ready", tookMs, era, protocolVersion, serverInfo, starts: this.#starts };
+    return { state: "ready", tookMs, stepsMs, era, protocolVersion, serverInfo, starts: this.#starts };
   }
 
   #onNotification(method: string, params: JsonObject, asked: InFlight | undefined): void {

@@ -13,6 +13,7 @@ import { failureOf } from "../session/failure.ts";
 import { Session, type SessionEvents } from "../session/session.ts";
 import type { ConnectionOptions } from "./connection-options.ts";
 import { isPassing } from "./reason.ts";
+import type { StartSteps } from "./start-steps.ts";
 
 /** Before the second and the third attempt (Codex 0.169). */
 const AGAIN_MS = [250, 1_000] as const;
@@ -22,9 +23,11 @@ const PROBE_MS_MAX = 5_000;
 export function openSession(
   options: ConnectionOptions,
   events: SessionEvents,
+  steps: StartSteps,
   signal: AbortSignal,
 ): Promise<Session> {
-  return persist(options.clock, signal, () => openInItsEra(options, events, signal));
+  const openOnce = (era: Era | undefined): Promise<Session> => openAs(era, options, events, steps, signal);
+  return persist(options.clock, signal, () => openInItsEra(options, openOnce, signal));
 }
 
 /** A step of a start, up to three times where what hinders it may pass. */
@@ -41,15 +44,14 @@ export async function persist<T>(clock: Clock, signal: AbortSignal, step: () => 
 }
 
 async function openInItsEra(
-  options: ConnectionOptions,
-  events: SessionEvents,
+  { era }: ConnectionOptions,
+  openOnce: (era: Era | undefined) => Promise<Session>,
   signal: AbortSignal,
 ): Promise<Session> {
-  const { era } = options;
   const known = era.recall();
   const isLegacy = known?.era === "legacy";
   try {
-    const session = await openOnce(options, events, isLegacy ? "legacy" : undefined, signal);
+    const session = await openOnce(isLegacy ? "legacy" : undefined);
     const version = session.serverInfo?.version;
     if (!isLegacy) era.learn({ era: session.era, version });
     else if (known.version !== undefined && version !== known.version) era.forget();
@@ -58,25 +60,27 @@ async function openInItsEra(
     if (signal.aborted) throw error;
     if (isLegacy && isModernOnly(error)) {
       era.forget();
-      return openOnce(options, events, undefined, signal);
+      return openOnce(undefined);
     }
     if (!isLegacy && diedOfTheProbe(error)) {
       // Remembered, so that a server that dies anyway is started once for each further attempt.
       era.learn({ era: "legacy", version: undefined });
-      return openOnce(options, events, "legacy", signal);
+      return openOnce("legacy");
     }
     throw error;
   }
 }
 
-async function openOnce(
-  options: ConnectionOptions,
-  events: SessionEvents,
+async function openAs(
   era: Era | undefined,
+  { open, client, capabilities, startupTimeoutMs }: ConnectionOptions,
+  events: SessionEvents,
+  steps: StartSteps,
   signal: AbortSignal,
 ): Promise<Session> {
-  const { open, client, capabilities, startupTimeoutMs } = options;
+  steps.begin("start");
   const transport = await open(signal);
+  steps.begin("initialize");
   const probeMs = Math.min(PROBE_MS_MAX, startupTimeoutMs / 3);
   try {
     return await Session.open({ ...events, transport, client, capabilities, era, probeMs, signal });

@@ -1,10 +1,12 @@
 /** Why a server did not start, as data: the one place that reads the errors of a start. */
 import { ProtocolError } from "@modelcontextprotocol/client";
+import { codeOf } from "../../base/errors.ts";
 import { McpError, TransportError, type TransportErrorCode } from "../errors.ts";
+import { FetchError } from "../http/http-fetch.ts";
 import { HttpFailure } from "../http/http-failure.ts";
 import { oneLine } from "../session/failure.ts";
 import { ListError } from "./list-pages.ts";
-import type { FailureCode, Reason } from "./status.ts";
+import type { FailureCode, HttpReason, Reason } from "./status.ts";
 
 const OF_TRANSPORT: Readonly<Record<TransportErrorCode, FailureCode>> = {
   invalid_server: "invalid_server",
@@ -25,7 +27,8 @@ export class StartTimedOut extends Error {
 
 export function reasonOf(server: string, thrown: unknown): Reason {
   const error = causeOf(thrown);
-  if (error instanceof HttpFailure) return { code: codeOfHttp(error), message: error.message };
+  if (error instanceof HttpFailure)
+    return { code: codeOfHttp(error), message: error.message, http: httpReason(error) };
   if (error instanceof TransportError) return { code: OF_TRANSPORT[error.code], message: error.message };
   if (error instanceof StartTimedOut) return { code: "timed_out", message: error.message };
   if (error instanceof McpError) {
@@ -52,6 +55,18 @@ function causeOf(error: unknown): unknown {
     if (isOurs) return at;
   }
   return error;
+}
+
+function httpReason({ kind, status, cause }: HttpFailure): HttpReason {
+  // What could not be sent has the error of the connection below ours; a host with several addresses, one for each.
+  const found = cause instanceof FetchError ? cause.cause : undefined;
+  const inner: unknown = found instanceof AggregateError ? found.errors[0] : found;
+  const code = codeOf(inner) ?? codeOf(found);
+  return {
+    kind,
+    ...(status === undefined ? {} : { status }),
+    ...(code === undefined ? {} : { cause: code }),
+  };
 }
 
 function codeOfHttp({ kind }: HttpFailure): FailureCode {

@@ -1,5 +1,6 @@
 /** What a server is doing now, and why. */
 import type { Implementation } from "@modelcontextprotocol/client";
+import type { HttpFailureKind } from "../http/http-failure.ts";
 import type { Era } from "../session/era.ts";
 
 /**
@@ -32,12 +33,33 @@ export interface Reason {
   readonly code: FailureCode;
   /** A sentence that names the server, without secrets; with the last words on its stderr where there are any. */
   readonly message: string;
+  /** The step of the start that failed. Absent where it failed later, or before the first step. */
+  readonly step?: StartStep;
+  /** What the request failed with, over HTTP. */
+  readonly http?: HttpReason;
+}
+
+/** `start`: its process, or nothing over HTTP. `initialize`: the handshake, in the modern era `server/discover`. `list`: its tools. */
+export type StartStep = "start" | "initialize" | "list";
+
+export interface HttpReason {
+  /** E.g. `refused`, `http_status`, `bad_answer`: see `HttpFailure`. */
+  readonly kind: HttpFailureKind;
+  /** Of the answer, if there was one. */
+  readonly status?: number;
+  /** Node's code, or the system's, where there was no answer: `ENOTFOUND`, `CERT_HAS_EXPIRED`. */
+  readonly cause?: string;
 }
 
 export interface ReadyStatus {
   readonly state: "ready";
   /** From the start to the first list of tools, in milliseconds. */
   readonly tookMs: number;
+  /**
+   * What the steps of the attempt that succeeded took, in milliseconds. A process counts as started when the system has started it: that
+   * its program loads is part of `initialize`. What is missing from `tookMs` went into attempts that failed.
+   */
+  readonly stepsMs: Readonly<Record<StartStep, number>>;
   readonly era: Era;
   readonly protocolVersion: string;
   /** How the server calls itself. */

@@ -15,7 +15,7 @@
  */
 import { unescape } from "node:querystring";
 import { abortable, within } from "../../base/abort.ts";
-import type { Clock } from "../../base/clock.ts";
+import { type Clock, wallTime } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import { headerNameProblem, headerValueProblem } from "../../base/http-header.ts";
 import { toLogLine } from "../../base/log-line.ts";
@@ -80,6 +80,7 @@ export class ServerRequests {
   readonly #closed: AbortSignal;
   #configured: Configured = { headers: new Map() };
   #asking: Promise<void> | undefined;
+  #clockAheadMs: number | undefined;
 
   /** @param closed ends the waiting for headers */
   constructor(options: ServerRequestsOptions, closed: AbortSignal) {
@@ -94,6 +95,11 @@ export class ServerRequests {
   /** The session that a configured header names. */
   get joinedSession(): string | undefined {
     return this.#configured.headers.get("mcp-session-id");
+  }
+
+  /** How far the clock of what answered last is ahead of ours, in milliseconds; to a second. */
+  get clockAheadMs(): number | undefined {
+    return this.#clockAheadMs;
   }
 
   /** Asks for the headers. @throws {TransportError} `invalid_server`; and what the source throws */
@@ -165,6 +171,7 @@ export class ServerRequests {
         return { kind: "failure", failure: this.#unanswered(error, inSession), text: "" };
       }
       const { status } = answer;
+      this.#noteDate(answer);
       if (status >= 200 && status < 300) return { kind: "answer", answer };
       const target = redirectTarget(answer, url);
       if (target === undefined) return await this.#refused(answer, inSession);
@@ -173,6 +180,11 @@ export class ServerRequests {
       if (target.origin === url.origin && keepsMethod && redirects < REDIRECTS_MAX) url = target;
       else return { kind: "failure", failure: this.#redirected(status, target), text: "" };
     }
+  }
+
+  #noteDate(answer: HttpAnswer): void {
+    const date = Date.parse(answer.header("date") ?? "");
+    if (!Number.isNaN(date)) this.#clockAheadMs = date - wallTime();
   }
 
   #merge(

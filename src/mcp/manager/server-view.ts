@@ -19,6 +19,8 @@ export interface ServerView {
   readonly capabilities: ServerCapabilities | undefined;
   /** What it tells the model about itself. */
   readonly instructions: string | undefined;
+  /** Over HTTP: how far its clock is ahead of ours, in milliseconds, by the `Date` of its last answer; exact to a second. */
+  readonly clockAheadMs: number | undefined;
 }
 
 export interface WaitOptions {

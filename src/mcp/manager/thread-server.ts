@@ -84,9 +84,10 @@ export class ThreadServer implements Holder {
         tools: 0,
         capabilities: undefined,
         instructions: undefined,
+        clockAheadMs: undefined,
       };
     const { connection, id, key } = state.lease;
-    const { tools, capabilities, instructions } = connection;
+    const { tools, capabilities, instructions, clockAheadMs } = connection;
     const holders = this.#ended ? [] : this.#options.pool.holdersOf(key);
     return {
       name,
@@ -97,6 +98,7 @@ export class ThreadServer implements Holder {
       tools: tools.length,
       capabilities,
       instructions,
+      clockAheadMs,
     };
   }
 

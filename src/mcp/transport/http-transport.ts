@@ -124,6 +124,11 @@ export class HttpTransport extends StreamableHTTPClientTransport implements Serv
     return this.#ended.promise;
   }
 
+  /** How far the server's clock is ahead of ours, in milliseconds, by its last answer with a `Date`. */
+  get clockAheadMs(): number | undefined {
+    return this.#requests.clockAheadMs;
+  }
+
   /** Whether the session is one that the configuration names (H6). Known from `start` on. */
   get joined(): boolean {
     return this.#requests.joinedSession !== undefined;

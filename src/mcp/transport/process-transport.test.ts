@@ -119,7 +119,14 @@ class Bench implements AsyncDisposable {
     server: "svc",
     environment: "box",
     log: (level, message, about) => {
-      assert.deepEqual(about, { server: "svc", environment: "box" });
+      const { server, environment, ...line } = about ?? {};
+      assert.deepEqual([server, environment], ["svc", "box"]);
+      // A line of the server's own is in its message, and beside it.
+      for (const [where, text] of Object.entries(line)) {
+        assert.ok(where === "stderr" || where === "stdout");
+        assert.ok(message.endsWith(`: ${text}`), message);
+      }
+      assert.equal("stderr" in line, message.includes("stderr: "));
       this.log.push(`${level} ${message}`);
     },
     redactor: this.redactor,

@@ -30,7 +30,7 @@ export class ServerLog {
   constructor(options: ServerLogOptions) {
     this.#options = options;
     const { redactor, log } = options;
-    const onLine = (line: string): void => this.write("info", `stderr: ${line}`);
+    const onLine = (line: string): void => this.write("info", `stderr: ${line}`, { stderr: line });
     this.#stderr = new ProcessStderr({ redactor, onLine: log === silentLog ? undefined : onLine });
   }
 
@@ -43,10 +43,8 @@ export class ServerLog {
   strayLine(why: string, text: string): void {
     this.#strayLines++;
     if (this.#strayLines <= STRAY_LINES_SHOWN) {
-      this.write(
-        "warn",
-        `wrote a line to stdout that is ${why}; skipped: ${toLogLine(text, this.#options.redactor, STRAY_CHARS_MAX)}`,
-      );
+      const stdout = toLogLine(text, this.#options.redactor, STRAY_CHARS_MAX);
+      this.write("warn", `wrote a line to stdout that is ${why}; skipped: ${stdout}`, { stdout });
     } else if (isPowerOfTen(this.#strayLines)) {
       this.write("warn", `wrote ${this.#strayLines} lines to stdout that are not messages; skipped`);
     }
@@ -65,10 +63,17 @@ export class ServerLog {
     return this.#stderr.lastWords;
   }
 
-  /** @param what the predicate of a sentence whose subject is the server */
-  write(level: LogLevel, what: string): void {
+  /**
+   * @param what the predicate of a sentence whose subject is the server
+   * @param line what it wrote, by where
+   */
+  write(
+    level: LogLevel,
+    what: string,
+    line: { readonly stderr?: string; readonly stdout?: string } = {},
+  ): void {
     const { log, server, environment } = this.#options;
-    log(level, `MCP server "${server}" ${what}`, { server, environment });
+    log(level, `MCP server "${server}" ${what}`, { server, environment, ...line });
   }
 }
 

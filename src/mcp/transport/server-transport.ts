@@ -11,6 +11,8 @@ export interface ServerTransport extends Transport, AsyncDisposable {
   readonly ended: Promise<TransportError>;
   /** Over HTTP: whether the session was begun by somebody else. Known once it was started. */
   readonly joined?: boolean;
+  /** Over HTTP: how far the clock of what answered last is ahead of ours, in milliseconds, by the `Date` of its answer. */
+  readonly clockAheadMs?: number | undefined;
   /** Over HTTP: opens the stream of notifications. */
   resumeStream?(lastEventId: string): Promise<void>;
   /** Over HTTP: the stream of notifications is open again after a gap, in which some may have been missed. */
