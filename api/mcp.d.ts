@@ -47,6 +47,7 @@ export type CallOutcome = ({
     readonly kind: "not_sent";
     readonly reason: NotSentReason;
     readonly message: string;
+    readonly wanted?: LoginWanted;
 };
 
 export interface CallResult {
@@ -198,6 +199,12 @@ export interface LocalStdioLauncherOptions {
     readonly clock?: Clock;
 }
 
+export interface LoginWanted {
+    readonly scopes: readonly string[];
+    readonly resourceMetadataUrl: string | undefined;
+    readonly insufficientScope: boolean;
+}
+
 export declare class McpConnectionManager implements AsyncDisposable {
     #private;
     readonly id: string;
@@ -230,8 +237,10 @@ export declare class McpError extends Error {
     readonly name = "McpError";
     readonly code: McpErrorCode;
     readonly server: string | undefined;
+    readonly wanted: LoginWanted | undefined;
     constructor(code: McpErrorCode, message: string, options?: ErrorOptions & {
         readonly server?: string;
+        readonly wanted?: LoginWanted | undefined;
     });
 }
 
@@ -370,6 +379,7 @@ export interface ReadyStatus {
 export interface Reason {
     readonly code: FailureCode;
     readonly message: string;
+    readonly wanted?: LoginWanted;
     readonly step?: StartStep;
     readonly http?: HttpReason;
 }

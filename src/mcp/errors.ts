@@ -91,21 +91,34 @@ export type McpErrorCode =
   | "budget"
   | "ended";
 
+/** What a server wants of a login, as it said with a 401, or with a 403 that asks for more scopes. */
+export interface LoginWanted {
+  /** Those it named. Empty: it named none. */
+  readonly scopes: readonly string[];
+  /** Where it describes itself as a protected resource (RFC 9728); `undefined` when it did not say. */
+  readonly resourceMetadataUrl: string | undefined;
+  /** Whether there is a login, which lacks the scopes. */
+  readonly insufficientScope: boolean;
+}
+
 /** What a manager, or a thread's connections, could not do. Local: it is never sent over a wire. */
 export class McpError extends Error {
   override readonly name = "McpError";
   readonly code: McpErrorCode;
   /** The name of the server, if it concerns one. */
   readonly server: string | undefined;
+  /** With `needs_login` of an HTTP server: what `beginLogin` needs to know of it. */
+  readonly wanted: LoginWanted | undefined;
 
   constructor(
     code: McpErrorCode,
     message: string,
-    options: ErrorOptions & { readonly server?: string } = {},
+    options: ErrorOptions & { readonly server?: string; readonly wanted?: LoginWanted | undefined } = {},
   ) {
-    const { server, ...rest } = options;
+    const { server, wanted, ...rest } = options;
     super(message, rest);
     this.code = code;
     this.server = server;
+    this.wanted = wanted;
   }
 }

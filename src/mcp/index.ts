@@ -15,6 +15,7 @@ export type {
 } from "./connection/status.ts";
 export { Environments, type EnvironmentSource, type EnvironmentsOptions } from "./environments.ts";
 export {
+  type LoginWanted,
   McpError,
   type McpErrorCode,
   type Remedy,

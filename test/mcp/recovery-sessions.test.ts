@@ -229,6 +229,51 @@ for (const era of ERAS) {
       for (const line of bench.log) assert.doesNotMatch(line, /Bearer|second/);
     });
 
+    test("401 and 403 with a challenge: what is wanted of a login is data; for more scopes, only the call fails", async () => {
+      const guard = await guarded();
+      await using server = guard.server;
+      await using bench = new McpBench();
+      const metadata = "https://resource.example/.well-known/oauth-protected-resource";
+      server.intercept = ({ headers, rpcMethod, body }, response) => {
+        const isEcho = rpcMethod === "tools/call" && JSON.stringify(body).includes('"echo"');
+        const own = headers["authorization"] ?? "";
+        if (own.includes("second") || (own.includes("first") && !isEcho)) return false;
+        const challenge =
+          own === "" ? 'Bearer scope="read"' : 'Bearer error="insufficient_scope", scope="read write"';
+        response
+          .writeHead(own === "" ? 401 : 403, {
+            "www-authenticate": `${challenge}, resource_metadata="${metadata}"`,
+          })
+          .end();
+        return true;
+      };
+      let own = "";
+      const headers = { a: () => (own === "" ? {} : { Authorization: `Bearer ${own}` }) };
+      const thread = open(bench, server, {}, { headers });
+      await inState(thread, "a", "needs_login");
+      const { status } = thread.server("a");
+      assert.ok(status.state === "needs_login");
+      const wanted = { scopes: ["read"], resourceMetadataUrl: metadata, insufficientScope: false };
+      assert.deepEqual(status.reason.wanted, wanted);
+      const early = await thread.callTool("a", "echo");
+      assert.ok(early.kind === "not_sent" && early.reason === "needs_login");
+      assert.deepEqual(early.wanted, wanted);
+
+      own = "first";
+      thread.retry("a");
+      await thread.ready();
+      const refused = await thread.callTool("a", "echo");
+      assert.ok(refused.kind === "not_sent" && refused.reason === "needs_login", JSON.stringify(refused));
+      const more = { scopes: ["read", "write"], resourceMetadataUrl: metadata, insufficientScope: true };
+      assert.deepEqual(refused.wanted, more);
+      assert.match(refused.message, /wants a login with more scopes: read write \(403\)/);
+      assert.equal(thread.server("a").status.state, "ready");
+      assert.equal(textOf(await thread.callTool("a", "sleep", { ms: 1 })), "slept");
+
+      own = "second";
+      assert.equal(textOf(await thread.callTool("a", "echo", { text: "in" })), "in");
+    });
+
     test("401, and the resolver fails: needs_login, with its reason", async () => {
       const guard = await guarded();
       await using server = guard.server;

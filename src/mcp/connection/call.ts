@@ -13,7 +13,7 @@
  */
 import type { CallToolResult, Tool } from "@modelcontextprotocol/client";
 import { isObject, type JsonObject } from "../../base/json.ts";
-import { McpError } from "../errors.ts";
+import { type LoginWanted, McpError } from "../errors.ts";
 import type { Era } from "../session/era.ts";
 import type { Progress } from "../session/session.ts";
 import { Attempt, type Stop } from "./attempt.ts";
@@ -111,8 +111,8 @@ export async function sendRequest(connection: Connection, request: PlainRequest)
   const { holder, method, params, timeoutMs, signal } = request;
   const { server, clock } = connection.options;
   const attempt = new Attempt(connection, { holder, call: undefined, timeoutMs, capMs: undefined, signal });
-  const fail = (code: McpError["code"], what: string): never => {
-    throw new McpError(code, `MCP server "${server}": ${method}: ${what}`, { server });
+  const fail = (code: McpError["code"], what: string, wanted?: LoginWanted): never => {
+    throw new McpError(code, `MCP server "${server}": ${method}: ${what}`, { server, wanted });
   };
   try {
     for (let sends = 0, refusals = 0; ; ) {
@@ -143,7 +143,7 @@ export async function sendRequest(connection: Connection, request: PlainRequest)
       if (next.kind === "protocol_error")
         fail("protocol_error", `JSON-RPC error ${next.code}: ${next.message}`);
       else if (next.kind === "not_sent")
-        fail(next.reason === "needs_login" ? "needs_login" : "not_sent", next.message);
+        fail(next.reason === "needs_login" ? "needs_login" : "not_sent", next.message, next.wanted);
       else fail("lost", "message" in next ? next.message : next.kind);
     }
   } finally {
@@ -152,7 +152,8 @@ export async function sendRequest(connection: Connection, request: PlainRequest)
 }
 
 function unavailable(error: McpError): CallOutcome {
-  return notSent(error.code === "needs_login" ? "needs_login" : "server_unavailable", error.message);
+  const { code, message, wanted } = error;
+  return notSent(code === "needs_login" ? "needs_login" : "server_unavailable", message, wanted);
 }
 
 function stopOutcome(server: string, { by, sent }: Stop, timeoutMs: number): CallOutcome {

@@ -22,7 +22,7 @@ import { Backoff } from "../../base/backoff.ts";
 import { sleep, type Timer } from "../../base/clock.ts";
 import type { JsonObject } from "../../base/json.ts";
 import { Semaphore } from "../../base/semaphore.ts";
-import { McpError } from "../errors.ts";
+import { type LoginWanted, McpError } from "../errors.ts";
 import { Session } from "../session/session.ts";
 import type { ServerTransport } from "../transport/server-transport.ts";
 import { Catalog, type Listed } from "./catalog.ts";
@@ -216,8 +216,11 @@ export class Connection {
   }
 
   /** The server wants other credentials: no attempt is made until `retry`. */
-  needLogin(session: Session, message: string): void {
-    this.renew(session, { code: "unauthorized", message });
+  needLogin(
+    session: Session,
+    { message, wanted }: { readonly message: string; readonly wanted?: LoginWanted | undefined },
+  ): void {
+    this.renew(session, { code: "unauthorized", message, ...(wanted === undefined ? {} : { wanted }) });
   }
 
   /**
@@ -460,7 +463,7 @@ export class Connection {
         return new McpError("server_unavailable", `${status.reason.message}; ${wait}`, { server });
       }
       case "needs_login":
-        return new McpError("needs_login", status.reason.message, { server });
+        return new McpError("needs_login", status.reason.message, { server, wanted: status.reason.wanted });
       default:
         return new McpError("ended", `MCP server "${server}" was ended`, { server });
     }

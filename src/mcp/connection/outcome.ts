@@ -1,5 +1,6 @@
 /** How a tool call ended. A result of a tool that failed is data; so is every other end. */
 import type { CallToolResult } from "@modelcontextprotocol/client";
+import type { LoginWanted } from "../errors.ts";
 
 /** What the server said, with `truncated` where we cut it. */
 export interface CallResult {
@@ -44,4 +45,10 @@ export type CallOutcome =
   /** It may or may not have been carried out: nobody can know. */
   | { readonly kind: "lost"; readonly message: string }
   /** It was not carried out. */
-  | { readonly kind: "not_sent"; readonly reason: NotSentReason; readonly message: string };
+  | {
+      readonly kind: "not_sent";
+      readonly reason: NotSentReason;
+      readonly message: string;
+      /** With `needs_login`: what `beginLogin` needs to know of it. */
+      readonly wanted?: LoginWanted;
+    };

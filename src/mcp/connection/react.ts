@@ -1,5 +1,6 @@
 /** What a failure means: for the session, and for the request. The recovery table of docs/connections.md, in code. */
 import { type Clock, sleep } from "../../base/clock.ts";
+import type { LoginWanted } from "../errors.ts";
 import type { Failure } from "../session/failure.ts";
 import type { Session } from "../session/session.ts";
 import type { Connection } from "./connection.ts";
@@ -82,8 +83,12 @@ async function reactToRejection(
       connection.renew(session, { code: "session_lost", message: failure.message });
       return again ? "again" : notSent("rejected", failure.message);
     case "unauthorized":
-      connection.needLogin(session, failure.message);
-      return notSent("needs_login", failure.message);
+      connection.needLogin(session, failure);
+      return notSent("needs_login", failure.message, failure.wanted);
+    case "forbidden":
+      // Tools that need less go on.
+      if (failure.wanted === undefined) return notSent("rejected", failure.message);
+      return notSent("needs_login", failure.message, failure.wanted);
     case "rate_limited": {
       const wait = failure.retryAfterMs ?? REFUSED_MS[sends - 1] ?? 0;
       if (again && wait <= RETRY_AFTER_MS_MAX && (await pause(clock, wait, stop))) return "again";
@@ -105,6 +110,6 @@ async function pause(clock: Clock, ms: number, stop: AbortSignal): Promise<boole
   return !stop.aborted;
 }
 
-export function notSent(reason: NotSentReason, message: string): CallOutcome {
-  return { kind: "not_sent", reason, message };
+export function notSent(reason: NotSentReason, message: string, wanted?: LoginWanted): CallOutcome {
+  return { kind: "not_sent", reason, message, ...(wanted === undefined ? {} : { wanted }) };
 }

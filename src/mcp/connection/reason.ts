@@ -27,8 +27,11 @@ export class StartTimedOut extends Error {
 
 export function reasonOf(server: string, thrown: unknown): Reason {
   const error = causeOf(thrown);
-  if (error instanceof HttpFailure)
-    return { code: codeOfHttp(error), message: error.message, http: httpReason(error) };
+  if (error instanceof HttpFailure) {
+    const { message, wanted } = error;
+    const known = { code: codeOfHttp(error), message, http: httpReason(error) };
+    return wanted === undefined ? known : { ...known, wanted };
+  }
   if (error instanceof TransportError) return { code: OF_TRANSPORT[error.code], message: error.message };
   if (error instanceof StartTimedOut) return { code: "timed_out", message: error.message };
   if (error instanceof McpError) {
@@ -69,13 +72,12 @@ function httpReason({ kind, status, cause }: HttpFailure): HttpReason {
   };
 }
 
-function codeOfHttp({ kind }: HttpFailure): FailureCode {
+function codeOfHttp({ kind, wanted }: HttpFailure): FailureCode {
+  if (wanted !== undefined) return "unauthorized";
   switch (kind) {
     case "refused":
     case "reset":
       return "unreachable";
-    case "unauthorized":
-      return "unauthorized";
     case "session_lost":
       return "session_lost";
     default:

@@ -17,7 +17,9 @@ export function requestError(server: string, what: string, error: unknown): McpE
   const failure = failureOf(error, undefined);
   const { message } = failure;
   const why = failure.kind === "answered" ? `JSON-RPC error ${failure.code}: ${message}` : message;
-  return new McpError(codeOf(failure), `MCP server "${server}": ${what}: ${why}`, { server, cause: error });
+  const wanted = failure.kind === "rejected" ? failure.wanted : undefined;
+  const code = wanted === undefined ? codeOf(failure) : "needs_login";
+  return new McpError(code, `MCP server "${server}": ${what}: ${why}`, { server, wanted, cause: error });
 }
 
 function codeOf(failure: Failure): McpErrorCode {
@@ -26,7 +28,6 @@ function codeOf(failure: Failure): McpErrorCode {
     case "bad_answer":
       return "protocol_error";
     case "rejected":
-      return failure.why === "unauthorized" ? "needs_login" : "not_sent";
     case "not_sent":
       return "not_sent";
     case "unknown":

@@ -1,5 +1,6 @@
 /** What a server is doing now, and why. */
 import type { Implementation } from "@modelcontextprotocol/client";
+import type { LoginWanted } from "../errors.ts";
 import type { HttpFailureKind } from "../http/http-failure.ts";
 import type { Era } from "../session/era.ts";
 
@@ -33,6 +34,8 @@ export interface Reason {
   readonly code: FailureCode;
   /** A sentence that names the server, without secrets; with the last words on its stderr where there are any. */
   readonly message: string;
+  /** With `unauthorized` of an HTTP server: what `beginLogin` needs to know of it. */
+  readonly wanted?: LoginWanted;
   /** The step of the start that failed. Absent where it failed later, or before the first step. */
   readonly step?: StartStep;
   /** What the request failed with, over HTTP. */

@@ -1,5 +1,5 @@
 /** What one request to an MCP server over HTTP fails with. The server itself may be well. */
-import { type Remedy, TransportError } from "../errors.ts";
+import { type LoginWanted, type Remedy, TransportError } from "../errors.ts";
 
 /**
  * - `refused`: no connection could be made
@@ -35,6 +35,8 @@ export interface HttpFailureFacts {
   readonly retryAfterMs?: number | undefined;
   /** Whether the request named a session: a 400 may then mean that it is lost. */
   readonly inSession?: boolean | undefined;
+  /** With a 401, and with a 403 that a login with more scopes would help. */
+  readonly wanted?: LoginWanted | undefined;
 }
 
 const REMEDIES: Readonly<Record<HttpFailureKind, Remedy>> = {
@@ -56,6 +58,7 @@ export class HttpFailure extends TransportError {
   readonly status: number | undefined;
   readonly retryAfterMs: number | undefined;
   readonly inSession: boolean;
+  readonly wanted: LoginWanted | undefined;
 
   /** @param what the predicate of a sentence whose subject is the server; it names no more of the URL than the origin */
   constructor(server: string, facts: HttpFailureFacts, what: string, options?: ErrorOptions) {
@@ -65,6 +68,7 @@ export class HttpFailure extends TransportError {
     this.status = facts.status;
     this.retryAfterMs = facts.retryAfterMs;
     this.inSession = facts.inSession ?? false;
+    this.wanted = facts.wanted;
   }
 
   override get remedy(): Remedy {

@@ -90,6 +90,22 @@ suite("ServerRequests", () => {
     assert.deepEqual(asked, ["open", "unauthorized", "unauthorized"]);
   });
 
+  test("asks for headers once more after a 403 that wants more scopes, and not after another one (Q1)", async () => {
+    const asked: string[] = [];
+    const source: HeaderSource = async (why) => new Map([["Authorization", `Bearer ${asked.push(why)}`]]);
+    await using desk = await Desk.open(({ headers }, response) => {
+      const challenge = { "www-authenticate": 'Bearer error="insufficient_scope", scope="write"' };
+      if (headers["authorization"] === "Bearer 1") response.writeHead(403, challenge).end();
+      else response.writeHead(403).end();
+    }, source);
+    const outcome = await desk.send();
+    assert.ok(outcome.kind === "failure" && outcome.failure.kind === "forbidden");
+    assert.equal(outcome.failure.wanted, undefined);
+    assert.deepEqual(asked, ["open", "open"]);
+    await desk.send();
+    assert.deepEqual(asked, ["open", "open"]);
+  });
+
   test("sends nothing again with the same headers, or without any (Q1)", async () => {
     const problem = new Error("the helper failed");
     let hasOthers = true;

@@ -6,8 +6,8 @@
  *                                                                     └── all else ──> an `HttpFailure`, and the body
  *
  * Invariants
- *   Q1. Headers are asked for at the start, and once more after a 401: once for all requests that were sent with the same
- *       ones. With the same headers again nothing is sent again.
+ *   Q1. Headers are asked for at the start, and once more after a 401, or a 403 that asks for more scopes: once for all requests
+ *       that were sent with the same ones. With the same headers again nothing is sent again.
  *   Q2. A configured header never replaces one of the protocol, but for the session that it joins.
  *   Q3. Headers go to the origin of the URL only: a redirect to another one is a failure that names it.
  *   Q4. A message names the origin, never path or query; what the server said is bounded and without secrets.
@@ -21,7 +21,8 @@ import { headerNameProblem, headerValueProblem } from "../../base/http-header.ts
 import { toLogLine } from "../../base/log-line.ts";
 import { packageVersion } from "../../base/package-version.ts";
 import type { Redactor } from "../../base/redact.ts";
-import { TransportError } from "../errors.ts";
+import { type LoginWanted, TransportError } from "../errors.ts";
+import { loginWanted } from "./challenge.ts";
 import { FetchError, type HttpAnswer, type HttpFetch, readText, TooLargeError } from "./http-fetch.ts";
 import { HttpFailure, type HttpFailureFacts } from "./http-failure.ts";
 
@@ -115,10 +116,12 @@ export class ServerRequests {
   async send(request: ServerRequest): Promise<Outcome> {
     const configured = this.#configured;
     const outcome = await this.#send(request, configured);
-    const isRefused = outcome.kind === "failure" && outcome.failure.kind === "unauthorized";
-    if (!isRefused || request.mayAskAgain === false) return outcome;
+    if (outcome.kind !== "failure" || outcome.failure.wanted === undefined || request.mayAskAgain === false)
+      return outcome;
+    // For more scopes there may be another login by now; to refresh this one does not help.
+    const why = outcome.failure.wanted.insufficientScope ? "open" : "unauthorized";
     try {
-      if (this.#configured === configured) await abortable(this.#askAgain(), request.signal);
+      if (this.#configured === configured) await abortable(this.#askAgain(why), request.signal);
     } catch (cause) {
       request.signal.throwIfAborted();
       const what = `at ${this.origin} answered 401 (unauthorized), and there are no other headers for it: ${messageOf(cause)}`;
@@ -204,8 +207,8 @@ export class ServerRequests {
     return merged;
   }
 
-  #askAgain(): Promise<void> {
-    this.#asking ??= this.#ask("unauthorized")
+  #askAgain(why: "open" | "unauthorized"): Promise<void> {
+    this.#asking ??= this.#ask(why)
       .then((configured) => {
         this.#configured = configured;
       })
@@ -254,11 +257,12 @@ export class ServerRequests {
     const { status } = answer;
     const retryAfterMs = retryAfterOf(answer);
     const text = await this.drain(answer);
-    const { kind, phase, meaning } = meaningOf(status, inSession);
+    const wanted = wantedBy(answer);
+    const { kind, phase, meaning } = meaningOf(status, inSession, wanted);
     const what = `at ${this.origin} ${meaning} (${status})${this.said(text)}`;
     return {
       kind: "failure",
-      failure: this.failure({ kind, phase, status, retryAfterMs, inSession }, what),
+      failure: this.failure({ kind, phase, status, retryAfterMs, inSession, wanted }, what),
       text,
     };
   }
@@ -267,13 +271,21 @@ export class ServerRequests {
 function meaningOf(
   status: number,
   inSession: boolean,
+  wanted: LoginWanted | undefined,
 ): Pick<HttpFailureFacts, "kind" | "phase"> & { readonly meaning: string } {
   const phase = status >= 500 || status === 408 ? "unknown" : "rejected";
   switch (status) {
     case 401:
       return { kind: "unauthorized", phase, meaning: "answered that the request is not authorized" };
     case 403:
-      return { kind: "forbidden", phase, meaning: "answered that the request is forbidden" };
+      return {
+        kind: "forbidden",
+        phase,
+        meaning:
+          wanted === undefined
+            ? "answered that the request is forbidden"
+            : `wants a login with more scopes${scopesText(wanted)}`,
+      };
     case 429:
       return { kind: "rate_limited", phase, meaning: "answered that there are too many requests" };
     case 404:
@@ -283,6 +295,21 @@ function meaningOf(
     default:
       return { kind: "http_status", phase, meaning: "answered with an error" };
   }
+}
+
+/** Of a 401, and of a 403 whose challenge says that the login lacks scopes. */
+function wantedBy(answer: HttpAnswer): LoginWanted | undefined {
+  if (answer.status !== 401 && answer.status !== 403) return undefined;
+  const wanted = loginWanted(answer.header("www-authenticate"));
+  return answer.status === 401
+    ? { ...wanted, insufficientScope: false }
+    : wanted.insufficientScope
+      ? wanted
+      : undefined;
+}
+
+function scopesText({ scopes }: LoginWanted): string {
+  return scopes.length === 0 ? "" : `: ${toLogLine(scopes.join(" "), undefined, SAID_CHARS_MAX)}`;
 }
 
 function redirectTarget(answer: HttpAnswer, from: URL): URL | undefined {

@@ -9,7 +9,7 @@
  */
 import { ProtocolError, SdkError, SdkErrorCode } from "@modelcontextprotocol/client";
 import { messageOf } from "../../base/errors.ts";
-import { TransportError } from "../errors.ts";
+import { type LoginWanted, TransportError } from "../errors.ts";
 import { HttpFailure, isCut } from "../http/http-failure.ts";
 
 export type Failure =
@@ -28,6 +28,8 @@ export type Failure =
       readonly inSession: boolean;
       readonly message: string;
       readonly retryAfterMs?: number | undefined;
+      /** A login would help. */
+      readonly wanted?: LoginWanted | undefined;
     }
   | { readonly kind: "unknown"; readonly message: string }
   | { readonly kind: "bad_answer"; readonly message: string };
@@ -70,7 +72,7 @@ export function oneLine(error: unknown): string {
 const WORDS_MAX = 300;
 
 function ofHttp(failure: HttpFailure): Failure {
-  const { phase, kind, message, status, inSession, retryAfterMs } = failure;
+  const { phase, kind, message, status, inSession, retryAfterMs, wanted } = failure;
   if (phase === "not_sent")
     return { kind: "not_sent", message, reason: kind === "message_too_large" ? "too_large" : "refused" };
   // Also with an answer that is none: something in front of the server may have given it.
@@ -86,5 +88,6 @@ function ofHttp(failure: HttpFailure): Failure {
     inSession,
     message,
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(wanted === undefined ? {} : { wanted }),
   };
 }
