@@ -1,6 +1,44 @@
 // mcp-switchyard/testing
 
+export declare class AuthorizationServer implements AsyncDisposable {
+    #private;
+    readonly behaviour: OAuthBehaviour;
+    private constructor();
+    static start(options?: AuthorizationServerOptions): Promise<AuthorizationServer>;
+    get origin(): string;
+    get issuer(): string;
+    get requests(): readonly RecordedOAuthRequest[];
+    get reuses(): number;
+    asked(endpoint: OAuthEndpoint): readonly RecordedOAuthRequest[];
+    waitFor<T>(check: (server: this) => T | undefined | false, options?: WaitOptions): Promise<T>;
+    issue(grant: Grant): IssuedTokens;
+    check(accessToken: string): Grant | undefined;
+    expireAccessTokens(): void;
+    revokeAll(): void;
+    [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface AuthorizationServerOptions {
+    readonly issuerPath?: string;
+    readonly metadataAt?: "oauth" | "openid-inserted" | "openid-appended" | "nowhere";
+    readonly registration?: boolean;
+    readonly clientIdMetadata?: boolean;
+    readonly clients?: readonly OAuthClient[];
+    readonly authMethods?: readonly string[];
+    readonly scopes?: readonly string[];
+    readonly lifetimeS?: number;
+    readonly rotate?: boolean;
+    readonly revokeOnReuse?: boolean;
+    readonly behaviour?: OAuthBehaviour;
+}
+
 export type CallOutcome = "completed" | "failed" | "cancelled";
+
+export interface Grant {
+    readonly clientId: string;
+    readonly scopes: readonly string[];
+    readonly resource: string | undefined;
+}
 
 export interface HttpBehaviour {
     startupDelayMs?: number;
@@ -9,6 +47,14 @@ export interface HttpBehaviour {
     refuseHeaders?: Readonly<Record<string, string>>;
     refuseBody?: (request: RecordedHttpRequest) => string;
     delayMs?: (request: RecordedHttpRequest) => number;
+}
+
+export interface IssuedTokens {
+    readonly access_token: string;
+    readonly token_type: "Bearer";
+    readonly expires_in: number;
+    readonly refresh_token: string;
+    readonly scope: string;
 }
 
 export declare class ManualClock implements Clock {
@@ -34,6 +80,27 @@ export interface ModelRequest {
     readonly stream: boolean;
     readonly signal: AbortSignal;
 }
+
+export interface OAuthAnswer {
+    readonly status: number;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly body?: unknown;
+}
+
+export interface OAuthBehaviour {
+    delayMs?: (request: RecordedOAuthRequest) => number;
+    meddle?: (truth: OAuthAnswer, request: RecordedOAuthRequest) => OAuthAnswer;
+    deny?: boolean;
+}
+
+export interface OAuthClient {
+    readonly id: string;
+    readonly secret?: string;
+    readonly authMethod?: "none" | "client_secret_basic" | "client_secret_post";
+    readonly redirectUris?: readonly string[];
+}
+
+export type OAuthEndpoint = "metadata" | "register" | "authorize" | "token" | "other";
 
 export interface OfferedTool {
     readonly type: string;
@@ -69,6 +136,25 @@ export interface PromptStep {
     readonly cut?: true;
 }
 
+export declare class ProtectedResource implements AsyncDisposable {
+    #private;
+    readonly refusals: (401 | 403)[];
+    private constructor();
+    static start(options: ProtectedResourceOptions): Promise<ProtectedResource>;
+    get origin(): string;
+    get url(): string;
+    [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface ProtectedResourceOptions {
+    readonly authorizationServer: AuthorizationServer;
+    readonly target: string;
+    readonly scopes?: readonly string[];
+    readonly metadataAt?: "path" | "root" | "nowhere";
+    readonly challenge?: boolean;
+    readonly needs?: (request: IncomingMessage) => readonly string[];
+}
+
 export interface RecordedCall {
     readonly order: number;
     readonly tool: string;
@@ -102,6 +188,15 @@ export interface RecordedModelRequest {
     readonly headers: Readonly<Record<string, string>>;
     readonly body: unknown;
     readonly request?: ModelRequest;
+}
+
+export interface RecordedOAuthRequest {
+    readonly endpoint: OAuthEndpoint;
+    readonly method: string;
+    readonly path: string;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly params: Readonly<Record<string, string>>;
+    readonly body: unknown;
 }
 
 export interface RecordedSession {

@@ -19,6 +19,17 @@ export type {
   RecordedSession,
 } from "./http-server/recording-http-server.ts";
 export type { RecordingMcpServerOptions } from "./http-server/recording-http-server.ts";
+export { AuthorizationServer } from "./authorization-server/authorization-server.ts";
+export type {
+  AuthorizationServerOptions,
+  OAuthAnswer,
+  OAuthBehaviour,
+  OAuthEndpoint,
+  RecordedOAuthRequest,
+} from "./authorization-server/authorization-server.ts";
+export type { Grant, IssuedTokens, OAuthClient } from "./authorization-server/grants.ts";
+export { ProtectedResource } from "./authorization-server/protected-resource.ts";
+export type { ProtectedResourceOptions } from "./authorization-server/protected-resource.ts";
 export { maxOverlap } from "./call-record.ts";
 export type { CallOutcome, RecordedCall } from "./call-record.ts";
 export type { TestServerOptions } from "./mcp-server.ts";

@@ -173,6 +173,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
       mayImport: [],
     },
     "http-server": { mayImport: ["parts"] },
+    "authorization-server": { mayImport: ["parts", "http-server"] },
     "stdio-server": { mayImport: ["parts"] },
     model: { mayImport: ["parts", "http-server"] },
     index: { mayImport: "any" },
