@@ -175,6 +175,7 @@ export interface FunctionToolDefinition {
 
 export declare class Gate {
     #private;
+    static of(manager: object): Gate;
     constructor({ callsMax, clock }?: GateOptions);
     get inUse(): number;
     enter({ turn, connection, parallel, signal }: GateRequest): Promise<Pass>;

@@ -70,16 +70,14 @@ export class Agent implements Engine, AsyncDisposable {
       outputRedactor.add(secret);
     };
     if (checked.apiKey !== undefined) hide(checked.apiKey);
-    if (checked.manager === undefined) {
-      const { environments = [] } = checked;
-      this.#ownManager = new McpManager({ env, log, clock, environments });
-    }
+    const { environments = [], manager = new McpManager({ env, log, clock, environments }) } = checked;
+    if (checked.manager === undefined) this.#ownManager = manager;
     const shared: SessionOptions = {
-      manager: checked.manager ?? (this.#ownManager as McpManager),
+      manager,
       createTools: createTools({
         spelling: checked.toolNames ?? "flat",
         exposure: checked.toolExposure ?? "direct",
-        gate: new Gate(),
+        gate: Gate.of(manager),
         redactor: outputRedactor,
         log,
         clock,

@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { suite, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { Agent, type HostTool, type Question } from "../../src/agent/index.ts";
+import { McpManager } from "../../src/mcp/index.ts";
 import { promptOf, RecordingMcpServer, stdioServer } from "../../src/testing/index.ts";
+import { Gate } from "../../src/tools/index.ts";
 import { scriptedServer } from "../mcp/support/scripted.ts";
 import { AgentBench, collect, failureOf } from "./support/agent-bench.ts";
 
@@ -173,6 +175,27 @@ suite("a turn of the agent", () => {
       outputs.map(({ output }) => output),
       ["slow", "quick"],
     );
+  });
+
+  test("waits for the calls that other agents make on a connection they share", async ({ signal }) => {
+    await using bench = await AgentBench.start();
+    await using manager = new McpManager({ publish: false });
+    const mcpServers = { svc: { ...stdioServer(), scope: "host" } } as const;
+    const prompt = promptOf({ call: { server: "svc", tool: "echo", arguments: { text: "hi" } } });
+    await bench.another({ manager }).startThread({ mcpServers }).run(prompt);
+    const connection = manager.threads[0]?.server("svc").connection;
+    assert.ok(connection !== undefined);
+    const gate = Gate.of(manager);
+    const pass = await gate.enter({ turn: "ours", connection, parallel: false });
+    const { length: asked } = bench.model.requests;
+    const run = bench.another({ manager }).startThread({ mcpServers }).run(prompt);
+    // Our turn, the connection, and the turn that waits for it.
+    while (gate.inUse < 3) await setImmediate(undefined, { signal });
+    assert.equal(bench.model.requests.length, asked + 1);
+    pass.release();
+    await run;
+    assert.equal(bench.model.requests.length, asked + 2);
+    assert.equal(gate.inUse, 0);
   });
 
   test("goes on when the model calls a tool that does not exist, or writes what is no JSON", async () => {

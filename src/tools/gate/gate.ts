@@ -55,6 +55,20 @@ const CALLS_MAX = 64;
 const TURN_MAX: number = Number.MAX_SAFE_INTEGER;
 
 export class Gate {
+  static readonly #ofManagers = new WeakMap<object, Gate>();
+
+  /**
+   * The one gate in front of a manager's connections. Threads that share a connection need the same gate, whoever calls for them:
+   * another `Agent`, another loop.
+   *
+   * @param manager a `McpManager`
+   */
+  static of(manager: object): Gate {
+    const gate = Gate.#ofManagers.get(manager) ?? new Gate();
+    Gate.#ofManagers.set(manager, gate);
+    return gate;
+  }
+
   readonly #turns = new Locks(TURN_MAX);
   readonly #connections: Locks;
   readonly #clock: Clock;
