@@ -1,5 +1,7 @@
 // mcp-switchyard/mcp
 
+export type AuthStatus = "unknown" | "unsupported" | "notLoggedIn" | "bearerToken" | "oAuth";
+
 export interface BudgetOptions {
     readonly processes?: number;
     readonly processesPerThread?: number;
@@ -394,15 +396,20 @@ export type SamplingHandler = (params: JsonObject, about: {
 
 export interface ServerSnapshot {
     readonly name: string;
+    readonly thread: string | undefined;
     readonly status: ServerStatus;
-    readonly transport: "stdio" | "streamable_http";
+    readonly transport: "stdio" | "streamable_http" | undefined;
+    readonly httpOrigin: string | undefined;
     readonly environment: string;
     readonly origin: Origin | undefined;
+    readonly authStatus: AuthStatus;
     readonly era: Era | undefined;
     readonly protocolVersion: string | undefined;
     readonly serverInfo: Implementation | undefined;
+    readonly capabilities: ServerCapabilities | undefined;
     readonly instructions: string | undefined;
     readonly tools: readonly Tool[];
+    readonly toolListMeta: JsonObject | undefined;
     readonly hiddenTools: number;
     readonly resources: readonly Resource[];
     readonly resourceTemplates: readonly ResourceTemplateType[];
@@ -448,6 +455,7 @@ export interface ServerView {
     readonly connection: string | undefined;
     readonly holders: readonly LeaseHolder[];
     readonly tools: number;
+    readonly toolListMeta: JsonObject | undefined;
     readonly capabilities: ServerCapabilities | undefined;
     readonly instructions: string | undefined;
     readonly clockAheadMs: number | undefined;
@@ -466,7 +474,8 @@ export interface SnapshotOptions {
     readonly clock?: Clock;
 }
 
-export interface SnapshotSource extends McpThreadOptions {
+export interface SnapshotSource extends Omit<McpThreadOptions, "servers"> {
+    readonly servers: ThreadServers | readonly EffectiveMcpServer[];
     readonly environments?: McpManagerOptions["environments"];
 }
 
@@ -517,6 +526,6 @@ export interface WaitOptions {
     readonly timeoutMs?: number;
 }
 
-export declare function collectMcpSnapshot(source: McpConnectionManager | SnapshotSource, options?: SnapshotOptions): Promise<McpSnapshot>;
+export declare function collectMcpSnapshot(source: McpManager | McpConnectionManager | SnapshotSource, options?: SnapshotOptions): Promise<McpSnapshot>;
 
 export declare function memoryOfEras(now: () => number): EraMemory;

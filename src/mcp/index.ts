@@ -26,6 +26,7 @@ export { ExecutorStdioLauncher, type ExecutorStdioLauncherOptions } from "./laun
 export { LocalStdioLauncher, type LocalStdioLauncherOptions } from "./launcher/local-launcher.ts";
 export type { LaunchOptions, StdioServer, StdioServerLauncher } from "./launcher/stdio-server.ts";
 export type { LeaseHolder } from "./lease/lease-pool.ts";
+export type { AuthStatus } from "./manager/configured-auth.ts";
 export type { McpEvent } from "./manager/events.ts";
 export type {
   CallOptions,

@@ -1,7 +1,9 @@
 /** One look at the servers of a thread, or at servers that are opened for it. */
 import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
 import { test } from "node:test";
+import { effectiveMcpServers, loadConfigLayers } from "../../src/config/index.ts";
 import { collectMcpSnapshot, type McpSnapshot, type ServerSnapshot } from "../../src/mcp/index.ts";
 import { processesOfOwner } from "../../src/testing/leaks.ts";
 import { published } from "./support/published.ts";
@@ -102,6 +104,68 @@ test("servers are asked at the same time, each within its start-up time-out (O1)
     ["resourceTemplates", "resources"],
   );
   assert.equal(of(snapshot, "good").failures.length, 0);
+});
+
+test("a manager's snapshot has the servers of all its threads, each with its thread", {
+  timeout,
+}, async () => {
+  await using bench = new McpBench();
+  const { command, args } = bench.server();
+  const shared = { command, args, scope: "host" as const };
+  bench.manager.openThread({ id: "one", servers: { shared, off: { command: "sh", enabled: false } } });
+  bench.manager.openThread({ id: "two", servers: { shared: { ...shared, enabled_tools: ["echo"] } } });
+  const { servers } = await collectMcpSnapshot(bench.manager);
+  assert.deepEqual(
+    servers.map(({ thread, name, status, tools }) => [thread, name, status.state, tools.length > 1]),
+    [
+      ["one", "shared", "ready", true],
+      ["one", "off", "disabled", false],
+      ["two", "shared", "ready", false],
+    ],
+  );
+  const named = await collectMcpSnapshot(bench.manager, { servers: ["off"] });
+  assert.deepEqual(
+    named.servers.map(({ thread, name }) => [thread, name]),
+    [["one", "off"]],
+  );
+  assert.equal(bench.manager.threads.length, 2, "they go on");
+});
+
+test("a snapshot of a configuration has every server of it, also those that will not run", {
+  timeout,
+}, async () => {
+  await using bench = new McpBench();
+  const { command, args } = bench.server({ era: "legacy" });
+  const text = (value: unknown): string => JSON.stringify(value);
+  mkdirSync(bench.path("home"));
+  writeFileSync(
+    bench.path("home/config.toml"),
+    `[mcp_servers.good]\ncommand = ${text(command)}\nargs = ${text(args)}\n` +
+      `[mcp_servers.off]\nurl = "https://example.com/mcp"\nenabled = false\n` +
+      `[mcp_servers.wrong]\ncommand = "x"\nurl = "https://example.com"\n`,
+  );
+  const codexHome = bench.path("home");
+  const layers = {
+    cwd: codexHome,
+    codexHome,
+    systemDir: bench.folder,
+    switchyardHome: bench.folder,
+    env: {},
+  };
+  const snapshot = await collectMcpSnapshot(effectiveMcpServers(loadConfigLayers(layers)));
+  assert.deepEqual(processesOfOwner(process.pid), []);
+  const [good, off, wrong] = snapshot.servers;
+  assert.ok(good !== undefined && off !== undefined && wrong !== undefined);
+  assert.deepEqual(
+    [good.status.state, good.origin?.line, good.thread, good.authStatus, good.httpOrigin],
+    ["ready", 2, undefined, "unsupported", undefined],
+  );
+  assert.ok(off.status.state === "disabled");
+  assert.match(off.status.reason, /^enabled = false in .*config\.toml:6$/);
+  assert.deepEqual([off.httpOrigin, off.transport], ["https://example.com", "streamable_http"]);
+  assert.ok(wrong.status.state === "failed");
+  assert.match(wrong.status.reason.message, /^MCP server "wrong" cannot be used: /);
+  assert.deepEqual([wrong.transport, wrong.tools], [undefined, []]);
 });
 
 test("what a snapshot opened has ended when it is there, also after an abort (O3)", { timeout }, async () => {

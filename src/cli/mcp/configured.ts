@@ -109,8 +109,8 @@ export async function openServers(
   const manager = new McpManager({
     publish: false,
     environments: environmentsOf(configs, layers),
-    // One thread has all that are configured.
-    budget: { processesPerThread: 1_000 },
+    // One thread has all that are configured, and they start at once.
+    budget: { processesPerThread: 1_000, startsPerSecond: 1_000 },
   });
   const thread = manager.openThread({ servers: configs, workspace: cwd, ...options });
   return { thread, [Symbol.asyncDispose]: () => manager[Symbol.asyncDispose]() };

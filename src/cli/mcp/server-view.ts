@@ -11,6 +11,7 @@ import type { ConfigProblem } from "../../config/problem.ts";
 import { type ConfigProblemJson, problemToJson } from "../../config/show/show-problem.ts";
 import { type McpServerConfig, SETTINGS } from "../../config/server/types.ts";
 import { maskServer } from "../../config/show/mask-server.ts";
+import { configuredAuth } from "../../mcp/manager/configured-auth.ts";
 
 export function serverView(
   server: EffectiveMcpServer,
@@ -28,7 +29,7 @@ export function serverView(
     transport: config === undefined ? null : transportView(config),
     startup_timeout_sec: config?.startup_timeout_sec ?? null,
     tool_timeout_sec: config?.tool_timeout_sec ?? null,
-    auth_status: authStatus(server),
+    auth_status: inSnakeCase(configuredAuth(config, isEnabled(server) ? "starting" : "disabled")),
     status,
     reason,
     ...Object.fromEntries(SETTINGS.map((key) => [key, config?.[key] ?? null])),
@@ -66,15 +67,9 @@ function mapView(map: ReadonlyMap<string, string> | undefined): Readonly<Record<
   return map === undefined ? null : Object.fromEntries(map);
 }
 
-/** Codex's `auth_status`, as far as the configuration tells (V2). */
-function authStatus(server: EffectiveMcpServer): "unsupported" | "bearer_token" | "unknown" {
-  const transport = server.config?.transport;
-  if (!isEnabled(server) || transport?.type !== "streamable_http") return "unsupported";
-  const headers = [...(transport.http_headers?.keys() ?? []), ...(transport.env_http_headers?.keys() ?? [])];
-  const isBearer =
-    transport.bearer_token_env_var !== undefined ||
-    headers.some((header) => header.toLowerCase() === "authorization");
-  return isBearer ? "bearer_token" : "unknown";
+/** As Codex's command writes what its app-server calls `bearerToken`. */
+export function inSnakeCase(word: string): string {
+  return word.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 function originView({ layer, file, line, column }: Origin): Readonly<Record<string, string | number | null>> {

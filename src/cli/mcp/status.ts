@@ -16,6 +16,7 @@ import {
   stateOf,
   works,
 } from "./snapshot.ts";
+import { inSnakeCase } from "./server-view.ts";
 import { READ_FLAGS } from "./target.ts";
 
 export const status: Command = {
@@ -54,12 +55,15 @@ export function statusView(seen: SeenServer): Readonly<Record<string, unknown>> 
     reason_code: reasonCode(seen) ?? null,
     transport: config?.transport.type ?? null,
     where: config === undefined ? null : commandLine(maskServer(config)),
+    http_origin: snapshot?.httpOrigin ?? null,
     environment_id: config?.environment_id ?? null,
+    auth_status: snapshot === undefined ? null : inSnakeCase(snapshot.authStatus),
     origin: definedIn === undefined ? null : formatOrigin(definedIn),
     took_ms: state?.state === "ready" ? Math.round(state.tookMs) : null,
     era: snapshot?.era ?? null,
     protocol_version: snapshot?.protocolVersion ?? null,
     server_info: snapshot?.serverInfo ?? null,
+    capabilities: snapshot?.capabilities ?? null,
     instructions: snapshot?.instructions ?? null,
     tools: snapshot?.tools.map((tool) => tool.name) ?? [],
     hidden_tools: snapshot?.hiddenTools ?? 0,
@@ -129,6 +133,7 @@ function sayOne(seen: SeenServer): void {
     ["where", config === undefined ? undefined : commandLine(maskServer(config))],
     ["environment", config?.environment_id],
     ["origin", definedIn === undefined ? undefined : formatOrigin(definedIn)],
+    ["auth", authText(snapshot)],
     ["era", snapshot?.era === undefined ? undefined : `${snapshot.era} (${snapshot.protocolVersion})`],
     ["server", info === undefined ? undefined : `${info.title ?? info.name} ${info.version}`],
     ["tools", listText(snapshot?.tools.map((tool) => tool.name))],
@@ -143,6 +148,14 @@ function sayOne(seen: SeenServer): void {
   for (const [what, text] of rows) {
     if (text !== undefined) say(shortPaths(`  ${padText(what, 11)} ${text}`));
   }
+}
+
+/** Nothing for a server that takes no login, or where only it could tell. */
+function authText(snapshot: SeenServer["snapshot"]): string | undefined {
+  const status = snapshot?.authStatus;
+  return status === "unsupported" || status === "unknown" || status === undefined
+    ? undefined
+    : inSnakeCase(status).replaceAll("_", " ");
 }
 
 /** Nobody reads more names than these on a line; `--json` has all. */

@@ -22,7 +22,7 @@ import { abortable, within } from "../../base/abort.ts";
 import type { Clock, Timer } from "../../base/clock.ts";
 import type { JsonObject } from "../../base/json.ts";
 import type { Session } from "../session/session.ts";
-import { ListError, type ListKind, listPages } from "./list-pages.ts";
+import { ListError, type ListKind, listPages, type Pages } from "./list-pages.ts";
 
 /** What changed in a list: names of tools and prompts, URIs of resources, URI templates. */
 export interface CatalogChange {
@@ -72,6 +72,7 @@ export class Catalog {
   #asked = 0;
   #session: Session | undefined;
   #tools: readonly Tool[] = [];
+  #toolListMeta: JsonObject | undefined;
 
   constructor(options: CatalogOptions) {
     this.#options = options;
@@ -80,6 +81,11 @@ export class Catalog {
   /** As of the last list. */
   get tools(): readonly Tool[] {
     return this.#tools;
+  }
+
+  /** `_meta` of the first page of that list. */
+  get toolListMeta(): JsonObject | undefined {
+    return this.#toolListMeta;
   }
 
   /** @returns `undefined` when there is no such tool now */
@@ -146,8 +152,8 @@ export class Catalog {
     const limit = new AbortController();
     const stop = signal === undefined ? limit.signal : AbortSignal.any([signal, limit.signal]);
     const listed = fetchList(session, kind, stop);
-    const items = await abortable(within(this.#options.clock, LIST_MS, listed), signal);
-    if (items === "timeout") {
+    const pages = await abortable(within(this.#options.clock, LIST_MS, listed), signal);
+    if (pages === "timeout") {
       limit.abort("MCP request cancelled by caller");
       listed.catch(() => {});
       throw new ListError(`did not list its ${kind} within ${LIST_MS / 1000} s`);
@@ -155,8 +161,10 @@ export class Catalog {
     if (number < (this.#accepted.get(kind) ?? 0) || session !== this.#session) return;
     this.#accepted.set(kind, number);
     this.#fresh.add(kind);
-    this.#accept(kind, items);
-    if (kind === "tools") this.#options.onTools?.(this.#tools, askedAt);
+    this.#accept(kind, pages.items);
+    if (kind !== "tools") return;
+    this.#toolListMeta = pages.meta;
+    this.#options.onTools?.(this.#tools, askedAt);
   }
 
   #accept(kind: ListKind, items: readonly JsonObject[]): void {
@@ -176,13 +184,10 @@ export class Catalog {
   }
 }
 
-async function fetchList(
-  session: Session,
-  kind: ListKind,
-  signal: AbortSignal,
-): Promise<readonly JsonObject[]> {
+async function fetchList(session: Session, kind: ListKind, signal: AbortSignal): Promise<Pages> {
   if (kind !== "tools" || !session.mirrorsArguments) return listPages(session, kind, signal);
-  return (await session.listTools(signal)) as unknown as readonly JsonObject[];
+  const items = (await session.listTools(signal)) as unknown as readonly JsonObject[];
+  return { items, meta: undefined };
 }
 
 function difference(kind: ListKind, before: Entries, after: Entries): CatalogChange {

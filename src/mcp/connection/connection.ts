@@ -133,6 +133,11 @@ export class Connection {
     return this.#catalog.tools;
   }
 
+  /** `_meta` of their list. */
+  get toolListMeta(): JsonObject | undefined {
+    return this.#catalog.toolListMeta;
+  }
+
   /** What the server tells the model about itself. */
   get instructions(): string | undefined {
     return this.#state.kind === "ready" ? this.#state.session.instructions : undefined;

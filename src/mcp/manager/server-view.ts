@@ -1,5 +1,6 @@
 /** A server of a thread as a host sees it. */
 import type { ServerCapabilities } from "@modelcontextprotocol/client";
+import type { JsonObject } from "../../base/json.ts";
 import type { McpServerConfig } from "../../config/server/types.ts";
 import type { ServerStatus } from "../connection/status.ts";
 import type { LeaseHolder } from "../lease/lease-pool.ts";
@@ -15,6 +16,8 @@ export interface ServerView {
   readonly holders: readonly LeaseHolder[];
   /** How many tools it offers, before the thread's rules. */
   readonly tools: number;
+  /** `_meta` of its list of tools. Over HTTP in the modern era it is not known. */
+  readonly toolListMeta: JsonObject | undefined;
   /** What it declared that it can do, while it is ready; empty in a session that somebody else began. */
   readonly capabilities: ServerCapabilities | undefined;
   /** What it tells the model about itself. */

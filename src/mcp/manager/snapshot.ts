@@ -1,11 +1,14 @@
 /**
- * What the servers of a thread are and offer at one moment: state, era, tools, resources, prompts, failures.
+ * What the servers of a thread, of a host or of a configuration are and offer at one moment: state, era, tools, resources, prompts,
+ * failures.
  *
  * Invariants
  *   O1. All servers are asked at the same time, each within its own start-up time-out: a slow one holds up no other one, and all
  *       together take as long as the slowest.
  *   O2. A server or a list that fails is in the snapshot, with the reason, and takes nothing else away.
  *   O3. What was opened for a snapshot has ended when it is there.
+ *   O4. Of the same servers it says what Codex's app-server says in `mcpServerStatus/list`, field by field; what differs has a
+ *       reason, and test/mcp/snapshot-of-codex.test.ts has its name.
  */
 import {
   type Implementation,
@@ -13,27 +16,35 @@ import {
   ProtocolError,
   type Resource,
   type ResourceTemplateType,
+  type ServerCapabilities,
   type Tool,
 } from "@modelcontextprotocol/client";
 import { abortable } from "../../base/abort.ts";
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
+import type { JsonObject } from "../../base/json.ts";
+import { missingServer } from "../../base/suggest.ts";
+import type { EffectiveMcpServer } from "../../config/effective/effective.ts";
 import type { Origin } from "../../config/layers/origins.ts";
+import { LOCAL_ENVIRONMENT_ID, type McpServerConfig } from "../../config/server/types.ts";
 import type { ListKind } from "../connection/list-pages.ts";
 import type { ServerStatus } from "../connection/status.ts";
+import { McpError } from "../errors.ts";
 import type { Era } from "../session/era.ts";
+import { type AuthStatus, configuredAuth } from "./configured-auth.ts";
+import { openable, statusOfOther } from "./effective-servers.ts";
 import { McpConnectionManager } from "./mcp-connection-manager.ts";
 import { McpManager, type McpManagerOptions } from "./mcp-manager.ts";
 import type { ServerView } from "./server-view.ts";
 import { STARTUP_SECONDS } from "./thread-server.ts";
-import type { McpThreadOptions } from "./thread-options.ts";
+import type { McpThreadOptions, ThreadServers } from "./thread-options.ts";
 
 export interface SnapshotOptions {
   /** Names of servers. @default all */
   readonly servers?: readonly string[];
   /** What is listed beside tools. @default all */
   readonly lists?: readonly Exclude<ListKind, "tools">[];
-  /** Where servers are configured, by name: `definedIn` of `effectiveMcpServers`. @default it is not known */
+  /** Where servers are configured, by name. @default what the source says of it, as `effectiveMcpServers` does */
   readonly origins?: ReadonlyMap<string, Origin>;
   /** Gives up when it aborts. */
   readonly signal?: AbortSignal;
@@ -42,7 +53,9 @@ export interface SnapshotOptions {
 }
 
 /** Servers that are opened for a snapshot alone. */
-export interface SnapshotSource extends McpThreadOptions {
+export interface SnapshotSource extends Omit<McpThreadOptions, "servers"> {
+  /** By name; or as `effectiveMcpServers` yields them: those that will not run are in the snapshot with the reason. */
+  readonly servers: ThreadServers | readonly EffectiveMcpServer[];
   /** Where servers with an `environment_id` run. @default this machine alone */
   readonly environments?: McpManagerOptions["environments"];
 }
@@ -57,19 +70,29 @@ export interface SnapshotFailure {
 /** One server. What it offers is empty unless it is ready. */
 export interface ServerSnapshot {
   readonly name: string;
+  /** The id of its thread; absent where servers were opened for the snapshot. */
+  readonly thread: string | undefined;
   readonly status: ServerStatus;
-  readonly transport: "stdio" | "streamable_http";
+  /** Absent where what is written makes no server. */
+  readonly transport: "stdio" | "streamable_http" | undefined;
+  /** Scheme, host and port of its URL. */
+  readonly httpOrigin: string | undefined;
   /** The id of the environment it runs in; `local` is this machine. */
   readonly environment: string;
   readonly origin: Origin | undefined;
+  readonly authStatus: AuthStatus;
   readonly era: Era | undefined;
   readonly protocolVersion: string | undefined;
   /** How it calls itself. */
   readonly serverInfo: Implementation | undefined;
+  /** What it declared that it can do. */
+  readonly capabilities: ServerCapabilities | undefined;
   /** What it tells the model about itself. */
   readonly instructions: string | undefined;
   /** As declared; those that `enabled_tools` and `disabled_tools` let through. */
   readonly tools: readonly Tool[];
+  /** `_meta` of its list of tools. Over HTTP in the modern era it is not known. */
+  readonly toolListMeta: JsonObject | undefined;
   /** How many tools those keys take away. */
   readonly hiddenTools: number;
   readonly resources: readonly Resource[];
@@ -79,7 +102,7 @@ export interface ServerSnapshot {
 }
 
 export interface McpSnapshot {
-  /** In the order of the thread. */
+  /** In the order of the source; of a manager, thread after thread. */
   readonly servers: readonly ServerSnapshot[];
 }
 
@@ -88,51 +111,80 @@ const LISTS: readonly Exclude<ListKind, "tools">[] = ["resources", "resourceTemp
 const LIST_MS_MIN = 1_000;
 
 /**
- * Looks at the servers of a thread, or opens servers for that, and ends them before it returns.
+ * Looks at the servers of a thread, or of all threads of a manager; or opens servers for that, and ends them before it returns.
  *
  * @throws {McpError} `unknown_server`; `invalid_servers`, where servers are opened
  * @throws the signal's reason
  */
 export async function collectMcpSnapshot(
-  source: McpConnectionManager | SnapshotSource,
+  source: McpManager | McpConnectionManager | SnapshotSource,
   options: SnapshotOptions = {},
 ): Promise<McpSnapshot> {
-  if (source instanceof McpConnectionManager) return snapshotOf(source, options);
-  const { environments, ...threadOptions } = source;
+  if (source instanceof McpConnectionManager) return await snapshotOf(seenIn(source, source.id), options);
+  if (source instanceof McpManager)
+    return await snapshotOf(
+      source.threads.flatMap((thread) => seenIn(thread, thread.id)),
+      options,
+    );
+  const { environments, servers, ...threadOptions } = source;
+  const effective = Array.isArray(servers) ? (servers as readonly EffectiveMcpServer[]) : undefined;
   await using manager = new McpManager({
     publish: false,
     // One thread has all that are asked for.
-    budget: { processesPerThread: 1_000 },
+    budget: { processesPerThread: 1_000, startsPerSecond: 1_000 },
     ...(environments === undefined ? {} : { environments }),
   });
-  return await snapshotOf(manager.openThread(threadOptions), options);
+  const thread = manager.openThread({
+    ...threadOptions,
+    servers: effective === undefined ? (servers as ThreadServers) : openable(effective),
+  });
+  const running = new Map(seenIn(thread, undefined).map((each) => [each.name, each]));
+  const all = effective?.map((each) => running.get(each.name) ?? notOpened(each)) ?? [...running.values()];
+  const origins = options.origins ?? new Map((effective ?? []).flatMap(originOf));
+  return await snapshotOf(all, { ...options, origins });
 }
 
-async function snapshotOf(thread: McpConnectionManager, options: SnapshotOptions): Promise<McpSnapshot> {
-  const { clock = systemClock, signal } = options;
-  const names = options.servers ?? thread.servers.map(({ name }) => name);
+/** A server that can be looked at. */
+interface Seen {
+  readonly name: string;
+  readonly look: (options: SnapshotOptions, beganMs: number) => Promise<ServerSnapshot> | ServerSnapshot;
+}
+
+function seenIn(thread: McpConnectionManager, id: string | undefined): Seen[] {
+  return thread.servers.map((view) => ({
+    name: view.name,
+    look: async (options, beganMs) => ({
+      ...(await serverSnapshot(thread, view, options, beganMs)),
+      thread: id,
+    }),
+  }));
+}
+
+async function snapshotOf(all: readonly Seen[], options: SnapshotOptions): Promise<McpSnapshot> {
+  const { clock = systemClock, signal, servers = [...new Set(all.map(({ name }) => name))] } = options;
   const beganMs = clock.now();
   // All names are known before anything is asked.
-  const views = names.map((name) => thread.server(name));
-  const taken = Promise.all(
-    views.map(async ({ name, config }) => {
-      // A required server that failed rejects; its status says why.
-      await thread
-        .ready([name], signal === undefined ? {} : { signal })
-        .catch(() => signal?.throwIfAborted());
-      const endMs = beganMs + (config.startup_timeout_sec ?? STARTUP_SECONDS) * 1000;
-      return serverSnapshot(thread, name, options, Math.max(LIST_MS_MIN, endMs - clock.now()));
-    }),
-  );
+  for (const name of servers) {
+    if (all.some((each) => each.name === name)) continue;
+    const names = [...new Set(all.map((each) => each.name))];
+    throw new McpError("unknown_server", missingServer(name, names), { server: name });
+  }
+  const asked =
+    options.servers === undefined ? all : servers.flatMap((name) => all.filter((each) => each.name === name));
+  const taken = Promise.all(asked.map(async ({ look }) => await look(options, beganMs)));
   return { servers: await abortable(taken, signal) };
 }
 
 async function serverSnapshot(
   thread: McpConnectionManager,
-  name: string,
-  { lists = LISTS, origins, signal }: SnapshotOptions,
-  timeoutMs: number,
-): Promise<ServerSnapshot> {
+  { name, config }: ServerView,
+  { lists = LISTS, origins, signal, clock = systemClock }: SnapshotOptions,
+  beganMs: number,
+): Promise<Omit<ServerSnapshot, "thread">> {
+  // A required server that failed rejects; its status says why.
+  await thread.ready([name], signal === undefined ? {} : { signal }).catch(() => signal?.throwIfAborted());
+  const endMs = beganMs + (config.startup_timeout_sec ?? STARTUP_SECONDS) * 1000;
+  const timeoutMs = Math.max(LIST_MS_MIN, endMs - clock.now());
   const failures: SnapshotFailure[] = [];
   const wait = { timeoutMs, ...(signal === undefined ? {} : { signal }) };
   const listed = async <Item>(
@@ -156,26 +208,73 @@ async function serverSnapshot(
     listed("prompts", () => thread.listPrompts(name, wait)),
   ]);
   const view = thread.server(name);
-  const { status, config, instructions } = view;
-  const ready = status.state === "ready" ? status : undefined;
-  const tools = ready === undefined ? [] : thread.listTools(name).map(({ tool }) => tool);
+  const { status, instructions, capabilities, toolListMeta } = view;
+  const still = { ...ofConfig(name, config, status), origin: origins?.get(name), status };
+  if (status.state !== "ready") return { ...still, ...NOTHING, failures };
+  const { era, protocolVersion, serverInfo } = status;
+  const tools = thread.listTools(name).map(({ tool }) => tool);
   return {
-    name,
-    status,
-    transport: config.transport.type,
-    environment: config.environment_id,
-    origin: origins?.get(name),
-    era: ready?.era,
-    protocolVersion: ready?.protocolVersion,
-    serverInfo: ready?.serverInfo,
+    ...still,
+    era,
+    protocolVersion,
+    serverInfo,
+    capabilities,
     instructions,
     tools,
-    hiddenTools: ready === undefined ? 0 : view.tools - tools.length,
+    toolListMeta,
+    hiddenTools: view.tools - tools.length,
     resources,
     resourceTemplates,
     prompts,
     failures,
   };
+}
+
+/** What a server that is not ready offers. */
+const NOTHING = {
+  era: undefined,
+  protocolVersion: undefined,
+  serverInfo: undefined,
+  capabilities: undefined,
+  instructions: undefined,
+  tools: [],
+  toolListMeta: undefined,
+  hiddenTools: 0,
+  resources: [],
+  resourceTemplates: [],
+  prompts: [],
+} as const;
+
+function ofConfig(
+  name: string,
+  config: McpServerConfig | undefined,
+  status: ServerStatus,
+): Pick<ServerSnapshot, "name" | "transport" | "httpOrigin" | "environment" | "authStatus"> {
+  const transport = config?.transport;
+  return {
+    name,
+    transport: transport?.type,
+    httpOrigin: transport?.type === "streamable_http" ? URL.parse(transport.url)?.origin : undefined,
+    environment: config?.environment_id ?? LOCAL_ENVIRONMENT_ID,
+    authStatus: configuredAuth(config, status.state),
+  };
+}
+
+function notOpened(server: EffectiveMcpServer): Seen {
+  const status = statusOfOther(server);
+  const { name, config } = server;
+  return {
+    name,
+    look: ({ origins }) => ({
+      ...ofConfig(name, config, status),
+      ...NOTHING,
+      ...{ origin: origins?.get(name), status, thread: undefined, failures: [] },
+    }),
+  };
+}
+
+function originOf({ name, definedIn }: EffectiveMcpServer): readonly (readonly [string, Origin])[] {
+  return definedIn === undefined ? [] : [[name, definedIn]];
 }
 
 /** Whether it is worth asking: only what was declared, where anything was. */

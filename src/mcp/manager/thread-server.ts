@@ -82,12 +82,13 @@ export class ThreadServer implements Holder {
         connection: undefined,
         holders: [],
         tools: 0,
+        toolListMeta: undefined,
         capabilities: undefined,
         instructions: undefined,
         clockAheadMs: undefined,
       };
     const { connection, id, key } = state.lease;
-    const { tools, capabilities, instructions, clockAheadMs } = connection;
+    const { tools, toolListMeta, capabilities, instructions, clockAheadMs } = connection;
     const holders = this.#ended ? [] : this.#options.pool.holdersOf(key);
     return {
       name,
@@ -96,6 +97,7 @@ export class ThreadServer implements Holder {
       connection: this.#ended ? undefined : id,
       holders,
       tools: tools.length,
+      toolListMeta,
       capabilities,
       instructions,
       clockAheadMs,

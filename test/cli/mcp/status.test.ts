@@ -1,5 +1,7 @@
 /** `switchyard mcp status` and `mcp tools`: what servers really answer, from a configuration. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { suite, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -21,8 +23,15 @@ const DEAD =
 const GONE = `[mcp_servers.gone]\nurl = "http://me:${SECRET}@127.0.0.1:1/mcp?key=${SECRET}"\n`;
 const NO_PROGRAM = '[mcp_servers.nowhere]\ncommand = "no-such-program"\n';
 
-/** A server without tools, in the language of the smallest process. */
-const SMALL = `while read -r line; do
+/**
+ * A server without tools, in the language of the smallest process. It answers when sixty of them are there: the last one opens the
+ * gate at which the others wait.
+ */
+const SMALL = `: >"../here/$$"
+set -- ../here/*
+if [ $# -ge 60 ]; then exec 9<>../gate; fi
+exec 8<../gate
+while read -r line; do
   id=\${line##*\\"id\\":}; id=\${id%%[,\\}]*}
   case $line in
     *'"initialize"'*) echo '{"jsonrpc":"2.0","id":'$id',"result":{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"small","version":"1"}}}' ;;
@@ -144,8 +153,10 @@ suite("switchyard mcp status", { concurrency: 2 }, () => {
     assert.match(none.stdout, /no MCP servers yet/);
   });
 
-  test("sixty servers are started together", { timeout }, async () => {
+  test("sixty servers are started together: each waits for all others", { timeout }, async () => {
     using home = new TestHome({ "server.sh": SMALL });
+    mkdirSync(join(home.home, "here"));
+    execFileSync("mkfifo", [join(home.home, "gate")]);
     const table = (n: number): string => `[mcp_servers.s${n}]\ncommand = "sh"\nargs = ["../server.sh"]\n`;
     home.write(OURS, Array.from({ length: 60 }, (_, n) => table(n)).join(""));
     const { code, stdout, stderr } = await home.run(["mcp", "status"]);
