@@ -3,6 +3,7 @@
  *
  * What is read here came from a server's authorization server; every value but `server`, `url` and `issuer` may be a secret.
  */
+import type { McpServerConfig } from "../../config/server/types.ts";
 
 /** Which login: Codex's store knows one for each pair of a server's name and URL. */
 export interface LoginKey {
@@ -11,12 +12,21 @@ export interface LoginKey {
   readonly url: string;
 }
 
+/** @returns `undefined` for a stdio server, which has no login */
+export function loginKeyOf(server: string, { transport }: McpServerConfig): LoginKey | undefined {
+  return transport.type === "streamable_http" ? { server, url: transport.url } : undefined;
+}
+
 export interface StoredLogin extends LoginKey {
   /** Of the authorization server, as it names itself. */
   readonly issuer?: string | undefined;
   readonly clientId: string;
   /** Of a client that the authorization server gave one. */
   readonly clientSecret?: string | undefined;
+  /** How the client proves itself to the token endpoint. Absent: not known. */
+  readonly clientAuthMethod?: "none" | "client_secret_basic" | "client_secret_post" | undefined;
+  /** What the tokens are for (RFC 8707), where it is not the URL. */
+  readonly resource?: string | undefined;
   readonly accessToken: string;
   readonly refreshToken?: string | undefined;
   /** Milliseconds since 1970. Absent: not known. */
