@@ -6,7 +6,7 @@
  *   npm test -- executor      the unit tests of src/executor and what is in test/executor
  *   npm test -- exhaustive    every case, in the tests that otherwise try a sample
  *   npm test -- --list        the names of the checks
- *   npm test -- --slow        everything, then the files that took longest
+ *   npm test -- --slow        everything, then the processor time of every file
  *
  * A check is one command, or the test files of a folder, one process for each file. SWITCHYARD_SEED repeats the samples of
  * an earlier run.
@@ -253,14 +253,16 @@ function printCheck(name: string, took: number, results: readonly Result[]): voi
 }
 
 function printSlow(results: readonly Result[]): void {
-  console.log("\n     wall       CPU");
-  const cpuOf = (result: Result): number => result.cpuSeconds ?? 0;
-  for (const result of results.toSorted((one, other) => cpuOf(other) - cpuOf(one)).slice(0, 30)) {
-    const cpu = result.cpuSeconds === undefined ? "?" : result.cpuSeconds.toFixed(1);
-    console.log(`${result.seconds.toFixed(1).padStart(7)} s ${cpu.padStart(7)} s   ${result.job.name}`);
+  console.log("\n     wall      user    system");
+  const cpuOf = ({ cpu }: Result): number => (cpu?.user ?? 0) + (cpu?.system ?? 0);
+  const show = (seconds: number | undefined): string => (seconds?.toFixed(1) ?? "?").padStart(7);
+  for (const result of results.toSorted((one, other) => cpuOf(other) - cpuOf(one))) {
+    const { seconds, cpu, job } = result;
+    console.log(`${show(seconds)} s ${show(cpu?.user)} s ${show(cpu?.system)} s   ${job.name}`);
   }
-  const all = results.reduce((sum, result) => sum + cpuOf(result), 0);
-  console.log(`          ${all.toFixed(1).padStart(7)} s   all ${results.length}`);
+  const user = results.reduce((sum, { cpu }) => sum + (cpu?.user ?? 0), 0);
+  const system = results.reduce((sum, { cpu }) => sum + (cpu?.system ?? 0), 0);
+  console.log(`          ${show(user)} s ${show(system)} s   all ${results.length}`);
 }
 
 /** The checks of these names, in the order of the table, with the build if one of them needs it; or an error. */

@@ -15,12 +15,18 @@ export interface Job {
   readonly countsTests: boolean;
 }
 
+/** In seconds. */
+export interface ProcessorTime {
+  readonly user: number;
+  readonly system: number;
+}
+
 export interface Result {
   readonly job: Job;
   readonly ok: boolean;
   readonly seconds: number;
-  /** Of processor time, with what it started; `undefined` when not measured. */
-  readonly cpuSeconds: number | undefined;
+  /** With what it started and waited for; `undefined` when not measured. */
+  readonly cpu: ProcessorTime | undefined;
   /** Why it failed. */
   readonly note: string;
   readonly output: string;
@@ -61,9 +67,9 @@ export async function runJob(job: Job, { cwd, env, stop, measure }: JobOptions):
   child.stderr.on("data", (chunk: Buffer) => chunks.push(chunk));
   const end = await waitForEnd(child, job.timeoutMs, stop);
   const text = Buffer.concat(chunks).toString("utf8");
-  const { output, cpuSeconds } = measure ? takeTimes(text) : { output: text, cpuSeconds: undefined };
+  const { output, cpu } = measure ? takeTimes(text) : { output: text, cpu: undefined };
   const seconds = (performance.now() - startedMs) / 1000;
-  return { job, seconds, cpuSeconds, output, ...judge(end, job, output) };
+  return { job, seconds, cpu, output, ...judge(end, job, output) };
 }
 
 /** Waits for the child; ends its group when it overruns or when the gate is stopped. */
@@ -144,12 +150,14 @@ function readTally(output: string): { readonly passed: number; readonly failed: 
   return { passed, failed: failed + (counts.get("cancelled") ?? 0) };
 }
 
-/** Reads what a shell's `times` printed last: its own time and its children's, user and system. */
-function takeTimes(text: string): { readonly output: string; readonly cpuSeconds: number | undefined } {
-  const found = /(?:\d+m[\d.]+s [\d.]*m?[\d.]+s\n){2}$/.exec(text);
-  if (found === null) return { output: text, cpuSeconds: undefined };
-  let cpuSeconds = 0;
-  for (const [, minutes, seconds] of found[0].matchAll(/(\d+)m([\d.]+)s/g))
-    cpuSeconds += Number(minutes) * 60 + Number(seconds);
-  return { output: text.slice(0, found.index), cpuSeconds };
+/** Reads what a shell's `times` printed last: its own time and its children's, each user and system. */
+function takeTimes(text: string): { readonly output: string; readonly cpu: ProcessorTime | undefined } {
+  const found = /(?:\d+m[\d.]+s \d+m[\d.]+s\n){2}$/.exec(text);
+  if (found === null) return { output: text, cpu: undefined };
+  const times = Array.from(found[0].matchAll(/(\d+)m([\d.]+)s/g), ([, minutes, seconds]) => {
+    return Number(minutes) * 60 + Number(seconds);
+  });
+  const [ownUser = 0, ownSystem = 0, user = 0, system = 0] = times;
+  const cpu = { user: ownUser + user, system: ownSystem + system };
+  return { output: text.slice(0, found.index), cpu };
 }
