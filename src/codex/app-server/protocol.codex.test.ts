@@ -232,16 +232,13 @@ suite("protocol.ts and the types of the real Codex", () => {
     }
   }
 
-  const changed: readonly (readonly [fact: string, change: Change, finding: RegExp])[] = [
+  /** The compiler looks at a whole list at once. What would hide another difference is in the second one. */
+  type Changed = readonly (readonly [fact: string, change: Change, finding: RegExp])[];
+  const differing: Changed = [
     [
       "a request that is gone",
       ["ClientRequest.ts", '"thread/fork"', '"thread/split"'],
       /^thread\/fork: there is no such request any more$/,
-    ],
-    [
-      "a notification that is gone",
-      ["ServerNotification.ts", '"turn/plan/updated"', '"turn/plan/news"'],
-      /^turn\/plan\/updated: there is no such notification any more$/,
     ],
     [
       "a notification to opt out of that is gone",
@@ -294,25 +291,36 @@ suite("protocol.ts and the types of the real Codex", () => {
       /^item\/commandExecution\/requestApproval: what we answer: .*"accept"/,
     ],
     [
-      "a kind of item that is gone",
-      ["v2/ThreadItem.ts", '"type": "webSearch"', '"type": "search"'],
-      /^items we read: unknown kind: .*"webSearch"/,
-    ],
-    [
       "a renamed member of an item",
       ["v2/ThreadItem.ts", /("mcpToolCall",[^}]*?)server:/, "$1serverName:"],
       /^item\/completed: what we read: .*server/,
     ],
   ];
-  for (const [fact, change, finding] of changed) {
-    test(`differ by ${fact}`, async () => {
-      const findings = await withChanges([change]);
-      const message = `Not found: ${finding}\n${findings.join("\n")}`;
-      assert.ok(
-        findings.some((each) => finding.test(each)),
-        message,
-      );
-    });
+  const goneWithThem: Changed = [
+    [
+      "a notification that is gone",
+      ["ServerNotification.ts", '"turn/plan/updated"', '"turn/plan/news"'],
+      /^turn\/plan\/updated: there is no such notification any more$/,
+    ],
+    [
+      "a kind of item that is gone",
+      ["v2/ThreadItem.ts", '"type": "webSearch"', '"type": "search"'],
+      /^items we read: unknown kind: .*"webSearch"/,
+    ],
+  ];
+  for (const changed of [differing, goneWithThem]) {
+    let found: Promise<string[]> | undefined;
+    for (const [fact, , finding] of changed) {
+      test(`differ by ${fact}`, async () => {
+        found ??= withChanges(changed.map(([, each]) => each));
+        const findings = await found;
+        const message = `Not found: ${finding}\n${findings.join("\n")}`;
+        assert.ok(
+          findings.some((each) => finding.test(each)),
+          message,
+        );
+      });
+    }
   }
 
   test("agree when only members change that we neither send nor read", async () => {
