@@ -230,6 +230,13 @@ export interface LoadLayersOptions {
     readonly threadConfig?: Readonly<Record<string, unknown>>;
 }
 
+export interface LoadSkillsOptions {
+    readonly env?: Readonly<Record<string, string | undefined>>;
+    readonly codexHome?: string;
+    readonly systemDir?: string;
+    readonly plugins?: readonly SkillPlugin[];
+}
+
 export type LoadedEnvironment = UsableEnvironment | UnusableEnvironment;
 
 export interface LoadedEnvironments {
@@ -237,6 +244,11 @@ export interface LoadedEnvironments {
     readonly defaultId?: string;
     readonly errors: readonly ConfigProblem[];
     readonly warnings: readonly ConfigProblem[];
+}
+
+export interface LoadedSkills {
+    readonly skills: readonly Skill[];
+    readonly problems: readonly ConfigProblem[];
 }
 
 export type McpServerAuth = "oauth" | "chatgpt" | "ema_auth";
@@ -320,6 +332,13 @@ export type McpStartupReadiness = "connection" | "catalog";
 
 export type McpToolSurface = "code_mode" | "deferred" | "direct";
 
+export interface MissingSkillServer {
+    readonly name: string;
+    readonly server: WrittenMcpServer;
+    readonly description?: string;
+    readonly skills: readonly Skill[];
+}
+
 export interface Origin {
     readonly layer: ConfigLayerName;
     readonly file?: string;
@@ -361,10 +380,40 @@ export type ReadServersResult = (Read & {
     readonly errors: readonly [ConfigProblem, ...ConfigProblem[]];
 });
 
+export interface Skill {
+    readonly name: string;
+    readonly description: string;
+    readonly file: string;
+    readonly scope: SkillScope;
+    readonly pluginId?: string;
+    readonly enabled: boolean;
+    readonly servers: readonly SkillServer[];
+}
+
+export interface SkillNeed {
+    readonly skill: Skill;
+    readonly needs: SkillServer;
+    readonly configured: EffectiveMcpServer | undefined;
+}
+
+export interface SkillPlugin {
+    readonly id: string;
+    readonly skills: string;
+}
+
+export type SkillScope = "repo" | "user" | "system" | "admin";
+
+export interface SkillServer {
+    readonly name: string;
+    readonly description?: string;
+    readonly server: WrittenMcpServer;
+    readonly place: Place;
+}
+
 export interface Source {
     readonly name: string;
     readonly text: string;
-    readonly kind?: "toml" | "override" | "masked";
+    readonly kind?: "toml" | "override" | "text" | "masked";
 }
 
 export interface TomlEntry {
@@ -481,7 +530,11 @@ export declare function loadEnvironments(options?: LoadEnvironmentsOptions): Loa
 
 export declare function loadGlobalMcpServers(codexHome: string): Promise<ReadonlyMap<string, McpServerConfig>>;
 
+export declare function loadSkills(layers: ConfigLayers, options?: LoadSkillsOptions): Promise<LoadedSkills>;
+
 export declare function maskEnvironment(config: EnvironmentConfig): EnvironmentConfig;
+
+export declare function missingSkillDependencies(skills: readonly Skill[], effective: readonly EffectiveMcpServer[]): readonly MissingSkillServer[];
 
 export declare function nodeAt(root: TomlNode, path: readonly string[]): TomlNode | undefined;
 
@@ -500,6 +553,8 @@ export declare function serverNameProblem(name: string): string | undefined;
 export declare function serverUrlProblem(url: string, { quoteScheme }?: {
     readonly quoteScheme?: boolean;
 }): string | undefined;
+
+export declare function skillNeeds(skills: readonly Skill[], effective: readonly EffectiveMcpServer[]): readonly SkillNeed[];
 
 export declare function toEnvironmentDefinition({ id, config, origins }: UsableEnvironment, env?: Env): EnvironmentDefinition;
 

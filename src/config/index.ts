@@ -50,6 +50,15 @@ export { serverNameProblem, serverUrlProblem } from "./server/start-problem.ts";
 export { toNormalForm, toWritten } from "./server/normal-form.ts";
 export type { Origin } from "./layers/origins.ts";
 export { ConfigError, type ConfigErrorCode, type ConfigProblem } from "./problem.ts";
+export { loadSkills, type LoadedSkills, type LoadSkillsOptions } from "./skills/load-skills.ts";
+export type { SkillPlugin } from "./skills/find-skills.ts";
+export {
+  missingSkillDependencies,
+  type MissingSkillServer,
+  type SkillNeed,
+  skillNeeds,
+} from "./skills/needs.ts";
+export type { Skill, SkillScope, SkillServer } from "./skills/read-skill.ts";
 export { type ConfigProblemJson, formatProblem, problemToJson } from "./show/show-problem.ts";
 export { projectKey } from "./layers/project-trust.ts";
 export {

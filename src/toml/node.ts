@@ -11,8 +11,11 @@ export interface Source {
   /** Shown in messages: the path of a file, or what else the text was, such as `-c mcp_servers.a.enabled=false`. */
   readonly name: string;
   readonly text: string;
-  /** `override`: the value behind a `-c`, whose key is in the name. `masked`: there is no secret in it. @default "toml" */
-  readonly kind?: "toml" | "override" | "masked";
+  /**
+   * `override`: the value behind a `-c`, whose key is in the name. `text`: no TOML; only what looks like a secret is one.
+   * `masked`: there is no secret in it. @default "toml"
+   */
+  readonly kind?: "toml" | "override" | "text" | "masked";
 }
 
 /** A piece of a source: offsets in UTF-16 units, the end excluded. */

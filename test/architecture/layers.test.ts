@@ -31,7 +31,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   process: { mayImport: ["base"], packages: [] },
   jsonrpc: { mayImport: ["base"], packages: [] },
   toml: { mayImport: ["base"], packages: [] },
-  config: { mayImport: ["base", "process", "toml"], packages: ["diff", "jsonc-parser"] },
+  config: { mayImport: ["base", "process", "toml"], packages: ["diff", "jsonc-parser", "yaml"] },
   executor: { mayImport: ["base", "process", "jsonrpc"], packages: ["ws", "jose", "@lydell/node-pty"] },
   servers: { mayImport: ["base", "config"], packages: [] },
   mcp: {
@@ -74,6 +74,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
     layers: { mayImport: ["problem", "schema", "show", "file", "requirements"] },
     effective: { mayImport: ["problem", "schema", "server", "show", "requirements", "layers"] },
     environments: { mayImport: ["problem", "schema", "server", "show", "layers"] },
+    skills: { mayImport: ["problem", "server", "file", "layers", "effective"] },
     edit: { mayImport: ["problem", "server", "show", "file"] },
     import: { mayImport: ["problem", "server", "show"] },
     index: { mayImport: "any" },

@@ -56,6 +56,7 @@ interface Range {
 function maskToml(source: Source, mask: (text: string) => string): string {
   const { text, kind } = source;
   if (kind === "masked") return text;
+  if (kind === "text") return maskText(text, mask);
   return replaceRanges(text, rangesOf(source), mask, (between) => maskTokens(between, mask));
 }
 
