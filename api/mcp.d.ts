@@ -64,6 +64,8 @@ export interface CatalogChange {
     readonly changed: readonly string[];
 }
 
+export type ClientRegistration = "auto" | "cimd" | "dcr";
+
 export interface ConnectionSnapshot {
     readonly server: string;
     readonly status: ServerStatus;
@@ -201,6 +203,51 @@ export interface LocalStdioLauncherOptions {
     readonly clock?: Clock;
 }
 
+export interface LoginCallback {
+    readonly code?: string | undefined;
+    readonly state?: string | undefined;
+    readonly iss?: string | undefined;
+    readonly error?: string | undefined;
+    readonly error_description?: string | undefined;
+}
+
+export interface LoginClient {
+    readonly name?: string;
+    readonly metadataUrl?: string;
+}
+
+export declare class LoginError extends Error {
+    readonly name = "LoginError";
+    readonly code: LoginErrorCode;
+    readonly server: string;
+    constructor(code: LoginErrorCode, server: string, what: string, options?: ErrorOptions);
+}
+
+export type LoginErrorCode = "no_http" | "invalid_server" | "other_credentials" | "not_needed" | "no_metadata" | "bad_metadata" | "cannot_register" | "registration_rejected" | "scopes_rejected" | "scopes_not_granted" | "denied" | "wrong_callback" | "ended" | "unreachable" | "rejected";
+
+export interface LoginKey {
+    readonly server: string;
+    readonly url: string;
+}
+
+export interface LoginOptions {
+    readonly store: LoginStore;
+    readonly redirectUrl: string;
+    readonly scopes?: readonly string[];
+    readonly wanted?: LoginWanted | undefined;
+    readonly client?: LoginClient;
+    readonly registration?: ClientRegistration;
+    readonly signal?: AbortSignal;
+    readonly timeoutMs?: number;
+}
+
+export interface LoginStore {
+    read(key: LoginKey, signal: AbortSignal): Promise<StoredLogin | undefined>;
+    write(login: StoredLogin, signal: AbortSignal): Promise<void>;
+    remove(key: LoginKey, signal: AbortSignal): Promise<boolean>;
+    exclusively<T>(key: LoginKey, work: () => Promise<T>, signal: AbortSignal): Promise<T>;
+}
+
 export interface LoginWanted {
     readonly scopes: readonly string[];
     readonly resourceMetadataUrl: string | undefined;
@@ -230,6 +277,7 @@ export declare class McpConnectionManager implements AsyncDisposable {
     events({ signal }?: {
         readonly signal?: AbortSignal;
     }): AsyncGenerator<McpEvent, undefined, undefined>;
+    beginLogin(server: string, options: LoginOptions): Promise<PendingLogin>;
     retry(server: string): void;
     update(servers: ThreadServers): Promise<ThreadUpdate>;
     [Symbol.asyncDispose](): Promise<void>;
@@ -282,6 +330,7 @@ export declare class McpManager implements AsyncDisposable {
     #private;
     constructor(options?: McpManagerOptions);
     openThread(options: McpThreadOptions): McpConnectionManager;
+    beginLogin(server: string, config: McpServerConfig, options: LoginOptions): Promise<PendingLogin>;
     get threads(): readonly McpConnectionManager[];
     get connections(): readonly ConnectionSnapshot[];
     [Symbol.asyncDispose](): Promise<void>;
@@ -335,6 +384,18 @@ export type NotSentReason =
  | "rejected"
  | "server_stalled"
  | "message_too_large";
+
+export interface PendingLogin {
+    readonly server: string;
+    readonly url: string;
+    readonly issuer: string;
+    readonly scopes: readonly string[];
+    readonly scopesFrom: ScopesFrom;
+    owns(callback: string | URL | LoginCallback): boolean;
+    complete(callback: string | URL | LoginCallback, options?: {
+        readonly signal?: AbortSignal;
+    }): Promise<StoredLogin>;
+}
 
 export declare class ProcessTransport implements ServerTransport {
     #private;
@@ -393,6 +454,8 @@ export type SamplingHandler = (params: JsonObject, about: {
     readonly call: CallName | undefined;
     readonly signal: AbortSignal;
 }) => Promise<JsonObject>;
+
+export type ScopesFrom = "explicit" | "configured" | "challenge" | "resource" | "none";
 
 export interface ServerSnapshot {
     readonly name: string;
@@ -494,6 +557,18 @@ export interface StdioServerLauncher {
     launch(server: StdioServer, options?: LaunchOptions): Promise<ServerTransport>;
 }
 
+export interface StoredLogin extends LoginKey {
+    readonly issuer?: string | undefined;
+    readonly clientId: string;
+    readonly clientSecret?: string | undefined;
+    readonly clientAuthMethod?: "none" | "client_secret_basic" | "client_secret_post" | undefined;
+    readonly resource?: string | undefined;
+    readonly accessToken: string;
+    readonly refreshToken?: string | undefined;
+    readonly expiresAt?: number | undefined;
+    readonly scopes: readonly string[];
+}
+
 export type ThreadServers = Readonly<Record<string, McpServers[string] & {
     readonly scope?: McpServerScope;
     readonly shared_elicitation?: boolean;
@@ -527,5 +602,7 @@ export interface WaitOptions {
 }
 
 export declare function collectMcpSnapshot(source: McpManager | McpConnectionManager | SnapshotSource, options?: SnapshotOptions): Promise<McpSnapshot>;
+
+export declare function memoryLoginStore(): LoginStore;
 
 export declare function memoryOfEras(now: () => number): EraMemory;

@@ -1,5 +1,15 @@
 /** MCP servers of threads: how they are started, wherever they run, kept alive, called, and ended. */
 export type { EnvironmentDefinition } from "../config/environments/types.ts";
+export type {
+  LoginCallback,
+  LoginOptions,
+  PendingLogin,
+  ScopesFrom,
+} from "./auth/login.ts";
+export { LoginError, type LoginErrorCode } from "./auth/login-error.ts";
+export { memoryLoginStore } from "./auth/memory-login-store.ts";
+export type { ClientRegistration, LoginClient } from "./auth/registration.ts";
+export type { LoginKey, LoginStore, StoredLogin } from "./auth/stored-login.ts";
 export type { BudgetOptions } from "./budget/budget.ts";
 export type { CatalogChange } from "./connection/catalog.ts";
 export type { CallName } from "./connection/in-flight.ts";

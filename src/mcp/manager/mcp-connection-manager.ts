@@ -21,6 +21,7 @@ import { nearest } from "../../base/suggest.ts";
 import type { McpServerConfig } from "../../config/server/types.ts";
 import { isDeepStrictEqual } from "node:util";
 import type { ServerSet } from "../../servers/check.ts";
+import type { LoginOptions, PendingLogin } from "../auth/login.ts";
 import { callTool, sendRequest } from "../connection/call.ts";
 import type { Listed } from "../connection/catalog.ts";
 import type { ListKind } from "../connection/list-pages.ts";
@@ -245,6 +246,20 @@ export class McpConnectionManager implements AsyncDisposable {
    */
   events({ signal }: { readonly signal?: AbortSignal } = {}): AsyncGenerator<McpEvent, undefined, undefined> {
     return this.#events.read(signal);
+  }
+
+  /**
+   * Begins a login to one of the thread's servers, with what its status says that it wants. `complete` keeps the login and tries the
+   * server again: its tools then work in this thread. The manager's `credentials` have to read the same store.
+   *
+   * @throws {McpError} `unknown_server`, `ended`
+   * @throws {LoginError} as `McpManager.beginLogin`
+   */
+  async beginLogin(server: string, options: LoginOptions): Promise<PendingLogin> {
+    this.#stop.signal.throwIfAborted();
+    const { signal } = options;
+    const until = signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
+    return this.#get(server).beginLogin({ ...options, signal: until });
   }
 
   /** Tries a server that failed, or needs a login, again now. @throws {McpError} `unknown_server` */

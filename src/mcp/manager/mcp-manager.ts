@@ -13,13 +13,14 @@ import { type Clock, systemClock } from "../../base/clock.ts";
 import { type Log, silentLog } from "../../base/log.ts";
 import { packageVersion } from "../../base/package-version.ts";
 import { switchyardHome } from "../../config/layers/homes.ts";
-import { LOCAL_ENVIRONMENT_ID } from "../../config/server/types.ts";
+import { LOCAL_ENVIRONMENT_ID, type McpServerConfig } from "../../config/server/types.ts";
 import type { EnvironmentDefinition } from "../../config/environments/types.ts";
 import type { Executor } from "../../executor/executor.ts";
 import { LocalExecutor } from "../../executor/local/local-executor.ts";
 import { memoryOfOwnProcesses } from "../../process/process-tree.ts";
 import type { ServerSet } from "../../servers/check.ts";
 import type { Variables } from "../../servers/resolve.ts";
+import { beginLogin, type LoginOptions, type PendingLogin } from "../auth/login.ts";
 import { CatalogCache } from "../cache/catalog-cache.ts";
 import { Budget, type BudgetOptions } from "../budget/budget.ts";
 import type { ServerStatus } from "../connection/status.ts";
@@ -148,6 +149,19 @@ export class McpManager implements AsyncDisposable {
     });
     this.#threads.add(thread);
     return thread;
+  }
+
+  /**
+   * Begins a login to a server, which need not be one of a thread. `thread.beginLogin` does it for one that is, and tries it again.
+   *
+   * @throws {LoginError} `no_http`, `invalid_server`, `other_credentials`, `not_needed`, `no_metadata`, `bad_metadata`,
+   *   `cannot_register`, `registration_rejected`, `scopes_not_granted`, `unreachable`
+   * @throws the signal's reason
+   */
+  beginLogin(server: string, config: McpServerConfig, options: LoginOptions): Promise<PendingLogin> {
+    const { clock } = this.#parts;
+    const fetch = this.#fetchOf(config.environment_id);
+    return beginLogin({ server, config, env: this.#env, fetch, clock }, options);
   }
 
   /** The threads that are open. */

@@ -5,6 +5,7 @@ import type { JsonObject } from "../../base/json.ts";
 import type { McpServerConfig } from "../../config/server/types.ts";
 import { sentenceOf } from "../../servers/problem.ts";
 import { resolve, type Variables } from "../../servers/resolve.ts";
+import { beginLogin, type LoginOptions, type PendingLogin } from "../auth/login.ts";
 import { sendRequest } from "../connection/call.ts";
 import type { CatalogChange, Listed } from "../connection/catalog.ts";
 import type { CatalogCache } from "../cache/catalog-cache.ts";
@@ -151,6 +152,18 @@ export class ThreadServer implements Holder {
   /** @throws {McpError} `server_unavailable`, `ended` */
   assertUsable(): void {
     if (this.#state.kind === "fixed" || this.#ended) throw this.#unusable();
+  }
+
+  beginLogin(options: LoginOptions): Promise<PendingLogin> {
+    const { status, name, config } = this;
+    const { parts, env } = this.#options;
+    const wanted = options.wanted ?? (status.state === "needs_login" ? status.reason.wanted : undefined);
+    const { clock } = parts;
+    const fetch = parts.fetch(config.environment_id);
+    return beginLogin(
+      { server: name, config, env, fetch, clock, onKept: () => this.retry() },
+      { ...options, wanted },
+    );
   }
 
   /** Waits until it is ready, or will not be for now; with a remembered catalog, for nothing. Never rejects. */

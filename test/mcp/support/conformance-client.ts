@@ -2,27 +2,58 @@
  * The client that the official conformance suite starts: a thread with one server, whose URL is the last argument. It uses
  * everything the server offers once, and answers a question with the defaults of its form.
  *
+ * Where the server wants a login it makes one, as a host does: the authorization servers of the suite ask no person.
+ *
  * The suite judges what the server saw, so a call that fails is no failure of this program.
  */
 import { isObject, type JsonObject } from "../../../src/base/json.ts";
-import { type Elicitation, type ElicitationAnswer, McpManager } from "../../../src/mcp/index.ts";
+import {
+  type CallOutcome,
+  type Elicitation,
+  type ElicitationAnswer,
+  type LoginWanted,
+  McpManager,
+  memoryLoginStore,
+} from "../../../src/mcp/index.ts";
 
 /** Less than the suite allows: it would kill the shell and leave the program. */
 const signal = AbortSignal.timeout(20_000);
 const SERVER = "suite";
+/** More than a host has to make for one call. */
+const LOGINS_MAX = 5;
 
 // By number: a name is looked up for each connection, and sse-retry takes a standing stream that opens after the call for the reconnect.
-const url = (process.argv.at(-1) ?? "").replace("//localhost:", "//127.0.0.1:");
+// A login is for the resource by the name that it has.
 const scenario = process.env["MCP_CONFORMANCE_SCENARIO"];
+const given = process.argv.at(-1) ?? "";
+const url = scenario?.startsWith("auth/") === true ? given : given.replace("//localhost:", "//127.0.0.1:");
+const context = JSON.parse(process.env["MCP_CONFORMANCE_CONTEXT"] ?? "{}") as {
+  readonly toolCalls?: readonly { readonly name: string; readonly arguments: JsonObject }[];
+  readonly client_id?: string;
+  readonly client_secret?: string;
+};
 const executor = process.env["SWITCHYARD_TEST_EXECUTOR"];
+const redirectUrl = "http://127.0.0.1:4711/callback";
+const store = memoryLoginStore();
 await using manager = new McpManager({
   publish: false,
+  credentials: {
+    token: async ({ server }) => (await store.read({ server, url }, signal))?.accessToken,
+  },
   environments: executor === undefined ? [] : [{ id: "executor", kind: "url", url: executor }],
   env: {},
   log: (level, message) => console.error(level, message),
 });
 const thread = manager.openThread({
-  servers: { [SERVER]: { url, ...(executor === undefined ? {} : { environment_id: "executor" }) } },
+  servers: {
+    [SERVER]: {
+      url,
+      ...(executor === undefined ? {} : { environment_id: "executor" }),
+      ...(context.client_id === undefined
+        ? {}
+        : { oauth: { client_id: context.client_id, client_secret: context.client_secret ?? "" } }),
+    },
+  },
   onElicit: (question) => Promise.resolve(withDefaults(question)),
   onSample: () =>
     Promise.resolve({ role: "assistant", model: "none", content: { type: "text", text: "sampled" } }),
@@ -31,6 +62,12 @@ const thread = manager.openThread({
 });
 const [view] = await thread.ready(undefined, { signal });
 console.error(JSON.stringify(view?.status));
+for (let logins = 0; logins < LOGINS_MAX; logins++) {
+  const { status } = thread.server(SERVER);
+  if (status.state !== "needs_login" || !(await logIn(status.reason.wanted))) break;
+  await thread.ready(undefined, { signal });
+  console.error(JSON.stringify(thread.server(SERVER).status));
+}
 const resources = await thread.listResources(SERVER).catch(() => []);
 for (const { uri } of resources) await thread.readResource(SERVER, uri).catch(console.error);
 const prompts = await thread.listPrompts(SERVER).catch(() => []);
@@ -39,15 +76,42 @@ for (const { name, arguments: args = [] } of prompts) {
   await thread.getPrompt(SERVER, name, values).catch(console.error);
 }
 for (const [name, args] of callsOf()) {
-  const outcome = await thread.callTool(SERVER, name, args);
+  const outcome = await callLoggedIn(name, args);
   console.error(name, JSON.stringify(outcome));
+}
+
+/** @returns whether there is a login */
+async function logIn(wanted: LoginWanted | undefined): Promise<boolean> {
+  try {
+    const metadataUrl = "https://conformance-test.local/client-metadata.json";
+    const login = await thread.beginLogin(SERVER, {
+      store,
+      redirectUrl,
+      wanted,
+      client: { metadataUrl },
+      signal,
+    });
+    const answer = await fetch(login.url, { redirect: "manual", signal });
+    await login.complete(answer.headers.get("location") ?? "", { signal });
+    return true;
+  } catch (error) {
+    console.error(error);
+    return false;
+  }
+}
+
+async function callLoggedIn(name: string, args: JsonObject): Promise<CallOutcome> {
+  for (let logins = 0; ; logins++) {
+    const outcome = await thread.callTool(SERVER, name, args);
+    if (outcome.kind !== "not_sent" || outcome.reason !== "needs_login" || logins === LOGINS_MAX)
+      return outcome;
+    if (!(await logIn(outcome.wanted))) return outcome;
+  }
 }
 
 /** The calls that the scenario asks for; without such, every tool once. */
 function callsOf(): readonly (readonly [name: string, args: JsonObject])[] {
-  const { toolCalls } = JSON.parse(process.env["MCP_CONFORMANCE_CONTEXT"] ?? "{}") as {
-    readonly toolCalls?: readonly { readonly name: string; readonly arguments: JsonObject }[];
-  };
+  const { toolCalls } = context;
   if (toolCalls !== undefined) return toolCalls.map((call) => [call.name, call.arguments]);
   const tools = thread.listTools(SERVER).map(({ tool }) => tool);
   if (scenario === "json-schema-2020-12-preservation") {
