@@ -398,7 +398,7 @@ export interface SkillNeed {
 
 export interface SkillPlugin {
     readonly id: string;
-    readonly skills: string;
+    readonly skills: readonly string[];
 }
 
 export type SkillScope = "repo" | "user" | "system" | "admin";

@@ -102,6 +102,10 @@ export const COMMANDS: CommandGroup = {
           about: "take over the servers of other products' files",
           load: async () => (await import("./mcp/import.ts")).importCommand,
         },
+        skills: {
+          about: "list the servers that skills need, and add those that are missing",
+          load: async () => (await import("./mcp/skills.ts")).skills,
+        },
         check: {
           about: "report everything that is wrong with a file, or with all layers together",
           load: async () => (await import("./mcp/check.ts")).check,

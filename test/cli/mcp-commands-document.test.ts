@@ -29,6 +29,16 @@ command = "mcp-server-memory"
 const EVERYTHING = `[mcp_servers.everything]
 command = "mcp-server-everything"
 `;
+/** A skill that needs three servers; two of them are configured, one under another name. */
+const SKILL = {
+  "SKILL.md": "---\nname: review\ndescription: reviews\n---\n",
+  "agents/openai.yaml": `dependencies:
+  tools:
+    - {type: mcp, value: memory, transport: stdio, command: mcp-server-memory}
+    - {type: mcp, value: notes, transport: stdio, command: mcp-server-everything}
+    - {type: mcp, value: docs, url: "https://docs.example/mcp"}
+`,
+};
 const DB = "#!/bin/sh\necho 'db-mcp: no database at localhost:5432' >&2\nexit 1\n";
 
 test("the transcripts in docs/mcp-commands.md are what the commands print", {
@@ -37,6 +47,7 @@ test("the transcripts in docs/mcp-commands.md are what the commands print", {
   using home = new TestHome();
   mkdirSync(join(home.home, "bin"));
   writeFileSync(join(home.home, "bin", "db-mcp"), DB, { mode: 0o755 });
+  for (const [file, text] of Object.entries(SKILL)) home.write(`.codex/skills/review/${file}`, text);
   const PATH = `${join(home.home, "bin")}:${BIN}`;
   let played = 0;
   for (const [, transcript = ""] of document.matchAll(/```text\n([^]*?)```/g)) {

@@ -11,6 +11,7 @@ import { configuredMcpServers } from "../../config/effective/configured.ts";
 import { valuesForNames } from "../../config/effective/misread.ts";
 import type { ConfigLayer } from "../../config/layers/layers.ts";
 import { ConfigError, type ConfigProblem } from "../../config/problem.ts";
+import type { WrittenMcpServer } from "../../config/server/types.ts";
 import { maskProblem } from "../../config/show/mask-problem.ts";
 import { dottedPath } from "../../config/show/show-problem.ts";
 import { printJson, say, shortPath, shortPaths, tell } from "../output.ts";
@@ -73,6 +74,24 @@ export async function tryEdits(
   } catch (error) {
     throw afterEditError(error, target);
   }
+}
+
+/** @throws {ConfigError} `invalid_edit` when the file cannot have this server */
+export async function checkedEdit(
+  context: EditContext,
+  name: string,
+  server: WrittenMcpServer,
+  signal: AbortSignal,
+): Promise<ConfigEdit & { readonly name: string }> {
+  const edit = { kind: context.names.has(name) ? "replace" : "add", name, server } as const;
+  try {
+    await tryEdits(context, { edits: [edit], names: [name] }, signal);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    const { code, message, problems } = error;
+    throw new ConfigError(code, `MCP server ${JSON.stringify(name)}: ${message}`, { cause: error, problems });
+  }
+  return edit;
 }
 
 /** A secret in the place of a name is not written. One that is there already is no reason to refuse another edit. */

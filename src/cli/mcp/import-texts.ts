@@ -10,7 +10,7 @@ import type { WrittenMcpServer } from "../../config/server/types.ts";
 import { maskText } from "../../config/show/mask-text.ts";
 import { formatProblem } from "../../config/show/show-problem.ts";
 import { UsageError } from "../args/parse.ts";
-import { applyAndReport, tryEdits } from "./apply-edit.ts";
+import { applyAndReport, checkedEdit } from "./apply-edit.ts";
 import { type EditContext, elsewhere } from "./edit-context.ts";
 import { flagsFor } from "./target.ts";
 
@@ -76,24 +76,6 @@ export async function importTexts(
     throw new ConfigError(error.code, `No server was imported:\n${said.join("\n")}`, { cause: error });
   }
   return await applyAndReport(context, { edits, names, done: done(names), notes: said }, signal);
-}
-
-/** @throws {ConfigError} `invalid_edit` when the file cannot have this server */
-async function checkedEdit(
-  context: EditContext,
-  name: string,
-  server: WrittenMcpServer,
-  signal: AbortSignal,
-): Promise<ConfigEdit & { readonly name: string }> {
-  const edit = { kind: context.names.has(name) ? "replace" : "add", name, server } as const;
-  try {
-    await tryEdits(context, { edits: [edit], names: [name] }, signal);
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    const { code, message, problems } = error;
-    throw new ConfigError(code, `MCP server ${JSON.stringify(name)}: ${message}`, { cause: error, problems });
-  }
-  return edit;
 }
 
 async function readTexts(context: EditContext, texts: readonly ImportText[]): Promise<Read> {

@@ -26,8 +26,8 @@ const FOLDERS_MAX = 2000;
 export interface SkillPlugin {
   /** `plugin@marketplace`. */
   readonly id: string;
-  /** The folder of its skills. */
-  readonly skills: string;
+  /** The folders of its skills. */
+  readonly skills: readonly string[];
 }
 
 export interface SkillPlaces {
@@ -73,7 +73,9 @@ function rootsOf({ folders, codexHome, home, systemDir, plugins }: SkillPlaces):
     { folder: join(home, ".agents", "skills"), scope: "user" },
     { folder: join(codexHome, "skills", ".system"), scope: "system" },
     { folder: join(systemDir, "skills"), scope: "admin" },
-    ...plugins.map(({ id, skills }): SkillRoot => ({ folder: skills, scope: "user", pluginId: id })),
+    ...plugins.flatMap(({ id, skills }) =>
+      skills.map((folder): SkillRoot => ({ folder, scope: "user", pluginId: id })),
+    ),
     ...folders.map(ofProject(".agents")),
   ];
 }

@@ -23,7 +23,7 @@ export interface LoadSkillsOptions {
   readonly codexHome?: string;
   /** The folder of the machine's files. @default "/etc/codex" */
   readonly systemDir?: string;
-  /** Plugins that are switched on, each with the folder of its skills. @default none */
+  /** Plugins that are switched on, each with the folders of its skills. @default none */
   readonly plugins?: readonly SkillPlugin[];
 }
 
