@@ -127,6 +127,10 @@ export const COMMANDS: CommandGroup = {
         validate: "check",
       },
     },
+    doctor: {
+      about: "start the servers, look at everything around them, and say what is wrong and how to mend it",
+      load: async () => (await import("./doctor/doctor.ts")).doctor,
+    },
     trust: {
       about: "let the configuration files of a project count",
       load: async () => (await import("./trust.ts")).trust,

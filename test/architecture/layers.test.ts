@@ -166,6 +166,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
       mayImport: ["args", "command", "mcp", "engine"],
     },
     trust: { mayImport: ["args", "command", "mcp", "environments"] },
+    doctor: { mayImport: ["args", "command", "mcp", "ps", "engine"] },
     main: { holds: ["main", "command-line", "commands", "run-command"], mayImport: "any" },
   },
   testing: {

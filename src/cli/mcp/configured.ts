@@ -9,7 +9,7 @@ import type { EnvironmentDefinition } from "../../config/environments/types.ts";
 import type { ConfigLayers } from "../../config/layers/layers.ts";
 import type { ConfigProblem } from "../../config/problem.ts";
 import { LOCAL_ENVIRONMENT_ID, type McpServerConfig } from "../../config/server/types.ts";
-import type { McpConnectionManager, McpThreadOptions } from "../../mcp/index.ts";
+import type { McpConnectionManager, McpManagerOptions, McpThreadOptions } from "../../mcp/index.ts";
 import { McpError } from "../../mcp/errors.ts";
 import { checkConfigs } from "../../servers/check.ts";
 import { sentenceOf } from "../../servers/problem.ts";
@@ -17,7 +17,7 @@ import { formatKeys } from "../../toml/format.ts";
 import { type Args, UsageError } from "../args/parse.ts";
 import { personAtTerminal } from "./ask-person.ts";
 import { isOfEnvironment } from "./environment-problems.ts";
-import { placeOf, withStartProblems } from "./start-problems.ts";
+import { findStartProblems, placeOf, type StartProblem, withStartProblem } from "./start-problems.ts";
 import { folderOf, readLayers } from "./target.ts";
 
 export interface ConfiguredServers {
@@ -25,6 +25,8 @@ export interface ConfiguredServers {
   readonly servers: readonly EffectiveMcpServer[];
   /** Of no single server. */
   readonly errors: readonly ConfigProblem[];
+  /** What keeps servers from starting here, by name; they are `unstartable`. */
+  readonly startProblems: ReadonlyMap<string, StartProblem>;
   readonly layers: ConfigLayers;
   /** Where servers start. */
   readonly cwd: string;
@@ -35,8 +37,10 @@ export function configuredServersOf(args: Args): ConfiguredServers {
   const layers = readLayers(args);
   const cwd = folderOf(args);
   const { servers, errors } = effectiveServers(assess(layers));
+  const startProblems = findStartProblems(servers, placeOf(layers, cwd));
   return {
-    servers: withStartProblems(servers, placeOf(layers, cwd)).map(withCheck),
+    servers: servers.map((server) => withCheck(withStartProblem(server, startProblems.get(server.name)))),
+    startProblems,
     errors: errors.filter((error) => !isOfEnvironment(error)),
     layers,
     cwd,
@@ -93,11 +97,14 @@ export interface OpenServers extends AsyncDisposable {
   readonly thread: McpConnectionManager;
 }
 
+export type OpenOptions = Pick<McpThreadOptions, "onElicit"> &
+  Pick<McpManagerOptions, "log" | "catalogFolder">;
+
 /** Starts those of the servers that are enabled. They end when it is disposed. */
 export async function openServers(
   { layers, cwd }: ConfiguredServers,
   servers: readonly EffectiveMcpServer[],
-  options: Pick<McpThreadOptions, "onElicit"> = {},
+  { onElicit, ...ofManager }: OpenOptions = {},
 ): Promise<OpenServers> {
   const configs = new Map<string, McpServerConfig>(
     servers.flatMap(({ name, status, config }) =>
@@ -111,8 +118,10 @@ export async function openServers(
     environments: environmentsOf(configs, layers),
     // One thread has all that are configured, and they start at once.
     budget: { processesPerThread: 1_000, startsPerSecond: 1_000 },
+    ...ofManager,
   });
-  const thread = manager.openThread({ servers: configs, workspace: cwd, ...options });
+  const asks = onElicit === undefined ? {} : { onElicit };
+  const thread = manager.openThread({ servers: configs, workspace: cwd, ...asks });
   return { thread, [Symbol.asyncDispose]: () => manager[Symbol.asyncDispose]() };
 }
 

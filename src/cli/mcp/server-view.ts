@@ -11,7 +11,7 @@ import type { ConfigProblem } from "../../config/problem.ts";
 import { type ConfigProblemJson, problemToJson } from "../../config/show/show-problem.ts";
 import { type McpServerConfig, SETTINGS } from "../../config/server/types.ts";
 import { maskServer } from "../../config/show/mask-server.ts";
-import { configuredAuth } from "../../mcp/manager/configured-auth.ts";
+import { type AuthStatus, configuredAuth } from "../../mcp/manager/configured-auth.ts";
 
 export function serverView(
   server: EffectiveMcpServer,
@@ -29,7 +29,7 @@ export function serverView(
     transport: config === undefined ? null : transportView(config),
     startup_timeout_sec: config?.startup_timeout_sec ?? null,
     tool_timeout_sec: config?.tool_timeout_sec ?? null,
-    auth_status: inSnakeCase(configuredAuth(config, isEnabled(server) ? "starting" : "disabled")),
+    auth_status: inSnakeCase(authStatus(server)),
     status,
     reason,
     ...Object.fromEntries(SETTINGS.map((key) => [key, config?.[key] ?? null])),
@@ -65,6 +65,11 @@ function transportView({ transport }: McpServerConfig): Readonly<Record<string, 
 
 function mapView(map: ReadonlyMap<string, string> | undefined): Readonly<Record<string, string>> | null {
   return map === undefined ? null : Object.fromEntries(map);
+}
+
+/** As far as the configuration tells (V2). */
+export function authStatus(server: EffectiveMcpServer): AuthStatus {
+  return configuredAuth(server.config, isEnabled(server) ? "starting" : "disabled");
 }
 
 /** As Codex's command writes what its app-server calls `bearerToken`. */

@@ -31,10 +31,25 @@ export function placeOf(layers: ConfigLayers, cwd: string, env: Variables = proc
   return { cwd, env, environments: () => (loaded ??= loadEnvironments({ layers, env })) };
 }
 
-interface StartProblem {
+export interface StartProblem {
+  readonly code: "variable" | "folder" | "program_missing" | "program_not_executable" | "environment";
   /** The key that is to blame, below the server. */
   readonly key: readonly string[];
   readonly what: string;
+}
+
+/** What keeps servers from starting here, by name. */
+export function findStartProblems(
+  servers: readonly EffectiveMcpServer[],
+  place: Place,
+): ReadonlyMap<string, StartProblem> {
+  const find = startProblems(place);
+  return new Map(
+    servers.flatMap((server) => {
+      const found = find(server);
+      return found === undefined ? [] : [[server.name, found] as const];
+    }),
+  );
 }
 
 /** The servers, with the status `unstartable` for those whose start would fail. */
@@ -42,13 +57,18 @@ export function withStartProblems(
   servers: readonly EffectiveMcpServer[],
   place: Place,
 ): readonly EffectiveMcpServer[] {
-  const find = startProblems(place);
-  return servers.map((server) => {
-    const found = find(server);
-    if (found === undefined) return server;
-    const key = found.key.length === 0 ? "" : `${formatKeys(found.key)}: `;
-    return { ...server, status: "unstartable", reason: `${key}${found.what}` };
-  });
+  const found = findStartProblems(servers, place);
+  return servers.map((server) => withStartProblem(server, found.get(server.name)));
+}
+
+/** The server, with the status `unstartable` if its start would fail. */
+export function withStartProblem(
+  server: EffectiveMcpServer,
+  found: StartProblem | undefined,
+): EffectiveMcpServer {
+  if (found === undefined) return server;
+  const key = found.key.length === 0 ? "" : `${formatKeys(found.key)}: `;
+  return { ...server, status: "unstartable", reason: `${key}${found.what}` };
 }
 
 /** The same as warnings, but for environments that do not exist: those have warnings of their own. */
@@ -80,7 +100,7 @@ function startProblems(place: Place): (server: EffectiveMcpServer) => StartProbl
 function ofVariables(config: McpServerConfig, { env }: Place): StartProblem | undefined {
   const resolved = resolve(config, env, []);
   const first = resolved.ok ? undefined : resolved.problems[0];
-  return first === undefined ? undefined : { key: first.path, what: first.what };
+  return first === undefined ? undefined : { code: "variable", key: first.path, what: first.what };
 }
 
 /** As `codex exec-server` and our executor search, in the environment of the server. */
@@ -89,7 +109,7 @@ function ofProgram({ transport }: McpServerConfig, { cwd, env }: Place): StartPr
   if (transport.type !== "stdio" || process.platform === "win32") return undefined;
   const folder = resolvePath(cwd, transport.cwd ?? ".");
   if (fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) {
-    return { key: ["cwd"], what: `there is no folder ${folder}` };
+    return { code: "folder", key: ["cwd"], what: `there is no folder ${folder}` };
   }
   const path = resolveVariables(transport, env).variables.get("PATH") ?? env["PATH"];
   try {
@@ -98,11 +118,11 @@ function ofProgram({ transport }: McpServerConfig, { cwd, env }: Place): StartPr
   } catch (error) {
     const [program = ""] = maskArgs([transport.command]);
     const where = program.includes("/") ? "" : " in PATH";
-    const what =
-      codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR"
-        ? `there is no program ${JSON.stringify(program)}${where}: install it, or name it by its whole path`
-        : `${JSON.stringify(program)} cannot be executed (${codeOf(error) ?? "not a program"})`;
-    return { key: ["command"], what };
+    const isMissing = codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR";
+    const what = isMissing
+      ? `there is no program ${JSON.stringify(program)}${where}: install it, or name it by its whole path`
+      : `${JSON.stringify(program)} cannot be executed (${codeOf(error) ?? "not a program"})`;
+    return { code: isMissing ? "program_missing" : "program_not_executable", key: ["command"], what };
   }
 }
 
@@ -112,21 +132,24 @@ function ofEnvironment(
 ): StartProblem | undefined {
   try {
     const found = findEnvironment(environments(), id);
-    if (!found.ok) return { key: ["environment_id"], what: `${found.message}. ${found.hint}` };
+    if (!found.ok)
+      return { code: "environment", key: ["environment_id"], what: `${found.message}. ${found.hint}` };
     toEnvironmentDefinition(found.environment, env);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    return { key: [], what: error.message };
+    return { code: "environment", key: [], what: error.message };
   }
   if (transport.type !== "stdio") return undefined;
   const { cwd } = transport;
   if (cwd === undefined)
     return {
+      code: "folder",
       key: [],
       what: "it needs a cwd, because it runs on an executor: set cwd to an absolute path there",
     };
   if (posix.isAbsolute(cwd) || win32.isAbsolute(cwd)) return undefined;
   return {
+    code: "folder",
     key: ["cwd"],
     what: `it is not absolute: write the whole path on the machine of environment ${JSON.stringify(id)}`,
   };

@@ -110,6 +110,41 @@ export async function withFileLock<T>(
   }
 }
 
+/** A lock that is there, whoever made it. */
+export interface HeldLock {
+  readonly path: string;
+  /** `undefined`: it names nobody. */
+  readonly pid: number | undefined;
+  /** `dead`: the next one to lock removes it. `elsewhere`: of another host or container, or of nobody that can be seen. */
+  readonly life: "alive" | "dead" | "elsewhere";
+}
+
+/**
+ * Looks at the lock of a file, and takes none.
+ *
+ * @throws an error of the system, as `node:fs` throws them
+ */
+export async function heldLock(
+  target: string,
+  fs: ConfigFileSystem = nodeFileSystem,
+): Promise<HeldLock | undefined> {
+  const path = litterName(target, "lock");
+  const self = thisProcess("");
+  let bytes: Uint8Array;
+  try {
+    bytes = await withFile(await fs.open(path, "r"), (handle) => handle.readFile());
+  } catch (error) {
+    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return undefined;
+    if (codeOf(error) === "EISDIR") return { path, pid: undefined, life: "elsewhere" };
+    throw error;
+  }
+  const holder = parseHolder(bytes);
+  if (holder === undefined) return { path, pid: undefined, life: "elsewhere" };
+  const { pid } = holder;
+  if (isDead(self, holder)) return { path, pid, life: "dead" };
+  return { path, pid, life: canSee(self, holder) ? "alive" : "elsewhere" };
+}
+
 const queues = new Map<string, Semaphore>();
 
 /** Callers of one process take turns here; the lock file would have them poll. */

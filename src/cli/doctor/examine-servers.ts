@@ -1,0 +1,143 @@
+/**
+ * Starts the configured servers, looks at each, and ends them.
+ *
+ * Invariants
+ *   D1. All servers are started at the same time, each within its own start-up time-out.
+ */
+import type { Redactor } from "../../base/redact.ts";
+import type { EffectiveMcpServer } from "../../config/effective/effective.ts";
+import { maskArgs, maskText } from "../../config/show/mask-text.ts";
+import type { ServerSnapshot } from "../../mcp/index.ts";
+import { resolve } from "../../servers/resolve.ts";
+import type { Args } from "../args/parse.ts";
+import { type ConfiguredServers, openServers, serverNamed } from "../mcp/configured.ts";
+import { catalogViews } from "./catalog.ts";
+import type { Finding } from "./finding.ts";
+import { Fixes } from "./fixes.ts";
+import { programOf } from "./program.ts";
+import { risksOf, sameServers } from "./risks.ts";
+import { type ServerView, serverView } from "./server-view.ts";
+import { type Patient, whyNot } from "./why.ts";
+
+export interface ExaminedServers {
+  readonly views: readonly ServerView[];
+  readonly findings: readonly Finding[];
+}
+
+/**
+ * @param name of one server. @default all
+ * @param redactor gets to know what is secret in their configuration
+ * @throws {UsageError} when there is no such server
+ */
+export async function examineServers(
+  args: Args,
+  configured: ConfiguredServers,
+  name: string | undefined,
+  redactor: Redactor,
+  signal: AbortSignal,
+): Promise<ExaminedServers> {
+  const servers = name === undefined ? configured.servers : [serverNamed(configured, name)];
+  for (const server of servers) keepSecrets(server, redactor);
+  const lines = new Map(servers.map((server) => [server.name, new WrittenLines()]));
+  const seen = await seeServers(configured, servers, lines, signal);
+  const fixes = new Fixes(args);
+  const patients = servers.map((server): Patient => {
+    const { name: each, config } = server;
+    return {
+      server,
+      startProblem: configured.startProblems.get(each),
+      program: config === undefined ? undefined : programOf(config, configured.cwd, process.env),
+      snapshot: seen.snapshots.get(each),
+      stderr: lines.get(each)?.stderr ?? [],
+      stdout: lines.get(each)?.stdout ?? [],
+      env: process.env,
+      fixes,
+    };
+  });
+  const catalogs = catalogViews(patients);
+  const findings: Finding[] = [];
+  const views = patients.map((patient) => {
+    const { name: each } = patient.server;
+    const clockAheadMs = seen.clocks.get(each);
+    const why = whyNot(patient, name !== undefined);
+    const catalog = catalogs.get(each);
+    const risks = risksOf(patient, clockAheadMs);
+    findings.push(...(why === undefined ? [] : [why]), ...risks, ...(catalog?.findings ?? []));
+    return serverView(patient, { tokens: catalog?.tokens, clockAheadMs });
+  });
+  return { views, findings: [...findings, ...sameServers(patients)] };
+}
+
+interface Seen {
+  readonly snapshots: ReadonlyMap<string, ServerSnapshot>;
+  readonly clocks: ReadonlyMap<string, number>;
+}
+
+async function seeServers(
+  configured: ConfiguredServers,
+  servers: readonly EffectiveMcpServer[],
+  lines: ReadonlyMap<string, WrittenLines>,
+  signal: AbortSignal,
+): Promise<Seen> {
+  if (servers.every(({ status }) => status !== "enabled")) return { snapshots: new Map(), clocks: new Map() };
+  await using open = await openServers(configured, servers, {
+    // A remembered list of tools would stand for a start that is not seen.
+    catalogFolder: false,
+    log: (_level, _message, about) =>
+      lines.get(String(about?.["server"]))?.add(about?.["stderr"], about?.["stdout"]),
+  });
+  const { collectMcpSnapshot } = await import("../../mcp/index.ts");
+  const snapshot = await collectMcpSnapshot(open.thread, { lists: [], signal });
+  const clocks = open.thread.servers.flatMap(({ name, clockAheadMs }) =>
+    clockAheadMs === undefined ? [] : [[name, clockAheadMs] as const],
+  );
+  return { snapshots: new Map(snapshot.servers.map((each) => [each.name, each])), clocks: new Map(clocks) };
+}
+
+/** Lines that are kept of what a server wrote. */
+const LINES_MAX = 100;
+
+/** What a server wrote beside MCP, each line once: one that fails is started again, and says the same again. */
+class WrittenLines {
+  readonly #stderr = new Set<string>();
+  readonly #stdout = new Set<string>();
+
+  /** The last ones. */
+  get stderr(): readonly string[] {
+    return [...this.#stderr];
+  }
+
+  /** The first ones. */
+  get stdout(): readonly string[] {
+    return [...this.#stdout];
+  }
+
+  add(stderr: unknown, stdout: unknown): void {
+    if (typeof stderr === "string" && stderr.trim() !== "") this.#stderr.add(maskText(stderr));
+    const [oldest] = this.#stderr;
+    if (this.#stderr.size > LINES_MAX && oldest !== undefined) this.#stderr.delete(oldest);
+    if (typeof stdout === "string" && this.#stdout.size < LINES_MAX) this.#stdout.add(maskText(stdout));
+  }
+}
+
+/** What must not be shown, wherever it turns up. */
+function keepSecrets({ config }: EffectiveMcpServer, redactor: Redactor): void {
+  if (config === undefined) return;
+  const { transport } = config;
+  // One whose URL is none has no secrets that could be found; the mask hides them.
+  const resolved =
+    transport.type === "stdio" || URL.canParse(transport.url) ? resolve(config, process.env, []) : undefined;
+  if (resolved?.ok === true) for (const secret of resolved.value.secrets) redactor.add(secret);
+  if (transport.type !== "stdio") {
+    for (const value of transport.http_headers?.values() ?? []) redactor.add(value);
+    return;
+  }
+  const words = [transport.command, ...transport.args];
+  for (const [at, masked] of maskArgs(words).entries()) {
+    const word = words[at] ?? "";
+    if (word === masked) continue;
+    // What the mask hides, whole, or behind its `=` or `:`.
+    for (const part of new Set([word, ...word.split(/[=:@]/)]))
+      if (!masked.includes(part)) redactor.add(part);
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * Commands that mend what is wrong, fit to be pasted.
+ *
+ * Invariants
+ *   X1. No command holds a secret: where it would, there is none.
+ */
+import { shellWord } from "../../base/shell-word.ts";
+import type { EffectiveMcpServer } from "../../config/effective/effective.ts";
+import type { Origin } from "../../config/layers/origins.ts";
+import { MASK, maskArgs, maskText, maskUrl } from "../../config/show/mask-text.ts";
+import type { Args } from "../args/parse.ts";
+import { flagsFor } from "../mcp/target.ts";
+
+export class Fixes {
+  readonly #args: Args;
+
+  constructor(args: Args) {
+    this.#args = args;
+  }
+
+  /** `switchyard mcp VERB`, in the file that says how the server starts. @returns `null` where no command edits that */
+  edit(verb: string, { name, definedIn }: EffectiveMcpServer, ...rest: readonly string[]): string | null {
+    if (definedIn?.file === undefined || !EDITED.has(definedIn.layer)) return null;
+    const isShown = maskArgs(rest).every((word, at) => word === rest[at] && !word.includes(MASK));
+    if (!isShown || maskText(name) !== name) return null;
+    // A value that begins with a dash would be a flag.
+    const guarded = rest.some((word) => word.startsWith("-")) ? ["--"] : [];
+    const words = [name, ...rest].map(shellWord);
+    return [`switchyard mcp ${verb}${this.#flags(definedIn.file)}`, ...guarded, ...words].join(" ");
+  }
+
+  /** The same, with a last word that is for the shell to make. */
+  editWith(verb: string, server: EffectiveMcpServer, key: string, word: string): string | null {
+    const line = this.edit(verb, server, key);
+    return line === null ? null : `${line} ${word}`;
+  }
+
+  setUrl(server: EffectiveMcpServer, url: URL): string | null {
+    return maskUrl(url.href) === url.href ? this.edit("set", server, "url", url.href) : null;
+  }
+
+  /** Opens a file where it is to be changed by hand. */
+  open({ layer, file, line }: Origin): string | null {
+    return file === undefined || layer === "overrides" ? null : openFile(file, line);
+  }
+
+  #flags(file: string): string {
+    const cd = this.#args.one("cd");
+    return `${flagsFor(file, this.#args)}${cd === undefined ? "" : ` --cd ${shellWord(cd)}`}`;
+  }
+}
+
+/** Files that the editor writes. */
+const EDITED: ReadonlySet<string> = new Set(["user", "switchyard", "project", "project_switchyard"]);
+
+export function openFile(file: string, line: number | undefined): string {
+  return `"\${EDITOR:-vi}" ${line === undefined ? "" : `+${line} `}${shellWord(file)}`;
+}

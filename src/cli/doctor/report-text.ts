@@ -1,0 +1,131 @@
+/** The report for people: first what is wrong and how to mend it, then what is well, in short. */
+import { count, printable, shortPath, shortPaths } from "../output.ts";
+import { shownName } from "../mcp/findings.ts";
+import { padText } from "../text-width.ts";
+import type { Finding } from "./finding.ts";
+import type { Report } from "./report.ts";
+import type { ServerView } from "./server-view.ts";
+
+/** @param width of the terminal; without it nothing is cut */
+export async function reportText(report: Report, width: number | undefined): Promise<string> {
+  const { findings, servers } = report;
+  const found = findings.filter(({ severity }) => severity !== "note").map(findingText);
+  const notes = findings.filter(({ severity }) => severity === "note").map(noteText);
+  const ready = servers.filter(({ state }) => state === "ready");
+  const parts = [
+    headline(report),
+    ...found,
+    ...(ready.length === 0 ? [] : [`Servers that work:\n${await serversTable(ready, width)}`]),
+    ...(notes.length === 0 ? [] : [notes.join("\n")]),
+    wellText(report),
+  ];
+  return parts.join("\n\n");
+}
+
+function headline({ errors, warnings, servers }: Report): string {
+  const meant = servers.filter(({ state }) => state !== "disabled" && state !== "inactive");
+  const works = meant.filter(({ state }) => state === "ready").length;
+  const ofServers =
+    meant.length === 0
+      ? "no server is enabled"
+      : `${works} of ${count(meant.length, "enabled server")} ${works === 1 ? "works" : "work"}`;
+  if (errors + warnings === 0) return `All is well: ${ofServers}`;
+  const what = [
+    ...(errors > 0 ? [count(errors, "error")] : []),
+    ...(warnings > 0 ? [count(warnings, "warning")] : []),
+  ];
+  return `${what.join(", ")}: ${ofServers}`;
+}
+
+function findingText({ severity, server, problem, cause, fix, origin, stderr }: Finding): string {
+  // A sentence of the connection names its server.
+  const isNamed = server === null || problem.startsWith(`MCP server ${JSON.stringify(server)} `);
+  const about = isNamed ? "" : `${shownName(server)}: `;
+  const rows: readonly (readonly [what: string, text: string | null])[] = [
+    ["where", origin],
+    ["stderr", stderr.length === 0 ? null : stderr.join(`\n${" ".repeat(10)}`)],
+    ["cause", cause],
+    ["fix", fix],
+  ];
+  const lines = rows.flatMap(([what, text]) => (text === null ? [] : [`  ${padText(what, 7)} ${text}`]));
+  return shortPaths([`${severity}: ${about}${problem.replaceAll("\n", "\n    ")}`, ...lines].join("\n"));
+}
+
+function noteText({ server, problem }: Finding): string {
+  return `note: ${server === null ? "" : `${shownName(server)}: `}${problem}`;
+}
+
+const HEADER = [
+  "Name",
+  "Program",
+  "Version",
+  "Environment",
+  "Era",
+  "Auth",
+  "Start",
+  "Initialize",
+  "List",
+  "Tools",
+  "Tokens",
+];
+
+async function serversTable(servers: readonly ServerView[], width: number | undefined): Promise<string> {
+  const { table } = await import("../table.ts");
+  const rows = servers.map((server) => rowOf(server).map((cell) => printable(shortPaths(cell))));
+  const usual = new Map([
+    [3, "local"],
+    [5, "-"],
+  ]);
+  return table(HEADER, rows, { width, shrink: [1, 0], usual });
+}
+
+function rowOf(server: ServerView): string[] {
+  const { name, program, where, server_info: info, took_ms: took } = server;
+  const seconds = (ms: number | undefined): string =>
+    ms === undefined ? "-" : `${(ms / 1000).toFixed(2)} s`;
+  return [
+    shownName(name),
+    program?.path ?? where ?? "-",
+    program?.version ?? info?.version ?? "-",
+    server.environment_id ?? "-",
+    server.era ?? "-",
+    server.auth_status === "unsupported" ? "-" : server.auth_status.replaceAll("_", " "),
+    seconds(took?.start),
+    seconds(took?.initialize),
+    seconds(took?.list),
+    String(server.tools ?? "-"),
+    server.tokens === null ? "-" : `${server.tokens}`,
+  ];
+}
+
+/** Everything else that was looked at, a line each. */
+function wellText({ servers, codex, logins, homes, locks, left_behind: left }: Report): string {
+  const off = servers
+    .filter(({ state }) => state === "disabled" || state === "inactive")
+    .map(({ name }) => shownName(name));
+  const there = homes.filter(({ exists }) => exists).map(({ path }) => shortPath(path));
+  const rows: readonly (readonly [what: string, text: string | undefined])[] = [
+    ["off", off.length === 0 ? undefined : off.join(", ")],
+    [
+      "codex",
+      codex.version === null
+        ? undefined
+        : `${codex.version}, ${shortPaths(codex.path ?? "")} (from ${codex.source})${codex.held ? "" : ", not tested"}`,
+    ],
+    ["logins", loginsText(logins)],
+    ["homes", there.length === 0 ? "none yet" : there.join(", ")],
+    ["locks", locks.length === 0 ? "none" : count(locks.length, "lock")],
+    ["left", left.processes + left.files === 0 ? "nothing was left behind by hosts that died" : undefined],
+  ];
+  const lines = rows.flatMap(([what, text]) => (text === undefined ? [] : [`  ${padText(what, 7)} ${text}`]));
+  return `Looked at:\n${lines.join("\n")}`;
+}
+
+function loginsText({ codex, openai_api_key: hasKey, mcp }: Report["logins"]): string {
+  const what = [
+    ...(codex ? ["Codex"] : []),
+    ...(hasKey ? ["OPENAI_API_KEY"] : []),
+    ...mcp.map((name) => `MCP server ${shownName(name)}`),
+  ];
+  return what.length === 0 ? "none" : what.join(", ");
+}

@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { suite, test } from "node:test";
+import { Args } from "../args/parse.ts";
+import type { HttpReason } from "../../mcp/index.ts";
+import { Fixes } from "./fixes.ts";
+import { whyNot } from "./why.ts";
+import { verdictOf } from "./why-http.ts";
+
+const server = {
+  name: "docs",
+  errors: [],
+  warnings: [],
+  origins: new Map(),
+  definedIn: { layer: "switchyard", file: "/h/.switchyard/switchyard.toml", line: 3, column: 1 },
+} as const;
+
+suite("whyNot", () => {
+  test("a server that requirements forbid is a warning that names who decides", () => {
+    const config = { disabled_reason: { type: "requirements", source: "/etc/codex/requirements.toml" } };
+    const patient = {
+      server: { ...server, status: "disabled", reason: "it is not allowed", config: config as never },
+      ...{ startProblem: undefined, program: undefined, snapshot: undefined, stderr: [], stdout: [] },
+      ...{ env: {}, fixes: new Fixes(new Args([], new Map(), [])) },
+    } as const;
+    const found = whyNot(patient, false);
+    assert.deepEqual([found?.code, found?.severity], ["server_forbidden", "warning"]);
+    assert.match(
+      found?.cause ?? "",
+      /administers this machine decides that, in \/etc\/codex\/requirements\.toml/,
+    );
+    assert.match(found?.fix ?? "", /^switchyard mcp remove --file \/h\/\S+ docs$/);
+  });
+});
+
+suite("Fixes", () => {
+  const fixes = new Fixes(new Args([], new Map([["cd", ["/"]]]), [{ name: "cd", value: "DIR", about: "" }]));
+
+  test("is no command where it would hold a secret, or nobody edits the file (X1)", () => {
+    assert.equal(fixes.edit("set", server as never, "args", '["--token=hunter2-secret"]'), null);
+    assert.equal(fixes.edit("set", server as never, "bearer_token", "sk-1234567890abcdef"), null);
+    assert.equal(fixes.setUrl(server as never, new URL("https://h/mcp?key=12345678")), null);
+    const managed = { ...server, definedIn: { ...server.definedIn, layer: "managed" } };
+    assert.equal(fixes.edit("disable", managed as never), null);
+  });
+
+  test("keeps values that begin with a dash apart from flags", () => {
+    const line = fixes.edit("set", server as never, "args.0", "-y") ?? "";
+    assert.match(line, / --cd \/ -- docs args\.0 -y$/);
+  });
+});
+
+suite("verdictOf", () => {
+  const endpoint = {
+    url: new URL("https://mcp.example:8443/mcp"),
+    setUrl: (to: URL) => `set ${to.href}`,
+    open: "open",
+    login: { cause: "login", fix: "log in" },
+    hasProxy: false,
+  };
+  const cases: readonly (readonly [HttpReason, code: string, fix: string | null | RegExp])[] = [
+    [
+      { kind: "refused", cause: "CERT_NOT_YET_VALID" },
+      "tls_not_yet_valid",
+      /-servername mcp\.example .*-dates$/,
+    ],
+    [{ kind: "refused", cause: "UNABLE_TO_VERIFY_LEAF_SIGNATURE" }, "tls_untrusted", /NODE_EXTRA_CA_CERTS/],
+    [{ kind: "refused", cause: "EAI_AGAIN" }, "host_not_found", "getent hosts mcp.example"],
+    [{ kind: "refused" }, "unreachable", /^curl -sSI --max-time 10 https:\/\/mcp\.example:8443$/],
+    [{ kind: "refused", cause: "ENETUNREACH" }, "unreachable", /^curl/],
+    [{ kind: "reset", cause: "ECONNRESET" }, "connection_broken", /^curl/],
+    [{ kind: "http_status", status: 404 }, "url_wrong", "open"],
+    [{ kind: "http_status", status: 307 }, "url_moved", "open"],
+    [{ kind: "rate_limited", status: 429 }, "rate_limited", null],
+    [{ kind: "forbidden", status: 403 }, "forbidden", "log in"],
+    [{ kind: "unauthorized", status: 401 }, "unauthorized", "log in"],
+    [{ kind: "http_status", status: 502 }, "http_error", /^curl/],
+    [{ kind: "bad_answer" }, "not_mcp", "open"],
+  ];
+  for (const [reason, code, fix] of cases) {
+    test(`takes ${JSON.stringify(reason)} for ${code}`, () => {
+      const found = verdictOf(reason, endpoint);
+      assert.equal(found.code, code);
+      if (fix instanceof RegExp) assert.match(found.fix ?? "", fix);
+      else assert.equal(found.fix, fix);
+    });
+  }
+});

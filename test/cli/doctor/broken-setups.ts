@@ -1,0 +1,401 @@
+/** A folder of broken setups: a server each, what is wrong with it, and the command that mends it. */
+import { once } from "node:events";
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import type { FindingCode } from "../../../src/cli/doctor/finding.ts";
+import { RawPeer } from "../../../src/testing/http-server/raw-peer.ts";
+import { ScriptedHttpServer } from "../../mcp/support/scripted-http.ts";
+import { OURS, SECRET, type TestHome } from "../support/test-home.ts";
+
+export const TLS: string = join(import.meta.dirname, "..", "..", "fixtures", "tls");
+
+/** A server in the language of the smallest process; `TOOLS` is its list. */
+export const SMALL: string = `while read -r line; do
+  id=\${line##*\\"id\\":}; id=\${id%%[,\\}]*}
+  case $line in
+    *'"initialize"'*) echo '{"jsonrpc":"2.0","id":'$id',"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"small","version":"1.2"}}}' ;;
+    *'"tools/list"'*) [ -z "$MUTE" ] && echo '{"jsonrpc":"2.0","id":'$id',"result":{"tools":['$TOOLS']}}' ;;
+    *'"id":'*) echo '{"jsonrpc":"2.0","id":'$id',"error":{"code":-32601,"message":"Method not found"}}' ;;
+  esac
+done
+`;
+
+export interface Setup {
+  /** The name of its server. */
+  readonly name: string;
+  /** Its table, without the header. */
+  readonly config: string;
+  /** What is found; nothing for one that works. */
+  readonly codes: readonly FindingCode[];
+  readonly fix?: RegExp | null;
+  readonly cause?: RegExp;
+  readonly stderr?: RegExp;
+}
+
+function small(more = "", tools = ""): string {
+  const env = tools === "" ? "" : `env = { TOOLS = '''${tools}''' }\n`;
+  return `command = "sh"\nargs = ["small.sh"]\ncwd = "/HOME/bin"\n${env}${more}`;
+}
+
+function script(text: string, more: readonly string[] = []): string {
+  return `command = "sh"\nargs = ${JSON.stringify(["-c", text, ...more])}\n`;
+}
+
+const ANY_OF = `{"name":"pick","inputSchema":{"type":"object","anyOf":[{"required":["a"]}]}}`;
+const DASHED = `{"name":"get-it","inputSchema":{"type":"object"}}`;
+const SHORT = "startup_timeout_sec = 2\n";
+
+/** Those that need nothing but files. */
+const LOCAL: readonly Setup[] = [
+  { name: "good", config: small(), codes: [] },
+  { name: "packaged", config: 'command = "/HOME/bin/node_modules/small/cli.sh"\n', codes: [] },
+  {
+    name: "missing",
+    config: 'command = "no-such-program-here"\n',
+    codes: ["program_missing"],
+    fix: /^switchyard mcp disable missing$/,
+  },
+  {
+    name: "misspelt",
+    config: 'command = "bassh"\n',
+    codes: ["program_missing"],
+    cause: /there is "bash"/,
+    fix: /^switchyard mcp set misspelt command bash$/,
+  },
+  {
+    name: "elsewhere",
+    config: 'command = "local-mcp"\n',
+    codes: ["program_missing"],
+    fix: /set elsewhere command \/\S+\/\.local\/bin\/local-mcp$/,
+  },
+  {
+    name: "not_executable",
+    config: 'command = "/HOME/bin/plain.sh"\n',
+    codes: ["program_not_executable"],
+    fix: /^chmod \+x \S+\/bin\/plain\.sh$/,
+  },
+  {
+    name: "no_program",
+    config: 'command = "/HOME/bin/words.py"\n',
+    codes: ["program_not_executable"],
+    fix: /^perl -pi -e 'print "#!\/usr\/bin\/env python3\\n" if \$\. == 1' \S+words\.py$/,
+  },
+  {
+    name: "wrong_shebang",
+    config: 'command = "/HOME/bin/shebang"\n',
+    codes: ["interpreter_missing"],
+    cause: /names \/no\/such\/bash/,
+    fix: /^perl -pi -e 's\|\^#!\.\*\|#!\/usr\/bin\/env bash\| if \$\. == 1' \S+$/,
+  },
+  {
+    name: "windows_shebang",
+    config: 'command = "/HOME/bin/windows"\n',
+    codes: ["interpreter_missing"],
+    fix: /^perl -pi -e 's\/\\r\$\/\/' \S+windows$/,
+  },
+  {
+    name: "exits",
+    config: `${script("echo 'cannot open the database' >&2; exit 3", ["--token", SECRET])}env = { TOKEN = "${SECRET}" }\n`,
+    codes: ["exited"],
+    stderr: /^cannot open the database$/,
+    fix: null,
+  },
+  {
+    name: "says_nothing",
+    config: script("exit 0"),
+    codes: ["exited"],
+    cause: /says nothing/,
+    fix: /^\(cd \S+ && sh -c 'exit 0' <\/dev\/null\)$/,
+  },
+  {
+    name: "leaks",
+    config: `${script('echo "bad key $API_KEY" >&2; exit 1')}env = { API_KEY = "${SECRET}" }\n`,
+    codes: ["exited"],
+    stderr: /^bad key \*+$/,
+  },
+  {
+    name: "wants_variable",
+    config: script("echo 'Error: GITHUB_API_URL is not set' >&2; exit 1"),
+    codes: ["variable_wanted"],
+    fix: /^switchyard mcp set wants_variable env_vars '\["GITHUB_API_URL"\]'$/,
+  },
+  {
+    name: "no_script",
+    config: 'command = "node"\nargs = ["dist/index.js"]\n',
+    codes: ["script_missing"],
+    cause: /no file \S+dist\/index\.js/,
+    fix: /^"\$\{EDITOR:-vi\}" \+\d+ \S+switchyard\.toml$/,
+  },
+  {
+    name: "noisy",
+    config: `command = "sh"\nargs = ["-c", "echo Listening; exec sh small.sh"]\ncwd = "/HOME/bin"\n`,
+    codes: ["stdout_noise"],
+    fix: null,
+  },
+  {
+    name: "chatty",
+    config: `${script("echo '> welcome to the shell'; exec sleep 60")}${SHORT}`,
+    codes: ["no_answer"],
+    cause: /not MCP \("> welcome/,
+    fix: /EDITOR/,
+  },
+  {
+    name: "silent",
+    config: `${script("exec sleep 60")}${SHORT}`,
+    codes: ["no_answer"],
+    fix: /^switchyard mcp set silent startup_timeout_sec 8$/,
+  },
+  {
+    name: "slow_list",
+    config: small(`env.MUTE = "yes"\nstartup_timeout_sec = 10\n`),
+    codes: ["no_list"],
+    fix: /set slow_list startup_timeout_sec 40$/,
+  },
+  {
+    name: "unset",
+    config: 'url = "http://127.0.0.1:1/mcp"\nbearer_token_env_var = "DOCTOR_TEST_TOKEN"\n',
+    codes: ["variable_unset"],
+    fix: /^export DOCTOR_TEST_TOKEN=…$/,
+  },
+  {
+    name: "no_folder",
+    config: 'command = "sh"\ncwd = "/HOME/gone/away"\n',
+    codes: ["folder_unusable"],
+    fix: /^mkdir -p \S+\/gone\/away$/,
+  },
+  {
+    name: "no_environment",
+    config: 'command = "sh"\ncwd = "/tmp"\nenvironment_id = "boxx"\n',
+    codes: ["environment_unusable"],
+    fix: /^switchyard mcp unset no_environment environment_id$/,
+  },
+  {
+    name: "no_package",
+    config: 'command = "npx"\nargs = ["-y", "no-such-mcp"]\n',
+    codes: ["package_missing", "package_unpinned"],
+    cause: /no package "no-such-mcp"/,
+    fix: /^switchyard mcp set no_package args\.1 PACKAGE@VERSION$/,
+  },
+  {
+    name: "no_registry",
+    config: 'command = "npx"\nargs = ["-y", "--offline-please", "some-mcp@1.2.3"]\n',
+    codes: ["registry_unreachable"],
+    fix: /^npm install --global some-mcp$/,
+  },
+  {
+    name: "no_module",
+    config: script("echo \"Error: Cannot find module 'zod'\" >&2; exit 1"),
+    codes: ["module_missing"],
+    fix: /^\(cd \S+ && npm install zod\)$/,
+  },
+  { name: "off", config: 'command = "sh"\nenabled = false\n', codes: [] },
+  {
+    name: "two_transports",
+    config: 'command = "sh"\nurl = "https://example.com"\n',
+    codes: ["server_invalid"],
+    fix: /EDITOR/,
+  },
+  { name: "bad_url", config: 'url = "nonsense"\n', codes: ["server_unstartable"], fix: /EDITOR/ },
+  {
+    name: "bad_schema",
+    config: small("", ANY_OF),
+    codes: ["tool_schema_refused"],
+    cause: /the others work/,
+    fix: /^switchyard mcp set bad_schema disabled_tools '\["pick"\]'$/,
+  },
+  { name: "other_names", config: small("", DASHED), codes: ["tool_renamed"], fix: null },
+  {
+    name: "relative",
+    config: 'command = "bin/rel.sh"\ncwd = "/HOME"\n',
+    codes: ["command_relative"],
+    fix: /^switchyard mcp set relative command \/\S+\/bin\/rel\.sh$/,
+  },
+  {
+    name: "half",
+    config: small('env_vars = ["DOCTOR_TEST_OPTION"]\nenv.HALF = "1"\n'),
+    codes: ["variable_missing"],
+    fix: /^export DOCTOR_TEST_OPTION=…$/,
+  },
+  { name: "twin_a", config: small('env.TWIN = "1"\n'), codes: [] },
+  {
+    name: "twin_b",
+    config: small('env.TWIN = "1"\n'),
+    codes: ["same_server"],
+    fix: /^switchyard mcp disable twin_b$/,
+  },
+  {
+    name: "misspelt_key",
+    config: small('env.KEY = "1"\ntool_timeout_secs = 3\n'),
+    codes: ["config_warning"],
+    fix: /EDITOR/,
+  },
+  {
+    name: "refused",
+    config: 'url = "http://127.0.0.1:1/mcp"\n',
+    codes: ["connection_refused"],
+    fix: /^"\$\{EDITOR:-vi\}" \+\d+ /,
+  },
+  {
+    name: "no_host",
+    config: `url = "https://no-such-host.invalid/mcp?key=${SECRET}"\n`,
+    codes: ["host_not_found"],
+  },
+];
+
+/** The setups, written below a home, with what they need running. */
+export class BrokenSetups implements AsyncDisposable {
+  readonly all: readonly Setup[];
+  readonly #peer: RawPeer;
+  readonly #secure: readonly Server[];
+  readonly #late: ScriptedHttpServer;
+
+  private constructor(
+    all: readonly Setup[],
+    peer: RawPeer,
+    secure: readonly Server[],
+    late: ScriptedHttpServer,
+  ) {
+    this.all = all;
+    this.#peer = peer;
+    this.#secure = secure;
+    this.#late = late;
+  }
+
+  static async start(home: TestHome): Promise<BrokenSetups> {
+    const peer = await RawPeer.start(({ path }, response) => {
+      const status = /^\/(\d{3})/.exec(path)?.[1];
+      if (status !== undefined)
+        response.writeHead(Number(status), { location: "https://other.example/mcp" }).end();
+      else response.setHeader("content-type", "text/html").end("<!doctype html><title>Sign in</title>");
+    });
+    const late = await ScriptedHttpServer.start();
+    late.intercept = (_request, response) => {
+      response.setHeader("date", new Date(Date.now() - 3_600_000).toUTCString());
+      return false;
+    };
+    const secure = await Promise.all(["untrusted", "expired", "other-host"].map(listenTls));
+    const [untrusted, expired, otherHost] = secure.map((each) => `https://127.0.0.1:${portOf(each)}/mcp`);
+    const http = (path: string): string => `url = "http://127.0.0.1:${peer.port}${path}"\n`;
+    const remote: readonly Setup[] = [
+      {
+        name: "wrong_path",
+        config: http("/404/sse"),
+        codes: ["url_wrong"],
+        cause: /most are at \/mcp/,
+        fix: /^switchyard mcp set wrong_path url http:\/\/127\.0\.0\.1:\d+\/mcp$/,
+      },
+      { name: "moved", config: http("/308"), codes: ["url_moved"], fix: /EDITOR/ },
+      { name: "login", config: http("/401"), codes: ["unauthorized"] },
+      {
+        name: "bad_token",
+        config: `${http("/401")}bearer_token_env_var = "DOCTOR_TEST_BAD"\n`,
+        codes: ["unauthorized"],
+        cause: /the token in DOCTOR_TEST_BAD/,
+        fix: /^export DOCTOR_TEST_BAD=…$/,
+      },
+      { name: "not_allowed", config: http("/403"), codes: ["forbidden"] },
+      { name: "trouble", config: http("/503"), codes: ["http_error"], fix: /^curl -sSI / },
+      {
+        name: "web_page",
+        config: http("/"),
+        codes: ["not_mcp"],
+        fix: /^switchyard mcp set web_page url \S+\/mcp$/,
+      },
+      {
+        name: "tls_untrusted",
+        config: `url = "${untrusted}"\n`,
+        codes: ["tls_untrusted"],
+        fix: /^export NODE_EXTRA_CA_CERTS=/,
+      },
+      {
+        name: "tls_expired",
+        config: `url = "${expired}"\n`,
+        codes: ["tls_expired"],
+        fix: /^openssl s_client -connect 127\.0\.0\.1:\d+ .* -noout -dates$/,
+      },
+      {
+        name: "tls_other_host",
+        config: `url = "${otherHost}"\n`,
+        codes: ["tls_wrong_host"],
+        fix: /-ext subjectAltName$/,
+      },
+      {
+        name: "not_tls",
+        config: `url = "https://127.0.0.1:${peer.port}/mcp"\n`,
+        codes: ["tls_not_spoken"],
+        fix: /set not_tls url http:\/\/127/,
+      },
+      {
+        name: "late_clock",
+        config: `url = "${late.url}"\n`,
+        codes: ["clock_wrong"],
+        cause: /tokens/,
+        fix: /set-ntp|sntp/,
+      },
+    ];
+    const all = [...LOCAL, ...remote];
+    writePrograms(home);
+    home.write(
+      OURS,
+      all
+        .map(({ name, config }) => `[mcp_servers.${name}]\n${config}`)
+        .join("\n")
+        .replaceAll("/HOME", home.home),
+    );
+    return new BrokenSetups(all, peer, secure, late);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const server of this.#secure) server.close();
+    await this.#peer[Symbol.asyncDispose]();
+    await this.#late[Symbol.asyncDispose]();
+  }
+}
+
+function writePrograms(home: TestHome): void {
+  const bin = join(home.home, "bin");
+  const local = join(home.home, ".local", "bin");
+  for (const folder of [bin, local, join(bin, "node_modules", "small")])
+    mkdirSync(folder, { recursive: true });
+  const write = (path: string, text: string, mode = 0o755): void => {
+    writeFileSync(path, text);
+    chmodSync(path, mode);
+  };
+  write(join(bin, "small.sh"), SMALL);
+  write(join(bin, "rel.sh"), `#!/bin/sh\n${SMALL}`);
+  write(join(bin, "plain.sh"), "#!/bin/sh\n", 0o644);
+  write(join(bin, "words.py"), "print('hello')\n");
+  write(join(bin, "shebang"), "#!/no/such/bash\n");
+  write(join(bin, "node_modules", "small", "cli.sh"), `#!/bin/sh\n${SMALL}`);
+  write(
+    join(bin, "node_modules", "small", "package.json"),
+    '{"name":"small","version":"4.5.6","bin":"cli.sh"}',
+  );
+  write(join(bin, "windows"), "#!/bin/sh\r\n");
+  write(join(local, "local-mcp"), `#!/bin/sh\n${SMALL}`);
+  // What npm 11 writes, without a registry to ask.
+  const missing =
+    "npm error code E404\nnpm error 404 Not Found - GET https://registry.example/no-such-mcp\nnpm error 404\nnpm error 404  The requested resource\nnpm error 404\nnpm error 404 Note that you can also install from a\nnpm error 404 tarball, folder, http url, or git url.";
+  const offline = "npm error code ECONNREFUSED\nnpm error syscall connect";
+  write(
+    join(bin, "npx"),
+    `#!/bin/sh\ncase "$*" in *offline*) echo '${offline}' ;; *) echo '${missing}' ;; esac >&2\nexit 1\n`,
+  );
+}
+
+async function listenTls(certificate: string): Promise<Server> {
+  const server = createServer({
+    key: readFileSync(join(TLS, "server.key")),
+    cert: readFileSync(join(TLS, `${certificate}.pem`)),
+  });
+  server.on("tlsClientError", () => {});
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return server;
+}
+
+function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port;
+}
