@@ -66,6 +66,12 @@ export interface CatalogChange {
 
 export type ClientRegistration = "auto" | "cimd" | "dcr";
 
+export interface CodexLoginStoreOptions {
+    readonly codexHome: string;
+    readonly kept?: "auto" | "file" | "keyring" | undefined;
+    readonly clock?: Clock;
+}
+
 export interface ConnectionSnapshot {
     readonly server: string;
     readonly status: ServerStatus;
@@ -74,13 +80,7 @@ export interface ConnectionSnapshot {
 }
 
 export interface CredentialSource {
-    token(about: {
-        readonly server: string;
-        readonly config: McpServerConfig;
-        readonly principal: string | undefined;
-        readonly why: "open" | "unauthorized";
-        readonly signal: AbortSignal;
-    }): Promise<string | undefined>;
+    token(question: TokenQuestion): Promise<string | LoginToken | undefined>;
 }
 
 export interface Elicitation {
@@ -201,6 +201,22 @@ export interface LocalStdioLauncherOptions {
     readonly env?: Variables;
     readonly cwd?: string;
     readonly clock?: Clock;
+}
+
+export declare class LoginBroker implements CredentialSource, AsyncDisposable {
+    #private;
+    constructor(options: LoginBrokerOptions);
+    token({ server, config, principal, why, last, signal, }: TokenQuestion): Promise<LoginToken | undefined>;
+    [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface LoginBrokerOptions {
+    readonly stores: (principal: string | undefined) => LoginStore | undefined;
+    readonly advice?: ((server: string) => string) | undefined;
+    readonly log?: Log | undefined;
+    readonly fetch?: HttpFetch | undefined;
+    readonly clock?: Clock | undefined;
+    readonly random?: (() => number) | undefined;
 }
 
 export interface LoginCallback {
@@ -586,6 +602,15 @@ export interface ThreadUpdate {
     readonly kept: readonly string[];
 }
 
+export interface TokenQuestion {
+    readonly server: string;
+    readonly config: McpServerConfig;
+    readonly principal: string | undefined;
+    readonly why: "open" | "due" | "unauthorized";
+    readonly last?: string | undefined;
+    readonly signal: AbortSignal;
+}
+
 export declare class TransportError extends Error {
     readonly name = "TransportError";
     readonly code: TransportErrorCode;
@@ -601,7 +626,13 @@ export interface WaitOptions {
     readonly timeoutMs?: number;
 }
 
+export declare function codexLoginStore({ codexHome, kept, clock, }: CodexLoginStoreOptions): LoginStore;
+
 export declare function collectMcpSnapshot(source: McpManager | McpConnectionManager | SnapshotSource, options?: SnapshotOptions): Promise<McpSnapshot>;
+
+export declare function folderLoginStores(folder: string): (principal: string | undefined) => LoginStore;
+
+export declare function loginKeyOf(server: string, { transport }: McpServerConfig): LoginKey | undefined;
 
 export declare function memoryLoginStore(): LoginStore;
 

@@ -1,5 +1,9 @@
 /** MCP servers of threads: how they are started, wherever they run, kept alive, called, and ended. */
 export type { EnvironmentDefinition } from "../config/environments/types.ts";
+export { codexLoginStore, type CodexLoginStoreOptions } from "./auth/codex-store/codex-login-store.ts";
+export type { CredentialSource, TokenQuestion } from "./auth/credential-source.ts";
+export { folderLoginStores } from "./auth/folder-login-store.ts";
+export { LoginBroker, type LoginBrokerOptions } from "./auth/login-broker.ts";
 export type {
   LoginCallback,
   LoginOptions,
@@ -9,7 +13,7 @@ export type {
 export { LoginError, type LoginErrorCode } from "./auth/login-error.ts";
 export { memoryLoginStore } from "./auth/memory-login-store.ts";
 export type { ClientRegistration, LoginClient } from "./auth/registration.ts";
-export type { LoginKey, LoginStore, StoredLogin } from "./auth/stored-login.ts";
+export { type LoginKey, loginKeyOf, type LoginStore, type StoredLogin } from "./auth/stored-login.ts";
 export type { BudgetOptions } from "./budget/budget.ts";
 export type { CatalogChange } from "./connection/catalog.ts";
 export type { CallName } from "./connection/in-flight.ts";
@@ -54,7 +58,6 @@ export {
   type SnapshotOptions,
   type SnapshotSource,
 } from "./manager/snapshot.ts";
-export type { CredentialSource } from "./manager/server-transport-of.ts";
 export type {
   Elicitation,
   ElicitationAnswer,

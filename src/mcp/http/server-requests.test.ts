@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { systemClock } from "../../base/clock.ts";
+import { systemClock, wallTime } from "../../base/clock.ts";
 import { Redactor } from "../../base/redact.ts";
 import { ManualClock } from "../../testing/index.ts";
 import { type RawAnswer, RawPeer } from "../../testing/http-server/raw-peer.ts";
-import { TransportError } from "../errors.ts";
+import { McpError, TransportError } from "../errors.ts";
 import { readText } from "./http-fetch.ts";
+import type { LoginSource, LoginToken } from "./login-token.ts";
 import { NodeFetch } from "./node-fetch.ts";
 import {
   type HeaderSource,
@@ -22,8 +23,11 @@ class Desk implements AsyncDisposable {
   private constructor(peer: RawPeer, headers: HeaderSource, options: Partial<ServerRequestsOptions>) {
     this.peer = peer;
     const url = new URL(peer.url);
-    url.username = "me";
-    url.password = "p%40ss";
+    // They would authorize already.
+    if (options.login === undefined) {
+      url.username = "me";
+      url.password = "p%40ss";
+    }
     this.requests = new ServerRequests(
       {
         server: "s",
@@ -121,6 +125,76 @@ suite("ServerRequests", () => {
     assert.match(outcome.failure.message, /there are no other headers for it: the helper failed/);
     assert.equal(outcome.failure.cause, problem);
     assert.equal(desk.peer.requests.length, 2);
+  });
+
+  test("asks for the token of a login where no header authorizes, and for another one after a 401 (Q6)", async () => {
+    const asked: (readonly [why: string, last: string | undefined])[] = [];
+    const login: LoginSource = async ({ why, last }) => ({ token: `token-${asked.push([why, last])}` });
+    const answer: RawAnswer = ({ headers }, response) => {
+      response.writeHead(headers["authorization"] === "Bearer token-1" ? 401 : 200).end();
+    };
+    await using desk = await Desk.open(answer, none, { login });
+    assert.equal((await desk.send()).kind, "answer");
+    assert.deepEqual(asked, [
+      ["open", undefined],
+      ["unauthorized", "token-1"],
+    ]);
+    const own: HeaderSource = () => Promise.resolve(new Map([["Authorization", "Bearer own"]]));
+    await using other = await Desk.open(answer, own, { login });
+    await other.send();
+    assert.equal(other.peer.requests[0]?.headers["authorization"], "Bearer own");
+    assert.equal(asked.length, 2);
+  });
+
+  test("sends nothing again without another token, and says whether only a person can help (Q1, Q6)", async () => {
+    let problem: Error | undefined;
+    const login: LoginSource = () =>
+      problem === undefined ? Promise.resolve({ token: "token-1" }) : Promise.reject(problem);
+    await using desk = await Desk.open((_, response) => void response.writeHead(401).end(), none, { login });
+    const same = await desk.send();
+    assert.ok(same.kind === "failure" && same.failure.kind === "unauthorized");
+    problem = new McpError("needs_login", "its login has ended", { server: "s" });
+    const ended = await desk.send();
+    assert.ok(ended.kind === "failure" && ended.failure.kind === "unauthorized");
+    assert.match(ended.failure.message, /answered 401 \(unauthorized\): its login has ended/);
+    assert.notEqual(ended.failure.wanted, undefined);
+    problem = new Error("no connection");
+    const later = await desk.send();
+    assert.ok(later.kind === "failure" && later.failure.kind === "refused");
+    assert.match(later.failure.message, /its login cannot be renewed now: no connection/);
+    assert.deepEqual([later.failure.phase, later.failure.wanted], ["rejected", undefined]);
+    assert.equal(desk.peer.requests.length, 3);
+  });
+
+  test("lets no request wait for a token that is due, but for one that is over (Q6)", async () => {
+    const next = Promise.withResolvers<LoginToken>();
+    let given: LoginToken = { token: "old", dueAt: wallTime() - 1, endsAt: wallTime() + 3_600_000 };
+    const asked: string[] = [];
+    const login: LoginSource = ({ why }) => {
+      asked.push(why);
+      return why === "open" ? Promise.resolve(given) : next.promise;
+    };
+    const tokens = ({ peer }: Desk): unknown[] =>
+      peer.requests.map(({ headers }) => headers["authorization"]);
+    await using desk = await Desk.open(ok, none, { login });
+    await desk.send();
+    await desk.send();
+    assert.deepEqual(
+      [tokens(desk), asked],
+      [
+        ["Bearer old", "Bearer old"],
+        ["open", "due"],
+      ],
+    );
+    given = { ...given, endsAt: wallTime() - 1 };
+    await using waiting = await Desk.open(ok, none, { login });
+    const sent = waiting.send();
+    await new Promise(setImmediate);
+    assert.equal(waiting.peer.requests.length, 0);
+    next.resolve({ token: "new" });
+    await sent;
+    await desk.send();
+    assert.deepEqual([tokens(waiting), tokens(desk).at(-1)], [["Bearer new"], "Bearer new"]);
   });
 
   test("the headers of the protocol win, but for the session that a configured one joins (Q2)", async () => {

@@ -12,6 +12,8 @@
  *   Q3. Headers go to the origin of the URL only: a redirect to another one is a failure that names it.
  *   Q4. A message names the origin, never path or query; what the server said is bounded and without secrets.
  *   Q5. A body of an error is waited for `BODY_MS` at most.
+ *   Q6. The token of a login is asked for where no header authorizes: with the headers, and when it is due. A due one that counts is
+ *       used meanwhile, so that no request waits for it.
  */
 import { unescape } from "node:querystring";
 import { abortable, within } from "../../base/abort.ts";
@@ -21,10 +23,11 @@ import { headerNameProblem, headerValueProblem } from "../../base/http-header.ts
 import { toLogLine } from "../../base/log-line.ts";
 import { packageVersion } from "../../base/package-version.ts";
 import type { Redactor } from "../../base/redact.ts";
-import { type LoginWanted, TransportError } from "../errors.ts";
+import { type LoginWanted, McpError, TransportError } from "../errors.ts";
 import { loginWanted } from "./challenge.ts";
 import { FetchError, type HttpAnswer, type HttpFetch, readText, TooLargeError } from "./http-fetch.ts";
 import { HttpFailure, type HttpFailureFacts } from "./http-failure.ts";
+import type { LoginSource, LoginToken } from "./login-token.ts";
 
 /**
  * Yields the configured headers of a server: when its transport opens, and after a 401.
@@ -40,6 +43,8 @@ export interface ServerRequestsOptions {
   readonly server: string;
   readonly url: URL;
   readonly headers: HeaderSource;
+  /** Asked where no header authorizes (Q6). */
+  readonly login?: LoginSource | undefined;
   readonly fetch: HttpFetch;
   readonly redactor: Redactor;
   readonly clock: Clock;
@@ -62,6 +67,7 @@ export type Outcome =
 
 interface Configured {
   readonly headers: ReadonlyMap<string, string>;
+  readonly login: LoginToken | undefined;
 }
 
 const REDIRECTS_MAX = 5;
@@ -73,14 +79,29 @@ const NOT_CONFIGURABLE =
   /^(?:accept|content-type|content-length|transfer-encoding|connection|last-event-id|mcp-(?!session-id$).*)$/;
 const USER_AGENT = `switchyard/${packageVersion()}`;
 
+type AskAgain = "open" | "due" | "unauthorized";
+
+/** A due token that could not be renewed is asked for again after this. */
+const DUE_AGAIN_MS = 10_000;
+
+/** The source of logins failed, and not that of the headers. */
+class LoginFailed extends Error {
+  readonly error: unknown;
+
+  constructor(error: unknown) {
+    super(messageOf(error));
+    this.error = error;
+  }
+}
+
 export class ServerRequests {
   /** Of the URL; all of it that messages show. */
   readonly origin: string;
   readonly #options: ServerRequestsOptions;
   readonly #url: URL;
   readonly #closed: AbortSignal;
-  #configured: Configured = { headers: new Map() };
-  #asking: Promise<void> | undefined;
+  #configured: Configured = { headers: new Map(), login: undefined };
+  #asking: { readonly why: AskAgain; readonly done: Promise<void> } | undefined;
   #clockAheadMs: number | undefined;
 
   /** @param closed ends the waiting for headers */
@@ -105,7 +126,13 @@ export class ServerRequests {
 
   /** Asks for the headers. @throws {TransportError} `invalid_server`; and what the source throws */
   async open(): Promise<void> {
-    this.#configured = await this.#ask("open");
+    const headers = await this.#askHeaders("open");
+    const login = await this.#askLogin("open", headers).catch((cause: unknown) => {
+      this.#closed.throwIfAborted();
+      const what = `at ${this.origin} is not asked, because its login cannot be used now: ${messageOf(cause)}`;
+      throw this.failure({ kind: "refused", phase: "not_sent" }, what, cause);
+    });
+    this.#configured = { headers, login };
   }
 
   /**
@@ -114,6 +141,7 @@ export class ServerRequests {
    * @throws the signal's reason when it aborts first
    */
   async send(request: ServerRequest): Promise<Outcome> {
+    await this.#renewLogin(request.signal);
     const configured = this.#configured;
     const outcome = await this.#send(request, configured);
     if (outcome.kind !== "failure" || outcome.failure.wanted === undefined || request.mayAskAgain === false)
@@ -124,8 +152,7 @@ export class ServerRequests {
       if (this.#configured === configured) await abortable(this.#askAgain(why), request.signal);
     } catch (cause) {
       request.signal.throwIfAborted();
-      const what = `at ${this.origin} answered 401 (unauthorized), and there are no other headers for it: ${messageOf(cause)}`;
-      return { ...outcome, failure: this.failure(outcome.failure, what, cause) };
+      return { ...outcome, failure: this.#unhelped(outcome.failure, cause) };
     }
     return sameHeaders(this.#configured, configured) ? outcome : await this.#send(request, this.#configured);
   }
@@ -192,7 +219,7 @@ export class ServerRequests {
 
   #merge(
     own: Iterable<readonly [name: string, value: string]>,
-    { headers }: Configured,
+    { headers, login }: Configured,
   ): ReadonlyMap<string, string> {
     const merged = new Map([["user-agent", USER_AGENT]]);
     const { username, password } = this.#options.url;
@@ -201,36 +228,97 @@ export class ServerRequests {
       merged.set("authorization", `Basic ${Buffer.from(pair).toString("base64")}`);
     }
     for (const [name, value] of headers) merged.set(name, value);
+    if (login !== undefined) merged.set("authorization", `Bearer ${login.token}`);
     for (const [name, value] of own) {
       if (name !== "mcp-session-id" || !headers.has(name)) merged.set(name, value);
     }
     return merged;
   }
 
-  #askAgain(why: "open" | "unauthorized"): Promise<void> {
-    this.#asking ??= this.#ask(why)
-      .then((configured) => {
-        this.#configured = configured;
-      })
-      .finally(() => {
-        this.#asking = undefined;
-      });
-    return this.#asking;
+  /** Asks for a token that is due, and waits for it only if the one there is does not count any more (Q6). */
+  async #renewLogin(signal: AbortSignal): Promise<void> {
+    const { headers, login } = this.#configured;
+    const now = wallTime();
+    if (login?.dueAt === undefined || now < login.dueAt) return;
+    // Whatever comes of it: not for every request.
+    this.#configured = { headers, login: { ...login, dueAt: now + DUE_AGAIN_MS } };
+    const renewing = this.#askAgain("due").catch(() => {
+      // With a token that does not count, a 401 says it; until then the old one does.
+    });
+    if (login.endsAt !== undefined && login.endsAt <= now) await abortable(renewing, signal);
   }
 
-  async #ask(why: "open" | "unauthorized"): Promise<Configured> {
+  #unhelped(failure: HttpFailure, cause: unknown): HttpFailure {
+    const answered = `at ${this.origin} answered ${failure.status}`;
+    if (!(cause instanceof LoginFailed)) {
+      return this.failure(
+        failure,
+        `${answered}, and there are no other headers for it: ${messageOf(cause)}`,
+        cause,
+      );
+    }
+    const { error } = cause;
+    if (error instanceof McpError && error.code === "needs_login") {
+      return this.failure(failure, `${answered} (unauthorized): ${error.message}`, error);
+    }
+    // It may be renewed in a while, without a person.
+    const what = `${answered}, and its login cannot be renewed now: ${messageOf(error)}`;
+    return this.failure({ kind: "refused", phase: "rejected" }, what, error);
+  }
+
+  /** Once for all who need it; a 401 waits for what is due, and asks then if that brought nothing. */
+  #askAgain(why: AskAgain): Promise<void> {
+    const before = this.#asking;
+    if (before !== undefined && (why === "due" || before.why !== "due")) return before.done;
+    const { login } = this.#configured;
+    const ask = async (): Promise<void> => {
+      await before?.done.catch(() => {});
+      if (before === undefined || this.#configured.login?.token === login?.token) {
+        this.#configured = await this.#ask(why);
+      }
+    };
+    const asking = { why, done: ask() };
+    this.#asking = asking;
+    const forget = (): void => {
+      if (this.#asking === asking) this.#asking = undefined;
+    };
+    asking.done.then(forget, forget);
+    return asking.done;
+  }
+
+  async #ask(why: AskAgain): Promise<Configured> {
+    const headers = why === "due" ? this.#configured.headers : await this.#askHeaders(why);
+    const login = await this.#askLogin(why, headers).catch((error: unknown) => {
+      throw new LoginFailed(error);
+    });
+    return { headers, login };
+  }
+
+  async #askHeaders(why: "open" | "unauthorized"): Promise<ReadonlyMap<string, string>> {
     const given = await abortable(this.#options.headers(why, this.#closed), this.#closed);
     const headers = new Map<string, string>();
     for (const [name, value] of given) {
+      this.#check(name, value);
       const lower = name.toLowerCase();
-      const what = headerNameProblem(name) ?? headerValueProblem(value);
-      if (what !== undefined) {
-        const sentence = `cannot be sent its headers: the header ${toLogLine(name, this.#options.redactor, 64)} ${what}`;
-        throw new TransportError("invalid_server", this.#options.server, sentence);
-      }
       if (!NOT_CONFIGURABLE.test(lower)) headers.set(lower, value);
     }
-    return { headers };
+    return headers;
+  }
+
+  async #askLogin(why: AskAgain, headers: ReadonlyMap<string, string>): Promise<LoginToken | undefined> {
+    const { login, url } = this.#options;
+    if (login === undefined || headers.has("authorization") || url.username !== "") return undefined;
+    const last = why === "open" ? undefined : this.#configured.login?.token;
+    const given = await abortable(login({ why, last, signal: this.#closed }), this.#closed);
+    if (given !== undefined) this.#check("authorization", given.token);
+    return given;
+  }
+
+  #check(name: string, value: string): void {
+    const what = headerNameProblem(name) ?? headerValueProblem(value);
+    if (what === undefined) return;
+    const sentence = `cannot be sent its headers: the header ${toLogLine(name, this.#options.redactor, 64)} ${what}`;
+    throw new TransportError("invalid_server", this.#options.server, sentence);
   }
 
   #unanswered(error: FetchError, inSession: boolean): HttpFailure {
@@ -333,5 +421,6 @@ function retryAfterOf(answer: HttpAnswer): number | undefined {
 
 function sameHeaders(one: Configured, other: Configured): boolean {
   if (one === other || one.headers.size !== other.headers.size) return one === other;
+  if (one.login?.token !== other.login?.token) return false;
   return [...one.headers].every(([name, value]) => other.headers.get(name) === value);
 }

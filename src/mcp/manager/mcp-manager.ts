@@ -20,6 +20,7 @@ import { LocalExecutor } from "../../executor/local/local-executor.ts";
 import { memoryOfOwnProcesses } from "../../process/process-tree.ts";
 import type { ServerSet } from "../../servers/check.ts";
 import type { Variables } from "../../servers/resolve.ts";
+import type { CredentialSource } from "../auth/credential-source.ts";
 import { beginLogin, type LoginOptions, type PendingLogin } from "../auth/login.ts";
 import { CatalogCache } from "../cache/catalog-cache.ts";
 import { Budget, type BudgetOptions } from "../budget/budget.ts";
@@ -36,7 +37,7 @@ import { type EraMemory, memoryOfEras } from "../session/era.ts";
 import { McpConnectionManager } from "./mcp-connection-manager.ts";
 import { publishedOf } from "./published-of.ts";
 import { readServers } from "./read-servers.ts";
-import type { CredentialSource, TransportParts } from "./server-transport-of.ts";
+import type { TransportParts } from "./server-transport-of.ts";
 import type { McpThreadOptions } from "./thread-options.ts";
 
 export interface McpManagerOptions {
@@ -44,7 +45,7 @@ export interface McpManagerOptions {
   readonly environments?: Environments | readonly EnvironmentDefinition[];
   /** Bounds on processes. */
   readonly budget?: BudgetOptions;
-  /** Asked for the tokens of logins. @default nobody is */
+  /** Asked for the tokens of logins: a `LoginBroker`, say. Yours: it is not disposed here. @default nobody is */
   readonly credentials?: CredentialSource;
   /** Where references to variables, and `SWITCHYARD_HOME`, are looked up. @default the environment of this process */
   readonly env?: Variables;

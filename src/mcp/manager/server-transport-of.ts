@@ -9,9 +9,11 @@ import { LOCAL_ENVIRONMENT_ID, type McpServerConfig } from "../../config/server/
 import type { Executor } from "../../executor/executor.ts";
 import { isHarmlessHeader, resolve, type Variables } from "../../servers/resolve.ts";
 import { sentenceOf } from "../../servers/problem.ts";
+import type { CredentialSource } from "../auth/credential-source.ts";
 import type { Budget } from "../budget/budget.ts";
 import { withHelper } from "../http/headers-helper.ts";
 import type { HttpFetch } from "../http/http-fetch.ts";
+import type { LoginSource } from "../http/login-token.ts";
 import type { HeaderSource } from "../http/server-requests.ts";
 import { ExecutorStdioLauncher } from "../launcher/executor-launcher.ts";
 import { LocalStdioLauncher } from "../launcher/local-launcher.ts";
@@ -19,21 +21,6 @@ import { invalidServer } from "../launcher/start-server.ts";
 import { HttpTransport } from "../transport/http-transport.ts";
 import type { ServerTransport } from "../transport/server-transport.ts";
 import type { HeaderResolver, HeaderValues } from "./thread-options.ts";
-
-/** Yields the token of a login. */
-export interface CredentialSource {
-  /**
-   * @returns the access token for this server and principal; `undefined` without a login
-   * @param about.why `unauthorized`: the last token was answered with 401
-   */
-  token(about: {
-    readonly server: string;
-    readonly config: McpServerConfig;
-    readonly principal: string | undefined;
-    readonly why: "open" | "unauthorized";
-    readonly signal: AbortSignal;
-  }): Promise<string | undefined>;
-}
 
 /** What the manager has for all threads. */
 export interface TransportParts {
@@ -111,6 +98,7 @@ function httpOptions(
     environment,
     url: new URL(transport.url),
     headers: headersOf(parts, request, redactor),
+    ...(parts.credentials === undefined ? {} : { login: loginOf(parts.credentials, request, redactor) }),
     fetch: parts.fetch(environment),
     log,
     redactor,
@@ -119,12 +107,24 @@ function httpOptions(
   };
 }
 
-/**
- * Everything that gives a header, the later one wins: what is configured, the helper, the thread, and a login where nothing else
- * authorizes.
- */
+/** Those before have ended, and a connection may live for months. */
+const TOKENS_HIDDEN = 16;
+
+function loginOf(credentials: CredentialSource, request: TransportRequest, redactor: Redactor): LoginSource {
+  const { server, config, principal } = request;
+  const hidden: (() => void)[] = [];
+  return async (about) => {
+    const given = await credentials.token({ server, config, principal, ...about });
+    const token = typeof given === "string" ? { token: given } : given;
+    if (token !== undefined) hidden.push(redactor.add(token.token));
+    if (hidden.length > TOKENS_HIDDEN) hidden.shift()?.();
+    return token;
+  };
+}
+
+/** Everything that gives a header, the later one wins: what is configured, the helper, the thread. */
 function headersOf(parts: TransportParts, request: TransportRequest, redactor: Redactor): HeaderSource {
-  const { server, config, principal, workspace, env, headers: own } = request;
+  const { server, config, workspace, env, headers: own } = request;
   const { transport } = config;
   if (transport.type !== "streamable_http") throw new TypeError(`${server} is no HTTP server`);
   const { url, http_headers_helper: command, bearer_token_env_var: bearer } = transport;
@@ -154,10 +154,6 @@ function headersOf(parts: TransportParts, request: TransportRequest, redactor: R
     );
     const ofThread = typeof own === "function" ? await own({ server, url, why, signal }) : (own ?? {});
     for (const [name, value] of Object.entries(ofThread)) headers.set(name.toLowerCase(), value);
-    if (!headers.has("authorization")) {
-      const token = await parts.credentials?.token({ server, config, principal, why, signal });
-      if (token !== undefined) headers.set("authorization", `Bearer ${token}`);
-    }
     for (const [name, value] of headers) if (!isHarmlessHeader(name)) redactor.add(value);
     return headers;
   };

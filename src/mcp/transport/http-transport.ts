@@ -44,6 +44,7 @@ import { TransportError } from "../errors.ts";
 import { EventStreamDecoder } from "../http/event-stream.ts";
 import { type HttpAnswer, type HttpFetch, readText } from "../http/http-fetch.ts";
 import { HttpFailure } from "../http/http-failure.ts";
+import type { LoginSource } from "../http/login-token.ts";
 import { type HeaderSource, type Outcome, ServerRequests } from "../http/server-requests.ts";
 import { isEventStream, keepStream, mediaTypeOf, pauseOf, readEvents } from "../http/standing-stream.ts";
 import { Exchange } from "./http-exchange.ts";
@@ -57,6 +58,8 @@ export interface HttpTransportOptions {
   readonly environment?: string;
   readonly url: URL;
   readonly headers: HeaderSource;
+  /** Asked for the token of a login where no header authorizes. @default nobody is */
+  readonly login?: LoginSource;
   /** It stays its owner's. */
   readonly fetch: HttpFetch;
   /** Receives what the server sends besides messages, and what becomes of its standing stream. @default silent */

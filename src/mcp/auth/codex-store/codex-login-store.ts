@@ -19,6 +19,7 @@ import { Keyring } from "./keyring.ts";
 import { withSystemLock } from "./system-lock.ts";
 
 export interface CodexLoginStoreOptions {
+  /** The folder that Codex calls `CODEX_HOME`. It need not exist before there is a login. */
   readonly codexHome: string;
   /** `mcp_oauth_credentials_store` of the configuration. @default "auto" */
   readonly kept?: "auto" | "file" | "keyring" | undefined;
