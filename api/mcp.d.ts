@@ -278,8 +278,9 @@ export declare class McpConnectionManager implements AsyncDisposable {
     constructor(internals: ThreadInternals);
     get servers(): readonly ServerView[];
     server(name: string): ServerView;
-    ready(names?: readonly string[], { signal }?: {
+    ready(names?: readonly string[], { signal, live }?: {
         readonly signal?: AbortSignal;
+        readonly live?: boolean;
     }): Promise<readonly ServerView[]>;
     listTools(server?: string): readonly ThreadTool[];
     callTool(server: string, tool: string, args?: JsonObject, options?: CallOptions): Promise<CallOutcome>;

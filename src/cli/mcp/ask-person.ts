@@ -1,5 +1,5 @@
 /** A server's question (`elicitation/create`), put to the person at the terminal. Without a terminal it is declined. */
-import { createInterface, type Interface } from "node:readline/promises";
+import type { Interface } from "node:readline/promises";
 import { isObject, type JsonObject } from "../../base/json.ts";
 import type { Elicitation, ElicitationAnswer, ElicitationHandler } from "../../mcp/index.ts";
 import { printable, tell, writeAside } from "../output.ts";
@@ -29,6 +29,8 @@ async function answerOf(question: Elicitation, signal: AbortSignal): Promise<Eli
   tell(`${asks}\n(Ctrl-D cancels)`);
   if (question.url !== undefined) tell(`  ${question.url}`);
   // Not a terminal for readline: Ctrl-C has to stay a signal.
+  // Most commands ask nothing, and load it for nothing.
+  const { createInterface } = await import("node:readline/promises");
   const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false });
   const over = new AbortController();
   lines.once("close", () => over.abort());

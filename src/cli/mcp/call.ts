@@ -66,7 +66,7 @@ async function toolNamed(
   signal: AbortSignal,
 ): Promise<ThreadTool | undefined> {
   // A required server that failed rejects.
-  await thread.ready([server], { signal }).catch(() => signal.throwIfAborted());
+  await thread.ready([server], { signal, live: true }).catch(() => signal.throwIfAborted());
   const { status, config } = thread.server(server);
   if (status.state !== "ready" || config.disabled_tools?.includes(tool) === true) return undefined;
   const tools = thread.listTools(server);

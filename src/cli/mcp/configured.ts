@@ -17,6 +17,7 @@ import { formatKeys } from "../../toml/format.ts";
 import { type Args, UsageError } from "../args/parse.ts";
 import { personAtTerminal } from "./ask-person.ts";
 import { isOfEnvironment } from "./environment-problems.ts";
+import { keepTools } from "./kept-tools.ts";
 import { findStartProblems, placeOf, type StartProblem, withStartProblem } from "./start-problems.ts";
 import { folderOf, readLayers } from "./target.ts";
 
@@ -120,9 +121,16 @@ export async function openServers(
     budget: { processesPerThread: 1_000, startsPerSecond: 1_000 },
     ...ofManager,
   });
+  const openedAt = Date.now();
   const asks = onElicit === undefined ? {} : { onElicit };
   const thread = manager.openThread({ servers: configs, workspace: cwd, ...asks });
-  return { thread, [Symbol.asyncDispose]: () => manager[Symbol.asyncDispose]() };
+  const end = async (): Promise<void> => {
+    // What it has is read now, and written while the servers end.
+    const kept = keepTools(thread, cwd, openedAt);
+    await manager[Symbol.asyncDispose]();
+    await kept;
+  };
+  return { thread, [Symbol.asyncDispose]: end };
 }
 
 /** The environments that the servers name. That they can be used is known. */

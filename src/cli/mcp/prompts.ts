@@ -33,7 +33,7 @@ async function showPrompts(args: Args, { signal }: { readonly signal: AbortSigna
   const pairs = pairsOf(args);
   if (server !== undefined && prompt !== undefined) return await showOne(args, server, prompt, pairs, signal);
   if (pairs.size > 0) throw new UsageError("--arg needs a PROMPT that it is for");
-  const seen = await seeServers(args, server, ["prompts"], signal);
+  const seen = await seeServers(args, { name: server, lists: ["prompts"], signal });
   if (args.has("json")) {
     const all = seen.servers.flatMap(({ server: { name }, snapshot }) =>
       (snapshot?.prompts ?? []).map((each) => ({ server: name, ...each })),
@@ -92,7 +92,7 @@ async function promptNamed(
   signal: AbortSignal,
 ): Promise<Prompt> {
   // A required server that failed rejects; whoever asks it then learns why.
-  await thread.ready([server], { signal }).catch(() => signal.throwIfAborted());
+  await thread.ready([server], { signal, live: true }).catch(() => signal.throwIfAborted());
   const { capabilities = {} } = thread.server(server);
   const has = Object.keys(capabilities).length === 0 || capabilities.prompts !== undefined;
   const list = has ? await thread.listPrompts(server, { signal }) : [];

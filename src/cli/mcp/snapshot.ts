@@ -1,15 +1,19 @@
 /** What the configured servers are and offer now, for `status`, `tools` and `prompts`. */
 import type { EffectiveMcpServer } from "../../config/effective/effective.ts";
+import type { KeptCatalog } from "../../mcp/cache/catalog-folder.ts";
 import type { ListKind, ServerSnapshot } from "../../mcp/index.ts";
 import type { Args } from "../args/parse.ts";
 import { count, shortPaths, tell } from "../output.ts";
 import { type ConfiguredServers, configuredServersOf, openServers, serverNamed } from "./configured.ts";
 import { printFindings, shownName } from "./findings.ts";
+import { keptTools } from "./kept-tools.ts";
 
 /** A configured server, and what was seen of it if it was started. */
 export interface SeenServer {
   readonly server: EffectiveMcpServer;
   readonly snapshot: ServerSnapshot | undefined;
+  /** What it had before; then it was not started. */
+  readonly kept?: KeptCatalog | undefined;
 }
 
 export interface Seen {
@@ -17,27 +21,42 @@ export interface Seen {
   readonly errors: ConfiguredServers["errors"];
 }
 
-/** @param name of one server. @default all @throws {UsageError} when there is no such server */
+export interface SeeOptions {
+  /** @default all */
+  readonly name?: string | undefined;
+  /** What is asked for beside tools. */
+  readonly lists: readonly Exclude<ListKind, "tools">[];
+  /** Whether a server whose tools are kept is left alone. @default false */
+  readonly kept?: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** @throws {UsageError} when there is no server of that name */
 export async function seeServers(
   args: Args,
-  name: string | undefined,
-  lists: readonly Exclude<ListKind, "tools">[],
-  signal: AbortSignal,
+  { name, lists, kept: takesKept = false, signal }: SeeOptions,
 ): Promise<Seen> {
   const configured = configuredServersOf(args);
-  const servers = name === undefined ? configured.servers : [serverNamed(configured, name)];
-  const { errors } = configured;
-  if (servers.every(({ status }) => status !== "enabled")) {
-    return { servers: servers.map((server) => ({ server, snapshot: undefined })), errors };
-  }
+  const all = name === undefined ? configured.servers : [serverNamed(configured, name)];
+  const { errors, cwd } = configured;
+  const kept = new Map(takesKept ? all.map((server) => [server.name, keptTools(server, cwd)]) : []);
+  const servers = all.filter((server) => kept.get(server.name) === undefined);
+  const seenOf = (seen: ReadonlyMap<string, ServerSnapshot>): Seen => {
+    return {
+      servers: all.map((server) => {
+        return { server, snapshot: seen.get(server.name), kept: kept.get(server.name) };
+      }),
+      errors,
+    };
+  };
+  if (servers.every(({ status }) => status !== "enabled")) return seenOf(new Map());
   const origins = new Map(
     servers.flatMap(({ name: each, definedIn }) => (definedIn === undefined ? [] : [[each, definedIn]])),
   );
   await using open = await openServers(configured, servers);
   const { collectMcpSnapshot } = await import("../../mcp/index.ts");
   const snapshot = await collectMcpSnapshot(open.thread, { lists, origins, signal });
-  const seen = new Map(snapshot.servers.map((each) => [each.name, each]));
-  return { servers: servers.map((server) => ({ server, snapshot: seen.get(server.name) })), errors };
+  return seenOf(new Map(snapshot.servers.map((each) => [each.name, each])));
 }
 
 /** What became of it: the state of the server if it was started, or why it was not. */
@@ -53,8 +72,9 @@ export function reasonOf({ server, snapshot }: SeenServer): string | undefined {
   return typeof status.reason === "string" ? status.reason : status.reason.message;
 }
 
-export function works({ snapshot }: SeenServer): boolean {
-  return snapshot?.status.state === "ready";
+/** As far as it is known. */
+export function works({ snapshot, kept }: SeenServer): boolean {
+  return snapshot?.status.state === "ready" || kept !== undefined;
 }
 
 /** Whether it is there to work: one that is switched off, or only asked for by a project that does not count, is not. */

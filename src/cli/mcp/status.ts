@@ -30,7 +30,7 @@ export const status: Command = {
 
 async function showStatus(args: Args, { signal }: { readonly signal: AbortSignal }): Promise<number> {
   const [name] = args.operands;
-  const seen = await seeServers(args, name, ["resources", "resourceTemplates", "prompts"], signal);
+  const seen = await seeServers(args, { name, lists: ["resources", "resourceTemplates", "prompts"], signal });
   const [only] = seen.servers;
   if (args.has("json")) {
     printJson(name === undefined ? seen.servers.map(statusView) : only && statusView(only));

@@ -105,16 +105,18 @@ export class McpConnectionManager implements AsyncDisposable {
    * Waits until every one of the servers is ready, or will not be for now.
    *
    * @param names of servers. @default all
+   * @param options.live whether a server is waited for that could be used with the tools it had the last time
+   *   (`startup_readiness = "catalog"`). @default false
    * @returns their statuses
    * @throws {McpError} `server_unavailable`, when one that is `required` is not ready; `unknown_server`, `ended`
    * @throws the signal's reason
    */
   async ready(
     names?: readonly string[],
-    { signal }: { readonly signal?: AbortSignal } = {},
+    { signal, live = false }: { readonly signal?: AbortSignal; readonly live?: boolean } = {},
   ): Promise<readonly ServerView[]> {
     const servers = (names ?? [...this.#servers.keys()]).map((name) => this.#get(name));
-    await abortable(Promise.all(servers.map((server) => server.settled(this.#stop.signal))), signal);
+    await abortable(Promise.all(servers.map((server) => server.settled(this.#stop.signal, live))), signal);
     this.#stop.signal.throwIfAborted();
     const missing = servers.filter(
       ({ view, isUsable }) => view.config.required && view.config.enabled && !isUsable,

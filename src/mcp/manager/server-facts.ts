@@ -1,7 +1,7 @@
 /** What the configuration of a server says about it, beyond its keys. */
 import type { McpServerConfig } from "../../config/server/types.ts";
 import { maskArgs } from "../../config/show/mask-text.ts";
-import { catalogKey } from "../cache/catalog-cache.ts";
+import { catalogKey } from "../cache/catalog-folder.ts";
 import { carriesCredential, type SharingInput } from "../lease/sharing-key.ts";
 import type { ResolvedMcpServer } from "../../servers/resolve.ts";
 import type { ServerPlace } from "../connection/connection-options.ts";

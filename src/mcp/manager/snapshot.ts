@@ -182,7 +182,9 @@ async function serverSnapshot(
   beganMs: number,
 ): Promise<Omit<ServerSnapshot, "thread">> {
   // A required server that failed rejects; its status says why.
-  await thread.ready([name], signal === undefined ? {} : { signal }).catch(() => signal?.throwIfAborted());
+  await thread
+    .ready([name], { live: true, ...(signal === undefined ? {} : { signal }) })
+    .catch(() => signal?.throwIfAborted());
   const endMs = beganMs + (config.startup_timeout_sec ?? STARTUP_SECONDS) * 1000;
   const timeoutMs = Math.max(LIST_MS_MIN, endMs - clock.now());
   const failures: SnapshotFailure[] = [];

@@ -166,9 +166,9 @@ export class ThreadServer implements Holder {
     );
   }
 
-  /** Waits until it is ready, or will not be for now; with a remembered catalog, for nothing. Never rejects. */
-  async settled(signal: AbortSignal): Promise<void> {
-    if (this.isUsable) return;
+  /** Waits until it is ready, or will not be for now; with a remembered catalog, for nothing, unless `live`. Never rejects. */
+  async settled(signal: AbortSignal, live: boolean): Promise<void> {
+    if (!live && this.isUsable) return;
     if (this.#state.kind === "leased") await this.connection.session(signal).catch(() => {});
   }
 
