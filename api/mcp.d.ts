@@ -1,5 +1,7 @@
 // mcp-switchyard/mcp
 
+export type Answerer = (server: string, request: ServerRequest, signal: AbortSignal) => Promise<JsonObject> | undefined;
+
 export type AuthStatus = "unknown" | "unsupported" | "notLoggedIn" | "bearerToken" | "oAuth";
 
 export interface BudgetOptions {
@@ -276,6 +278,8 @@ export declare class McpConnectionManager implements AsyncDisposable {
     readonly principal: string | undefined;
     readonly workspace: string | undefined;
     constructor(internals: ThreadInternals);
+    get manager(): object;
+    get ended(): AbortSignal;
     get servers(): readonly ServerView[];
     server(name: string): ServerView;
     ready(names?: readonly string[], { signal, live }?: {
@@ -290,6 +294,8 @@ export declare class McpConnectionManager implements AsyncDisposable {
     readResource(server: string, uri: string, options?: WaitOptions): Promise<ReadResourceResult>;
     getPrompt(server: string, name: string, args?: Readonly<Record<string, string>>, options?: WaitOptions): Promise<GetPromptResult>;
     request(server: string, method: string, params: JsonObject, options?: WaitOptions): Promise<JsonObject>;
+    relay(server: string, method: string, params: JsonObject, options?: RelayOptions): Promise<RelayOutcome>;
+    answerWith(answerer: Answerer): Disposable;
     subscribe(server: string, uri: string, options?: WaitOptions): Promise<AsyncDisposable>;
     events({ signal }?: {
         readonly signal?: AbortSignal;
@@ -387,6 +393,7 @@ export interface McpThreadOptions {
     readonly env?: Variables;
     readonly onElicit?: ElicitationHandler;
     readonly onSample?: SamplingHandler;
+    readonly offers?: ClientCapabilities;
     readonly roots?: readonly string[];
     readonly logLevel?: string;
     readonly progressCapMs?: number;
@@ -464,7 +471,29 @@ export interface Reason {
     readonly http?: HttpReason;
 }
 
+export interface RelayOptions extends WaitOptions, RequestSide {
+    readonly capabilities?: ClientCapabilities | undefined;
+    readonly logLevel?: string | undefined;
+    readonly passesInput?: boolean | undefined;
+    readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+export type RelayOutcome = {
+    readonly kind: "answer";
+    readonly result: JsonObject;
+    readonly era: Era;
+} | RequestFailure | Stopped;
+
 export type Remedy = "fix_config" | "relaunch" | "retry" | "none";
+
+export type RequestFailure = Extract<CallOutcome, {
+    readonly kind: "protocol_error" | "lost" | "not_sent";
+}>;
+
+export interface RequestSide {
+    readonly onAsk?: ((request: ServerRequest, signal: AbortSignal) => Promise<JsonObject>) | undefined;
+    readonly onLog?: ((params: JsonObject) => void) | undefined;
+}
 
 export type SamplingHandler = (params: JsonObject, about: {
     readonly server: string;
@@ -473,6 +502,11 @@ export type SamplingHandler = (params: JsonObject, about: {
 }) => Promise<JsonObject>;
 
 export type ScopesFrom = "explicit" | "configured" | "challenge" | "resource" | "none";
+
+export interface ServerRequest {
+    readonly method: "elicitation/create" | "sampling/createMessage" | "roots/list";
+    readonly params: Readonly<Record<string, unknown>>;
+}
 
 export interface ServerSnapshot {
     readonly name: string;

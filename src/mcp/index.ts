@@ -16,9 +16,10 @@ export type { ClientRegistration, LoginClient } from "./auth/registration.ts";
 export { type LoginKey, loginKeyOf, type LoginStore, type StoredLogin } from "./auth/stored-login.ts";
 export type { BudgetOptions } from "./budget/budget.ts";
 export type { CatalogChange } from "./connection/catalog.ts";
-export type { CallName } from "./connection/in-flight.ts";
+export type { RelayOutcome } from "./connection/call.ts";
+export type { CallName, RequestSide } from "./connection/in-flight.ts";
 export type { ListKind } from "./connection/list-pages.ts";
-export type { CallOutcome, CallResult, NotSentReason } from "./connection/outcome.ts";
+export type { CallOutcome, CallResult, NotSentReason, RequestFailure } from "./connection/outcome.ts";
 export type {
   FailureCode,
   HttpReason,
@@ -45,6 +46,7 @@ export type { McpEvent } from "./manager/events.ts";
 export type {
   CallOptions,
   McpConnectionManager,
+  RelayOptions,
   ThreadTool,
   ThreadUpdate,
 } from "./manager/mcp-connection-manager.ts";
@@ -58,6 +60,7 @@ export {
   type SnapshotOptions,
   type SnapshotSource,
 } from "./manager/snapshot.ts";
+export type { Answerer } from "./manager/thread-server.ts";
 export type {
   Elicitation,
   ElicitationAnswer,
@@ -70,7 +73,7 @@ export type {
 } from "./manager/thread-options.ts";
 export type { HttpFailureKind } from "./http/http-failure.ts";
 export { type Era, type EraMemory, type EraVerdict, memoryOfEras } from "./session/era.ts";
-export type { Progress } from "./session/session.ts";
+export type { Progress, ServerRequest } from "./session/session.ts";
 export {
   LINE_BYTES_MAX,
   ProcessTransport,

@@ -41,7 +41,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   tools: { mayImport: ["base", "config", "servers", "mcp"], packages: [] },
   gateway: {
     mayImport: ["base", "config", "servers", "mcp", "tools"],
-    packages: ["@modelcontextprotocol/*", "hono"],
+    packages: ["@modelcontextprotocol/*"],
   },
   thread: { mayImport: ["base", "servers"], packages: [] },
   agent: { mayImport: ["base", "config", "servers", "mcp", "tools", "thread"], packages: ["openai"] },
@@ -138,6 +138,14 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
     resources: { mayImport: ["contract"] },
     approval: { mayImport: [] },
     router: { mayImport: ["info", "names", "gate", "search", "contract", "output"] },
+    index: { mayImport: "any" },
+  },
+  gateway: {
+    errors: { mayImport: [] },
+    backend: { mayImport: [] },
+    protocol: { mayImport: ["backend"] },
+    http: { mayImport: ["errors", "backend", "protocol"] },
+    gateway: { mayImport: ["errors", "backend", "protocol", "http"] },
     index: { mayImport: "any" },
   },
   codex: {

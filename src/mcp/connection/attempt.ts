@@ -5,7 +5,7 @@ import { type Failure, failureOf } from "../session/failure.ts";
 import type { Session } from "../session/session.ts";
 import type { Connection } from "./connection.ts";
 import { Deadline } from "./deadline.ts";
-import type { CallName, Holder, InFlight } from "./in-flight.ts";
+import type { CallName, Holder, InFlight, RequestSide } from "./in-flight.ts";
 
 /** What the server is told (Codex 0.169). */
 const CANCELLED = "MCP request cancelled by caller";
@@ -28,6 +28,7 @@ export interface AttemptOptions {
   readonly timeoutMs: number;
   readonly capMs: number | undefined;
   readonly signal: AbortSignal | undefined;
+  readonly side?: RequestSide;
 }
 
 /** What all sendings of a request have in common: its time, its caller's signal, and its place among those in flight. */
@@ -35,6 +36,7 @@ export class Attempt implements InFlight {
   readonly deadline: Deadline;
   readonly holder: Holder;
   readonly call: CallName | undefined;
+  readonly side: RequestSide | undefined;
   session: Session | undefined;
   readonly #connection: Connection;
   readonly #options: AttemptOptions;
@@ -48,6 +50,7 @@ export class Attempt implements InFlight {
     this.#options = options;
     this.holder = options.holder;
     this.call = options.call;
+    this.side = options.side;
     const { timeoutMs: ms, capMs, signal } = options;
     const { clock } = connection.options;
     this.deadline = new Deadline({ clock, ms, capMs, onExpire: () => this.#halt("deadline") });
@@ -101,10 +104,11 @@ export class Attempt implements InFlight {
 
   /** Answers a question that came as a part of an answer: the modern era. */
   async answer(asked: Parameters<Holder["answer"]>[0]): Promise<JsonObject> {
-    const { holder, call } = this;
+    const { holder, call, side } = this;
     const resume = this.deadline.pause();
+    const until = AbortSignal.any([this.stop, this.over]);
     try {
-      return await holder.answer(asked, call, AbortSignal.any([this.stop, this.over]));
+      return await (side?.onAsk?.(asked, until) ?? holder.answer(asked, call, until));
     } finally {
       resume();
     }

@@ -12,18 +12,18 @@
  *   C4. A call is sent at most three times; attempts that did not reach the server do not count, and there are at most three of them.
  */
 import type { CallToolResult, Tool } from "@modelcontextprotocol/client";
-import { isObject, type JsonObject } from "../../base/json.ts";
+import type { JsonObject } from "../../base/json.ts";
 import { type LoginWanted, McpError } from "../errors.ts";
 import type { Era } from "../session/era.ts";
 import type { Progress } from "../session/session.ts";
 import { Attempt, type Stop } from "./attempt.ts";
 import { boundResult } from "./bound-result.ts";
 import type { Connection } from "./connection.ts";
-import { exchange } from "./exchange.ts";
-import type { CallName, Holder } from "./in-flight.ts";
-import type { CallOutcome } from "./outcome.ts";
+import type { CallName, Holder, RequestSide } from "./in-flight.ts";
+import type { CallOutcome, RequestFailure } from "./outcome.ts";
 import { outputProblem } from "./output-schema.ts";
-import { INTERNAL_ERROR, notSent, react } from "./react.ts";
+import { perform } from "./perform.ts";
+import { INTERNAL_ERROR, notSent } from "./react.ts";
 
 export interface CallRequest {
   readonly holder: Holder;
@@ -49,53 +49,47 @@ export interface PlainRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** A request of somebody else, with what belongs to it. */
+export interface RelayedRequest extends PlainRequest, RequestSide {
+  /** The tool it calls, by its declared name. Only a call that certainly did not reach the server is then sent again (C2). */
+  readonly tool?: string | undefined;
+  /** In the modern era: a result that asks for input is passed on as it is. @default `onAsk` answers, and it is sent again */
+  readonly passesInput?: boolean | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+type Stopped = Extract<CallOutcome, { readonly kind: "timeout" | "cancelled" }>;
+
+/** How a relayed request ended. */
+export type RelayOutcome =
+  | { readonly kind: "answer"; readonly result: JsonObject; readonly era: Era }
+  | RequestFailure
+  | Stopped;
+
 export async function callTool(connection: Connection, request: CallRequest): Promise<CallOutcome> {
   const { holder, call, timeoutMs, progressCapMs, signal, onProgress, meta } = request;
-  const { server, clock } = connection.options;
+  const { server } = connection.options;
   const attempt = new Attempt(connection, { holder, call, timeoutMs, capMs: progressCapMs, signal });
-  const paramsFor = (era: Era): JsonObject => ({
-    name: call.tool,
-    ...(request.arguments === undefined ? {} : { arguments: request.arguments }),
-    _meta: meta(era),
-  });
-  const progress = (news: Progress): void => {
-    if (attempt.stopped) return;
-    if (progressCapMs !== undefined) attempt.deadline.extend();
-    onProgress?.(news);
-  };
   try {
-    for (let sends = 0, refusals = 0; ; ) {
-      const tried = await attempt.send((session, stop) => {
-        const tool = connection.tool(call.tool);
-        return exchange(paramsFor(session.era), {
-          clock,
-          signal: stop,
-          answer: (asked) => attempt.answer(asked),
-          send: (leg) => {
-            const options = { signal: stop, onProgress: progress, call: attempt };
-            return tool !== undefined && session.mirrorsArguments && mirrors(tool)
-              ? session.callMirrored(leg, withoutOutputSchema(tool), options)
-              : session.request("tools/call", leg, options);
-          },
-        });
-      });
-      if (tried.kind === "result")
-        return await toOutcome(server, connection.tool(call.tool), tried.result, request);
-      if (tried.kind === "stopped") return stopOutcome(server, tried, timeoutMs);
-      if (tried.kind === "unavailable") return unavailable(tried.error);
-      const safe = isSafe(connection.tool(call.tool));
-      if (tried.failure.kind === "not_sent") refusals++;
-      else sends++;
-      const next = await react(connection, tried.session, tried.failure, {
-        sends,
-        refusals,
-        safe,
-        clock,
-        stop: attempt.stop,
-      });
-      if (next !== "again")
-        return attempt.stopped ? stopOutcome(server, attempt.stopOf(true), timeoutMs) : next;
-    }
+    const done = await perform(connection, attempt, {
+      method: "tools/call",
+      params: (era) => ({
+        name: call.tool,
+        ...(request.arguments === undefined ? {} : { arguments: request.arguments }),
+        _meta: meta(era),
+      }),
+      tool: call.tool,
+      safe: () => isSafe(connection.tool(call.tool)),
+      onProgress: (news) => {
+        if (attempt.stopped) return;
+        if (progressCapMs !== undefined) attempt.deadline.extend();
+        onProgress?.(news);
+      },
+    });
+    if (done.kind === "answer")
+      return await toOutcome(server, connection.tool(call.tool), done.result, request);
+    if (done.kind === "stopped") return stopOutcome(server, done, timeoutMs);
+    return done.kind === "unavailable" ? unavailable(done.error) : done;
   } finally {
     attempt.end();
   }
@@ -109,54 +103,72 @@ export async function callTool(connection: Connection, request: CallRequest): Pr
  */
 export async function sendRequest(connection: Connection, request: PlainRequest): Promise<JsonObject> {
   const { holder, method, params, timeoutMs, signal } = request;
-  const { server, clock } = connection.options;
+  const { server } = connection.options;
   const attempt = new Attempt(connection, { holder, call: undefined, timeoutMs, capMs: undefined, signal });
   const fail = (code: McpError["code"], what: string, wanted?: LoginWanted): never => {
     throw new McpError(code, `MCP server "${server}": ${method}: ${what}`, { server, wanted });
   };
   try {
-    for (let sends = 0, refusals = 0; ; ) {
-      const tried = await attempt.send((session, stop) =>
-        exchange(params(session.era), {
-          clock,
-          signal: stop,
-          answer: (asked) => attempt.answer(asked),
-          send: (leg) => session.request(method, leg, { signal: stop, call: attempt }),
-        }),
-      );
-      if (tried.kind === "result") return tried.result;
-      if (tried.kind === "unavailable") throw tried.error;
-      if (tried.kind === "stopped") {
-        if (tried.by === "caller") throw signal?.reason;
+    const done = await perform(connection, attempt, { method, params, safe: () => true });
+    switch (done.kind) {
+      case "answer":
+        return done.result;
+      case "unavailable":
+        throw done.error;
+      case "stopped":
+        if (done.by === "caller") throw signal?.reason;
         return fail("timeout", `no answer within ${timeoutMs / 1000} s`);
-      }
-      if (tried.failure.kind === "not_sent") refusals++;
-      else sends++;
-      const next = await react(connection, tried.session, tried.failure, {
-        sends,
-        refusals,
-        safe: true,
-        clock,
-        stop: attempt.stop,
-      });
-      if (next === "again") continue;
-      if (next.kind === "protocol_error")
-        fail("protocol_error", `JSON-RPC error ${next.code}: ${next.message}`);
-      else if (next.kind === "not_sent")
-        fail(next.reason === "needs_login" ? "needs_login" : "not_sent", next.message, next.wanted);
-      else fail("lost", "message" in next ? next.message : next.kind);
+      case "protocol_error":
+        return fail("protocol_error", `JSON-RPC error ${done.code}: ${done.message}`);
+      case "not_sent":
+        return fail(done.reason === "needs_login" ? "needs_login" : "not_sent", done.message, done.wanted);
+      case "lost":
+        return fail("lost", done.message);
     }
   } finally {
     attempt.end();
   }
 }
 
-function unavailable(error: McpError): CallOutcome {
+/**
+ * A request of somebody else, passed on with everything that belongs to it: its progress, its questions, its log. The result
+ * is the server's, as it came.
+ *
+ * @returns how it ended; it does not throw
+ */
+export async function relay(connection: Connection, request: RelayedRequest): Promise<RelayOutcome> {
+  const { holder, method, params, tool, timeoutMs, signal, passesInput, onProgress } = request;
+  const { server } = connection.options;
+  const attempt = new Attempt(connection, {
+    holder,
+    call: undefined,
+    timeoutMs,
+    capMs: undefined,
+    signal,
+    side: request,
+  });
+  try {
+    const done = await perform(connection, attempt, {
+      method,
+      params,
+      tool,
+      safe: () => tool === undefined || isSafe(connection.tool(tool)),
+      passesInput,
+      onProgress,
+    });
+    if (done.kind === "stopped") return stopOutcome(server, done, timeoutMs);
+    return done.kind === "unavailable" ? unavailable(done.error) : done;
+  } finally {
+    attempt.end();
+  }
+}
+
+function unavailable(error: McpError): RequestFailure {
   const { code, message, wanted } = error;
   return notSent(code === "needs_login" ? "needs_login" : "server_unavailable", message, wanted);
 }
 
-function stopOutcome(server: string, { by, sent }: Stop, timeoutMs: number): CallOutcome {
+function stopOutcome(server: string, { by, sent }: Stop, timeoutMs: number): Stopped {
   if (by === "caller") return { kind: "cancelled", sent };
   const what = sent ? "did not answer" : "was not ready";
   const message = `MCP server "${server}" ${what} within ${timeoutMs / 1000} s; if it needs longer, raise tool_timeout_sec`;
@@ -184,19 +196,4 @@ async function toOutcome(
 /** By the live annotations: to carry it out twice does no harm. */
 function isSafe(tool: Tool | undefined): boolean {
   return tool?.annotations?.readOnlyHint === true || tool?.annotations?.idempotentHint === true;
-}
-
-function mirrors({ inputSchema }: Tool): boolean {
-  const { properties } = inputSchema;
-  return isObject(properties) && JSON.stringify(properties).includes('"x-mcp-header"');
-}
-
-const stripped = new WeakMap<Tool, Tool>();
-
-/** Its result is checked by us, and an answer that asks for input has no structured content. One object per tool: it is compiled once. */
-function withoutOutputSchema(tool: Tool): Tool {
-  const { outputSchema: _, ...rest } = tool;
-  const known = stripped.get(tool) ?? rest;
-  stripped.set(tool, known);
-  return known;
 }

@@ -133,7 +133,7 @@ export class Catalog {
       this.#timers.delete(kind);
       const session = this.#session;
       if (session === undefined) return;
-      this.#load(session, kind).catch((error: unknown) => {
+      this.#load(session, kind, undefined, true).catch((error: unknown) => {
         if (session.endError === undefined) this.#options.onError(kind, error);
       });
     };
@@ -146,7 +146,8 @@ export class Catalog {
     this.#session = undefined;
   }
 
-  async #load(session: Session, kind: ListKind, signal?: AbortSignal): Promise<void> {
+  /** @param isNews the server said that it has changed: also a first list is a change then */
+  async #load(session: Session, kind: ListKind, signal?: AbortSignal, isNews = false): Promise<void> {
     const number = ++this.#asked;
     const askedAt = this.#options.clock.now();
     const limit = new AbortController();
@@ -161,13 +162,13 @@ export class Catalog {
     if (number < (this.#accepted.get(kind) ?? 0) || session !== this.#session) return;
     this.#accepted.set(kind, number);
     this.#fresh.add(kind);
-    this.#accept(kind, pages.items);
+    this.#accept(kind, pages.items, isNews);
     if (kind !== "tools") return;
     this.#toolListMeta = pages.meta;
     this.#options.onTools?.(this.#tools, askedAt);
   }
 
-  #accept(kind: ListKind, items: readonly JsonObject[]): void {
+  #accept(kind: ListKind, items: readonly JsonObject[], isNews: boolean): void {
     const before = this.#lists.get(kind);
     const after = new Map<string, JsonObject>();
     for (const item of items) {
@@ -180,7 +181,7 @@ export class Catalog {
     if (kind === "tools") this.#tools = [...after.values()] as unknown as readonly Tool[];
     const change = difference(kind, before ?? new Map(), after);
     const nothing = change.added.length + change.removed.length + change.changed.length === 0;
-    if (before !== undefined && !nothing) this.#options.onChange(change);
+    if ((before !== undefined || isNews) && !nothing) this.#options.onChange(change);
   }
 }
 

@@ -448,8 +448,12 @@ export class Connection {
   }
 
   /** A message may tell of one thread's work: of several threads, only the one it belongs to gets it. */
-  #onLog(params: JsonObject, asked: InFlight | undefined): void {
-    if (asked !== undefined) asked.holder.onLog(params, asked.call);
+  #onLog(params: JsonObject, told: InFlight | undefined): void {
+    // Over stdio nothing tells; where one request alone is under way, it is that one's.
+    const [only] = this.inFlight.size === 1 && !this.options.shared ? this.inFlight : [];
+    const asked = told ?? only;
+    if (asked?.side?.onLog !== undefined) asked.side.onLog(params);
+    else if (told !== undefined) told.holder.onLog(params, told.call);
     else if (!this.options.shared) this.#tell((holder) => holder.onLog(params, undefined));
   }
 

@@ -12,6 +12,14 @@ export interface CallName {
   readonly tool: string;
 }
 
+/** Who takes what a server says about one request, where that is not the thread. */
+export interface RequestSide {
+  /** Answers a question of the server. Throws to answer with a JSON-RPC error. @default the holder does */
+  readonly onAsk?: ((request: ServerRequest, signal: AbortSignal) => Promise<JsonObject>) | undefined;
+  /** A log message of the server. @default the holder is told */
+  readonly onLog?: ((params: JsonObject) => void) | undefined;
+}
+
 /** What the server was asked, and by which thread. */
 export interface InFlight {
   readonly holder: Holder;
@@ -22,6 +30,7 @@ export interface InFlight {
   readonly session: Session | undefined;
   /** Aborts when the request is over, however it ended. */
   readonly over: AbortSignal;
+  readonly side?: RequestSide | undefined;
 }
 
 /** Who holds a connection: one server of one thread. */

@@ -52,3 +52,6 @@ export type CallOutcome =
       /** With `needs_login`: what `beginLogin` needs to know of it. */
       readonly wanted?: LoginWanted;
     };
+
+/** The ends of a request that are failures, whatever was asked. */
+export type RequestFailure = Extract<CallOutcome, { readonly kind: "protocol_error" | "lost" | "not_sent" }>;

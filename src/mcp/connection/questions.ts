@@ -44,7 +44,7 @@ export async function answerServer(
   const resume = waiting.map(({ deadline }) => deadline.pause());
   try {
     const until = asked === undefined ? signal : AbortSignal.any([signal, asked.over]);
-    return await holder.answer(request, asked?.call, until);
+    return await (asked?.side?.onAsk?.(request, until) ?? holder.answer(request, asked?.call, until));
   } finally {
     for (const each of resume) each();
   }

@@ -5,7 +5,7 @@ import type { Failure } from "../session/failure.ts";
 import type { Session } from "../session/session.ts";
 import type { Connection } from "./connection.ts";
 import { isDeadOnProbe } from "./open-session.ts";
-import type { CallOutcome, NotSentReason } from "./outcome.ts";
+import type { NotSentReason, RequestFailure } from "./outcome.ts";
 
 /** How often a request is sent, at most. */
 export const SENDS_MAX = 3;
@@ -32,7 +32,7 @@ export async function react(
   session: Session,
   failure: Failure,
   { sends, refusals, safe, clock, stop }: Reaction,
-): Promise<CallOutcome | "again"> {
+): Promise<RequestFailure | "again"> {
   const { server } = connection.options;
   const again = sends < SENDS_MAX;
   switch (failure.kind) {
@@ -76,7 +76,7 @@ async function reactToRejection(
   session: Session,
   failure: Failure & { readonly kind: "rejected" },
   { sends, clock, stop }: Reaction,
-): Promise<CallOutcome | "again"> {
+): Promise<RequestFailure | "again"> {
   const again = sends < SENDS_MAX;
   switch (failure.why) {
     case "session_lost":
@@ -110,6 +110,6 @@ async function pause(clock: Clock, ms: number, stop: AbortSignal): Promise<boole
   return !stop.aborted;
 }
 
-export function notSent(reason: NotSentReason, message: string, wanted?: LoginWanted): CallOutcome {
+export function notSent(reason: NotSentReason, message: string, wanted?: LoginWanted): RequestFailure {
   return { kind: "not_sent", reason, message, ...(wanted === undefined ? {} : { wanted }) };
 }

@@ -8,6 +8,7 @@
  *   B4. When disposal returns, the thread holds nothing any more, and whoever waited has an answer.
  */
 import type {
+  ClientCapabilities,
   GetPromptResult,
   Prompt,
   ReadResourceResult,
@@ -16,22 +17,23 @@ import type {
   Tool,
 } from "@modelcontextprotocol/client";
 import { abortable } from "../../base/abort.ts";
-import type { JsonObject } from "../../base/json.ts";
+import { isObject, type JsonObject } from "../../base/json.ts";
 import { nearest } from "../../base/suggest.ts";
 import type { McpServerConfig } from "../../config/server/types.ts";
 import { isDeepStrictEqual } from "node:util";
 import type { ServerSet } from "../../servers/check.ts";
 import type { LoginOptions, PendingLogin } from "../auth/login.ts";
-import { callTool, sendRequest } from "../connection/call.ts";
+import { callTool, relay, type RelayOutcome, sendRequest } from "../connection/call.ts";
 import type { Listed } from "../connection/catalog.ts";
 import type { ListKind } from "../connection/list-pages.ts";
+import type { RequestSide } from "../connection/in-flight.ts";
 import type { CallOutcome } from "../connection/outcome.ts";
 import { McpError } from "../errors.ts";
 import type { Progress } from "../session/session.ts";
 import { EventHub, type McpEvent } from "./events.ts";
 import { readServers } from "./read-servers.ts";
 import type { ServerView, WaitOptions } from "./server-view.ts";
-import { ThreadServer, type ThreadServerOptions } from "./thread-server.ts";
+import { type Answerer, ThreadServer, type ThreadServerOptions } from "./thread-server.ts";
 import type { ThreadServers } from "./thread-options.ts";
 
 /** A tool that the thread's rules let through. */
@@ -59,9 +61,23 @@ export interface ThreadUpdate {
   readonly kept: readonly string[];
 }
 
-export interface ThreadInternals extends Omit<ThreadServerOptions, "name" | "config" | "events"> {
+/** A request that is relayed for somebody else: a client of a gateway. */
+export interface RelayOptions extends WaitOptions, RequestSide {
+  /** What the client can do; in the modern era the server is told. @default what the thread offers */
+  readonly capabilities?: ClientCapabilities | undefined;
+  /** In the modern era: from which level on the server is to log about this request. @default the thread's */
+  readonly logLevel?: string | undefined;
+  /** A result that asks for input is returned as it is. @default `onAsk` answers it, and the request is sent again */
+  readonly passesInput?: boolean | undefined;
+  /** Told whenever the server reports progress. Without it, the server is not asked to. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+export interface ThreadInternals
+  extends Omit<ThreadServerOptions, "name" | "config" | "events" | "answerer"> {
   readonly servers: ServerSet;
   readonly signal?: AbortSignal;
+  readonly manager: object;
   readonly onEnd: () => void;
 }
 
@@ -74,6 +90,7 @@ export class McpConnectionManager implements AsyncDisposable {
   readonly #stop = new AbortController();
   #servers = new Map<string, ThreadServer>();
   #calls = 0;
+  #answerer: Answerer | undefined;
   /** One update after the other. */
   #updates: Promise<unknown> = Promise.resolve();
   #ending: Promise<void> | undefined;
@@ -89,6 +106,16 @@ export class McpConnectionManager implements AsyncDisposable {
     const { signal } = internals;
     signal?.addEventListener("abort", this.#onAbort, { once: true });
     if (signal?.aborted === true) this.#onAbort();
+  }
+
+  /** The `McpManager` that opened it: what threads that may share connections have in common (`Gate.of`). */
+  get manager(): object {
+    return this.#internals.manager;
+  }
+
+  /** Aborts when the thread ends. */
+  get ended(): AbortSignal {
+    return this.#stop.signal;
   }
 
   /** All servers, in the order they were given in. */
@@ -231,6 +258,57 @@ export class McpConnectionManager implements AsyncDisposable {
   }
 
   /**
+   * Passes a request on, of any method, with everything that belongs to it, for somebody who speaks MCP himself. What the thread's
+   * rules take away is not called. Its result is the server's, as it came: it is neither checked nor bounded here.
+   *
+   * @param params without what belongs to the conversation with the client: its progress token, its era's keys of `_meta`
+   * @returns how it ended; it does not throw
+   */
+  async relay(
+    server: string,
+    method: string,
+    params: JsonObject,
+    options: RelayOptions = {},
+  ): Promise<RelayOutcome> {
+    const found = this.#servers.get(server);
+    if (found === undefined)
+      return { kind: "not_sent", reason: "unknown_server", message: this.#unknown(server).message };
+    const { name } = params;
+    const tool = method === "tools/call" ? (typeof name === "string" ? name : "") : undefined;
+    const refusal = this.#stop.signal.aborted
+      ? ({ kind: "not_sent", reason: "server_unavailable", message: `Thread ${this.id} has ended` } as const)
+      : found.refusal(tool);
+    if (refusal !== undefined) return refusal;
+    const { signal, timeoutMs = found.toolTimeoutMs, capabilities, logLevel, ...rest } = options;
+    const { _meta: meta, ...others } = params;
+    return relay(found.connection, {
+      ...rest,
+      holder: found,
+      method,
+      tool,
+      params: (era) => {
+        const sent = found.metaOf(era, isObject(meta) ? meta : {}, {
+          capabilities,
+          logLevel,
+        });
+        return Object.keys(sent).length === 0 ? others : { ...others, _meta: sent };
+      },
+      timeoutMs,
+      signal: signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]),
+    });
+  }
+
+  /** From now on, questions of servers that belong to no request go here, until the returned value is disposed. */
+  answerWith(answerer: Answerer): Disposable {
+    this.#answerer = answerer;
+    return {
+      [Symbol.dispose]: () => {
+        if (this.#answerer === answerer) this.#answerer = undefined;
+      },
+    };
+  }
+
+  /**
    * Tells of changes of a resource as events (`resource_updated`), also after the server was started again.
    *
    * @returns ends the subscription
@@ -327,7 +405,8 @@ export class McpConnectionManager implements AsyncDisposable {
   }
 
   #open(name: string, config: McpServerConfig): ThreadServer {
-    return new ThreadServer({ ...this.#internals, name, config, events: this.#events });
+    const answerer = (): Answerer | undefined => this.#answerer;
+    return new ThreadServer({ ...this.#internals, name, config, events: this.#events, answerer });
   }
 
   async #list<Kind extends ListKind>(

@@ -146,6 +146,7 @@ export class McpManager implements AsyncDisposable {
       eras: this.#eras,
       catalogs: this.#catalogs,
       client: { name, version, ...(title === undefined ? {} : { title }) },
+      manager: this,
       onEnd: () => void this.#threads.delete(thread),
     });
     this.#threads.add(thread);

@@ -1,4 +1,5 @@
 /** What a host says when it opens a thread. */
+import type { ClientCapabilities } from "@modelcontextprotocol/client";
 import type { JsonObject } from "../../base/json.ts";
 import type { CallName } from "../connection/in-flight.ts";
 import type { ServerSet } from "../../servers/check.ts";
@@ -84,6 +85,8 @@ export interface McpThreadOptions {
   readonly onElicit?: ElicitationHandler;
   /** Asks a model for a server. @default sampling is not offered, as in Codex */
   readonly onSample?: SamplingHandler;
+  /** What servers are told that the thread's client can do, where that is not said by the handlers above: a gateway knows it. */
+  readonly offers?: ClientCapabilities;
   /** File URIs that a server is told when it asks for roots. @default none, as in Codex */
   readonly roots?: readonly string[];
   /** From which level on servers are asked to log: a level of RFC 5424. @default they decide */

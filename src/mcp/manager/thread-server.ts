@@ -12,7 +12,7 @@ import type { CatalogCache } from "../cache/catalog-cache.ts";
 import { Connection } from "../connection/connection.ts";
 import type { CallName, Holder } from "../connection/in-flight.ts";
 import type { ListKind } from "../connection/list-pages.ts";
-import type { CallOutcome } from "../connection/outcome.ts";
+import type { RequestFailure } from "../connection/outcome.ts";
 import { requestError } from "../connection/request-error.ts";
 import type { ServerStatus } from "../connection/status.ts";
 import { McpError } from "../errors.ts";
@@ -27,6 +27,21 @@ import type { ServerView, WaitOptions } from "./server-view.ts";
 import { openTransport, type TransportParts } from "./server-transport-of.ts";
 import type { McpThreadOptions } from "./thread-options.ts";
 
+/** Who asks, where it is not the thread itself: a client of a gateway. */
+export interface RequestClient {
+  /** @default the thread's */
+  readonly capabilities?: ClientCapabilities | undefined;
+  /** @default the thread's */
+  readonly logLevel?: string | undefined;
+}
+
+/** Answers a question that belongs to no request, in the place of the thread's handlers; `undefined` leaves it to them. */
+export type Answerer = (
+  server: string,
+  request: ServerRequest,
+  signal: AbortSignal,
+) => Promise<JsonObject> | undefined;
+
 export interface ThreadServerOptions extends Omit<McpThreadOptions, "servers" | "signal"> {
   readonly id: string;
   readonly env: Variables;
@@ -38,6 +53,7 @@ export interface ThreadServerOptions extends Omit<McpThreadOptions, "servers" | 
   readonly catalogs: CatalogCache;
   readonly client: Implementation;
   readonly events: EventHub;
+  readonly answerer: () => Answerer | undefined;
 }
 
 /** Codex 0.169's. */
@@ -139,9 +155,9 @@ export class ThreadServer implements Holder {
     return this.#catalogKey === undefined ? undefined : this.#options.catalogs.read(this.#catalogKey);
   }
 
-  /** Why a call of this tool is not made; `undefined` if it may be. */
-  refusal(tool: string): CallOutcome | undefined {
-    if (!this.#allows(tool)) {
+  /** Why a request, or a call of this tool, is not made; `undefined` if it may be. */
+  refusal(tool: string | undefined): RequestFailure | undefined {
+    if (tool !== undefined && !this.#allows(tool)) {
       const message = `tool '${tool}' is disabled for MCP server '${this.name}'`;
       return { kind: "not_sent", reason: "tool_disabled", message };
     }
@@ -202,13 +218,15 @@ export class ThreadServer implements Holder {
   }
 
   /** `_meta` of a request. In the modern era it says what this thread's client can do, whoever else shares the connection. */
-  metaOf(era: Era, meta: JsonObject = {}): JsonObject {
-    const { logLevel } = this.#options;
+  metaOf(era: Era, meta: JsonObject = {}, client: RequestClient = {}): JsonObject {
+    const { logLevel = this.#options.logLevel } = client;
     if (era === "legacy") return meta;
     const own = this.#capabilities();
+    // A client that can do nothing is not to pass for one that can what the thread offers.
+    const told = client.capabilities ?? (Object.keys(own).length === 0 ? undefined : own);
     return {
       ...meta,
-      ...(Object.keys(own).length === 0 ? {} : { [CAPABILITIES_META]: own as JsonObject }),
+      ...(told === undefined ? {} : { [CAPABILITIES_META]: told as JsonObject }),
       ...(logLevel === undefined ? {} : { [LOG_LEVEL_META]: logLevel }),
     };
   }
@@ -259,6 +277,8 @@ export class ThreadServer implements Holder {
   }
 
   answer(request: ServerRequest, call: CallName | undefined, signal: AbortSignal): Promise<JsonObject> {
+    const relayed = this.#options.answerer()?.(this.name, request, signal);
+    if (relayed !== undefined) return relayed;
     const about = { server: this.name, call, signal };
     return answerRequest(request, this.#options, about, () => this.onDeclined(request, call));
   }
@@ -348,7 +368,8 @@ export class ThreadServer implements Holder {
   }
 
   #capabilities(): ClientCapabilities {
-    const { onElicit, onSample, roots } = this.#options;
+    const { onElicit, onSample, roots, offers } = this.#options;
+    if (offers !== undefined) return offers;
     return {
       ...(onElicit === undefined ? {} : { elicitation: { form: {}, url: {} } }),
       ...(onSample === undefined ? {} : { sampling: {} }),

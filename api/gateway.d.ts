@@ -1,0 +1,61 @@
+// mcp-switchyard/gateway
+
+export interface ClientThreads {
+    readonly names: () => readonly string[];
+    readonly open: (client: GatewayClient, server: string | undefined) => McpConnectionManager;
+}
+
+export declare class Gateway implements AsyncDisposable {
+    #private;
+    private constructor();
+    static start(options?: GatewayOptions): Promise<Gateway>;
+    get origin(): string;
+    get clients(): number;
+    openThread(thread: McpConnectionManager): ThreadGateway;
+    [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface GatewayClient {
+    readonly name: string;
+    readonly version: string;
+    readonly offers: ClientCapabilities;
+}
+
+export declare class GatewayError extends Error {
+    readonly name = "GatewayError";
+    readonly code: GatewayErrorCode;
+    constructor(code: GatewayErrorCode, message: string, options?: ErrorOptions);
+}
+
+export type GatewayErrorCode = "cannot_listen" | "exposed" | "invalid_address" | "ended";
+
+export interface GatewayOptions {
+    readonly address?: ListenAddress;
+    readonly token?: string;
+    readonly limits?: Partial<Limits>;
+    readonly threads?: ClientThreads;
+    readonly log?: Log;
+    readonly clock?: Clock;
+}
+
+export interface Limits {
+    readonly bodyBytesMax: number;
+    readonly requestsMax: number;
+    readonly sessionsMax: number;
+    readonly sessionsPerSecond: number;
+    readonly idleMs: number;
+}
+
+export interface ListenAddress {
+    readonly host: string;
+    readonly port: number;
+}
+
+export interface ThreadGateway {
+    readonly urlOf: (server?: string, options?: {
+        readonly capability?: "path";
+    }) => string;
+    readonly bearer: string;
+    readonly clients: number;
+    readonly revoke: () => Promise<void>;
+}

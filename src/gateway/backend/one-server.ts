@@ -1,0 +1,118 @@
+/**
+ * One server of a thread, passed through: what a client asks goes to it as it is, and its results come back as they are. Only its
+ * tools are listed here, because the thread's rules may take some away.
+ */
+import type { Implementation, ServerCapabilities } from "@modelcontextprotocol/client";
+import type { JsonObject } from "../../base/json.ts";
+import {
+  type McpConnectionManager,
+  McpError,
+  type RelayOptions,
+  type RelayOutcome,
+  type ServerView,
+} from "../../mcp/index.ts";
+import { type Backend, type Description, textOf, type Watcher } from "./backend.ts";
+import type { ThreadNews } from "./thread-news.ts";
+import { throughGate } from "./through-gate.ts";
+
+export interface OneServerOptions {
+  readonly thread: McpConnectionManager;
+  /** One of the thread's. */
+  readonly server: string;
+  readonly news: ThreadNews;
+}
+
+export class OneServer implements Backend {
+  readonly #thread: McpConnectionManager;
+  readonly #server: string;
+  readonly #news: ThreadNews;
+
+  constructor({ thread, server, news }: OneServerOptions) {
+    this.#thread = thread;
+    this.#server = server;
+    this.#news = news;
+  }
+
+  get ended(): AbortSignal {
+    return this.#thread.ended;
+  }
+
+  async describe(signal: AbortSignal): Promise<Description> {
+    const view = await this.#usable(signal);
+    const { status, instructions } = view;
+    const serverInfo = status.state === "ready" ? status.serverInfo : undefined;
+    return { serverInfo: serverInfo ?? named(this.#server), capabilities: offered(view), instructions };
+  }
+
+  async request(method: string, params: JsonObject, options: RelayOptions): Promise<RelayOutcome> {
+    const relay = (): Promise<RelayOutcome> => this.#thread.relay(this.#server, method, params, options);
+    try {
+      switch (method) {
+        case "tools/list":
+          return await this.#listTools(options.signal);
+        case "tools/call":
+          return await throughGate(this.#thread, this.#server, textOf(params["name"]), options.signal, relay);
+        case "logging/setLevel":
+          return this.#hasLevelOfItsOwn ? await relay() : { kind: "answer", era: "legacy", result: {} };
+        default:
+          return await relay();
+      }
+    } catch (error) {
+      if (!(error instanceof McpError)) return { kind: "cancelled", sent: false };
+      const reason = error.code === "needs_login" ? "needs_login" : "server_unavailable";
+      return { kind: "not_sent", reason, message: error.message };
+    }
+  }
+
+  subscribe(uri: string, signal: AbortSignal): Promise<AsyncDisposable> {
+    return this.#thread.subscribe(this.#server, uri, { signal });
+  }
+
+  watch(watcher: Watcher): Disposable {
+    return this.#news.watch(this.#server, watcher);
+  }
+
+  async #listTools(signal: AbortSignal | undefined): Promise<RelayOutcome> {
+    await this.#usable(signal);
+    const tools = this.#thread.listTools(this.#server).map(({ tool }) => tool);
+    return { kind: "answer", era: "legacy", result: { tools } as unknown as JsonObject };
+  }
+
+  /** Whether a level can be set at the server for this thread alone; otherwise the client's log is filtered here. */
+  get #hasLevelOfItsOwn(): boolean {
+    const { config, status } = this.#thread.server(this.#server);
+    return config.scope === "thread" && status.state === "ready" && status.era === "legacy";
+  }
+
+  async #usable(signal: AbortSignal | undefined): Promise<ServerView> {
+    const [view] = await this.#thread.ready([this.#server], signal === undefined ? {} : { signal });
+    if (view === undefined) throw new McpError("ended", "The thread has ended");
+    const { status, name } = view;
+    if (status.state === "ready" || status.state === "starting" || status.state === "restarting") return view;
+    if (status.state === "ended") throw new McpError("ended", `MCP server "${name}" was ended`);
+    const reason = typeof status.reason === "string" ? status.reason : status.reason.message;
+    const code = status.state === "needs_login" ? "needs_login" : "server_unavailable";
+    throw new McpError(code, reason, { server: name });
+  }
+}
+
+export function named(name: string): Implementation {
+  return { name, version: "unknown" };
+}
+
+/**
+ * What the server can do, as far as it crosses the gateway (docs/gateway.md). We tell of changes whether it does or not: it may be
+ * started again with other tools.
+ */
+function offered({ capabilities }: ServerView): ServerCapabilities {
+  // Before it has started, and in a session that somebody else began, nothing is known.
+  if (capabilities === undefined || Object.keys(capabilities).length === 0)
+    return { tools: { listChanged: true } };
+  const { tasks: _, tools, prompts, resources, ...others } = capabilities;
+  return {
+    ...others,
+    ...(tools === undefined ? {} : { tools: { ...tools, listChanged: true } }),
+    ...(prompts === undefined ? {} : { prompts: { ...prompts, listChanged: true } }),
+    ...(resources === undefined ? {} : { resources: { ...resources, listChanged: true } }),
+  };
+}

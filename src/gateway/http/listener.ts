@@ -1,0 +1,110 @@
+/**
+ * The socket of a gateway: from a request to the endpoint that it is for.
+ *
+ * Node's own server, without a framework: there are three kinds of path, while streams, their back-pressure and the end of a
+ * client's connection need Node's response as it is.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Clock, Timer } from "../../base/clock.ts";
+import { messageOf } from "../../base/errors.ts";
+import { GatewayError } from "../errors.ts";
+import { INTERNAL_ERROR, SERVER_ERROR } from "../protocol/messages.ts";
+import { type ListenAddress, strangerProblem } from "./address.ts";
+import { type Endpoint, GONE, refuse } from "./endpoint.ts";
+
+const TICK_MS = 15_000;
+const CONNECTIONS_MAX = 4096;
+/** A client has this long for the head of a request, and for all of it, in milliseconds. */
+const HEAD_MS = 10_000;
+const REQUEST_MS = 60_000;
+/** Between two requests on one connection. */
+const KEEP_ALIVE_MS = 120_000;
+
+export interface ListenerOptions {
+  readonly address: ListenAddress;
+  /** What a path leads to. @returns `undefined` for nothing, and for what the request has no right to */
+  readonly route: (path: string, request: IncomingMessage) => Endpoint | "unauthorized" | undefined;
+  readonly endpoints: () => Iterable<Endpoint>;
+  readonly clock: Clock;
+  readonly onError: (error: unknown) => void;
+}
+
+export class Listener implements AsyncDisposable {
+  readonly #options: ListenerOptions;
+  readonly #server: Server;
+  #tick: Timer | undefined;
+
+  private constructor(options: ListenerOptions) {
+    this.#options = options;
+    this.#server = createServer(
+      {
+        headersTimeout: HEAD_MS,
+        requestTimeout: REQUEST_MS,
+        keepAliveTimeout: KEEP_ALIVE_MS,
+        highWaterMark: 64 * 1024,
+      },
+      (request, response) => this.#handle(request, response),
+    );
+    this.#server.maxConnections = CONNECTIONS_MAX;
+  }
+
+  /** @throws {GatewayError} `cannot_listen` */
+  static async start(options: ListenerOptions): Promise<Listener> {
+    const listener = new Listener(options);
+    const { host, port } = options.address;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    listener.#server.once("error", reject).listen(port, host, resolve);
+    try {
+      await promise;
+    } catch (cause) {
+      throw new GatewayError("cannot_listen", `Cannot listen on ${host}:${port}: ${messageOf(cause)}`, {
+        cause,
+      });
+    }
+    listener.#server.off("error", reject).on("error", options.onError);
+    listener.#schedule();
+    return listener;
+  }
+
+  /** Scheme, host and port. */
+  get origin(): string {
+    const { address, family, port } = this.#server.address() as AddressInfo;
+    return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#tick?.clear();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#server.close(() => resolve());
+    this.#server.closeAllConnections();
+    await promise;
+  }
+
+  #handle(request: IncomingMessage, response: ServerResponse): void {
+    const { headers, url = "/" } = request;
+    response.on("error", this.#options.onError);
+    const stranger = strangerProblem(headers, this.#options.address);
+    if (stranger !== undefined) return refuse(response, 403, { code: SERVER_ERROR, message: stranger });
+    const path = url.split("?", 1)[0] ?? "/";
+    const endpoint = this.#options.route(path, request);
+    if (endpoint === undefined) return refuse(response, 404, GONE);
+    if (endpoint === "unauthorized") {
+      const error = { code: SERVER_ERROR, message: "Unauthorized: a bearer token is needed" };
+      return refuse(response, 401, error, undefined, { "www-authenticate": "Bearer" });
+    }
+    endpoint.handle(request, response).catch((error: unknown) => {
+      this.#options.onError(error);
+      if (response.headersSent) response.destroy();
+      else refuse(response, 500, { code: INTERNAL_ERROR, message: "Internal error" });
+    });
+  }
+
+  #schedule(): void {
+    const tick = (): void => {
+      for (const endpoint of this.#options.endpoints()) endpoint.tick();
+      this.#schedule();
+    };
+    this.#tick = this.#options.clock.schedule(TICK_MS, tick, { background: true });
+  }
+}
