@@ -27,6 +27,7 @@ export interface AgentOptions {
     readonly toolExposure?: "direct" | "search";
     readonly manager?: McpManager;
     readonly environments?: readonly EnvironmentDefinition[];
+    readonly credentials?: CredentialSource;
     readonly home?: string;
     readonly env?: Readonly<Record<string, string | undefined>>;
     readonly stepsMax?: number;

@@ -591,6 +591,7 @@ export interface SnapshotOptions {
 export interface SnapshotSource extends Omit<McpThreadOptions, "servers"> {
     readonly servers: ThreadServers | readonly EffectiveMcpServer[];
     readonly environments?: McpManagerOptions["environments"];
+    readonly credentials?: McpManagerOptions["credentials"];
 }
 
 export type StartStep = "start" | "initialize" | "list";
@@ -656,6 +657,11 @@ export declare class TransportError extends Error {
 
 export type TransportErrorCode = "invalid_server" | "start_failed" | "executor_unreachable" | "executor_lost" | "process_exited" | "message_too_large" | "server_stalled" | "request_failed" | "closed";
 
+export interface UserLoginsOptions {
+    readonly env?: Variables | undefined;
+    readonly layers?: Pick<ConfigLayers, "layers"> | undefined;
+}
+
 export interface WaitOptions {
     readonly signal?: AbortSignal;
     readonly timeoutMs?: number;
@@ -672,3 +678,5 @@ export declare function loginKeyOf(server: string, { transport }: McpServerConfi
 export declare function memoryLoginStore(): LoginStore;
 
 export declare function memoryOfEras(now: () => number): EraMemory;
+
+export declare function userLoginStore({ env, layers }?: UserLoginsOptions): LoginStore;

@@ -17,6 +17,7 @@ import type { ThreadEvent } from "../thread/events.ts";
 import type { Input, TurnOptions } from "../thread/options.ts";
 import { collectTurn, type Turn } from "../thread/turn.ts";
 import { Gate } from "../tools/index.ts";
+import { AgentLogins } from "./agent-logins.ts";
 import { createTools } from "./create-tools.ts";
 import type { ModelEndpoint } from "./model-client.ts";
 import type { AgentOptions, AgentThreadOptions } from "./options.ts";
@@ -57,6 +58,7 @@ interface AgentContext {
 export class Agent implements Engine, AsyncDisposable {
   readonly #context: AgentContext;
   readonly #ownManager: McpManager | undefined;
+  readonly #logins: AgentLogins | undefined;
   readonly #sessions = new Set<AgentSession>();
   #closed: Promise<void> | undefined;
 
@@ -65,13 +67,18 @@ export class Agent implements Engine, AsyncDisposable {
     const checked = readAgentOptions(options);
     const { clock = systemClock, log = silentLog, env = process.env } = checked;
     const [redactor, outputRedactor] = [new Redactor(), new Redactor()];
-    const hide = (secret: string): void => {
-      redactor.add(secret);
-      outputRedactor.add(secret);
+    const hide = (secret: string): (() => void) => {
+      const shown = [redactor.add(secret), outputRedactor.add(secret)];
+      return () => shown.forEach((show) => show());
     };
     if (checked.apiKey !== undefined) hide(checked.apiKey);
-    const { environments = [], manager = new McpManager({ env, log, clock, environments }) } = checked;
-    if (checked.manager === undefined) this.#ownManager = manager;
+    let { manager } = checked;
+    if (manager === undefined) {
+      const { environments = [], credentials: given } = checked;
+      const credentials = new AgentLogins({ credentials: given, env, log, clock, hide });
+      this.#logins = credentials;
+      this.#ownManager = manager = new McpManager({ env, log, clock, environments, credentials });
+    }
     const shared: SessionOptions = {
       manager,
       createTools: createTools({
@@ -135,6 +142,7 @@ export class Agent implements Engine, AsyncDisposable {
   async #close(): Promise<void> {
     await Promise.all([...this.#sessions].map((session) => session.close()));
     await this.#ownManager?.[Symbol.asyncDispose]();
+    await this.#logins?.[Symbol.asyncDispose]();
   }
 
   #find(id: string): AgentSession | undefined {

@@ -1,7 +1,7 @@
 /** What a host can say about an `Agent`. */
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
-import type { EnvironmentDefinition, McpManager } from "../mcp/index.ts";
+import type { CredentialSource, EnvironmentDefinition, McpManager } from "../mcp/index.ts";
 import type { ThreadOptions } from "../thread/options.ts";
 import type { HostTool } from "../tools/router/contract.ts";
 
@@ -26,6 +26,11 @@ export interface AgentOptions {
   readonly manager?: McpManager;
   /** Where servers with an `environment_id` run; not together with `manager`, which has its own. @default this machine alone */
   readonly environments?: readonly EnvironmentDefinition[];
+  /**
+   * Yields the tokens of logins to MCP servers; not together with `manager`, which has its own.
+   * @default the user's logins, as Codex keeps them, for threads without a principal
+   */
+  readonly credentials?: CredentialSource;
   /** The folder that keeps the threads. @default `agent` in `$SWITCHYARD_HOME` (`~/.switchyard`) */
   readonly home?: string;
   /** Where references of MCP servers, and `SWITCHYARD_HOME`, are looked up. @default process.env */

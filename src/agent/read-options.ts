@@ -17,7 +17,7 @@ import {
   showPath,
   string,
 } from "../base/reader.ts";
-import type { EnvironmentDefinition, McpManager } from "../mcp/index.ts";
+import type { CredentialSource, EnvironmentDefinition, McpManager } from "../mcp/index.ts";
 import { check, checkConfigs, type ServerSet } from "../servers/check.ts";
 import { sentenceOf } from "../servers/problem.ts";
 import { EngineError } from "../thread/errors.ts";
@@ -83,6 +83,7 @@ const agentOptions: Reader<AgentOptions> = object(
     toolExposure: optional(oneOf("direct", "search")),
     manager: objectOf<McpManager>(),
     environments: optional(list(guard("an environment", isEnvironment))),
+    credentials: objectOf<CredentialSource>(),
     home: text,
     env: objectOf<NonNullable<AgentOptions["env"]>>(),
     stepsMax: optional(integer({ min: 1 })),
@@ -105,8 +106,9 @@ const agentThreadOptions: Reader<AgentThreadOptions> = object(
 /** @throws {EngineError} `invalid_options`, naming the option */
 export function readAgentOptions(options: AgentOptions): AgentOptions {
   const read = readOptions(agentOptions, options, invalid);
-  if (read.manager !== undefined && read.environments !== undefined)
-    throw invalid("environments: give them to the manager", "environments");
+  for (const name of ["environments", "credentials"] as const)
+    if (read.manager !== undefined && read[name] !== undefined)
+      throw invalid(`${name}: give them to the manager`, name);
   return read;
 }
 

@@ -14,6 +14,7 @@ export { LoginError, type LoginErrorCode } from "./auth/login-error.ts";
 export { memoryLoginStore } from "./auth/memory-login-store.ts";
 export type { ClientRegistration, LoginClient } from "./auth/registration.ts";
 export { type LoginKey, loginKeyOf, type LoginStore, type StoredLogin } from "./auth/stored-login.ts";
+export { userLoginStore, type UserLoginsOptions } from "./auth/user-logins.ts";
 export type { BudgetOptions } from "./budget/budget.ts";
 export type { CatalogChange } from "./connection/catalog.ts";
 export type { RelayOutcome } from "./connection/call.ts";

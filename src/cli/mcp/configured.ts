@@ -113,9 +113,12 @@ export async function openServers(
     ),
   );
   // Loaded here: other commands, and a wrong command line, do without it.
-  const { McpManager } = await import("../../mcp/index.ts");
+  const { LoginBroker, McpManager, userLoginStore } = await import("../../mcp/index.ts");
+  const store = userLoginStore({ layers });
+  const credentials = new LoginBroker({ stores: () => store });
   const manager = new McpManager({
     publish: false,
+    credentials,
     environments: environmentsOf(configs, layers),
     // One thread has all that are configured, and they start at once.
     budget: { processesPerThread: 1_000, startsPerSecond: 1_000 },
@@ -128,6 +131,7 @@ export async function openServers(
     // What it has is read now, and written while the servers end.
     const kept = keepTools(thread, cwd, openedAt);
     await manager[Symbol.asyncDispose]();
+    await credentials[Symbol.asyncDispose]();
     await kept;
   };
   return { thread, [Symbol.asyncDispose]: end };

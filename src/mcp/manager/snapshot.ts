@@ -58,6 +58,8 @@ export interface SnapshotSource extends Omit<McpThreadOptions, "servers"> {
   readonly servers: ThreadServers | readonly EffectiveMcpServer[];
   /** Where servers with an `environment_id` run. @default this machine alone */
   readonly environments?: McpManagerOptions["environments"];
+  /** Asked for the tokens of logins. @default nobody is */
+  readonly credentials?: McpManagerOptions["credentials"];
 }
 
 /** A list that could not be had. */
@@ -126,13 +128,14 @@ export async function collectMcpSnapshot(
       source.threads.flatMap((thread) => seenIn(thread, thread.id)),
       options,
     );
-  const { environments, servers, ...threadOptions } = source;
+  const { environments, credentials, servers, ...threadOptions } = source;
   const effective = Array.isArray(servers) ? (servers as readonly EffectiveMcpServer[]) : undefined;
   await using manager = new McpManager({
     publish: false,
     // One thread has all that are asked for.
     budget: { processesPerThread: 1_000, startsPerSecond: 1_000 },
     ...(environments === undefined ? {} : { environments }),
+    ...(credentials === undefined ? {} : { credentials }),
   });
   const thread = manager.openThread({
     ...threadOptions,
