@@ -116,6 +116,7 @@ export interface ConfigLayers {
     readonly layers: readonly ConfigLayer[];
     readonly requirements?: Requirements;
     readonly project: Project;
+    readonly plugins?: LoadedPlugins;
 }
 
 export interface ConfigProblem extends ProblemText {
@@ -140,6 +141,7 @@ export interface ConfiguredMcpServers {
     readonly servers: ReadonlyMap<string, McpServerConfig>;
     readonly errors: readonly ConfigProblem[];
     readonly warnings: readonly ConfigProblem[];
+    readonly provenance: ToolPluginProvenance;
     readonly originsOf: (name: string) => Origins;
 }
 
@@ -161,12 +163,14 @@ export interface EffectiveMcpServer {
     readonly warnings: readonly ConfigProblem[];
     readonly origins: Origins;
     readonly definedIn: Origin | undefined;
+    readonly plugin?: PluginAttribution;
 }
 
 export interface EffectiveMcpServers {
     readonly servers: readonly EffectiveMcpServer[];
     readonly errors: readonly ConfigProblem[];
     readonly warnings: readonly ConfigProblem[];
+    readonly provenance: ToolPluginProvenance;
 }
 
 export type EnvironmentConfig = LocalEnvironment | (UrlEnvironment & {
@@ -228,6 +232,7 @@ export interface LoadLayersOptions {
     readonly profile?: string;
     readonly overrides?: readonly string[];
     readonly threadConfig?: Readonly<Record<string, unknown>>;
+    readonly selectedPlugins?: readonly SelectedPlugin[];
 }
 
 export interface LoadSkillsOptions {
@@ -244,6 +249,18 @@ export interface LoadedEnvironments {
     readonly defaultId?: string;
     readonly errors: readonly ConfigProblem[];
     readonly warnings: readonly ConfigProblem[];
+}
+
+export interface LoadedPlugin extends PluginAttribution {
+    readonly root: string;
+    readonly selected: boolean;
+    readonly skills: readonly string[];
+    readonly servers: readonly PluginServer[];
+}
+
+export interface LoadedPlugins {
+    readonly plugins: readonly LoadedPlugin[];
+    readonly problems: readonly ConfigProblem[];
 }
 
 export interface LoadedSkills {
@@ -340,7 +357,8 @@ export interface MissingSkillServer {
 }
 
 export interface Origin {
-    readonly layer: ConfigLayerName;
+    readonly layer: ConfigLayerName | "plugin";
+    readonly plugin?: string;
     readonly file?: string;
     readonly line?: number;
     readonly column?: number;
@@ -366,6 +384,21 @@ export type PlainValue = string | number | boolean | PlainValue[] | {
     [key: string]: PlainValue;
 };
 
+export interface PluginAttribution {
+    readonly id: string;
+    readonly displayName: string;
+    readonly dataFolder?: string;
+}
+
+export interface PluginServer {
+    readonly name: string;
+    readonly config?: McpServerConfig;
+    readonly written: TomlTable;
+    readonly file: string;
+    readonly errors: readonly ConfigProblem[];
+    readonly warnings: readonly ConfigProblem[];
+}
+
 export interface ReadOptions {
     readonly strict?: boolean;
     readonly own?: boolean;
@@ -379,6 +412,11 @@ export type ReadServersResult = (Read & {
     readonly ok: false;
     readonly errors: readonly [ConfigProblem, ...ConfigProblem[]];
 });
+
+export interface SelectedPlugin {
+    readonly id: string;
+    readonly root: string;
+}
 
 export interface Skill {
     readonly name: string;
@@ -447,6 +485,8 @@ export interface TomlTable extends Written {
     readonly kind: "table";
     readonly entries: ReadonlyMap<string, TomlEntry>;
 }
+
+export type ToolPluginProvenance = ReadonlyMap<string, PluginAttribution>;
 
 export interface UnusableEnvironment extends Loaded {
     readonly status: "invalid" | "inactive" | "disabled";

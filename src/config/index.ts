@@ -44,6 +44,14 @@ export {
   loadConfigLayers,
   type LoadLayersOptions,
 } from "./layers/layers.ts";
+export type {
+  LoadedPlugin,
+  LoadedPlugins,
+  PluginAttribution,
+  PluginServer,
+  SelectedPlugin,
+  ToolPluginProvenance,
+} from "./plugins/types.ts";
 export { type ImportNote, type ImportResult, importServers } from "./import/import-servers.ts";
 export { configJsonSchema } from "./schema/json-schema.ts";
 export { serverNameProblem, serverUrlProblem } from "./server/start-problem.ts";

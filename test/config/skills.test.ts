@@ -150,8 +150,7 @@ suite("Skills, beside Codex's skills/list", () => {
     const env = { HOME: places.home };
     theirs = await codexSkills(places);
     const layers = loadConfigLayers({ cwd, codexHome, env, switchyardHome: join(root, "none") });
-    const plugins = [{ id: "plug@mk", skills: [join(codexHome, "plugins/cache/mk/plug/1.0.0/skills")] }];
-    ours = await loadSkills(layers, { codexHome, env, plugins });
+    ours = await loadSkills(layers, { codexHome, env });
   });
 
   after(() => rmSync(root, { recursive: true, force: true }));

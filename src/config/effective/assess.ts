@@ -13,6 +13,7 @@ import { mergeTables } from "../layers/merge.ts";
 import { strayKeyProblems } from "../layers/own-keys.ts";
 import type { ConfigProblem } from "../problem.ts";
 import { misreadValues } from "./misread.ts";
+import { type PluginServers, pluginServers, withOverlayHint } from "./plugin-servers.ts";
 import { type ReadOptions, readMcpServers, type ReadServersResult } from "../server/read-servers.ts";
 import type { TomlEntry, TomlTable } from "../../toml/node.ts";
 import { EMPTY_TABLE } from "../../toml/tree.ts";
@@ -33,6 +34,7 @@ export interface Assessment {
   readonly hybrids: ByServer<ConfigProblem>;
   readonly stray: ByServer<readonly ConfigProblem[]>;
   readonly enterprise: EnterpriseAuth;
+  readonly plugins: PluginServers;
 }
 
 export function assess(
@@ -42,7 +44,10 @@ export function assess(
   const active = layers.layers.filter(({ inactive }) => inactive === undefined);
   const merged = mergeLayers(active);
   const servers = readMcpServers(merged.entries.get("mcp_servers")?.value, { strict, own: true });
-  const read = { ...servers, warnings: [...servers.warnings, ...misreadValues(merged)] };
+  const plugins = pluginServers(layers, active, serverEntries(merged));
+  const read = withHints({ ...servers, warnings: [...servers.warnings, ...misreadValues(merged)] }, (error) =>
+    withOverlayHint(error, merged, layers.plugins),
+  );
   return {
     layers,
     active,
@@ -54,7 +59,17 @@ export function assess(
     hybrids: checkHybrids(merged, active),
     stray: strayKeyProblems(active),
     enterprise: checkEnterpriseAuth(layers, read.servers),
+    plugins,
   };
+}
+
+function withHints(
+  read: ReadServersResult,
+  hinted: (error: ConfigProblem) => ConfigProblem,
+): ReadServersResult {
+  if (read.ok) return read;
+  const [first, ...others] = read.errors;
+  return { ...read, errors: [hinted(first), ...others.map(hinted)] };
 }
 
 /** The tables of `mcp_servers`, by name. */

@@ -96,7 +96,7 @@ test("checkConfig reads where projects begin before all else, as Codex does (K1)
 });
 
 test("checkConfig leaves a wrong value of any other key of Codex's to Codex", () => {
-  const toml = "model = 1\n[features]\nuse_xaa = 1\n[plugins]\np = 1\n";
+  const toml = "model = 1\n[features]\nuse_xaa = 1\n[otel]\np = 1\n";
   for (const strict of [false, true]) assert.deepEqual(messages(check(toml, { strict })), []);
 });
 

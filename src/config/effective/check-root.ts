@@ -10,6 +10,7 @@
  */
 import { isBlank } from "../server/check-server.ts";
 import { misreadValues } from "./misread.ts";
+import { pluginTableErrors } from "../plugins/plugin-tables.ts";
 import { type ConfigProblem, problem, ProblemCollector } from "../problem.ts";
 import { readValue } from "../schema/read-value.ts";
 import { CODEX_ROOT_KEYS, CODEX_ROOT_NAMES, MISTAKEN_ROOT_KEYS, OWN_ROOT_KEYS } from "../schema/root-keys.ts";
@@ -31,6 +32,7 @@ export function checkConfig(root: TomlTable, options: ReadOptions = {}): ReadSer
     const { value, keyPlace } = root.entries.get(key) as TomlEntry;
     const kind = checked.get(key);
     if (key === "mcp_servers") servers = readServers(value, problems);
+    else if (key === "plugins" && !own) problems.errors.push(...pluginTableErrors(value));
     else if (kind !== undefined) readValue(kind, value, [key], problems);
     else if (!known.has(key) && (strict || own || MISTAKEN_ROOT_KEYS.includes(key))) {
       problems.unknown.push(problem(unknownKey([key]), [key], keyPlace, unknownRootKeyHint(key, known, own)));

@@ -4,6 +4,8 @@ import { readingOrder } from "./check-root.ts";
 import type { ConfigLayers } from "../layers/layers.ts";
 import { type Origin, originsOf } from "../layers/origins.ts";
 import type { ConfigProblem } from "../problem.ts";
+import { provenanceOf } from "./plugin-servers.ts";
+import type { ToolPluginProvenance } from "../plugins/types.ts";
 import type { ReadOptions } from "../server/read-servers.ts";
 import type { McpServerConfig } from "../server/types.ts";
 import type { TomlTable } from "../../toml/node.ts";
@@ -12,11 +14,13 @@ export type Origins = ReadonlyMap<string, Origin>;
 
 export interface ConfiguredMcpServers {
   readonly ok: boolean;
-  /** The valid ones, in the order in which they are first named. */
+  /** The valid ones, in the order in which they are first named; those of plugins come last. */
   readonly servers: ReadonlyMap<string, McpServerConfig>;
   /** The first one is Codex's. */
   readonly errors: readonly ConfigProblem[];
   readonly warnings: readonly ConfigProblem[];
+  /** Which of them come from a plugin. */
+  readonly provenance: ToolPluginProvenance;
   /** Of a server, also of an invalid one: by the path of the key inside of it (`env.TOKEN`). */
   readonly originsOf: (name: string) => Origins;
 }
@@ -25,7 +29,7 @@ export interface ConfiguredMcpServers {
  * What is written, merged and validated.
  *
  * Requirements and inactive layers are left out: neither has a say in Codex's verdict. A server may be enabled here and
- * not run: `effectiveMcpServers` knows. Plugins bring servers of their own, which no layer names.
+ * not run: `effectiveMcpServers` knows. What is wrong with a plugin is a warning: Codex goes on without it.
  */
 export function configuredMcpServers(
   layers: ConfigLayers,
@@ -36,7 +40,7 @@ export function configuredMcpServers(
 
 /** The same view of what was assessed before. */
 export function configuredServers(assessment: Assessment): ConfiguredMcpServers {
-  const { active, merged, strict, read, root, leftovers, hybrids, enterprise } = assessment;
+  const { active, merged, strict, read, root, leftovers, hybrids, enterprise, plugins } = assessment;
   // A part of a server is no error, but a key in it may be misspelt: that may be why it is only a part.
   const counts = ({ path = [] }: ConfigProblem): boolean =>
     !leftovers.has(path[1] ?? "") || (strict && path.length > 2);
@@ -49,7 +53,13 @@ export function configuredServers(assessment: Assessment): ConfiguredMcpServers 
   ];
   return {
     ok: errors.length === 0,
-    servers: read.servers,
+    servers: new Map([
+      ...read.servers,
+      ...[...plugins.winners].flatMap(([name, { config }]) =>
+        config === undefined ? [] : [[name, config] as const],
+      ),
+    ]),
+    provenance: provenanceOf(plugins),
     errors,
     warnings: [
       ...read.warnings,
@@ -57,8 +67,11 @@ export function configuredServers(assessment: Assessment): ConfiguredMcpServers 
       ...(strict ? [] : stray),
       ...hybrids.values(),
       ...leftovers.values(),
+      ...plugins.problems,
+      ...[...plugins.winners.values()].flatMap((each) => [...each.skipped, ...each.warnings]),
+      ...[...plugins.beaten.values()].flat(),
     ],
-    originsOf: (name) => originsOf(["mcp_servers", name], active),
+    originsOf: (name) => plugins.winners.get(name)?.origins ?? originsOf(["mcp_servers", name], active),
   };
 }
 

@@ -18,8 +18,10 @@ import { type ConfigLayer, type ConfigLayers, mergeLayers } from "../layers/laye
 import { mergeTables } from "../layers/merge.ts";
 import { formatOrigin, type Origin, originsOf } from "../layers/origins.ts";
 import { maskProblem } from "../show/mask-problem.ts";
+import { type PluginWinner, provenanceOf } from "./plugin-servers.ts";
+import type { PluginAttribution, ToolPluginProvenance } from "../plugins/types.ts";
 import type { ConfigProblem } from "../problem.ts";
-import { refusalReason } from "../requirements/requirements.ts";
+import { pluginRefusalReason, refusalReason } from "../requirements/requirements.ts";
 import { readMcpServers, type ReadServersResult } from "../server/read-servers.ts";
 import { startProblem } from "../server/start-problem.ts";
 import type { McpServerConfig, McpServerDisabledReason } from "../server/types.ts";
@@ -33,6 +35,8 @@ export interface EffectiveMcpServers {
   readonly errors: readonly ConfigProblem[];
   /** Of no single server. */
   readonly warnings: readonly ConfigProblem[];
+  /** Which servers come from a plugin. */
+  readonly provenance: ToolPluginProvenance;
 }
 
 export interface EffectiveMcpServer {
@@ -41,7 +45,7 @@ export interface EffectiveMcpServer {
    * - `enabled`: will run
    * - `disabled`: switched off, or not allowed
    * - `unstartable`: switched on, but its start will fail; Codex loads it, and counts it as enabled
-   * - `invalid`: what is written makes no server; Codex refuses the whole configuration for it
+   * - `invalid`: what is written makes no server; Codex refuses the whole configuration for it, or, of a plugin, skips it
    * - `inactive`: only a project that is not trusted asks for it, or no file that counts says what it is
    */
   readonly status: "enabled" | "disabled" | "unstartable" | "invalid" | "inactive";
@@ -54,6 +58,8 @@ export interface EffectiveMcpServer {
   readonly origins: Origins;
   /** Where its transport is written, or, without one, its first key. */
   readonly definedIn: Origin | undefined;
+  /** The plugin that it comes from; absent where the configuration defines it. */
+  readonly plugin?: PluginAttribution;
 }
 
 /** Codex's text for `disabled_reason`: only for requirements. */
@@ -62,10 +68,9 @@ export function disabledReasonText(reason: McpServerDisabledReason | undefined):
 }
 
 /**
- * Every server that any layer asks for.
+ * Every server that any layer asks for, and those of the plugins that the layers switch on.
  *
- * Left out are the servers of plugins, which no layer names. Whether a program or a machine is there, and whether a
- * variable is set, only the start shows.
+ * Whether a program or a machine is there, and whether a variable is set, only the start shows.
  */
 export function effectiveMcpServers(layers: ConfigLayers): EffectiveMcpServers {
   return effectiveServers(assess(layers));
@@ -73,7 +78,7 @@ export function effectiveMcpServers(layers: ConfigLayers): EffectiveMcpServers {
 
 /** The same view of what was assessed before. */
 export function effectiveServers(assessment: Assessment): EffectiveMcpServers {
-  const { layers, active, merged, read, root, stray, enterprise } = assessment;
+  const { layers, active, merged, read, root, stray, enterprise, plugins } = assessment;
   const inactive = layers.layers.filter((layer) => layer.inactive !== undefined);
   const entries = serverEntries(merged);
   const ignored = inactive.map((layer) => ({ layer, servers: serverEntries(mergeLayers([layer])) }));
@@ -85,16 +90,32 @@ export function effectiveServers(assessment: Assessment): EffectiveMcpServers {
       ...ignored.flatMap(({ layer, servers }) =>
         ignoredChange(name, entries.get(name), servers.get(name), layer),
       ),
+      ...(plugins.beaten.get(name) ?? []),
     ];
     return { ...server, warnings, ...statusOf(server, assessment) };
   });
+  const ofPlugins = [...plugins.winners].map(([name, server]): EffectiveMcpServer => {
+    const changes = ignored.flatMap(({ layer, servers }) =>
+      ignoredChange(name, { value: server.written }, servers.get(name), layer),
+    );
+    return {
+      name,
+      origins: server.origins,
+      definedIn: definedIn(server.origins),
+      plugin: server.plugin,
+      warnings: [...server.warnings, ...changes],
+      ...pluginStatus(name, server, layers),
+    };
+  });
+  const known = new Set([...entries.keys(), ...plugins.winners.keys()]);
   const ofNone = read.errors.filter(({ path }) => path?.length === 1);
   return {
-    servers: [...servers, ...inactiveServers(layers, inactive, new Set(entries.keys()))].sort((a, b) =>
+    servers: [...servers, ...ofPlugins, ...inactiveServers(layers, inactive, known)].sort((a, b) =>
       compareBytes(a.name, b.name),
     ),
+    provenance: provenanceOf(plugins),
     errors: [...inCodexsOrder(merged, [...ofNone, ...root.errors]), ...enterprise.problems],
-    warnings: root.warnings,
+    warnings: [...root.warnings, ...plugins.problems],
   };
 }
 
@@ -121,9 +142,13 @@ function describeServers(
       errors: errors?.get(name) ?? [],
       warnings: [...(warnings?.get(name) ?? []), ...(hybrid === undefined ? [] : [hybrid])],
       origins,
-      definedIn: origins.get("command") ?? origins.get("url") ?? origins.values().next().value,
+      definedIn: definedIn(origins),
     };
   });
+}
+
+function definedIn(origins: Origins): Origin | undefined {
+  return origins.get("command") ?? origins.get("url") ?? origins.values().next().value;
 }
 
 type Status = Pick<EffectiveMcpServer, "status" | "config" | "reason" | "errors">;
@@ -141,11 +166,39 @@ function statusOf({ name, config, origins, ...server }: DescribedServer, assessm
     const reason = errors[0] === undefined ? "it is invalid" : maskProblem(errors[0]).message;
     return { status: "invalid", reason, errors };
   }
-  const disabled = (disabled_reason: McpServerDisabledReason, reason: string): Status => {
-    return { status: "disabled", config: { ...config, enabled: false, disabled_reason }, reason, errors };
-  };
   const { requirements } = layers;
   const refusal = requirements === undefined ? undefined : refusalReason(requirements, name, config);
+  return (
+    ruledOut(config, origins, requirements, refusal, enterprise.withheld.get(name)) ?? started(name, config)
+  );
+}
+
+/** The same of a plugin's server. */
+function pluginStatus(
+  name: string,
+  { plugin, config, origins, errors }: PluginWinner,
+  { requirements }: ConfigLayers,
+): Status {
+  if (config === undefined) {
+    const reason = errors[0] === undefined ? "it is invalid" : maskProblem(errors[0]).message;
+    return { status: "invalid", reason: `${reason}, so it is left out of plugin ${plugin.id}`, errors };
+  }
+  const refusal =
+    requirements === undefined ? undefined : pluginRefusalReason(requirements, plugin.id, name, config);
+  return ruledOut(config, origins, requirements, refusal, undefined) ?? started(name, config);
+}
+
+/** Whether something keeps a valid server from counting. */
+function ruledOut(
+  config: McpServerConfig,
+  origins: Origins,
+  requirements: ConfigLayers["requirements"],
+  refusal: string | undefined,
+  withheld: string | undefined,
+): Status | undefined {
+  const disabled = (disabled_reason: McpServerDisabledReason, reason: string): Status => {
+    return { status: "disabled", config: { ...config, enabled: false, disabled_reason }, reason, errors: [] };
+  };
   if (requirements !== undefined && refusal !== undefined) {
     return disabled({ type: "requirements", source: requirements.file }, refusal);
   }
@@ -156,12 +209,14 @@ function statusOf({ name, config, origins, ...server }: DescribedServer, assessm
       `enabled = false${at === undefined ? "" : ` in ${formatOrigin(at)}`}`,
     );
   }
-  const withheld = enterprise.withheld.get(name);
-  if (withheld !== undefined) return disabled({ type: "unknown" }, withheld);
+  return withheld === undefined ? undefined : disabled({ type: "unknown" }, withheld);
+}
+
+function started(name: string, config: McpServerConfig): Status {
   const unstartable = startProblem(name, config);
   return unstartable === undefined
-    ? { status: "enabled", errors }
-    : { status: "unstartable", reason: unstartable, errors };
+    ? { status: "enabled", config, errors: [] }
+    : { status: "unstartable", config, reason: unstartable, errors: [] };
 }
 
 /** The servers that only inactive layers ask for (S3). @param known the others */

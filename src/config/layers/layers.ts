@@ -18,7 +18,7 @@
  *   L1. A project's file of either kind is active only where the user trusts its folder; the files of the projects
  *       have no say in it. An inactive layer is kept, with the reason, and can make nothing fail.
  *   L2. Any other file that exists and cannot be read makes loading fail: silently skipping it could run servers that
- *       its owner has disabled.
+ *       its owner has disabled. Files of plugins make nothing fail (`plugins/`).
  */
 import { join, resolve } from "node:path";
 import { fs } from "../../base/builtin.ts";
@@ -28,6 +28,8 @@ import { existingCodexHome, switchyardHome } from "./homes.ts";
 import { mergeTables } from "./merge.ts";
 import { parseOverrides } from "./overrides.ts";
 import { withoutStrayKeys } from "./own-keys.ts";
+import { loadPlugins } from "../plugins/load-plugins.ts";
+import type { LoadedPlugins, SelectedPlugin } from "../plugins/types.ts";
 import { ConfigError, type ConfigProblem, ProblemCollector, formatPlace } from "../problem.ts";
 import { findProject, type Project, projectKey, trustOf } from "./project-trust.ts";
 import { readValue } from "../schema/read-value.ts";
@@ -64,6 +66,8 @@ export interface ConfigLayers {
   readonly layers: readonly ConfigLayer[];
   readonly requirements?: Requirements;
   readonly project: Project;
+  /** What the plugins bring that the layers switch on. @default no plugin counts */
+  readonly plugins?: LoadedPlugins;
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -85,6 +89,8 @@ export interface LoadLayersOptions {
   readonly overrides?: readonly string[];
   /** The configuration of one thread: tables as objects, keys at the top may be dotted. */
   readonly threadConfig?: Readonly<Record<string, unknown>>;
+  /** Plugins that count for one thread, beside the installed ones that the layers switch on. @default none */
+  readonly selectedPlugins?: readonly SelectedPlugin[];
 }
 
 const DEFAULT_SYSTEM_DIR = "/etc/codex";
@@ -162,10 +168,15 @@ export function loadConfigLayers(options: LoadLayersOptions = {}): ConfigLayers 
   // The settings that decide about projects are read before their files, so their errors come first, as in Codex.
   if (problems.length > problemsBefore) problems.splice(problemsBefore, 0, ...checkProjectSettings(settings));
   if (problems.length > 0) throw invalidConfig(problems);
+  const layers = [...below, ...between, ...above];
   return {
-    layers: [...below, ...between, ...above],
+    layers,
     ...(requirements === undefined ? {} : { requirements }),
     project,
+    plugins: loadPlugins(mergeLayers(layers.filter(({ inactive }) => inactive === undefined)), codexHome, {
+      selected: options.selectedPlugins,
+      feature: requirements?.usePlugins,
+    }),
   };
 }
 

@@ -1,9 +1,12 @@
 /** Which layer a key comes from, and the line it is written in. */
 import type { ConfigLayer, ConfigLayerName } from "./layers.ts";
 import { lineAndColumn, nodeAt, type TomlEntry, type TomlNode } from "../../toml/node.ts";
+import { EMPTY_TABLE } from "../../toml/tree.ts";
 
 export interface Origin {
-  readonly layer: ConfigLayerName;
+  readonly layer: ConfigLayerName | "plugin";
+  /** The id of the plugin that the file belongs to. */
+  readonly plugin?: string;
   /** The path of a file, or `-c KEY`; all three are absent for what a program handed over as an object. */
   readonly file?: string;
   /** Of the key; both count from 1. */
@@ -12,14 +15,17 @@ export interface Origin {
 }
 
 /** For people: `file:line`, or what else it is. */
-export function formatOrigin({ layer, file, line }: Origin): string {
+export function formatOrigin({ layer, plugin, file, line }: Origin): string {
+  if (plugin !== undefined) return `plugin ${plugin} (${file}:${line})`;
   if (file === undefined) return "the configuration of the thread";
   return layer === "overrides" ? file : `${file}:${line}`;
 }
 
+type Layer = Pick<Origin, "layer" | "plugin">;
+
 /** A value at one path, in one layer. */
 interface Writing {
-  readonly layer: ConfigLayer;
+  readonly layer: Layer;
   readonly entry: TomlEntry;
 }
 
@@ -33,16 +39,30 @@ export function originsOf(
   layers: readonly ConfigLayer[],
 ): ReadonlyMap<string, Origin> {
   const [key = "", ...parents] = path.toReversed();
-  const writings = layers.toReversed().flatMap((layer) => {
-    const parent = nodeAt(layer.root, parents.toReversed());
-    return writingsOf(key, layer, parent);
-  });
+  return originsInTables(
+    layers.map(({ name, root }) => ({
+      layer: name,
+      root: nodeAt(root, parents.toReversed()) ?? EMPTY_TABLE,
+    })),
+    key,
+  );
+}
+
+/** The same for tables that are no whole layers: the key in each of them. */
+export function originsInTables(
+  tables: readonly (Layer & { readonly root: TomlNode })[],
+  key: string,
+): ReadonlyMap<string, Origin> {
   const origins = new Map<string, Origin>();
-  collect(writings, "", origins);
+  collect(
+    tables.toReversed().flatMap(({ root, ...layer }) => writingsOf(key, layer, root)),
+    "",
+    origins,
+  );
   return origins;
 }
 
-function writingsOf(key: string, layer: ConfigLayer, parent: TomlNode | undefined): Writing[] {
+function writingsOf(key: string, layer: Layer, parent: TomlNode | undefined): Writing[] {
   const entry = parent?.kind === "table" ? parent.entries.get(key) : undefined;
   return entry === undefined ? [] : [{ layer, entry }];
 }
@@ -67,6 +87,6 @@ function collect(writings: readonly Writing[], path: string, origins: Map<string
 
 function originOf({ layer, entry }: Writing): Origin {
   const place = entry.keyPlace ?? entry.value.place;
-  if (place === undefined) return { layer: layer.name };
-  return { layer: layer.name, file: place.source.name, ...lineAndColumn(place) };
+  if (place === undefined) return { layer: layer.layer };
+  return { ...layer, file: place.source.name, ...lineAndColumn(place) };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { parseMcpServers } from "../server/read-servers.ts";
-import { readRequirements, refusalReason, type Requirements } from "./requirements.ts";
+import { pluginRefusalReason, readRequirements, refusalReason, type Requirements } from "./requirements.ts";
 import { parseToml } from "../../toml/parse.ts";
 import type { McpServerConfig } from "../server/types.ts";
 
@@ -138,4 +138,37 @@ test("an expression that is not understood allows nothing, with the reason (Q3)"
       "a group that begins with (? and not with (?: is not supported",
   );
   assert.match(refusalReason(requirements, "b", HTTP) ?? "", /cannot be checked.*\(\?i\)http/);
+});
+
+suite("an allowlist of plugins' servers", () => {
+  const isRefused = (text: string, plugin = "p@m"): boolean => {
+    const { requirements, problems } = read(text);
+    assert.deepEqual(problems, []);
+    return pluginRefusalReason(requirements, plugin, "s", STDIO) !== undefined;
+  };
+  const listed = '[plugins."p@m".mcp_servers.s.identity]\ncommand = "good"\n';
+
+  test("allows those that it lists, and all where it lists none (Q2)", () => {
+    assert.equal(isRefused(""), false);
+    assert.equal(isRefused('[plugins."p@m"]\n'), false);
+    assert.equal(isRefused(listed), false);
+    assert.equal(isRefused(listed, "q@m"), true);
+    assert.equal(isRefused(listed.replace("good", "other")), true);
+  });
+
+  test("is not the list of the configuration's servers; only an empty one of these allows none (Q2)", () => {
+    assert.equal(isRefused('[mcp_servers.x.identity]\ncommand = "good"\n'), false);
+    assert.equal(isRefused(`${listed}[mcp_servers]\n`), true);
+  });
+
+  test("that cannot be understood is an error (Q1)", () => {
+    const messages = ["plugins = 1\n", "[plugins]\np = 1\n", "[plugins.p.mcp_servers]\ns = 1\n"].map((text) =>
+      read(text).problems.map(({ message }) => message.replace(/^.*?: /, "")),
+    );
+    assert.deepEqual(messages, [
+      ["invalid type: integer `1`, expected a map"],
+      ["invalid type: integer `1`, expected struct PluginMcpRequirements"],
+      ["invalid type: integer `1`, expected struct RawMcpServerRequirement"],
+    ]);
+  });
 });

@@ -6,7 +6,7 @@
  *
  * Invariants
  *   Q1. A file that is there and cannot be understood allows nothing: it is an error, never an absent list.
- *   Q2. An empty list is a list: it allows nothing.
+ *   Q2. An empty list is a list: it allows nothing. The servers of plugins have a list of their own, `plugins`.
  *   Q3. A regular expression that is not understood here allows nothing, and the reason names what is not understood.
  */
 import { type ConfigProblem, problem, type ProblemText, formatPlace } from "../problem.ts";
@@ -19,8 +19,12 @@ export interface Requirements {
   readonly file: string;
   /** The allowlist; without one, every server is allowed. */
   readonly mcpServers?: ReadonlyMap<string, Requirement>;
+  /** The allowlist of plugins' servers, by plugin and server; without one, all are allowed. */
+  readonly plugins?: ReadonlyMap<string, ReadonlyMap<string, Requirement>>;
   /** `[features] use_xaa`, where the administrator decides it. */
   readonly useXaa?: boolean;
+  /** `[features] plugins`, where the administrator decides it. */
+  readonly usePlugins?: boolean;
 }
 
 export type Requirement =
@@ -39,8 +43,28 @@ export function refusalReason(
   name: string,
   server: McpServerConfig,
 ): string | undefined {
-  if (mcpServers === undefined) return undefined;
-  const requirement = mcpServers.get(name);
+  return mcpServers === undefined ? undefined : listReason(file, mcpServers.get(name), server);
+}
+
+/**
+ * The same for the server of a plugin (Codex 0.171, measured): an empty `mcp_servers` allows none of them, another one says
+ * nothing about them; as soon as `plugins` lists any server, only listed ones are allowed.
+ */
+export function pluginRefusalReason(
+  { file, mcpServers, plugins }: Requirements,
+  plugin: string,
+  name: string,
+  server: McpServerConfig,
+): string | undefined {
+  if (mcpServers?.size === 0) return `${file} does not list it, so it is not allowed`;
+  return plugins === undefined ? undefined : listReason(file, plugins.get(plugin)?.get(name), server);
+}
+
+function listReason(
+  file: string,
+  requirement: Requirement | undefined,
+  server: McpServerConfig,
+): string | undefined {
   if (requirement === undefined) return `${file} does not list it, so it is not allowed`;
   if ("unusable" in requirement) return `the entry of ${file} cannot be checked: ${requirement.unusable}`;
   if (requirement.allows(server)) return undefined;
@@ -48,46 +72,89 @@ export function refusalReason(
 }
 
 export function readRequirements(root: TomlTable, file: string): ReadRequirements {
-  const problems: ConfigProblem[] = [];
   const useXaa = nodeAt(root, ["features", "use_xaa"]);
-  const features = useXaa?.kind === "boolean" ? { useXaa: useXaa.value } : {};
-  const list = root.entries.get("mcp_servers")?.value;
-  if (list === undefined) return { requirements: { file, ...features }, problems: [] };
-
-  const addMalformed = (
-    text: string | ProblemText,
-    path: readonly string[],
-    place: Place | undefined,
-  ): void => {
-    const { message, ...others } = typeof text === "string" ? { message: text } : text;
-    const whole = `failed to parse requirements layer ${file}: ${message}`;
-    problems.push(problem({ ...others, message: whole }, path, place));
+  const usePlugins = nodeAt(root, ["features", "plugins"]);
+  const features = {
+    ...(useXaa?.kind === "boolean" ? { useXaa: useXaa.value } : {}),
+    ...(usePlugins?.kind === "boolean" ? { usePlugins: usePlugins.value } : {}),
   };
-  const mcpServers = new Map<string, Requirement>();
-  if (list.kind !== "table") addMalformed(invalidType(list, "a map"), ["mcp_servers"], list.place);
-  for (const [name, { value, keyPlace }] of list.kind === "table" ? list.entries : []) {
-    const path = ["mcp_servers", name];
-    if (value.kind !== "table") {
-      addMalformed(invalidType(value, "struct RawMcpServerRequirement"), path, value.place);
-      continue;
-    }
-    const entry = value.entries.get("identity");
-    if (entry === undefined) {
-      addMalformed("missing field `identity`", path, value.place ?? keyPlace);
-      continue;
-    }
-    const read = readIdentity(entry.value);
-    if (read === undefined) {
-      addMalformed(
-        "data did not match any variant of untagged enum RawMcpServerIdentity",
-        [...path, "identity"],
-        entry.value.place ?? entry.keyPlace,
-      );
-    } else {
-      mcpServers.set(name, read);
-    }
+  const reader = new ListReader(file);
+  const list = root.entries.get("mcp_servers")?.value;
+  const mcpServers = list === undefined ? undefined : reader.servers(list, ["mcp_servers"]);
+  const plugins = reader.plugins(root.entries.get("plugins")?.value);
+  return {
+    requirements: {
+      file,
+      ...(mcpServers === undefined ? {} : { mcpServers }),
+      ...(plugins === undefined ? {} : { plugins }),
+      ...features,
+    },
+    problems: reader.problems,
+  };
+}
+
+class ListReader {
+  readonly problems: ConfigProblem[] = [];
+  readonly #file: string;
+
+  constructor(file: string) {
+    this.#file = file;
   }
-  return { requirements: { file, mcpServers, ...features }, problems };
+
+  servers(list: TomlNode, at: readonly string[]): ReadonlyMap<string, Requirement> {
+    const servers = new Map<string, Requirement>();
+    if (list.kind !== "table") this.#malformed(invalidType(list, "a map"), at, list.place);
+    for (const [name, { value, keyPlace }] of list.kind === "table" ? list.entries : []) {
+      const path = [...at, name];
+      if (value.kind !== "table") {
+        this.#malformed(invalidType(value, "struct RawMcpServerRequirement"), path, value.place);
+        continue;
+      }
+      const entry = value.entries.get("identity");
+      if (entry === undefined) {
+        this.#malformed("missing field `identity`", path, value.place ?? keyPlace);
+        continue;
+      }
+      const read = readIdentity(entry.value);
+      if (read === undefined) {
+        this.#malformed(
+          "data did not match any variant of untagged enum RawMcpServerIdentity",
+          [...path, "identity"],
+          entry.value.place ?? entry.keyPlace,
+        );
+      } else {
+        servers.set(name, read);
+      }
+    }
+    return servers;
+  }
+
+  /** `undefined` where no server of any plugin is listed: then none is forbidden. */
+  plugins(node: TomlNode | undefined): Requirements["plugins"] {
+    if (node === undefined) return undefined;
+    if (node.kind !== "table") {
+      this.#malformed(invalidType(node, "a map"), ["plugins"], node.place);
+      return undefined;
+    }
+    const plugins = new Map<string, ReadonlyMap<string, Requirement>>();
+    for (const [id, { value }] of node.entries) {
+      const path = ["plugins", id];
+      if (value.kind !== "table") {
+        this.#malformed(invalidType(value, "struct PluginMcpRequirements"), path, value.place);
+        continue;
+      }
+      const list = value.entries.get("mcp_servers")?.value;
+      const servers = list === undefined ? undefined : this.servers(list, [...path, "mcp_servers"]);
+      if (servers !== undefined && servers.size > 0) plugins.set(id, servers);
+    }
+    return plugins.size === 0 ? undefined : plugins;
+  }
+
+  #malformed(text: string | ProblemText, path: readonly string[], place: Place | undefined): void {
+    const { message, ...others } = typeof text === "string" ? { message: text } : text;
+    const whole = `failed to parse requirements layer ${this.#file}: ${message}`;
+    this.problems.push(problem({ ...others, message: whole }, path, place));
+  }
 }
 
 /**

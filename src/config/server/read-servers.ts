@@ -15,7 +15,7 @@ import { type ConfigProblem, problem, ProblemCollector, type ProblemText } from 
 import { readStruct, type StructReading } from "../schema/read-value.ts";
 import { secondsFromMilliseconds, secondsFromNumber } from "../schema/seconds.ts";
 import { invalidType } from "../schema/serde-text.ts";
-import { fromPlain, PlainValueError, type TomlNode } from "../../toml/node.ts";
+import { fromPlain, PlainValueError, type TomlEntry, type TomlNode } from "../../toml/node.ts";
 import { isTooDeep } from "../../toml/tree.ts";
 import {
   LOCAL_ENVIRONMENT_ID,
@@ -94,19 +94,28 @@ export function readServers(node: TomlNode, problems: ProblemCollector): Map<str
     return servers;
   }
   for (const [name, entry] of node.entries) {
-    const path = ["mcp_servers", name];
-    const errorsBefore = problems.errors.length;
-    const reading = readStruct(SERVER, entry.value, path, problems);
-    if (reading === undefined) continue;
-    // An array that is too short has its error already; its elements mean nothing together.
-    if (entry.value.kind === "table" || problems.errors.length === errorsBefore) {
-      problems.errors.push(...checkServer(reading, path, entry.keyPlace));
-    }
-    if (problems.errors.length > errorsBefore) continue;
-    servers.set(name, serverConfig(reading));
-    problems.ignored.push(...ignoredHeaders(reading, path));
+    const server = readServer(entry, ["mcp_servers", name], problems);
+    if (server !== undefined) servers.set(name, server);
   }
   return servers;
+}
+
+/** One server, wherever it is written. @returns `undefined` when it has an error (R2) */
+export function readServer(
+  { value, keyPlace }: TomlEntry,
+  path: readonly string[],
+  problems: ProblemCollector,
+): McpServerConfig | undefined {
+  const errorsBefore = problems.errors.length;
+  const reading = readStruct(SERVER, value, path, problems);
+  if (reading === undefined) return undefined;
+  // An array that is too short has its error already; its elements mean nothing together.
+  if (value.kind === "table" || problems.errors.length === errorsBefore) {
+    problems.errors.push(...checkServer(reading, path, keyPlace));
+  }
+  if (problems.errors.length > errorsBefore) return undefined;
+  problems.ignored.push(...ignoredHeaders(reading, path));
+  return serverConfig(reading);
 }
 
 /** Fills the defaults in. Only for a reading without errors. */

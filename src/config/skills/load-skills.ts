@@ -23,7 +23,7 @@ export interface LoadSkillsOptions {
   readonly codexHome?: string;
   /** The folder of the machine's files. @default "/etc/codex" */
   readonly systemDir?: string;
-  /** Plugins that are switched on, each with the folders of its skills. @default none */
+  /** Plugins that are switched on, each with the folders of its skills. @default those of the layers */
   readonly plugins?: readonly SkillPlugin[];
 }
 
@@ -44,7 +44,7 @@ export async function loadSkills(
   layers: ConfigLayers,
   options: LoadSkillsOptions = {},
 ): Promise<LoadedSkills> {
-  const { env = process.env, systemDir = "/etc/codex", plugins = [] } = options;
+  const { env = process.env, systemDir = "/etc/codex", plugins = layers.plugins?.plugins ?? [] } = options;
   const problems: ConfigProblem[] = [];
   const files = findSkills(
     {

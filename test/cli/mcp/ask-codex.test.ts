@@ -10,7 +10,6 @@ const timeout = 60_000;
 const leftToCodex: readonly (readonly [toml: string, message: string, path: string | null])[] = [
   ["model = 1\n", "invalid type: integer `1`, expected a string", "model"],
   ["[features]\nuse_xaa = 1\n", "invalid type: integer `1`, expected a boolean", "features"],
-  ["[plugins]\np = 1\n", "invalid type: integer `1`, expected struct PluginConfig", "plugins"],
   [
     'sandbox_mode = "no"\n',
     "unknown variant `no`, expected one of `read-only`, `workspace-write`, `danger-full-access`",
