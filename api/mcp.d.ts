@@ -397,6 +397,7 @@ export interface McpThreadOptions {
     readonly roots?: readonly string[];
     readonly logLevel?: string;
     readonly progressCapMs?: number;
+    readonly provenance?: ToolPluginProvenance;
     readonly signal?: AbortSignal;
 }
 
@@ -516,6 +517,7 @@ export interface ServerSnapshot {
     readonly httpOrigin: string | undefined;
     readonly environment: string;
     readonly origin: Origin | undefined;
+    readonly plugin: PluginAttribution | undefined;
     readonly authStatus: AuthStatus;
     readonly era: Era | undefined;
     readonly protocolVersion: string | undefined;
@@ -565,6 +567,7 @@ export interface ServerTransport extends Transport, AsyncDisposable {
 export interface ServerView {
     readonly name: string;
     readonly config: McpServerConfig;
+    readonly plugin: PluginAttribution | undefined;
     readonly status: ServerStatus;
     readonly connection: string | undefined;
     readonly holders: readonly LeaseHolder[];

@@ -423,7 +423,7 @@ export type ToolOutput = string | readonly OutputPart[];
 export interface ToolProvenance {
     readonly environment: string;
     readonly scope: McpServerScope;
-    readonly plugin?: string;
+    readonly plugin?: PluginAttribution;
 }
 
 export declare class ToolRouter implements StepTools {

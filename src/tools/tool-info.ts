@@ -7,6 +7,7 @@
  *
  * The thread's rules (`enabled_tools`, then `disabled_tools`) are applied where the thread lists its tools, and nowhere else.
  */
+import type { PluginAttribution } from "../config/plugins/types.ts";
 import type { McpServerScope } from "../config/server/types.ts";
 import type { McpConnectionManager, ThreadTool } from "../mcp/manager/mcp-connection-manager.ts";
 
@@ -37,7 +38,7 @@ export interface ToolProvenance {
   /** Who may share the connection to its server. */
   readonly scope: McpServerScope;
   /** The plugin that brought the server. */
-  readonly plugin?: string;
+  readonly plugin?: PluginAttribution;
 }
 
 /** A tool that has no visible name yet. */
@@ -62,8 +63,12 @@ export interface ToolInfo extends ServerTool {
 
 /** The tools that a thread's rules let through, of the servers whose tools are known now. Waits for nothing. */
 export function toolsOf(thread: McpConnectionManager): readonly ServerTool[] {
-  return thread.servers.flatMap(({ name, config }) => {
-    const provenance = { environment: config.environment_id, scope: config.scope };
+  return thread.servers.flatMap(({ name, config, plugin }) => {
+    const provenance = {
+      environment: config.environment_id,
+      scope: config.scope,
+      ...(plugin === undefined ? {} : { plugin }),
+    };
     return thread.listTools(name).map(({ tool }) => ({
       server: name,
       tool,
@@ -73,6 +78,28 @@ export function toolsOf(thread: McpConnectionManager): readonly ServerTool[] {
       provenance,
     }));
   });
+}
+
+/**
+ * What a model is told of a tool: its own description and, if its server comes from a plugin, which one. As Codex 0.171 does
+ * (measured).
+ */
+export function modelDescription({
+  tool,
+  provenance: { plugin },
+}: Pick<ServerTool, "tool" | "provenance">): string {
+  const { description = "" } = tool;
+  return plugin === undefined ? description : withPluginNote(description, [plugin.displayName]);
+}
+
+/** @param names of plugins, as people are told them; of a tool of an app there may be several */
+export function withPluginNote(description: string, names: readonly string[]): string {
+  if (names.length === 0) return description;
+  const quoted = names.map((name) => `\`${name}\``).join(", ");
+  const note = `This tool is part of plugin${names.length === 1 ? "" : "s"} ${quoted}.`;
+  const text = description.trim();
+  if (text === "") return note;
+  return /[.!?]$/.test(text) ? `${text} ${note}` : `${text}. ${note}`;
 }
 
 function isForModel({ _meta: meta }: ThreadTool["tool"]): boolean {

@@ -8,6 +8,8 @@ import { effectiveMcpServers, loadConfigLayers } from "../../src/config/index.ts
 import { collectMcpSnapshot, type ServerSnapshot } from "../../src/mcp/index.ts";
 import { json, RawPeer } from "../../src/testing/http-server/raw-peer.ts";
 import { processesOfOwner } from "../../src/testing/leaks.ts";
+import { withPluginNote } from "../../src/tools/tool-info.ts";
+import { install, legacy } from "../config/support/plugin-folders.ts";
 import { CodexConfig } from "../support/codex-config.ts";
 import { answer, type Description } from "./support/described-server.ts";
 
@@ -134,7 +136,18 @@ const OVER_HTTP: Readonly<Record<string, Description>> = {
   header: { answers: { "tools/list": tools("x") } },
   unset: { answers: { "tools/list": tools("x") } },
   off: { answers: { "tools/list": tools("x") } },
+  "of-plugin": {
+    answers: {
+      "tools/list": {
+        tools: ["", "does it", "does it.", "does it! ", "does it?\n", "does it:", " "].map(
+          (description, at) => tool(`t${at}`, at === 0 ? {} : { description }),
+        ),
+      },
+    },
+  },
 };
+/** The one that is no server of the file. */
+const OF_PLUGIN = "of-plugin";
 
 const MORE_KEYS: Readonly<Record<string, string>> = {
   filtered: 'enabled_tools = ["a", "b", "not-there"]\ndisabled_tools = ["b"]\n',
@@ -149,7 +162,9 @@ function configuration(url: (path: string) => string): string {
     `command = ${JSON.stringify(process.execPath)}\nargs = ${JSON.stringify([PROGRAM, JSON.stringify(description)])}\n`;
   const servers = {
     ...Object.fromEntries(
-      Object.keys(OVER_HTTP).map((name) => [name, `url = "${url(name)}"\n${MORE_KEYS[name] ?? ""}`]),
+      Object.keys(OVER_HTTP)
+        .filter((name) => name !== OF_PLUGIN)
+        .map((name) => [name, `url = "${url(name)}"\n${MORE_KEYS[name] ?? ""}`]),
     ),
     stdio: stdio(RICH),
     dead: stdio({ exit: 3 }),
@@ -158,9 +173,8 @@ function configuration(url: (path: string) => string): string {
     unreachable: 'url = "http://127.0.0.1:1/mcp"\n',
     login: `url = "${url("login")}"\n`,
   };
-  return Object.entries(servers)
-    .map(([name, text]) => `[mcp_servers.${name}]\n${text}`)
-    .join("");
+  const tables = Object.entries(servers).map(([name, text]) => `[mcp_servers.${name}]\n${text}`);
+  return `[plugins."p@m"]\n${tables.join("")}`;
 }
 
 type Status = Readonly<Record<string, unknown>> & { readonly name: string };
@@ -178,19 +192,26 @@ function codexShape(of: ServerSnapshot): Status {
   const broken = status.state === "failed" || status.state === "needs_login";
   return {
     name: of.name,
-    environmentId: of.environment === "local" ? null : of.environment,
+    // Of this machine it names only where a plugin's server runs.
+    environmentId: of.environment === "local" && of.plugin === undefined ? null : of.environment,
     runtimeStatus: RUNTIME_STATUS[status.state],
-    pluginId: null,
+    pluginId: of.plugin?.id ?? null,
     httpOrigin: of.httpOrigin ?? null,
     serverInfo: info === undefined ? null : { ...NO_INFO, ...info },
     serverCapabilities: of.capabilities ?? null,
     toolListMeta: of.toolListMeta ?? null,
-    tools: Object.fromEntries(of.tools.map((each) => [each.name, each])),
+    tools: Object.fromEntries(of.tools.map((each) => [each.name, toldTool(each, of.plugin)])),
     toolsError: broken ? status.reason.message : null,
     resources: of.resources,
     resourceTemplates: of.resourceTemplates,
     authStatus: of.authStatus,
   };
+}
+
+/** A tool of a plugin, as models are told of it. */
+function toldTool(tool: ServerSnapshot["tools"][number], plugin: ServerSnapshot["plugin"]): object {
+  if (plugin === undefined) return tool;
+  return { ...tool, description: withPluginNote(tool.description ?? "", [plugin.displayName]) };
 }
 const NO_INFO = { title: null, description: null, icons: null, websiteUrl: null };
 
@@ -273,6 +294,8 @@ test("a snapshot is what Codex's mcpServerStatus/list says, field by field; each
   });
   const toml = configuration((path) => `http://127.0.0.1:${peer.port}/${path}`);
   await using codex = await CodexConfig.start();
+  const served = { [OF_PLUGIN]: { url: `http://127.0.0.1:${peer.port}/${OF_PLUGIN}` } };
+  install(codex.home, "p@m", legacy(served, { interface: { displayName: "The Plugin" } }));
   const started = await codex.ask("thread/start", toml, { cwd: join(codex.home, "work") });
   assert.equal(started.error, null);
   const { id: threadId } = (started.result as { readonly thread: { readonly id: string } }).thread;
@@ -293,6 +316,7 @@ test("a snapshot is what Codex's mcpServerStatus/list says, field by field; each
     ours.map(({ name }) => name),
     theirs.map(({ name }) => name),
   );
+  assert.ok(theirs.some(({ pluginId }) => pluginId === "p@m"));
   const used = new Set<Difference>();
   for (const [at, codexs] of theirs.entries()) {
     const own = JSON.parse(JSON.stringify(ours[at])) as Status;

@@ -1,5 +1,6 @@
 /** Servers as `effectiveMcpServers` yields them: which of them can be opened, and the status of the others. */
 import type { EffectiveMcpServer } from "../../config/effective/effective.ts";
+import type { ToolPluginProvenance } from "../../config/plugins/types.ts";
 import type { McpServerConfig } from "../../config/server/types.ts";
 import { checkConfigs } from "../../servers/check.ts";
 import { sentenceOf } from "../../servers/problem.ts";
@@ -12,6 +13,10 @@ export function openable(servers: readonly EffectiveMcpServer[]): ReadonlyMap<st
       server.config !== undefined && whyNot(server) === undefined ? [[server.name, server.config]] : [],
     ),
   );
+}
+
+export function provenanceIn(servers: readonly EffectiveMcpServer[]): ToolPluginProvenance {
+  return new Map(servers.flatMap(({ name, plugin }) => (plugin === undefined ? [] : [[name, plugin]])));
 }
 
 /** Of one that is not opened. */

@@ -1,6 +1,7 @@
 /** A server of a thread as a host sees it. */
 import type { ServerCapabilities } from "@modelcontextprotocol/client";
 import type { JsonObject } from "../../base/json.ts";
+import type { PluginAttribution } from "../../config/plugins/types.ts";
 import type { McpServerConfig } from "../../config/server/types.ts";
 import type { ServerStatus } from "../connection/status.ts";
 import type { LeaseHolder } from "../lease/lease-pool.ts";
@@ -9,6 +10,8 @@ import type { LeaseHolder } from "../lease/lease-pool.ts";
 export interface ServerView {
   readonly name: string;
   readonly config: McpServerConfig;
+  /** The plugin that it comes from, as the host said when it opened the thread. */
+  readonly plugin: PluginAttribution | undefined;
   readonly status: ServerStatus;
   /** Names its connection: the same for all threads that share it. `undefined` when there is none. */
   readonly connection: string | undefined;

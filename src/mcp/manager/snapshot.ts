@@ -26,13 +26,14 @@ import type { JsonObject } from "../../base/json.ts";
 import { missingServer } from "../../base/suggest.ts";
 import type { EffectiveMcpServer } from "../../config/effective/effective.ts";
 import type { Origin } from "../../config/layers/origins.ts";
+import type { PluginAttribution } from "../../config/plugins/types.ts";
 import { LOCAL_ENVIRONMENT_ID, type McpServerConfig } from "../../config/server/types.ts";
 import type { ListKind } from "../connection/list-pages.ts";
 import type { ServerStatus } from "../connection/status.ts";
 import { McpError } from "../errors.ts";
 import type { Era } from "../session/era.ts";
 import { type AuthStatus, configuredAuth } from "./configured-auth.ts";
-import { openable, statusOfOther } from "./effective-servers.ts";
+import { openable, provenanceIn, statusOfOther } from "./effective-servers.ts";
 import { McpConnectionManager } from "./mcp-connection-manager.ts";
 import { McpManager, type McpManagerOptions } from "./mcp-manager.ts";
 import type { ServerView } from "./server-view.ts";
@@ -82,6 +83,8 @@ export interface ServerSnapshot {
   /** The id of the environment it runs in; `local` is this machine. */
   readonly environment: string;
   readonly origin: Origin | undefined;
+  /** The plugin that it comes from. */
+  readonly plugin: PluginAttribution | undefined;
   readonly authStatus: AuthStatus;
   readonly era: Era | undefined;
   readonly protocolVersion: string | undefined;
@@ -140,6 +143,7 @@ export async function collectMcpSnapshot(
   const thread = manager.openThread({
     ...threadOptions,
     servers: effective === undefined ? (servers as ThreadServers) : openable(effective),
+    ...(effective === undefined ? {} : { provenance: provenanceIn(effective) }),
   });
   const running = new Map(seenIn(thread, undefined).map((each) => [each.name, each]));
   const all = effective?.map((each) => running.get(each.name) ?? notOpened(each)) ?? [...running.values()];
@@ -214,7 +218,10 @@ async function serverSnapshot(
   ]);
   const view = thread.server(name);
   const { status, instructions, capabilities, toolListMeta } = view;
-  const still = { ...ofConfig(name, config, status), origin: origins?.get(name), status };
+  const still = {
+    ...ofConfig(name, config, status),
+    ...{ origin: origins?.get(name), plugin: view.plugin, status },
+  };
   if (status.state !== "ready") return { ...still, ...NOTHING, failures };
   const { era, protocolVersion, serverInfo } = status;
   const tools = thread.listTools(name).map(({ tool }) => tool);
@@ -267,13 +274,13 @@ function ofConfig(
 
 function notOpened(server: EffectiveMcpServer): Seen {
   const status = statusOfOther(server);
-  const { name, config } = server;
+  const { name, config, plugin } = server;
   return {
     name,
     look: ({ origins }) => ({
       ...ofConfig(name, config, status),
       ...NOTHING,
-      ...{ origin: origins?.get(name), status, thread: undefined, failures: [] },
+      ...{ origin: origins?.get(name), plugin, status, thread: undefined, failures: [] },
     }),
   };
 }

@@ -5,6 +5,7 @@ import type { CallName } from "../connection/in-flight.ts";
 import type { ServerSet } from "../../servers/check.ts";
 import type { Variables } from "../../servers/resolve.ts";
 import type { McpServers } from "../../servers/written.ts";
+import type { ToolPluginProvenance } from "../../config/plugins/types.ts";
 import type { McpServerConfig, McpServerScope } from "../../config/server/types.ts";
 
 /** Headers by name. */
@@ -93,6 +94,8 @@ export interface McpThreadOptions {
   readonly logLevel?: string;
   /** Lets progress extend the time of a call, up to this much in total, in milliseconds. @default it does not */
   readonly progressCapMs?: number;
+  /** Which servers come from a plugin: `provenance` of `effectiveMcpServers`. Models are told. @default none */
+  readonly provenance?: ToolPluginProvenance;
   /** Ends the thread when it aborts. */
   readonly signal?: AbortSignal;
 }

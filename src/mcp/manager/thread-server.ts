@@ -1,6 +1,8 @@
 /** One server of one thread: its configuration, its lease, and the thread's side of the connection. */
+import { mkdir } from "node:fs/promises";
 import type { ClientCapabilities, Implementation, Tool } from "@modelcontextprotocol/client";
 import { abortable, within } from "../../base/abort.ts";
+import { messageOf } from "../../base/errors.ts";
 import type { JsonObject } from "../../base/json.ts";
 import type { McpServerConfig } from "../../config/server/types.ts";
 import { sentenceOf } from "../../servers/problem.ts";
@@ -15,7 +17,7 @@ import type { ListKind } from "../connection/list-pages.ts";
 import type { RequestFailure } from "../connection/outcome.ts";
 import { requestError } from "../connection/request-error.ts";
 import type { ServerStatus } from "../connection/status.ts";
-import { McpError } from "../errors.ts";
+import { McpError, TransportError } from "../errors.ts";
 import type { Lease, LeasePool } from "../lease/lease-pool.ts";
 import { sharingOf } from "../lease/sharing-key.ts";
 import { type Era, type EraMemory, eraKey } from "../session/era.ts";
@@ -91,10 +93,12 @@ export class ThreadServer implements Holder {
   get view(): ServerView {
     const { name, config } = this;
     const state = this.#state;
+    const plugin = this.#options.provenance?.get(name);
     if (state.kind === "fixed")
       return {
         name,
         config,
+        plugin,
         status: this.status,
         connection: undefined,
         holders: [],
@@ -110,6 +114,7 @@ export class ThreadServer implements Holder {
     return {
       name,
       config,
+      plugin,
       status: this.status,
       connection: this.#ended ? undefined : id,
       holders,
@@ -283,6 +288,16 @@ export class ThreadServer implements Holder {
     return answerRequest(request, this.#options, about, () => this.onDeclined(request, call));
   }
 
+  /** Codex makes it as soon as it reads the plugin. */
+  async #makeDataFolder(): Promise<void> {
+    const folder = this.#options.provenance?.get(this.name)?.dataFolder;
+    if (folder === undefined) return;
+    await mkdir(folder, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+      const what = `cannot start: the data folder of its plugin cannot be made: ${messageOf(cause)}`;
+      throw new TransportError("start_failed", this.name, what, { cause });
+    });
+  }
+
   #open(): State {
     const { name, config, id, principal, workspace, env, headers, parts, pool } = this.#options;
     const fixed = (status: ServerStatus): State => ({ kind: "fixed", status });
@@ -327,7 +342,10 @@ export class ThreadServer implements Holder {
           catalogKey === undefined
             ? undefined
             : (tools, asked) => this.#options.catalogs.write(catalogKey, tools, asked),
-        open: (signal) => openTransport(parts, request, signal),
+        open: async (signal) => {
+          await this.#makeDataFolder();
+          return openTransport(parts, request, signal);
+        },
         era: {
           recall: () => (joins ? JOINED : this.#options.eras.recall(key)),
           learn: (verdict) => (joins ? undefined : this.#options.eras.learn(key, verdict)),

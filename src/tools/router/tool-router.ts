@@ -26,7 +26,7 @@ import type { ToolCatalog } from "../names/tool-catalog.ts";
 import { ToolNames } from "../names/tool-names.ts";
 import { outputsFor } from "../output/outputs-for.ts";
 import { ToolSearch } from "../search/tool-search.ts";
-import { type ToolInfo, toolsOf } from "../tool-info.ts";
+import { modelDescription, type ToolInfo, toolsOf } from "../tool-info.ts";
 import type {
   DispatchEvent,
   DispatchOptions,
@@ -161,7 +161,7 @@ export class ToolRouter implements StepTools {
       const functions = shown.flatMap((tool) => {
         const parameters = schemaOf(tool);
         const name = spelling === "flat" ? tool.visible.flat : tool.visible.name;
-        return parameters === undefined ? [] : [definition(name, tool.tool.description ?? "", parameters)];
+        return parameters === undefined ? [] : [definition(name, modelDescription(tool), parameters)];
       });
       if (functions.length === 0) continue;
       if (spelling === "flat") definitions.push(...functions);
@@ -330,7 +330,7 @@ export class ToolRouter implements StepTools {
     for (const tool of found) this.#found.add(keyOf(tool));
     const shown = found.map((tool) => ({
       name: this.#spell(tool),
-      description: tool.tool.description ?? "",
+      description: modelDescription(tool),
       parameters: schemaOf(tool),
     }));
     return JSON.stringify({ tools: shown, note: "You can call these from now on." });
@@ -393,7 +393,8 @@ function keyOf({ qualified }: ToolInfo): string {
   return JSON.stringify([qualified.server, qualified.tool]);
 }
 
-function textsOf({ visible, server, tool }: ToolInfo): readonly string[] {
+function textsOf(info: ToolInfo): readonly string[] {
+  const { visible, server, tool } = info;
   const { properties } = tool.inputSchema;
   return [
     visible.namespace,
@@ -401,7 +402,7 @@ function textsOf({ visible, server, tool }: ToolInfo): readonly string[] {
     server,
     tool.name,
     tool.title ?? "",
-    tool.description ?? "",
+    modelDescription(info),
     ...(isObject(properties) ? Object.keys(properties) : []),
   ];
 }
