@@ -1,5 +1,7 @@
 /** `--configured`, `--servers`, `--server` and the header flags: the MCP servers of one turn, from the command line. */
 import { resolve } from "node:path";
+import { fs } from "../base/builtin.ts";
+import { messageOf } from "../base/errors.ts";
 import { missingServer } from "../base/suggest.ts";
 import { parseArgsStringToArgv } from "string-argv";
 import {
@@ -168,9 +170,11 @@ function configuredServers(
   const stopsNone = (error: (typeof errors)[number]): boolean =>
     ["environments", "profile"].includes(keysOf(error)[0] ?? "");
   const problems = [
-    ...[...errors.filter((each) => !stopsNone(each)), ...servers.flatMap((server) => server.errors)].map(
-      (problem) => formatProblem(problem),
-    ),
+    // Without a broken server of a plugin the others run, as in Codex.
+    ...[
+      ...errors.filter((each) => !stopsNone(each)),
+      ...servers.flatMap((server) => (server.plugin === undefined ? server.errors : [])),
+    ].map((problem) => formatProblem(problem)),
     ...found.filter(isRequired).map(({ text }) => text),
   ];
   if (problems.length > 0) throw new UsageError(`--configured: ${problems.join("\n")}`);
@@ -185,12 +189,18 @@ function configuredServers(
 }
 
 function startReason(
-  { status, config, reason }: EffectiveMcpServer,
+  { status, config, reason, plugin }: EffectiveMcpServer,
   args: Args,
   env: Variables,
 ): string | undefined {
-  if (status === "unstartable") return `cannot start: ${reason}`;
+  const isBroken = status === "invalid" && plugin !== undefined;
+  if (status === "unstartable" || isBroken) return `cannot start: ${reason}`;
   if (status !== "enabled" || config === undefined) return undefined;
+  try {
+    if (plugin?.dataFolder !== undefined) fs.mkdirSync(plugin.dataFolder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    return `cannot start: the data folder of its plugin cannot be made: ${messageOf(error)}`;
+  }
   const cd = args.one("cd");
   const flags = { userHome: args.has("user-home"), ...(cd === undefined ? {} : { cd }) };
   return environmentProblem(config.environment_id, flags, env);

@@ -126,7 +126,10 @@ export async function openServers(
   });
   const openedAt = Date.now();
   const asks = onElicit === undefined ? {} : { onElicit };
-  const thread = manager.openThread({ servers: configs, workspace: cwd, ...asks });
+  const provenance = new Map(
+    servers.flatMap(({ name, plugin }) => (plugin === undefined ? [] : [[name, plugin] as const])),
+  );
+  const thread = manager.openThread({ servers: configs, provenance, workspace: cwd, ...asks });
   const end = async (): Promise<void> => {
     // What it has is read now, and written while the servers end.
     const kept = keepTools(thread, cwd, openedAt);

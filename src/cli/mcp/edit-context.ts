@@ -16,7 +16,10 @@ import {
 } from "../../config/layers/layers.ts";
 import type { ConfigEdit } from "../../config/edit/edits.ts";
 import { type Origin, originsOf, formatOrigin } from "../../config/layers/origins.ts";
+import { policyPath } from "../../config/plugins/plugin-tables.ts";
+import type { LoadedPlugin } from "../../config/plugins/types.ts";
 import { ConfigError } from "../../config/problem.ts";
+import { formatKeys } from "../../toml/format.ts";
 import { nodeAt, type TomlNode } from "../../toml/node.ts";
 import type { Args } from "../args/parse.ts";
 import { type Flag, JSON_FLAG, SECRETS_FLAG } from "../args/spec.ts";
@@ -131,8 +134,25 @@ export function notInFile(context: EditContext, name: string): ConfigError {
       `MCP server ${JSON.stringify(name)} is not in ${file} but in ${formatOrigin(at)}${how}`,
     );
   }
+  const plugin = pluginWith(context.layers, name);
+  if (plugin !== undefined) return new ConfigError("invalid_edit", ofPluginText(plugin, name, file));
   const names = [...context.names, ...context.others.flatMap(namesIn)];
   return new ConfigError("invalid_edit", missingServer(name, [...new Set(names)]));
+}
+
+/** The plugin whose server of this name counts, or would count. */
+export function pluginWith(layers: ConfigLayers | undefined, name: string): LoadedPlugin | undefined {
+  return layers?.plugins?.plugins.find(({ servers }) => servers.some((server) => server.name === name));
+}
+
+/** A plugin's files are the plugin's: the configuration can decide about its servers, in a table of its own. */
+function ofPluginText({ id }: LoadedPlugin, name: string, file: string): string {
+  const table = formatKeys(policyPath(id, name));
+  return (
+    `MCP server ${JSON.stringify(name)} is not in ${file}: plugin ${id} brings it. Codex's config.toml decides about it in ` +
+    `[${table}]: enabled, enabled_tools, disabled_tools, default_tools_approval_mode and tools. A server of this name in a file ` +
+    `takes its place, whole: switchyard mcp add ${shellWord(name)} …`
+  );
 }
 
 function namesIn({ root }: ConfigLayer): string[] {

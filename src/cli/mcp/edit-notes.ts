@@ -8,7 +8,7 @@ import { formatOrigin } from "../../config/layers/origins.ts";
 import { ConfigError, type ConfigProblem } from "../../config/problem.ts";
 import { nodeAt } from "../../toml/node.ts";
 import { count } from "../output.ts";
-import type { EditContext, EditRequest } from "./edit-context.ts";
+import { type EditContext, type EditRequest, pluginWith } from "./edit-context.ts";
 import { placeOf, withStartProblems } from "./start-problems.ts";
 import { folderOf, parseFile, type Target, tryLayers } from "./target.ts";
 
@@ -53,6 +53,11 @@ export function notesOn(
           : `${JSON.stringify(name)} is also in ${at}; the two are merged, key by key`,
       );
     }
+    const plugin = key.length === 0 && written !== undefined ? pluginWith(layers, name) : undefined;
+    if (plugin !== undefined)
+      notes.push(
+        `${JSON.stringify(name)} takes the place of the server of this name that plugin ${plugin.id} brings`,
+      );
     // A user who has just switched it off knows.
     const byHand = server?.config?.disabled_reason?.type === "by_hand";
     if ((server?.status === "disabled" && !byHand) || server?.status === "unstartable") {

@@ -15,7 +15,7 @@ import type { McpServerConfig } from "../../config/server/types.ts";
 import type { Args } from "../args/parse.ts";
 import { JSON_FLAG, SECRETS_FLAG } from "../args/spec.ts";
 import type { Command } from "../command.ts";
-import { printJson, say, shortPaths } from "../output.ts";
+import { printable, printJson, say, shortPaths } from "../output.ts";
 import { padText, textWidth } from "../text-width.ts";
 import { printFindings, shownName } from "./findings.ts";
 import { maskServer } from "../../config/show/mask-server.ts";
@@ -69,9 +69,10 @@ function showServer(args: Args): number {
 const LONG = 50;
 
 function sayServer(server: EffectiveMcpServer, { layers }: ConfigLayers, args: Args): void {
-  const { name, status, config, reason, origins } = server;
+  const { name, status, config, reason, origins, plugin } = server;
   const why = status === "enabled" || reason === undefined ? "" : ` (${reason})`;
-  say(shortPaths(`${shownName(name)}: ${status}${why}`));
+  const from = plugin === undefined ? "" : `, from plugin ${printable(plugin.displayName)} (${plugin.id})`;
+  say(shortPaths(`${shownName(name)}: ${status}${why}${from}`));
   const showSecrets = args.has("show-secrets");
   const file = args.one("file");
   const own = !args.has("codex") && (file === undefined || basename(file) === OWN_FILE);

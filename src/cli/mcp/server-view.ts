@@ -17,7 +17,7 @@ export function serverView(
   server: EffectiveMcpServer,
   showSecrets: boolean,
 ): Readonly<Record<string, unknown>> {
-  const { name, status, reason = null, definedIn } = server;
+  const { name, status, reason = null, definedIn, plugin } = server;
   const config = server.config === undefined || showSecrets ? server.config : maskServer(server.config);
   const problems = (list: readonly ConfigProblem[]): ConfigProblemJson[] =>
     list.map((problem) => problemToJson(problem, { showSecrets }));
@@ -35,6 +35,7 @@ export function serverView(
     ...Object.fromEntries(SETTINGS.map((key) => [key, config?.[key] ?? null])),
     tools: Object.fromEntries(config?.tools ?? []),
     auth: config?.transport.type === "streamable_http" ? config.auth : null,
+    plugin: plugin === undefined ? null : { id: plugin.id, display_name: plugin.displayName },
     origin: definedIn === undefined ? null : originView(definedIn),
     origins: Object.fromEntries([...server.origins].map(([key, origin]) => [key, originView(origin)])),
     errors: problems(server.errors),

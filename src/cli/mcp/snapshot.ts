@@ -77,9 +77,12 @@ export function works({ snapshot, kept }: SeenServer): boolean {
   return snapshot?.status.state === "ready" || kept !== undefined;
 }
 
-/** Whether it is there to work: one that is switched off, or only asked for by a project that does not count, is not. */
-function isMeant({ server: { status } }: SeenServer): boolean {
-  return status !== "disabled" && status !== "inactive";
+/**
+ * Whether it is there to work: one that is switched off, or only asked for by a project that does not count, is not, and neither is
+ * what a plugin gets wrong.
+ */
+function isMeant({ server: { status, plugin } }: SeenServer): boolean {
+  return status === "invalid" ? plugin === undefined : status !== "disabled" && status !== "inactive";
 }
 
 /**

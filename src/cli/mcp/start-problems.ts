@@ -90,10 +90,13 @@ export function startWarnings(
 }
 
 function startProblems(place: Place): (server: EffectiveMcpServer) => StartProblem | undefined {
-  return ({ status, config }) => {
+  return ({ status, config, plugin }) => {
     if (status !== "enabled" || config === undefined) return undefined;
     const isHere = config.environment_id === LOCAL_ENVIRONMENT_ID;
-    return ofVariables(config, place) ?? (isHere ? ofProgram(config, place) : ofEnvironment(config, place));
+    return (
+      ofVariables(config, place) ??
+      (isHere ? ofProgram(config, place, plugin?.dataFolder) : ofEnvironment(config, place))
+    );
   };
 }
 
@@ -104,16 +107,21 @@ function ofVariables(config: McpServerConfig, { env }: Place): StartProblem | un
 }
 
 /** As `codex exec-server` and our executor search, in the environment of the server. */
-function ofProgram({ transport }: McpServerConfig, { cwd, env }: Place): StartProblem | undefined {
+function ofProgram(
+  { transport }: McpServerConfig,
+  { cwd, env }: Place,
+  dataFolder: string | undefined,
+): StartProblem | undefined {
   // Windows searches in another way.
   if (transport.type !== "stdio" || process.platform === "win32") return undefined;
   const folder = resolvePath(cwd, transport.cwd ?? ".");
-  if (fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) {
+  const isThere = fs.statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true;
+  // That one is made before the start.
+  if (!isThere && folder !== dataFolder)
     return { code: "folder", key: ["cwd"], what: `there is no folder ${folder}` };
-  }
   const path = resolveVariables(transport, env).variables.get("PATH") ?? env["PATH"];
   try {
-    findProgram({ program: transport.command, cwd: folder, path });
+    findProgram({ program: transport.command, cwd: isThere ? folder : cwd, path });
     return undefined;
   } catch (error) {
     const [program = ""] = maskArgs([transport.command]);

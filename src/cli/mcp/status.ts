@@ -58,6 +58,7 @@ export function statusView(seen: SeenServer): Readonly<Record<string, unknown>> 
     http_origin: snapshot?.httpOrigin ?? null,
     environment_id: config?.environment_id ?? null,
     auth_status: snapshot === undefined ? null : inSnakeCase(snapshot.authStatus),
+    plugin: server.plugin?.id ?? null,
     origin: definedIn === undefined ? null : formatOrigin(definedIn),
     took_ms: state?.state === "ready" ? Math.round(state.tookMs) : null,
     era: snapshot?.era ?? null,

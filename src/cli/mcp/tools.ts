@@ -30,7 +30,11 @@ async function listTools(args: Args, { signal }: { readonly signal: AbortSignal 
   const seen = await seeServers(args, { name, lists: [], kept: !args.has("fresh"), signal });
   if (args.has("json")) {
     const all = seen.servers.flatMap(({ server, snapshot, kept }) =>
-      ((snapshot ?? kept)?.tools ?? []).map((tool) => ({ server: server.name, ...tool })),
+      ((snapshot ?? kept)?.tools ?? []).map((tool) => ({
+        server: server.name,
+        plugin: server.plugin?.id ?? null,
+        ...tool,
+      })),
     );
     printJson(all);
   } else {
@@ -62,7 +66,8 @@ function textOf({ server, snapshot, kept }: SeenServer, withSchema: boolean): st
   const { tools: list, hiddenTools: hidden } = snapshot ?? kept ?? { tools: [], hiddenTools: 0 };
   const what = `${count(list.length, "tool")}${hidden > 0 ? ` (${hidden} hidden by enabled_tools or disabled_tools)` : ""}`;
   const age = kept === undefined ? "" : `, as of ${ageText(kept.at)}`;
-  const title = `${shownName(server.name)}: ${what}${age}`;
+  const of = server.plugin === undefined ? "" : `, plugin ${printable(server.plugin.displayName)}`;
+  const title = `${shownName(server.name)}${of}: ${what}${age}`;
   const width = Math.max(0, ...list.map((tool) => textWidth(printable(tool.name))));
   const lines = list.flatMap((tool) => {
     const words = printable([aboutOf(tool), hintsOf(tool)].filter((text) => text !== "").join(" "));

@@ -91,7 +91,13 @@ suite("lists of tools that are kept", { concurrency: 2 }, () => {
       "it starts as fast as Node",
     );
     assert.deepEqual(JSON.parse(json.stdout), [
-      { server: "a", name: "first", inputSchema: { type: "object" }, annotations: { readOnlyHint: true } },
+      {
+        server: "a",
+        plugin: null,
+        name: "first",
+        inputSchema: { type: "object" },
+        annotations: { readOnlyHint: true },
+      },
     ]);
     assert.equal(home.starts, 1);
     assert.deepEqual(await home.tools("--fresh"), { code: 0, stdout: LIVE, stderr: "" });
