@@ -7,7 +7,13 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { Codex, McpServers } from "../../src/index.ts";
-import { promptOf, RecordingMcpServer } from "../../src/testing/index.ts";
+import { codexLoginStore, LoginBroker, McpManager, type StoredLogin } from "../../src/mcp/index.ts";
+import {
+  AuthorizationServer,
+  ProtectedResource,
+  promptOf,
+  RecordingMcpServer,
+} from "../../src/testing/index.ts";
 import { collect, itemsOfType, startBench } from "../support/codex-bench.ts";
 
 const timeout = 60_000;
@@ -71,6 +77,52 @@ test("a login of the user counts in a hosted thread, as it is at each turn, unti
   logIn("linear", "of-the-user", 7);
   assert.deepEqual(await tokensFor("linear"), ["Bearer of-the-home"]);
   assert.equal(readFileSync(join(bench.home, ".credentials.json"), "utf8"), own);
+});
+
+test("Codex in our home and a broker in the user's refresh one login, and neither loses it", {
+  timeout,
+}, async (t) => {
+  await using mcp = await RecordingMcpServer.start({ stateless: true });
+  await using authorizationServer = await AuthorizationServer.start();
+  await using resource = await ProtectedResource.start({ authorizationServer, target: mcp.url });
+  await using bench = await startBench();
+  const users = join(bench.cwd, "users");
+  mkdirSync(users);
+  const { url } = resource;
+  const store = codexLoginStore({ codexHome: users, kept: "file" });
+  await using credentials = new LoginBroker({ stores: () => store });
+  await using manager = new McpManager({ publish: false, credentials });
+  const tokens = authorizationServer.issue({ clientId: "c", scopes: [], resource: url });
+  const login: StoredLogin = {
+    server: "svc",
+    url,
+    issuer: authorizationServer.issuer,
+    clientId: "c",
+    accessToken: tokens.access_token,
+    refreshToken: tokens.refresh_token,
+    expiresAt: 1,
+    scopes: [],
+  };
+  await store.write(login, t.signal);
+  const codex = bench.another({ env: { ...process.env, CODEX_HOME: users } });
+  const input = promptOf({ call: { server: "svc", tool: "whoami" } }, { say: "x" });
+  const options = { workingDirectory: bench.cwd, mcpServers: { svc: { url } }, ephemeral: true };
+  // Whoever is first is slow enough for the other one to come meanwhile.
+  authorizationServer.behaviour.delayMs = ({ endpoint }) => (endpoint === "token" ? 500 : 0);
+  for (let round = 0; round < 2; round++) {
+    authorizationServer.expireAccessTokens();
+    await store.write({ ...((await store.read(login, t.signal)) ?? login), expiresAt: 1 }, t.signal);
+    const before = mcp.calls.length;
+    await using thread = manager.openThread({ servers: { svc: { url } } });
+    const [views] = await Promise.all([thread.ready(), codex.startThread(options).run(input)]);
+    assert.equal(views[0]?.status.state, "ready", JSON.stringify(views[0]?.status));
+    assert.equal(mcp.calls.length, before + 1);
+    const stored = await store.read(login, t.signal);
+    assert.ok(authorizationServer.check(stored?.accessToken ?? ""), "the login is lost");
+    assert.equal(authorizationServer.reuses, 0);
+  }
+  const [file, ours] = [users, bench.home].map((home) => statSync(join(home, ".credentials.json")));
+  assert.equal(file?.ino, ours?.ino);
 });
 
 test("a login counts where the user's own home has the server, and no field of a file's server is inherited", {

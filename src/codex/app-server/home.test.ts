@@ -22,7 +22,7 @@ import { suite, test, type TestContext } from "node:test";
 import { promisify } from "node:util";
 import { switchyardHome, userCodexHome } from "../../config/layers/homes.ts";
 import type { CodexError } from "../errors.ts";
-import { hasUserLogin, prepareCodexHome } from "./home.ts";
+import { hasUserLogin, prepareCodexHome, shareMcpLogins } from "./home.ts";
 
 /** A folder that stands where Codex would keep a log of URLs. */
 const LOG = "logs_2.sqlite";
@@ -175,6 +175,26 @@ suite("prepareCodexHome", { skip: process.platform === "win32" }, () => {
     );
     assert.deepEqual(readdirSync(ours).toSorted(), ["auth.json", LOG]);
     assert.equal(loginIn(ours), "login 1");
+  });
+
+  test("have the user's locks for refreshing logins, and the user's home keeps its own", (t) => {
+    const { users, ours, env, top } = homes(t);
+    prepareCodexHome(ours, env, true);
+    const locks = join(ours, "mcp-oauth-locks");
+    mkdirSync(locks);
+    shareMcpLogins(ours, env);
+    shareMcpLogins(ours, env);
+    writeFileSync(join(locks, "a.lock"), "");
+    assert.deepEqual(readdirSync(join(users, "mcp-oauth-locks")), ["a.lock"]);
+    const again = join(top, "again");
+    symlinkSync(users, again);
+    for (const home of [users, again]) shareMcpLogins(home, env);
+    assert.deepEqual(readdirSync(join(users, "mcp-oauth-locks")), ["a.lock"]);
+    // A folder can be made again.
+    rmSync(users, { recursive: true });
+    shareMcpLogins(ours, env);
+    assert.equal(lstatSync(locks, { throwIfNoEntry: false }), undefined);
+    assert.ok(!existsSync(users));
   });
 
   test("reports what prevents the creation of a home", (t) => {

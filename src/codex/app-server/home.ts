@@ -9,7 +9,8 @@
  *
  * Logins to MCP servers (`codex mcp login`) are in `.credentials.json`, or in the keyring, where they count for every
  * home. Codex rewrites that file in place, too, but follows no symbolic link to it (seen with 0.171), so it is one file
- * under two names.
+ * under two names. Its locks for refreshing them (`mcp-oauth-locks`) are one folder: two homes that refresh a login at the same
+ * time would end it, where a refresh token works once.
  */
 import { randomUUID } from "node:crypto";
 import {
@@ -155,12 +156,32 @@ function carryLogin(home: string, env: Env): void {
   }
 }
 
+const LOCKS = "mcp-oauth-locks";
+
+/** Without a home of the user's there is no link: no folder can be made where one leads nowhere. */
+function shareLoginLocks(home: string, env: Env): void {
+  const users = userCodexHome(env);
+  const [ours, theirs] = [join(home, LOCKS), join(users, LOCKS)];
+  try {
+    const link = lstatSync(ours, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+    const isThere = existsSync(users);
+    if (link && isThere && readlinkSync(ours) === theirs && existsSync(theirs)) return;
+    if (isThere && realpathSync(users) === realpathSync(home)) return;
+    if (isThere) makeFolder(theirs, 0o700);
+    if (isThere || link) rmSync(ours, { recursive: true, force: true });
+    if (isThere) symlinkSync(theirs, ours);
+  } catch {
+    // No such home yet, or a process that was faster.
+  }
+}
+
 /**
  * Lets a home use the user's logins to MCP servers, as they are now. A home with logins of its own keeps them.
  *
  * Where the two homes are on different file systems it has no effect.
  */
 export function shareMcpLogins(home: string, env: Env): void {
+  shareLoginLocks(home, env);
   const users = join(userCodexHome(env), ".credentials.json");
   const ours = join(home, ".credentials.json");
   // Which file was shared last: the user may have logged out of everything since, which removes theirs only.

@@ -58,6 +58,18 @@ suite("a file of logins", () => {
     assert.equal(await file.remove(LOGIN, signal), false);
   });
 
+  test("stays one file under several names, longer or shorter (C4)", async () => {
+    await file.write(LOGIN, signal);
+    const other = join(folder, "other-home.json");
+    fs.linkSync(path, other);
+    for (const accessToken of ["a-longer-access-token", "short"]) {
+      await file.write({ ...LOGIN, accessToken }, signal);
+      assert.equal((await new CredentialsFile(other).read(LOGIN))?.accessToken, accessToken);
+      assert.equal(fs.statSync(path).mode & 0o777, 0o600);
+    }
+    assert.equal(fs.statSync(path).ino, fs.statSync(other).ino);
+  });
+
   test("keeps what only we have, where it says something", async () => {
     const own = {
       clientSecret: "s",

@@ -6,10 +6,12 @@
  *   C1. Other entries, and what is not known in an entry, are kept as they are, numbers too large for JavaScript included. (Codex
  *       itself drops what it does not know when it writes.)
  *   C2. The file is the old one or the new one, whole; only its owner may read it. Without an entry there is no file.
+ *   C4. A file with several names stays one, and is written in place: our Codex homes share the user's so, and Codex writes in place.
  *   C3. A file that is not of this format is an error and stays. No error shows what is in it.
  */
 import { createHash } from "node:crypto";
-import { removeFile, nodeFileSystem } from "../../config/file/file-system.ts";
+import { open, stat } from "node:fs/promises";
+import { fileError, nodeFileSystem, removeFile } from "../../config/file/file-system.ts";
 import { readVersioned, replaceFile, resolveTarget } from "../../config/file/safe-write.ts";
 import { ConfigError } from "../../config/problem.ts";
 import { isObject } from "../../base/json.ts";
@@ -71,7 +73,9 @@ export class CredentialsFile {
       // Sorted, as Codex writes it.
       const sorted = [...changed].toSorted(([a], [b]) => (a < b ? -1 : 1));
       const members = sorted.map(([name, entry]) => `${JSON.stringify(name)}:${JSON.stringify(entry)}`);
-      await replaceFile(target, `{${members.join(",")}}`, { expectedVersion: version, signal });
+      const text = `{${members.join(",")}}`;
+      if (await hasOtherNames(target)) await overwrite(target, text);
+      else await replaceFile(target, text, { expectedVersion: version, signal });
     }
     return true;
   }
@@ -80,6 +84,26 @@ export class CredentialsFile {
     const target = await resolveTarget(this.#path);
     const file = await readVersioned(target);
     return { entries: parse(this.#path, file?.text ?? "{}"), target, version: file?.version };
+  }
+}
+
+async function hasOtherNames(path: string): Promise<boolean> {
+  const status = await stat(path).catch(() => undefined);
+  return status !== undefined && status.nlink > 1;
+}
+
+/** With other names, a new file would leave them with refresh tokens that are used up (C4). */
+async function overwrite(path: string, text: string): Promise<void> {
+  const bytes = Buffer.from(text);
+  try {
+    await using handle = await open(path, "r+");
+    await handle.chmod(0o600);
+    // In one call, so that nobody sees half of it.
+    await handle.write(bytes, 0, bytes.length, 0);
+    await handle.truncate(bytes.length);
+    await handle.sync();
+  } catch (error) {
+    throw fileError("write_failed", "write", path, error);
   }
 }
 
