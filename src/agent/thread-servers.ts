@@ -112,6 +112,7 @@ export class ThreadServers {
     const isHere = open?.thread.workspace === workspace && open.thread.principal === principal;
     if (open !== undefined && isHere) {
       await open.thread.update(servers);
+      retryLogins(open.thread);
       return (this.#opened = isSame(open.ofTools, ofTools) ? open : this.#withTools(open.thread, ofTools));
     }
     if (open !== undefined) await open.thread[Symbol.asyncDispose]();
@@ -178,6 +179,11 @@ function isSame(one: ToolsOfTurn, other: ToolsOfTurn): boolean {
     one.hostTools.length === other.hostTools.length &&
     one.hostTools.every((tool, index) => tool === other.hostTools[index])
   );
+}
+
+/** A person may have logged in since the turn before. One that failed otherwise is tried again without us. */
+function retryLogins(thread: McpConnectionManager): void {
+  for (const { name, status } of thread.servers) if (status.state === "needs_login") thread.retry(name);
 }
 
 function failureOf({ status }: ServerView): string | undefined {
