@@ -44,6 +44,14 @@ suite("lastWords", () => {
     );
   });
 
+  test("finds the error of a program that npx ran", () => {
+    const notice =
+      "npm notice\nnpm notice New major version of npm available! 11.19.1 -> 12.2.2\nnpm notice\n";
+    assert.equal(lastWords(`Error: no folder\n${notice}`), "Error: no folder");
+    const log = "npm error A complete log of this run can be found in: /h/.npm/_logs/a.log\n";
+    assert.equal(lastWords(`npm error 404 no such package\n${log}`), "npm error 404 no such package");
+  });
+
   test("takes the last line when no other stands out, and has none for no text", () => {
     assert.equal(lastWords("  one\n  two  \n\n"), "two");
     assert.equal(lastWords(" \n"), undefined);

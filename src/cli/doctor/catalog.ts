@@ -4,7 +4,7 @@ import type { McpServerConfig } from "../../config/server/types.ts";
 import type { ServerSnapshot } from "../../mcp/index.ts";
 import { codexInputSchema, type ServerTool, ToolNames } from "../../tools/index.ts";
 import { aboutOf, type Finding, finding } from "./finding.ts";
-import type { Patient } from "./why.ts";
+import type { Patient } from "./patient.ts";
 
 export interface CatalogView {
   /** Of all definitions that a model is offered. */

@@ -25,13 +25,14 @@ import { reportText } from "./report-text.ts";
 
 export const doctor: Command = {
   operands: [{ name: "NAME", optional: true, about: "a server; without it, all of them" }],
-  flags: [...READ_FLAGS, { name: "strict", about: "exit with 1 for warnings, too" }, JSON_FLAG],
+  flags: [...READ_FLAGS, { name: "lenient", about: "exit with 0 when there are only warnings" }, JSON_FLAG],
   description:
     "Starts every server that is enabled and ends it again, looks at Codex, logins, homes, locks and what dead hosts left behind, and says what " +
     "is wrong, why that is probably so, and the command that mends it.",
   notes:
     "Nothing is changed. A server is started as a thread starts it, and asked for its tools; none is called.\n" +
-    "The exit code is 1 when there is an error, with --strict also when there is a warning. Notes never count.",
+    "The exit code is 0 only if all is well: no error and no warning, with --lenient no error. Notes never count.\n" +
+    "With NAME, what concerns no server is left out, and does not count.",
   run: examine,
 };
 
@@ -43,10 +44,11 @@ async function examine(args: Args, { signal }: { readonly signal: AbortSignal })
     configured === undefined ? NO_SERVERS : examineServers(args, configured, name, redactor, signal),
     examineMachine(process.env, configured === undefined ? [] : filesOf(configured)),
   ]);
+  const around = name === undefined ? machine : { ...machine, findings: [] };
   const all = [...findings, ...servers.findings];
-  const report = withoutSecrets(reportOf(all, servers.views, machine, args.has("strict")), redactor);
+  const report = withoutSecrets(reportOf(all, servers.views, around, args.has("lenient")), redactor);
   if (args.has("json")) printJson(report);
-  else say(await reportText(report, process.stdout.columns || undefined));
+  else say(await reportText(report, name !== undefined, process.stdout.columns || undefined));
   return report.ok ? 0 : 1;
 }
 

@@ -7,17 +7,18 @@
 import type { Redactor } from "../../base/redact.ts";
 import type { EffectiveMcpServer } from "../../config/effective/effective.ts";
 import { maskArgs, maskText } from "../../config/show/mask-text.ts";
-import type { ServerSnapshot } from "../../mcp/index.ts";
 import { resolve } from "../../servers/resolve.ts";
 import type { Args } from "../args/parse.ts";
-import { type ConfiguredServers, openServers, serverNamed } from "../mcp/configured.ts";
+import { type ConfiguredServers, serverNamed } from "../mcp/configured.ts";
+import { startEach } from "../mcp/snapshot.ts";
 import { catalogViews } from "./catalog.ts";
 import type { Finding } from "./finding.ts";
 import { Fixes } from "./fixes.ts";
 import { programOf } from "./program.ts";
 import { risksOf, sameServers } from "./risks.ts";
 import { type ServerView, serverView } from "./server-view.ts";
-import { type Patient, whyNot } from "./why.ts";
+import type { Patient } from "./patient.ts";
+import { whyNot } from "./why.ts";
 
 export interface ExaminedServers {
   readonly views: readonly ServerView[];
@@ -39,7 +40,12 @@ export async function examineServers(
   const servers = name === undefined ? configured.servers : [serverNamed(configured, name)];
   for (const server of servers) keepSecrets(server, redactor);
   const lines = new Map(servers.map((server) => [server.name, new WrittenLines()]));
-  const seen = await seeServers(configured, servers, lines, signal);
+  const started = await startEach(configured, servers, {
+    lists: [],
+    log: (_level, _message, about) =>
+      lines.get(String(about?.["server"]))?.add(about?.["stderr"], about?.["stdout"]),
+    signal,
+  });
   const fixes = new Fixes(args);
   const patients = servers.map((server): Patient => {
     const { name: each, config } = server;
@@ -47,7 +53,7 @@ export async function examineServers(
       server,
       startProblem: configured.startProblems.get(each),
       program: config === undefined ? undefined : programOf(config, configured.cwd, process.env),
-      snapshot: seen.snapshots.get(each),
+      snapshot: started.get(each)?.snapshot,
       stderr: lines.get(each)?.stderr ?? [],
       stdout: lines.get(each)?.stdout ?? [],
       env: process.env,
@@ -58,51 +64,25 @@ export async function examineServers(
   const findings: Finding[] = [];
   const views = patients.map((patient) => {
     const { name: each } = patient.server;
-    const clockAheadMs = seen.clocks.get(each);
+    const clockAheadMs = started.get(each)?.clockAheadMs;
     const why = whyNot(patient, name !== undefined);
     const catalog = catalogs.get(each);
-    const risks = risksOf(patient, clockAheadMs);
+    const risks = risksOf(patient, why, clockAheadMs);
     findings.push(...(why === undefined ? [] : [why]), ...risks, ...(catalog?.findings ?? []));
     return serverView(patient, { tokens: catalog?.tokens, clockAheadMs });
   });
   return { views, findings: [...findings, ...sameServers(patients)] };
 }
 
-interface Seen {
-  readonly snapshots: ReadonlyMap<string, ServerSnapshot>;
-  readonly clocks: ReadonlyMap<string, number>;
-}
-
-async function seeServers(
-  configured: ConfiguredServers,
-  servers: readonly EffectiveMcpServer[],
-  lines: ReadonlyMap<string, WrittenLines>,
-  signal: AbortSignal,
-): Promise<Seen> {
-  if (servers.every(({ status }) => status !== "enabled")) return { snapshots: new Map(), clocks: new Map() };
-  await using open = await openServers(configured, servers, {
-    // A remembered list of tools would stand for a start that is not seen.
-    catalogFolder: false,
-    log: (_level, _message, about) =>
-      lines.get(String(about?.["server"]))?.add(about?.["stderr"], about?.["stdout"]),
-  });
-  const { collectMcpSnapshot } = await import("../../mcp/index.ts");
-  const snapshot = await collectMcpSnapshot(open.thread, { lists: [], signal });
-  const clocks = open.thread.servers.flatMap(({ name, clockAheadMs }) =>
-    clockAheadMs === undefined ? [] : [[name, clockAheadMs] as const],
-  );
-  return { snapshots: new Map(snapshot.servers.map((each) => [each.name, each])), clocks: new Map(clocks) };
-}
-
 /** Lines that are kept of what a server wrote. */
 const LINES_MAX = 100;
 
-/** What a server wrote beside MCP, each line once: one that fails is started again, and says the same again. */
+/** What a server wrote beside MCP, each line once. */
 class WrittenLines {
   readonly #stderr = new Set<string>();
   readonly #stdout = new Set<string>();
 
-  /** The last ones. */
+  /** The last ones, without secrets. */
   get stderr(): readonly string[] {
     return [...this.#stderr];
   }
@@ -120,6 +100,9 @@ class WrittenLines {
   }
 }
 
+/** A server that asks for one of these in env_vars makes its value no secret: paths would be asterisks. */
+const PLAIN_VARIABLES = ["HOME", "PATH", "PWD", "TMPDIR", "USER", "LOGNAME", "SHELL", "LANG", "TERM", "TZ"];
+
 /** What must not be shown, wherever it turns up. */
 function keepSecrets({ config }: EffectiveMcpServer, redactor: Redactor): void {
   if (config === undefined) return;
@@ -127,7 +110,9 @@ function keepSecrets({ config }: EffectiveMcpServer, redactor: Redactor): void {
   // One whose URL is none has no secrets that could be found; the mask hides them.
   const resolved =
     transport.type === "stdio" || URL.canParse(transport.url) ? resolve(config, process.env, []) : undefined;
-  if (resolved?.ok === true) for (const secret of resolved.value.secrets) redactor.add(secret);
+  const plain = PLAIN_VARIABLES.map((name) => process.env[name]);
+  if (resolved?.ok === true)
+    for (const secret of resolved.value.secrets) if (!plain.includes(secret)) redactor.add(secret);
   if (transport.type !== "stdio") {
     for (const value of transport.http_headers?.values() ?? []) redactor.add(value);
     return;

@@ -27,6 +27,11 @@ export const FINDINGS = {
   package_missing: "error",
   registry_unreachable: "error",
   module_missing: "error",
+  docker_unusable: "error",
+  container_no_stdin: "error",
+  arguments_wrong: "error",
+  port_taken: "error",
+  service_unreachable: "error",
   no_answer: "error",
   no_list: "error",
   handshake_failed: "error",
@@ -84,7 +89,7 @@ export interface Finding {
   readonly fix: string | null;
   /** `FILE:LINE`, where it is written. */
   readonly origin: string | null;
-  /** The last lines of the server's stderr. */
+  /** The lines of the server's stderr that say most. */
   readonly stderr: readonly string[];
 }
 

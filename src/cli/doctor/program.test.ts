@@ -36,6 +36,15 @@ suite("programOf", () => {
       ["uvx --from git+https://example.com/a.git serve", undefined],
       ["uv tool run mcp-server-git", 2, "mcp-server-git"],
       ["pipx run --spec mcp-tools==1.4 serve", 2, "mcp-tools", "1.4"],
+      ["docker run -i --rm mcp/time", 3, "mcp/time"],
+      [
+        "docker run -i -e A_TOKEN --mount type=bind,src=/a,dst=/b ghcr.io/a/b:1.2.3",
+        6,
+        "ghcr.io/a/b",
+        "1.2.3",
+      ],
+      ["podman run --env=A=b -i localhost:5000/a:latest", 3, "localhost:5000/a"],
+      ["docker compose run mcp", undefined],
       ["node server.js", undefined],
     ];
   for (const [line, at, name, version] of lines) {

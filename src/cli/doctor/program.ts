@@ -25,9 +25,9 @@ export interface Program {
   readonly runs: RunnerCall | undefined;
 }
 
-/** What a package runner (npx, uvx) is asked for. */
+/** What a package runner (npx, uvx, docker run) is asked for. */
 export interface RunnerCall {
-  readonly kind: "npm" | "python";
+  readonly kind: "npm" | "python" | "image";
   /** As written: `@scope/name@1.2.3`. */
   readonly spec: string;
   /** Its place in `args`. */
@@ -140,6 +140,13 @@ const RUNNERS: readonly {
     from: /^--from$/,
     valued: /^(?:-p|--python|--with|--index-url|--index|--extra-index-url|--default-index|--directory)$/,
   })),
+  ...["docker", "podman"].map((program) => ({
+    words: [program, "run"],
+    kind: "image" as const,
+    from: /^$/,
+    valued:
+      /^(?:-[ehlmpuvw]|--(?:add-host|cap-add|cap-drop|cpus|device|dns|entrypoint|env|env-file|gpus|group-add|hostname|label|memory|mount|name|net|network|platform|publish|pull|security-opt|shm-size|tmpfs|ulimit|user|volume|workdir))$/,
+  })),
   { words: ["pipx", "run"], kind: "python", from: /^--spec$/, valued: /^--(?:python|index-url|pip-args)$/ },
 ];
 
@@ -166,6 +173,10 @@ function callOf(kind: RunnerCall["kind"], spec: string, at: number): RunnerCall 
     const [, name, version] = /^((?:@[\w.-]+\/)?[\w.-]+)(?:@(.+))?$/.exec(spec) ?? [];
     if (name === undefined || name.startsWith(".")) return undefined;
     return { kind, spec, at, name, version: exact(version) };
+  }
+  if (kind === "image") {
+    const [, name, tag, digest] = /^([a-z0-9][\w./:-]*?)(?::([\w.-]+))?(?:@(sha256:\w+))?$/.exec(spec) ?? [];
+    return name === undefined ? undefined : { kind, spec, at, name, version: digest ?? exact(tag) };
   }
   const [, name, version] = /^([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?(?:(?:==|@)(.+))?$/.exec(spec) ?? [];
   return name === undefined ? undefined : { kind, spec, at, name, version: exact(version) };
@@ -212,12 +223,29 @@ function headOf(path: string): string {
 export function elsewhere(name: string, folder: string, home: string): string | undefined {
   const folders = [
     ...upwards(folder).map((each) => join(each, "node_modules", ".bin")),
+    dirname(process.execPath),
     ...[".local/bin", ".cargo/bin", ".bun/bin", ".deno/bin", "go/bin", ".npm-global/bin", ".volta/bin"].map(
       (each) => join(home, each),
     ),
+    ...[".pyenv/shims", ".asdf/shims", ".rbenv/shims", ".local/share/mise/shims"].map((each) =>
+      join(home, each),
+    ),
+    ...foldersIn(join(home, ".nvm/versions/node")).map((each) => join(each, "bin")),
     ...["/usr/local/bin", "/opt/homebrew/bin", "/home/linuxbrew/.linuxbrew/bin", "/snap/bin", "/usr/bin"],
   ];
   return name.includes("/") ? undefined : find(name, folder, folders.join(":"));
+}
+
+/** The newest first. */
+function foldersIn(folder: string): string[] {
+  try {
+    const names = fs.readdirSync(folder);
+    return names
+      .toSorted((one, other) => other.localeCompare(one, "en", { numeric: true }))
+      .map((name) => join(folder, name));
+  } catch {
+    return [];
+  }
 }
 
 function upwards(folder: string): string[] {

@@ -6,8 +6,11 @@ import type { Finding } from "./finding.ts";
 import type { Report } from "./report.ts";
 import type { ServerView } from "./server-view.ts";
 
-/** @param width of the terminal; without it nothing is cut */
-export async function reportText(report: Report, width: number | undefined): Promise<string> {
+/**
+ * @param named whether the user asks for one server: then what is around it does not matter
+ * @param width of the terminal; without it nothing is cut
+ */
+export async function reportText(report: Report, named: boolean, width: number | undefined): Promise<string> {
   const { findings, servers } = report;
   const found = findings.filter(({ severity }) => severity !== "note").map(findingText);
   const notes = findings.filter(({ severity }) => severity === "note").map(noteText);
@@ -15,9 +18,9 @@ export async function reportText(report: Report, width: number | undefined): Pro
   const parts = [
     headline(report),
     ...found,
-    ...(ready.length === 0 ? [] : [`Servers that work:\n${await serversTable(ready, width)}`]),
+    ...(ready.length === 0 ? [] : [`${readyText(ready)}\n${await serversTable(ready, width)}`]),
     ...(notes.length === 0 ? [] : [notes.join("\n")]),
-    wellText(report),
+    ...(named ? [] : [wellText(report)]),
   ];
   return parts.join("\n\n");
 }
@@ -27,7 +30,9 @@ function headline({ errors, warnings, servers }: Report): string {
   const works = meant.filter(({ state }) => state === "ready").length;
   const ofServers =
     meant.length === 0
-      ? "no server is enabled"
+      ? servers.length === 0
+        ? "there are no MCP servers yet (switchyard mcp add --help)"
+        : "no server is enabled"
       : `${works} of ${count(meant.length, "enabled server")} ${works === 1 ? "works" : "work"}`;
   if (errors + warnings === 0) return `All is well: ${ofServers}`;
   const what = [
@@ -41,14 +46,30 @@ function findingText({ severity, server, problem, cause, fix, origin, stderr }: 
   // A sentence of the connection names its server.
   const isNamed = server === null || problem.startsWith(`MCP server ${JSON.stringify(server)} `);
   const about = isNamed ? "" : `${shownName(server)}: `;
+  // The problem has the last words.
+  const isSaid = stderr.every((line) => problem.includes(line));
   const rows: readonly (readonly [what: string, text: string | null])[] = [
     ["where", origin],
-    ["stderr", stderr.length === 0 ? null : stderr.join(`\n${" ".repeat(10)}`)],
+    ["stderr", isSaid ? null : stderr.join(`\n${" ".repeat(10)}`)],
     ["cause", cause],
     ["fix", fix],
   ];
   const lines = rows.flatMap(([what, text]) => (text === null ? [] : [`  ${padText(what, 7)} ${text}`]));
   return shortPaths([`${severity}: ${about}${problem.replaceAll("\n", "\n    ")}`, ...lines].join("\n"));
+}
+
+function readyText(servers: readonly ServerView[]): string {
+  if (servers.length === 1) return "The server that works:";
+  const sum = (of: (server: ServerView) => number | null): number =>
+    servers.reduce((total, server) => total + (of(server) ?? 0), 0);
+  const total = `${count(
+    sum(({ tools }) => tools),
+    "tool",
+  )}, ${count(
+    sum(({ tokens }) => tokens),
+    "token",
+  )} in each request`;
+  return `Servers that work (${total}):`;
 }
 
 function noteText({ server, problem }: Finding): string {

@@ -20,17 +20,17 @@ export interface Report extends Omit<MachineView, "findings"> {
 
 const RANK = { error: 0, warning: 1, note: 2 } as const;
 
-/** @param strict whether a warning counts */
+/** @param lenient whether warnings do not count */
 export function reportOf(
   found: readonly Finding[],
   servers: readonly ServerView[],
   { findings: around, ...machine }: MachineView,
-  strict: boolean,
+  lenient: boolean,
 ): Report {
   const findings = [...found, ...around].toSorted((one, other) => RANK[one.severity] - RANK[other.severity]);
   const errors = findings.filter(({ severity }) => severity === "error").length;
   const warnings = findings.filter(({ severity }) => severity === "warning").length;
-  const ok = errors === 0 && !(strict && warnings > 0);
+  const ok = errors === 0 && (lenient || warnings === 0);
   return { ok, errors, warnings, findings, servers, ...machine };
 }
 

@@ -7,13 +7,20 @@ import { resolveVariables } from "../../servers/resolve.ts";
 import { type About, aboutOf, type Finding, finding } from "./finding.ts";
 import { openFile } from "./fixes.ts";
 import type { RunnerCall } from "./program.ts";
-import type { Patient } from "./why.ts";
+import type { Patient } from "./patient.ts";
 
 /** Time that clocks may differ before tokens and certificates are in doubt. Many servers tolerate a minute. */
 const CLOCK_MS_MAX = 60_000;
 
-/** @param clockAheadMs of the server, if it tells */
-export function risksOf(patient: Patient, clockAheadMs: number | undefined): Finding[] {
+/**
+ * @param why it does not work, if it does not
+ * @param clockAheadMs of the server, if it tells
+ */
+export function risksOf(
+  patient: Patient,
+  why: Finding | undefined,
+  clockAheadMs: number | undefined,
+): Finding[] {
   const { server } = patient;
   const about = aboutOf(server);
   const written = server.warnings.map((problem) => {
@@ -30,7 +37,8 @@ export function risksOf(patient: Patient, clockAheadMs: number | undefined): Fin
   if (server.status === "disabled" || server.status === "inactive") return [];
   return [
     ...written,
-    ...ofRunner(patient, about),
+    // A version of what is not there would be pinned.
+    ...(why?.code === "package_missing" || why?.code === "program_missing" ? [] : ofRunner(patient, about)),
     ...ofCommand(patient, about),
     ...ofVariables(patient, about),
     ...ofNoise(patient, about),
@@ -41,18 +49,23 @@ export function risksOf(patient: Patient, clockAheadMs: number | undefined): Fin
 function ofRunner({ server, program, fixes }: Patient, about: About): Finding[] {
   const runs = program?.runs;
   if (runs === undefined || runs.version !== undefined) return [];
-  return [
-    finding("package_unpinned", `each start runs whatever version of ${runs.spec} is the newest then`, {
-      ...about,
-      cause:
-        "A new version may break the server, or do something else with your data, without a change here; and each start asks the registry",
-      fix: fixes.editWith("set", server, `args.${runs.at}`, pinned(runs)),
-    }),
-  ];
+  const [what, cause] =
+    runs.kind === "image"
+      ? [
+          `it runs whatever version of ${runs.spec} this machine has pulled`,
+          "Another machine, or the next pull, may have another version, which may break it or do something else with your data",
+        ]
+      : [
+          `each start runs whatever version of ${runs.spec} is the newest then`,
+          "A new version may break the server, or do something else with your data, without a change here; and each start asks the registry",
+        ];
+  const fix = fixes.editWith("set", server, `args.${runs.at}`, pinned(runs));
+  return [finding("package_unpinned", what, { ...about, cause, fix })];
 }
 
-/** The shell looks the newest version up. */
-function pinned({ kind, name }: RunnerCall): string {
+/** The shell looks the newest version up; of an image, the one that is there. */
+function pinned({ kind, name, spec }: RunnerCall): string {
+  if (kind === "image") return `"$(docker image inspect --format '{{index .RepoDigests 0}}' ${spec})"`;
   return kind === "npm"
     ? `"${name}@$(npm view ${name} version)"`
     : `"${name}==$(curl -fsS https://pypi.org/pypi/${name}/json | python3 -c 'import json, sys; print(json.load(sys.stdin)["info"]["version"])')"`;

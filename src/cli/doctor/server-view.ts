@@ -3,7 +3,7 @@ import { formatOrigin } from "../../config/layers/origins.ts";
 import { maskServer } from "../../config/show/mask-server.ts";
 import { commandLine } from "../mcp/findings.ts";
 import { authStatus, inSnakeCase } from "../mcp/server-view.ts";
-import type { Patient } from "./why.ts";
+import type { Patient } from "./patient.ts";
 
 export interface ServerView {
   readonly name: string;

@@ -88,7 +88,7 @@ function ofConnection(kind: HttpReason["kind"], code: string, endpoint: Endpoint
     case "ENOTFOUND":
       return {
         code: "host_not_found",
-        cause: `There is no host ${hostname}: its name is misspelt, or known only in another network (a VPN)`,
+        cause: `There is no host ${hostname}: its name is misspelt, or known only in another network (a VPN); or this machine is offline`,
         fix: open,
       };
     case "EAI_AGAIN":

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { Args } from "../args/parse.ts";
 import type { HttpReason } from "../../mcp/index.ts";
+import { tellingLines } from "./clues.ts";
 import { Fixes } from "./fixes.ts";
 import { whyNot } from "./why.ts";
 import { verdictOf } from "./why-http.ts";
@@ -29,6 +30,50 @@ suite("whyNot", () => {
       /administers this machine decides that, in \/etc\/codex\/requirements\.toml/,
     );
     assert.match(found?.fix ?? "", /^switchyard mcp remove --file \/h\/\S+ docs$/);
+  });
+});
+
+suite("a program that is missing", () => {
+  const cases: readonly (readonly [command: string, cause: RegExp, fix: RegExp])[] = [
+    ["uvx", /This installs it$/, /^curl -LsSf https:\/\/astral\.sh\/uv\/install\.sh \| sh$/],
+    ["pnpx", /This installs it$/, /^npm install --global pnpm$/],
+    ["podman", /podman\.io\/docs\/installation/, /^switchyard mcp disable /],
+  ];
+  for (const [command, cause, fix] of cases) {
+    test(`is installed as its makers say: ${command}`, () => {
+      const config = { transport: { type: "stdio", command, args: [], env_vars: [] } };
+      const patient = {
+        server: { ...server, status: "unstartable", config: config as never },
+        startProblem: { code: "program_missing", key: ["command"], what: "there is no program" },
+        // Not this machine's, which may have it.
+        program: undefined,
+        ...{ snapshot: undefined, stderr: [], stdout: [], env: {} },
+        fixes: new Fixes(new Args([], new Map(), [])),
+      } as const;
+      const found = whyNot(patient, false);
+      assert.equal(found?.code, "program_missing");
+      assert.match(found.cause ?? "", cause);
+      assert.match(found.fix ?? "", fix);
+    });
+  }
+});
+
+suite("tellingLines", () => {
+  test("begins at the error, without frames and what npm and Node add", () => {
+    const lines = [
+      "starting",
+      "Error: no key",
+      "    at f (a.js:1:2)",
+      "Node.js v24.1.0",
+      "npm notice",
+      "hint",
+    ];
+    assert.deepEqual(tellingLines(lines), ["starting", "Error: no key", "hint"]);
+    const usage = Array.from({ length: 9 }, (_, at) => `  --flag${at}`);
+    assert.deepEqual(tellingLines(["hello", "Error: no token", "Usage: it", ...usage]), [
+      ...["Error: no token", "Usage: it", "  --flag0", "  --flag1", "  --flag2"],
+    ]);
+    assert.deepEqual(tellingLines(usage), usage.slice(-5));
   });
 });
 

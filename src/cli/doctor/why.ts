@@ -1,34 +1,16 @@
 /** Why one server does not work: from facts about its start to a verdict, and the command that mends it. */
-import { basename, extname } from "node:path";
+import { basename } from "node:path";
 import { fs } from "../../base/builtin.ts";
-import { nearest } from "../../base/suggest.ts";
 import { shellWord } from "../../base/shell-word.ts";
-import type { EffectiveMcpServer } from "../../config/effective/effective.ts";
-import { maskServer } from "../../config/show/mask-server.ts";
 import type { McpServerConfig } from "../../config/server/types.ts";
-import { type Variables, variable } from "../../servers/resolve.ts";
-import type { Reason, ServerSnapshot } from "../../mcp/index.ts";
-import { userHome } from "../output.ts";
-import { commandLine } from "../mcp/findings.ts";
+import type { Reason } from "../../mcp/index.ts";
+import { variable } from "../../servers/resolve.ts";
 import type { StartProblem } from "../mcp/start-problems.ts";
+import { tellingLines } from "./clues.ts";
 import { type About, aboutOf, type Finding, finding } from "./finding.ts";
-import type { Fixes } from "./fixes.ts";
-import { elsewhere, find, missingInterpreter, type Program, programsIn } from "./program.ts";
+import { openOf, type Patient, type Verdict } from "./patient.ts";
 import { verdictOf } from "./why-http.ts";
-
-/** What is known of a server. */
-export interface Patient {
-  readonly server: EffectiveMcpServer;
-  readonly startProblem: StartProblem | undefined;
-  readonly program: Program | undefined;
-  /** If it was started. */
-  readonly snapshot: ServerSnapshot | undefined;
-  /** What it wrote, without secrets: the last lines on stderr, and the first ones on stdout that are not MCP. */
-  readonly stderr: readonly string[];
-  readonly stdout: readonly string[];
-  readonly env: Variables;
-  readonly fixes: Fixes;
-}
+import { notExecutable, ofProgram, programMissing, withoutInput } from "./why-program.ts";
 
 /** Why it does not work; `undefined` if it works, or is not meant to. @param named whether the user asks for this one */
 export function whyNot(patient: Patient, named: boolean): Finding | undefined {
@@ -110,78 +92,11 @@ function variableAt(
   return name !== undefined && /^[A-Za-z_]\w*$/.test(name) ? name : undefined;
 }
 
-function programMissing({ server, program, fixes }: Patient, what: string, about: About): Finding {
-  const transport = server.config?.transport;
-  const command = transport?.type === "stdio" ? transport.command : "";
-  const there = program === undefined ? undefined : elsewhere(command, program.folder, userHome());
-  const near = nearest(command, programsIn(program?.searched));
-  const [cause, word] =
-    there !== undefined
-      ? ["It is installed in a folder that is not in this PATH", there]
-      : near !== undefined
-        ? [`It is not installed, or misspelt: there is ${JSON.stringify(near)}`, near]
-        : ["It is not installed, or not for this user. Install it; or let the server rest", undefined];
-  const fix = word === undefined ? fixes.edit("disable", server) : fixes.edit("set", server, "command", word);
-  return finding("program_missing", what, { ...about, cause, fix });
-}
-
-function notExecutable({ server, program, fixes }: Patient, what: string, about: About): Finding {
-  const transport = server.config?.transport;
-  const command = transport?.type === "stdio" ? transport.command : "";
-  const file = fileOf(command, program);
-  const isOff = file !== undefined && !mayExecute(file);
-  if (isOff) {
-    const cause = "The file is there, but its permissions do not allow to run it";
-    return finding("program_not_executable", what, { ...about, cause, fix: `chmod +x ${shellWord(file)}` });
-  }
-  const interpreter = INTERPRETER_OF[extname(command)];
-  const fix =
-    file === undefined || interpreter === undefined
-      ? fixes.edit("disable", server)
-      : `perl -pi -e 'print "#!/usr/bin/env ${interpreter}\\n" if $. == 1' ${shellWord(file)}`;
-  const cause =
-    "It is neither a program of this machine nor a script that begins with #! and its interpreter";
-  return finding("program_not_executable", what, { ...about, cause, fix });
-}
-
-const INTERPRETER_OF: Readonly<Record<string, string>> = {
-  ".js": "node",
-  ".mjs": "node",
-  ".cjs": "node",
-  ".ts": "node",
-  ".py": "python3",
-  ".rb": "ruby",
-  ".sh": "bash",
-};
-
-/** A file of this name, whether or not it can be executed. */
-function fileOf(command: string, program: Program | undefined): string | undefined {
-  if (program === undefined) return undefined;
-  const folders = command.includes("/")
-    ? [""]
-    : (program.searched ?? "").split(":").map((each) => `${each}/`);
-  const files = folders.map((folder) =>
-    command.startsWith("/") || folder.startsWith("/")
-      ? folder + command
-      : `${program.folder}/${folder}${command}`,
-  );
-  return files.find((file) => fs.statSync(file, { throwIfNoEntry: false })?.isFile() === true);
-}
-
-function mayExecute(file: string): boolean {
-  try {
-    fs.accessSync(file, fs.constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 function ofReason(patient: Patient, reason: Reason, about: About): Finding {
   const { server, stderr } = patient;
   const { config } = server;
   const { message } = reason;
-  const told = { ...about, stderr: stderr.slice(-STDERR_SHOWN) };
+  const told = { ...about, stderr: tellingLines(stderr) };
   if (reason.http !== undefined && config?.transport.type === "streamable_http") {
     const { code, cause, fix } = verdictOf(reason.http, endpointOf(patient, config.transport));
     return finding(code, message, { ...told, cause, fix });
@@ -189,11 +104,6 @@ function ofReason(patient: Patient, reason: Reason, about: About): Finding {
   const { code, cause, fix } = verdict(patient, reason);
   return finding(code, message, { ...told, cause, fix });
 }
-
-/** The last lines; the clue may be above. */
-const STDERR_SHOWN = 5;
-
-type Verdict = Pick<Finding, "code" | "cause" | "fix">;
 
 function verdict(patient: Patient, { code, step }: Reason): Verdict {
   const { server, fixes } = patient;
@@ -231,131 +141,6 @@ function verdict(patient: Patient, { code, step }: Reason): Verdict {
   }
 }
 
-function openOf({ server: { definedIn }, fixes }: Patient): string | null {
-  return definedIn === undefined ? null : fixes.open(definedIn);
-}
-
-/** Its program did not start, or ended. */
-function ofProgram(patient: Patient, code: "start_failed" | "exited"): Verdict {
-  const { program, stderr } = patient;
-  if (program !== undefined) {
-    const missing = missingInterpreter(program);
-    if (missing !== undefined && program.path !== undefined)
-      return noInterpreter(program, program.path, missing);
-    if (program.script !== undefined && !fs.existsSync(program.script)) {
-      return { code: "script_missing", cause: `There is no file ${program.script}`, fix: openOf(patient) };
-    }
-  }
-  const known = CLUES.find(({ says }) => says.test(stderr.join("\n")));
-  const found = known?.verdict(patient, known.says.exec(stderr.join("\n")) ?? []);
-  if (found !== undefined) return found;
-  const cause =
-    code === "start_failed"
-      ? "The system does not start this program"
-      : stderr.length > 0
-        ? "It ends instead of waiting for requests; its last lines may say why. This runs it by hand"
-        : "It ends instead of waiting for requests, and says nothing: is it an MCP server, in its stdio mode? This runs it by hand";
-  return { code, cause, fix: byHand(patient) };
-}
-
-function noInterpreter(
-  program: Program,
-  path: string,
-  { name, hasCarriageReturn }: { readonly name: string; readonly hasCarriageReturn: boolean },
-): Verdict {
-  const file = shellWord(path);
-  if (hasCarriageReturn) {
-    const cause =
-      "Its first line ends as lines do on Windows, so that the system looks for an interpreter of another name";
-    return { code: "interpreter_missing", cause, fix: `perl -pi -e 's/\\r$//' ${file}` };
-  }
-  const cause = `Its first line (#!) names ${name}, which is not there`;
-  const bare = basename(name);
-  const isInPath = find(bare, program.folder, program.searched) !== undefined;
-  const fix = isInPath
-    ? `perl -pi -e 's|^#!.*|#!/usr/bin/env ${bare}| if $. == 1' ${file}`
-    : openFirstLine(file);
-  return { code: "interpreter_missing", cause, fix };
-}
-
-function openFirstLine(file: string): string {
-  return `"\${EDITOR:-vi}" +1 ${file}`;
-}
-
-interface Clue {
-  readonly says: RegExp;
-  readonly verdict: (patient: Patient, match: readonly string[]) => Verdict | undefined;
-}
-
-/** What programs write before they end, and what it means. */
-const CLUES: readonly Clue[] = [
-  {
-    says: /npm (?:error|ERR!) code E404|is not in this registry|No solution found when resolving|was not found in the package registry/i,
-    verdict: ({ program, server, fixes }) => {
-      const spec = program?.runs?.spec;
-      const cause = `There is no package ${spec === undefined ? "of that name" : JSON.stringify(spec)}: it is misspelt, or in a registry that needs a login`;
-      const at = program?.runs?.at;
-      return {
-        code: "package_missing",
-        cause,
-        fix: at === undefined ? null : fixes.edit("set", server, `args.${at}`, "PACKAGE@VERSION"),
-      };
-    },
-  },
-  {
-    says: /npm (?:error|ERR!) (?:code|errno) (?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ENOTCACHED|ERR_SOCKET_TIMEOUT)|Failed to fetch: `https?:|error sending request for url/i,
-    verdict: ({ program }) => ({
-      code: "registry_unreachable",
-      cause:
-        "The package registry cannot be reached: no network, or a proxy that is not configured. A server that is installed needs none",
-      fix: program?.runs === undefined ? "npm ping" : installOf(program),
-    }),
-  },
-  {
-    says: /Cannot find (?:module|package) '([^']{1,200})'|ModuleNotFoundError: No module named '([^']{1,200})'/,
-    verdict: ({ program }, [, ofNode, ofPython]) => {
-      const name = ofNode ?? ofPython ?? "";
-      const isPackage = /^(?:@[\w.-]+\/)?[\w.-]+$/.test(name);
-      const folder = program?.folder ?? ".";
-      const install =
-        ofPython === undefined
-          ? `(cd ${shellWord(folder)} && npm install ${shellWord(name)})`
-          : `python3 -m pip install ${shellWord(name)}`;
-      return {
-        code: "module_missing",
-        cause: `It lacks ${JSON.stringify(name)}: what it needs was not installed`,
-        fix: isPackage ? install : null,
-      };
-    },
-  },
-  {
-    says: /\b([A-Z][A-Z0-9]*_[A-Z0-9_]{2,60})\b.{0,60}\b(?:not set|unset|required|missing|undefined|must be|not (?:defined|found|provided)|needs? to be)|(?:missing|requires?|required|set|provide|needs?)\b.{0,60}?\b([A-Z][A-Z0-9]*_[A-Z0-9_]{2,60})\b/,
-    verdict: (patient, [, first, second]) => variableWanted(patient, first ?? second ?? ""),
-  },
-];
-
-function installOf({ runs }: Program): string {
-  const name = shellWord(runs?.name ?? "");
-  return runs?.kind === "python" ? `uv tool install ${name}` : `npm install --global ${name}`;
-}
-
-function variableWanted({ server, env, fixes }: Patient, name: string): Verdict | undefined {
-  const transport = server.config?.transport;
-  if (transport?.type !== "stdio" || transport.env?.has(name) === true) return undefined;
-  const names = transport.env_vars.map((each) => (typeof each === "string" ? each : undefined));
-  if (names.includes(name) && variable(env, name) === undefined) {
-    const cause = `It needs the variable ${name}, which this shell does not have`;
-    return { code: "variable_wanted", cause, fix: `export ${name}=…` };
-  }
-  if (names.includes(name) || names.includes(undefined)) return undefined;
-  const cause = `It needs the variable ${name}: servers get only the variables that env_vars names, and a few that all programs need`;
-  return {
-    code: "variable_wanted",
-    cause,
-    fix: fixes.edit("set", server, "env_vars", JSON.stringify([...names, name])),
-  };
-}
-
 function noAnswer(patient: Patient): Verdict {
   const { program, server, stdout, fixes } = patient;
   const raise = fixes.edit("set", server, "startup_timeout_sec", String(raised(server.config)));
@@ -368,6 +153,8 @@ function noAnswer(patient: Patient): Verdict {
     const cause = `What it writes to stdout is not MCP (${JSON.stringify(stdout[0])}): is it an MCP server, in its stdio mode?`;
     return { code: "no_answer", cause, fix: openOf(patient) };
   }
+  const closed = withoutInput(patient);
+  if (closed !== undefined) return closed;
   const cause =
     program?.runs?.version === undefined && program?.runs !== undefined
       ? `${basename(program.path ?? "The runner")} may still be getting the package: the first start takes longer`
@@ -388,14 +175,6 @@ function noList({ server, fixes }: Patient): Verdict {
 /** Codex's default is 30. */
 function raised(config: McpServerConfig | undefined): number {
   return Math.ceil((config?.startup_timeout_sec ?? 30) * 4);
-}
-
-/** Fit to be pasted, if nothing of it is secret. */
-function byHand({ server: { config }, program }: Patient): string | null {
-  if (config?.transport.type !== "stdio" || program === undefined) return null;
-  const line = commandLine(config);
-  if (line !== commandLine(maskServer(config))) return null;
-  return `(cd ${shellWord(program.folder)} && ${line} </dev/null)`;
 }
 
 function loginOf({ server, env, fixes }: Patient): { readonly cause: string; readonly fix: string | null } {

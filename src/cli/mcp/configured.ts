@@ -9,7 +9,12 @@ import type { EnvironmentDefinition } from "../../config/environments/types.ts";
 import type { ConfigLayers } from "../../config/layers/layers.ts";
 import type { ConfigProblem } from "../../config/problem.ts";
 import { LOCAL_ENVIRONMENT_ID, type McpServerConfig } from "../../config/server/types.ts";
-import type { McpConnectionManager, McpManagerOptions, McpThreadOptions } from "../../mcp/index.ts";
+import type {
+  McpConnectionManager,
+  McpManager,
+  McpManagerOptions,
+  McpThreadOptions,
+} from "../../mcp/index.ts";
 import { McpError } from "../../mcp/errors.ts";
 import { checkConfigs } from "../../servers/check.ts";
 import { sentenceOf } from "../../servers/problem.ts";
@@ -98,46 +103,82 @@ export interface OpenServers extends AsyncDisposable {
   readonly thread: McpConnectionManager;
 }
 
-export type OpenOptions = Pick<McpThreadOptions, "onElicit"> &
-  Pick<McpManagerOptions, "log" | "catalogFolder">;
-
 /** Starts those of the servers that are enabled. They end when it is disposed. */
 export async function openServers(
-  { layers, cwd }: ConfiguredServers,
+  configured: ConfiguredServers,
   servers: readonly EffectiveMcpServer[],
-  { onElicit, ...ofManager }: OpenOptions = {},
+  options: Pick<McpThreadOptions, "onElicit"> = {},
 ): Promise<OpenServers> {
-  const configs = new Map<string, McpServerConfig>(
+  const opened = await openManager(configured, servers);
+  const { thread, ...open } = openThread(opened.manager, configured, servers, options);
+  const end = async (): Promise<void> => {
+    await open[Symbol.asyncDispose]();
+    await opened[Symbol.asyncDispose]();
+  };
+  return { thread, [Symbol.asyncDispose]: end };
+}
+
+export interface OpenManager extends AsyncDisposable {
+  readonly manager: McpManager;
+}
+
+/** What can start the servers, with the user's logins. */
+export async function openManager(
+  { layers }: ConfiguredServers,
+  servers: readonly EffectiveMcpServer[],
+  options: Pick<McpManagerOptions, "log"> = {},
+): Promise<OpenManager> {
+  // Loaded here: other commands, and a wrong command line, do without it.
+  const { LoginBroker, McpManager: Manager, userLoginStore } = await import("../../mcp/index.ts");
+  const store = userLoginStore({ layers });
+  const credentials = new LoginBroker({ stores: () => store });
+  const manager = new Manager({
+    publish: false,
+    credentials,
+    environments: environmentsOf(configsOf(servers), layers),
+    // One thread has all that are configured, and they start at once.
+    budget: { processesPerThread: 1_000, startsPerSecond: 1_000 },
+    ...options,
+  });
+  const end = async (): Promise<void> => {
+    await manager[Symbol.asyncDispose]();
+    await credentials[Symbol.asyncDispose]();
+  };
+  return { manager, [Symbol.asyncDispose]: end };
+}
+
+/** Starts those of the servers that are enabled, in a thread of their own. They end with it. */
+export function openThread(
+  manager: McpManager,
+  { cwd }: ConfiguredServers,
+  servers: readonly EffectiveMcpServer[],
+  options: Pick<McpThreadOptions, "onElicit"> = {},
+): OpenServers {
+  const openedAt = Date.now();
+  const provenance = new Map(
+    servers.flatMap(({ name, plugin }) => (plugin === undefined ? [] : [[name, plugin] as const])),
+  );
+  const thread = manager.openThread({
+    servers: configsOf(servers),
+    provenance,
+    workspace: cwd,
+    ...options,
+  });
+  const end = async (): Promise<void> => {
+    // What it has is read now, and written while the servers end.
+    const kept = keepTools(thread, cwd, openedAt);
+    await thread[Symbol.asyncDispose]();
+    await kept;
+  };
+  return { thread, [Symbol.asyncDispose]: end };
+}
+
+function configsOf(servers: readonly EffectiveMcpServer[]): ReadonlyMap<string, McpServerConfig> {
+  return new Map(
     servers.flatMap(({ name, status, config }) =>
       status === "enabled" && config !== undefined ? [[name, config]] : [],
     ),
   );
-  // Loaded here: other commands, and a wrong command line, do without it.
-  const { LoginBroker, McpManager, userLoginStore } = await import("../../mcp/index.ts");
-  const store = userLoginStore({ layers });
-  const credentials = new LoginBroker({ stores: () => store });
-  const manager = new McpManager({
-    publish: false,
-    credentials,
-    environments: environmentsOf(configs, layers),
-    // One thread has all that are configured, and they start at once.
-    budget: { processesPerThread: 1_000, startsPerSecond: 1_000 },
-    ...ofManager,
-  });
-  const openedAt = Date.now();
-  const asks = onElicit === undefined ? {} : { onElicit };
-  const provenance = new Map(
-    servers.flatMap(({ name, plugin }) => (plugin === undefined ? [] : [[name, plugin] as const])),
-  );
-  const thread = manager.openThread({ servers: configs, provenance, workspace: cwd, ...asks });
-  const end = async (): Promise<void> => {
-    // What it has is read now, and written while the servers end.
-    const kept = keepTools(thread, cwd, openedAt);
-    await manager[Symbol.asyncDispose]();
-    await credentials[Symbol.asyncDispose]();
-    await kept;
-  };
-  return { thread, [Symbol.asyncDispose]: end };
 }
 
 /** The environments that the servers name. That they can be used is known. */

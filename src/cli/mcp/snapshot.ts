@@ -1,10 +1,16 @@
 /** What the configured servers are and offer now, for `status`, `tools` and `prompts`. */
 import type { EffectiveMcpServer } from "../../config/effective/effective.ts";
 import type { KeptCatalog } from "../../mcp/cache/catalog-folder.ts";
-import type { ListKind, ServerSnapshot } from "../../mcp/index.ts";
+import type { ListKind, McpManagerOptions, ServerSnapshot } from "../../mcp/index.ts";
 import type { Args } from "../args/parse.ts";
 import { count, shortPaths, tell } from "../output.ts";
-import { type ConfiguredServers, configuredServersOf, openServers, serverNamed } from "./configured.ts";
+import {
+  type ConfiguredServers,
+  configuredServersOf,
+  openManager,
+  openThread,
+  serverNamed,
+} from "./configured.ts";
 import { printFindings, shownName } from "./findings.ts";
 import { keptTools } from "./kept-tools.ts";
 
@@ -49,14 +55,38 @@ export async function seeServers(
       errors,
     };
   };
-  if (servers.every(({ status }) => status !== "enabled")) return seenOf(new Map());
-  const origins = new Map(
-    servers.flatMap(({ name: each, definedIn }) => (definedIn === undefined ? [] : [[each, definedIn]])),
-  );
-  await using open = await openServers(configured, servers);
+  const started = await startEach(configured, servers, { lists, signal });
+  return seenOf(new Map([...started].map(([each, { snapshot }]) => [each, snapshot])));
+}
+
+export interface StartedServer {
+  readonly snapshot: ServerSnapshot;
+  /** Over HTTP: how far its clock is ahead of ours, in milliseconds. */
+  readonly clockAheadMs: number | undefined;
+}
+
+/**
+ * Starts those of the servers that are enabled, looks at each, and ends it. Each has a thread of its own: one that fails ends at once,
+ * where it would be started again and again while others are waited for.
+ */
+export async function startEach(
+  configured: ConfiguredServers,
+  servers: readonly EffectiveMcpServer[],
+  { lists, log, signal }: Pick<SeeOptions, "lists" | "signal"> & Pick<McpManagerOptions, "log">,
+): Promise<ReadonlyMap<string, StartedServer>> {
+  const started = servers.filter(({ status }) => status === "enabled");
+  if (started.length === 0) return new Map();
+  await using opened = await openManager(configured, started, log === undefined ? {} : { log });
   const { collectMcpSnapshot } = await import("../../mcp/index.ts");
-  const snapshot = await collectMcpSnapshot(open.thread, { lists, origins, signal });
-  return seenOf(new Map(snapshot.servers.map((each) => [each.name, each])));
+  const look = async (server: EffectiveMcpServer): Promise<(readonly [string, StartedServer])[]> => {
+    const { name, definedIn } = server;
+    await using open = openThread(opened.manager, configured, [server]);
+    const origins = new Map(definedIn === undefined ? [] : [[name, definedIn]]);
+    const { servers: seen } = await collectMcpSnapshot(open.thread, { lists, origins, signal });
+    const { clockAheadMs } = open.thread.server(name);
+    return seen.map((snapshot) => [name, { snapshot, clockAheadMs }]);
+  };
+  return new Map((await Promise.all(started.map(look))).flat());
 }
 
 /** What became of it: the state of the server if it was started, or why it was not. */

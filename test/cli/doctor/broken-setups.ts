@@ -119,7 +119,49 @@ const LOCAL: readonly Setup[] = [
     name: "wants_variable",
     config: script("echo 'Error: GITHUB_API_URL is not set' >&2; exit 1"),
     codes: ["variable_wanted"],
-    fix: /^switchyard mcp set wants_variable env_vars '\["GITHUB_API_URL"\]'$/,
+    fix: /^switchyard mcp set wants_variable env_vars '\["GITHUB_API_URL"\]' && export GITHUB_API_URL=…$/,
+  },
+  {
+    name: "wants_two",
+    config: script("echo 'Please set TEAM_BOT_NAME and TEAM_ID environment variables' >&2; exit 1"),
+    codes: ["variable_wanted"],
+    fix: /env_vars '\["TEAM_BOT_NAME","TEAM_ID"\]' && export TEAM_BOT_NAME=… && export TEAM_ID=…$/,
+  },
+  {
+    name: "wants_variable_by_hand",
+    config: `${script("echo 'SECOND_NAME is required' >&2; exit 1")}env_vars = [{ name = "HOME", source = "local" }]\n`,
+    codes: ["variable_wanted"],
+    fix: /EDITOR/,
+  },
+  {
+    name: "wants_arguments",
+    config: script("echo 'Please provide a database URL as a command-line argument' >&2; exit 1"),
+    codes: ["arguments_wrong"],
+    fix: /^switchyard mcp set wants_arguments args '\["-c",.*,"…"\]'$/,
+  },
+  {
+    name: "port_taken",
+    config: script("echo 'Error: listen EADDRINUSE: address already in use 127.0.0.1:3000' >&2; exit 1"),
+    codes: ["port_taken"],
+    fix: /^lsof -nP -i :3000$/,
+  },
+  {
+    name: "no_database",
+    config: script("echo 'Error: connect ECONNREFUSED 127.0.0.1:5432' >&2; exit 1"),
+    codes: ["service_unreachable"],
+    fix: /^nc -vz 127\.0\.0\.1 5432$/,
+  },
+  {
+    name: "docker_down",
+    config: 'command = "docker"\nargs = ["run", "-i", "--rm", "-e", "A_TOKEN", "mcp/fetch:1.2.3"]\n',
+    codes: ["docker_unusable"],
+    fix: /^sudo systemctl start docker$|^open -a Docker$/,
+  },
+  {
+    name: "container_without_input",
+    config: 'command = "docker"\nargs = ["run", "--rm", "mcp/time"]\n',
+    codes: ["container_no_stdin", "package_unpinned"],
+    fix: /set container_without_input args '\["run","-i","--rm","mcp\/time"\]'$/,
   },
   {
     name: "no_script",
@@ -174,7 +216,7 @@ const LOCAL: readonly Setup[] = [
   {
     name: "no_package",
     config: 'command = "npx"\nargs = ["-y", "no-such-mcp"]\n',
-    codes: ["package_missing", "package_unpinned"],
+    codes: ["package_missing"],
     cause: /no package "no-such-mcp"/,
     fix: /^switchyard mcp set no_package args\.1 PACKAGE@VERSION$/,
   },
@@ -382,6 +424,13 @@ function writePrograms(home: TestHome): void {
   write(
     join(bin, "npx"),
     `#!/bin/sh\ncase "$*" in *offline*) echo '${offline}' ;; *) echo '${missing}' ;; esac >&2\nexit 1\n`,
+  );
+  // What Docker 28 writes where its daemon does not run.
+  const down =
+    "docker: Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\nRun 'docker run --help' for more information";
+  write(
+    join(bin, "docker"),
+    `#!/bin/sh\ncase "$*" in *fetch*) cat <<'E' >&2\n${down}\nE\n;; esac\nexit 125\n`,
   );
 }
 

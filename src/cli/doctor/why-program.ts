@@ -1,0 +1,188 @@
+/** Why a program does not start, or ends: by the file that would be started, and by what it wrote. */
+import { basename, extname } from "node:path";
+import { fs } from "../../base/builtin.ts";
+import { shellWord } from "../../base/shell-word.ts";
+import { nearest } from "../../base/suggest.ts";
+import { maskServer } from "../../config/show/mask-server.ts";
+import { commandLine } from "../mcp/findings.ts";
+import { userHome } from "../output.ts";
+import { verdictOfWords } from "./clues.ts";
+import { type About, type Finding, finding } from "./finding.ts";
+import { openOf, type Patient, stdioOf, type Verdict } from "./patient.ts";
+import { elsewhere, find, missingInterpreter, type Program, programsIn } from "./program.ts";
+
+export function programMissing({ server, program, fixes }: Patient, what: string, about: About): Finding {
+  const command = stdioOf(server)?.command ?? "";
+  const found = (cause: string, fix: string | null): Finding =>
+    finding("program_missing", what, { ...about, cause, fix });
+  const there = program === undefined ? undefined : elsewhere(command, program.folder, userHome());
+  if (there !== undefined) {
+    const cause = "It is installed in a folder that is not in this PATH";
+    return found(cause, fixes.edit("set", server, "command", there));
+  }
+  const install = INSTALLS[command];
+  if (install !== undefined) return found("It is not installed. This installs it", install);
+  const page = PAGES[command];
+  if (page !== undefined)
+    return found(
+      `It is not installed: ${page}. Until then, let the server rest`,
+      fixes.edit("disable", server),
+    );
+  const near = nearest(command, programsIn(program?.searched));
+  return near === undefined
+    ? found(
+        "It is not installed, or not for this user. Install it; or let the server rest",
+        fixes.edit("disable", server),
+      )
+    : found(
+        `It is not installed, or misspelt: there is ${JSON.stringify(near)}`,
+        fixes.edit("set", server, "command", near),
+      );
+}
+
+/** By their makers' documentation. */
+const UV = "curl -LsSf https://astral.sh/uv/install.sh | sh";
+const INSTALLS: Readonly<Record<string, string>> = {
+  uv: UV,
+  uvx: UV,
+  pipx: "python3 -m pip install --user pipx",
+  ...Object.fromEntries(
+    ["bun", "deno", "pnpm", "tsx", "yarn"].map((name) => [name, `npm install --global ${name}`]),
+  ),
+  bunx: "npm install --global bun",
+  pnpx: "npm install --global pnpm",
+};
+const PAGES: Readonly<Record<string, string>> = {
+  node: "https://nodejs.org/en/download",
+  npm: "https://nodejs.org/en/download",
+  npx: "https://nodejs.org/en/download",
+  docker: "https://docs.docker.com/get-started/get-docker/",
+  podman: "https://podman.io/docs/installation",
+};
+
+export function notExecutable({ server, program, fixes }: Patient, what: string, about: About): Finding {
+  const command = stdioOf(server)?.command ?? "";
+  const file = fileOf(command, program);
+  const isOff = file !== undefined && !mayExecute(file);
+  if (isOff) {
+    const cause = "The file is there, but its permissions do not allow to run it";
+    return finding("program_not_executable", what, { ...about, cause, fix: `chmod +x ${shellWord(file)}` });
+  }
+  const interpreter = INTERPRETER_OF[extname(command)];
+  const fix =
+    file === undefined || interpreter === undefined
+      ? fixes.edit("disable", server)
+      : `perl -pi -e 'print "#!/usr/bin/env ${interpreter}\\n" if $. == 1' ${shellWord(file)}`;
+  const cause =
+    "It is neither a program of this machine nor a script that begins with #! and its interpreter";
+  return finding("program_not_executable", what, { ...about, cause, fix });
+}
+
+const INTERPRETER_OF: Readonly<Record<string, string>> = {
+  ".js": "node",
+  ".mjs": "node",
+  ".cjs": "node",
+  ".ts": "node",
+  ".py": "python3",
+  ".rb": "ruby",
+  ".sh": "bash",
+};
+
+/** A file of this name, whether or not it can be executed. */
+function fileOf(command: string, program: Program | undefined): string | undefined {
+  if (program === undefined) return undefined;
+  const folders = command.includes("/")
+    ? [""]
+    : (program.searched ?? "").split(":").map((each) => `${each}/`);
+  const files = folders.map((folder) =>
+    command.startsWith("/") || folder.startsWith("/")
+      ? folder + command
+      : `${program.folder}/${folder}${command}`,
+  );
+  return files.find((file) => fs.statSync(file, { throwIfNoEntry: false })?.isFile() === true);
+}
+
+function mayExecute(file: string): boolean {
+  try {
+    fs.accessSync(file, fs.constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Its program did not start, or ended. */
+export function ofProgram(patient: Patient, code: "start_failed" | "exited"): Verdict {
+  const { program, stderr } = patient;
+  if (code === "exited") {
+    const closed = withoutInput(patient);
+    if (closed !== undefined) return closed;
+  }
+  if (program !== undefined) {
+    const missing = missingInterpreter(program);
+    if (missing !== undefined && program.path !== undefined)
+      return noInterpreter(program, program.path, missing);
+    if (program.script !== undefined && !fs.existsSync(program.script)) {
+      return { code: "script_missing", cause: `There is no file ${program.script}`, fix: openOf(patient) };
+    }
+  }
+  const found = verdictOfWords(patient);
+  if (found !== undefined) return found;
+  const fix = byHand(patient);
+  const cause =
+    code === "start_failed"
+      ? "The system does not start this program"
+      : stderr.length > 0
+        ? "It ends instead of waiting for requests; its last lines may say why"
+        : "It ends instead of waiting for requests, and says nothing: is it an MCP server, in its stdio mode?";
+  return {
+    code,
+    cause: fix === null ? cause : `${cause}${cause.endsWith("?") ? "" : "."} This runs it by hand`,
+    fix,
+  };
+}
+
+function noInterpreter(
+  program: Program,
+  path: string,
+  { name, hasCarriageReturn }: { readonly name: string; readonly hasCarriageReturn: boolean },
+): Verdict {
+  const file = shellWord(path);
+  if (hasCarriageReturn) {
+    const cause =
+      "Its first line ends as lines do on Windows, so that the system looks for an interpreter of another name";
+    return { code: "interpreter_missing", cause, fix: `perl -pi -e 's/\\r$//' ${file}` };
+  }
+  const cause = `Its first line (#!) names ${name}, which is not there`;
+  const bare = basename(name);
+  const isInPath = find(bare, program.folder, program.searched) !== undefined;
+  const fix = isInPath
+    ? `perl -pi -e 's|^#!.*|#!/usr/bin/env ${bare}| if $. == 1' ${file}`
+    : openFirstLine(file);
+  return { code: "interpreter_missing", cause, fix };
+}
+
+function openFirstLine(file: string): string {
+  return `"\${EDITOR:-vi}" +1 ${file}`;
+}
+
+/** A container whose stdin is closed from the start: `docker run` without `-i`. */
+export function withoutInput({ program, server, fixes }: Patient): Verdict | undefined {
+  const args = stdioOf(server)?.args ?? [];
+  const at = args.indexOf("run");
+  if (program?.runs?.kind !== "image" || at === -1) return undefined;
+  const flags = args.slice(at + 1, program.runs.at);
+  // Short ones may stand together, as in -it.
+  if (flags.some((word) => /^-[a-z]*i[a-z]*$|^--interactive(?:=true)?$/.test(word))) return undefined;
+  const cause = "Without -i, a container gets nothing of what is sent to it";
+  const withInput = JSON.stringify([...args.slice(0, at + 1), "-i", ...args.slice(at + 1)]);
+  return { code: "container_no_stdin", cause, fix: fixes.edit("set", server, "args", withInput) };
+}
+
+/** Fit to be pasted, if nothing of it is secret. */
+function byHand({ server: { config }, program }: Patient): string | null {
+  if (config?.transport.type !== "stdio" || program === undefined) return null;
+  const line = commandLine(config);
+  if (line !== commandLine(maskServer(config))) return null;
+  return `(cd ${shellWord(program.folder)} && ${line} </dev/null)`;
+}
