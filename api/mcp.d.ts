@@ -59,6 +59,23 @@ export interface CallResult {
     readonly truncated?: string;
 }
 
+export declare class CallbackListener implements AsyncDisposable {
+    #private;
+    readonly redirectUrl: string;
+    readonly port: number;
+    private constructor();
+    static start({ port, path, }?: CallbackListenerOptions): Promise<CallbackListener>;
+    complete(login: PendingLogin, { signal }?: {
+        readonly signal?: AbortSignal;
+    }): Promise<StoredLogin>;
+    [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface CallbackListenerOptions {
+    readonly port?: number | undefined;
+    readonly path?: string | undefined;
+}
+
 export interface CatalogChange {
     readonly kind: ListKind;
     readonly added: readonly string[];

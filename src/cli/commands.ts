@@ -69,6 +69,14 @@ export const COMMANDS: CommandGroup = {
           about: "list the prompts that the servers offer, or show one of them filled in",
           load: async () => (await import("./mcp/prompts.ts")).prompts,
         },
+        login: {
+          about: "log in to a server, in the browser",
+          load: async () => (await import("./mcp/login.ts")).login,
+        },
+        logout: {
+          about: "forget the login to a server",
+          load: async () => (await import("./mcp/logout.ts")).logout,
+        },
         add: {
           about: "add a server; flags go before the command",
           load: async () => (await import("./mcp/add.ts")).add,

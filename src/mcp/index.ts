@@ -4,6 +4,7 @@ export { codexLoginStore, type CodexLoginStoreOptions } from "./auth/codex-store
 export type { CredentialSource, TokenQuestion } from "./auth/credential-source.ts";
 export { folderLoginStores } from "./auth/folder-login-store.ts";
 export { LoginBroker, type LoginBrokerOptions } from "./auth/login-broker.ts";
+export { CallbackListener, type CallbackListenerOptions } from "./auth/callback-listener.ts";
 export type {
   LoginCallback,
   LoginOptions,

@@ -1,6 +1,10 @@
 /** `switchyard mcp call`: one tool call, with its progress on stderr and its result on stdout. */
 import type { JsonObject } from "../../base/json.ts";
+import { shellWord } from "../../base/shell-word.ts";
 import { nearest } from "../../base/suggest.ts";
+import type { EffectiveMcpServer } from "../../config/effective/effective.ts";
+import type { ConfigLayers } from "../../config/layers/layers.ts";
+import { loginKeyOf } from "../../mcp/auth/stored-login.ts";
 import type { CallOutcome, McpConnectionManager, Progress, ThreadTool } from "../../mcp/index.ts";
 import { type Args, UsageError } from "../args/parse.ts";
 import { JSON_FLAG } from "../args/spec.ts";
@@ -52,7 +56,23 @@ async function callTool(args: Args, stop: Stop): Promise<number> {
     const typed: JsonObject = given ?? typedArguments(pairs, tool, found?.tool.inputSchema ?? {});
     outcome = await thread.callTool(name, tool, typed, { signal: stop.signal, onProgress: progressLines() });
   }
-  return report(outcome, args, stop);
+  const more = await moreScopes(outcome, server, configured.layers, stop.signal);
+  return report(outcome, args, stop, more);
+}
+
+/** Those of the login there is, and those that the server asks for: a login with them replaces the other. */
+async function moreScopes(
+  outcome: CallOutcome,
+  { name, config }: EffectiveMcpServer,
+  layers: ConfigLayers,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const wanted = outcome.kind === "not_sent" ? outcome.wanted : undefined;
+  const key = config === undefined ? undefined : loginKeyOf(name, config);
+  if (wanted?.insufficientScope !== true || key === undefined) return [];
+  const { userLoginStore } = await import("../../mcp/index.ts");
+  const login = await userLoginStore({ layers }).read(key, signal);
+  return [...new Set([...(login?.scopes ?? []), ...wanted.scopes])];
 }
 
 /**
@@ -95,7 +115,7 @@ function progressLines(): (progress: Progress) => void {
 }
 
 /** @returns the exit code */
-function report(outcome: CallOutcome, args: Args, stop: Stop): number {
+function report(outcome: CallOutcome, args: Args, stop: Stop, more: readonly string[] = []): number {
   if (args.has("json")) printJson(outcome);
   switch (outcome.kind) {
     case "result":
@@ -118,6 +138,10 @@ function report(outcome: CallOutcome, args: Args, stop: Stop): number {
       return stop.exitCode;
     default:
       tell(shortPaths(`switchyard: ${failureText(outcome)}`));
+      if (more.length > 0) {
+        const words = ["login", args.operands[0] ?? "", "--scopes", more.join(",")];
+        tell(`Log in with more scopes: switchyard mcp ${words.map(shellWord).join(" ")}`);
+      }
       return 1;
   }
 }
@@ -141,6 +165,6 @@ function failureText(outcome: Exclude<CallOutcome, { kind: "result" | "tool_erro
 const ADVICE: Readonly<Partial<Record<string, string>>> = {
   server_unavailable: "To see more: switchyard mcp status",
   needs_login:
-    "The server wants credentials: see bearer_token_env_var and http_headers in switchyard mcp add --help",
+    "Where a token is at hand, see bearer_token_env_var and http_headers in switchyard mcp add --help",
   tool_disabled: "enabled_tools and disabled_tools of the server decide: switchyard mcp get",
 };

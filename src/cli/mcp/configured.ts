@@ -182,7 +182,7 @@ function configsOf(servers: readonly EffectiveMcpServer[]): ReadonlyMap<string, 
 }
 
 /** The environments that the servers name. That they can be used is known. */
-function environmentsOf(
+export function environmentsOf(
   configs: ReadonlyMap<string, McpServerConfig>,
   layers: ConfigLayers,
 ): EnvironmentDefinition[] {

@@ -1,6 +1,7 @@
 /** The logins of the user whom a process belongs to, as Codex keeps them. */
 import { userCodexHome } from "../../config/layers/homes.ts";
-import { type ConfigLayers, loadConfigLayers, mergeLayers } from "../../config/layers/layers.ts";
+import { type ConfigLayers, loadConfigLayers } from "../../config/layers/layers.ts";
+import { oauthSettings } from "../../config/layers/oauth-settings.ts";
 import { ConfigError } from "../../config/problem.ts";
 import type { Variables } from "../../servers/resolve.ts";
 import { codexLoginStore } from "./codex-store/codex-login-store.ts";
@@ -16,15 +17,10 @@ export interface UserLoginsOptions {
 /** Codex's own store in the user's Codex home: a login that `codex mcp login` made is there, and one that is made here counts there. */
 export function userLoginStore({ env = process.env, layers }: UserLoginsOptions = {}): LoginStore {
   const codexHome = userCodexHome(env);
-  return codexLoginStore({ codexHome, kept: keptIn(layers ?? layersOf(codexHome)) });
-}
-
-function keptIn({ layers }: Pick<ConfigLayers, "layers">): "auto" | "file" | "keyring" {
-  // Not those of a project that the user does not trust.
-  const counted = layers.filter(({ inactive }) => inactive === undefined);
-  const value = mergeLayers(counted).entries.get("mcp_oauth_credentials_store")?.value;
-  const kept = value?.kind === "string" ? value.value : undefined;
-  return kept === "file" || kept === "keyring" ? kept : "auto";
+  return codexLoginStore({
+    codexHome,
+    kept: oauthSettings((layers ?? layersOf(codexHome)).layers).credentialsStore,
+  });
 }
 
 /** None where they cannot be read: what reads them for more than this says why. */
