@@ -54,6 +54,7 @@ export type AgentThreadOptions = ThreadOptions & {
     instructions?: string;
     tools?: readonly HostTool[];
     principal?: string;
+    provenance?: ToolPluginProvenance;
 };
 
 export interface Answer {

@@ -218,6 +218,7 @@ export class AgentThread implements EngineThread, AsyncDisposable {
       ...this.#model(options, turnOptions.outputSchema),
       input,
       principal: options.principal,
+      provenance: options.provenance,
       ofTools: {
         hostTools: options.tools ?? this.#context.options.tools ?? NO_TOOLS,
         policy: policyOf(options),

@@ -1,6 +1,7 @@
 /** What a host can say about an `Agent`. */
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import type { ToolPluginProvenance } from "../config/plugins/types.ts";
 import type { CredentialSource, EnvironmentDefinition, McpManager } from "../mcp/index.ts";
 import type { ThreadOptions } from "../thread/options.ts";
 import type { HostTool } from "../tools/router/contract.ts";
@@ -71,4 +72,6 @@ export type AgentThreadOptions = ThreadOptions & {
   tools?: readonly HostTool[];
   /** Whose credentials the thread works with: see `McpThreadOptions`. */
   principal?: string;
+  /** Which servers come from a plugin: `provenance` of `effectiveMcpServers`. The model is told. @default none */
+  provenance?: ToolPluginProvenance;
 };

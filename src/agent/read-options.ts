@@ -17,6 +17,7 @@ import {
   showPath,
   string,
 } from "../base/reader.ts";
+import type { ToolPluginProvenance } from "../config/plugins/types.ts";
 import type { CredentialSource, EnvironmentDefinition, McpManager } from "../mcp/index.ts";
 import { check, checkConfigs, type ServerSet } from "../servers/check.ts";
 import { sentenceOf } from "../servers/problem.ts";
@@ -99,7 +100,14 @@ const agentOptions: Reader<AgentOptions> = object(
 );
 
 const agentThreadOptions: Reader<AgentThreadOptions> = object(
-  { ...threadFields, baseUrl: httpUrl, instructions: text, tools: hostTools, principal: text },
+  {
+    ...threadFields,
+    baseUrl: httpUrl,
+    instructions: text,
+    tools: hostTools,
+    principal: text,
+    provenance: objectOf<ToolPluginProvenance>(),
+  },
   "near",
 );
 

@@ -11,6 +11,7 @@ import type { Clock } from "../base/clock.ts";
 import { isObject } from "../base/json.ts";
 import type { Log } from "../base/log.ts";
 import type { Redactor } from "../base/redact.ts";
+import type { ToolPluginProvenance } from "../config/plugins/types.ts";
 import { mayNameSecret } from "../config/show/mask-text.ts";
 import {
   type Elicitation,
@@ -47,6 +48,7 @@ export interface ServersOfTurn {
   readonly servers: ServerSet;
   readonly workspace: string;
   readonly principal: string | undefined;
+  readonly provenance: ToolPluginProvenance | undefined;
   readonly ofTools: ToolsOfTurn;
 }
 
@@ -106,7 +108,8 @@ export class ThreadServers {
     this.#forgetSecrets = [];
   }
 
-  async #connect(id: string, { servers, workspace, principal, ofTools }: ServersOfTurn): Promise<Opened> {
+  async #connect(id: string, wanted: ServersOfTurn): Promise<Opened> {
+    const { servers, workspace, principal, provenance, ofTools } = wanted;
     const { manager, env, log, clock } = this.#options;
     const open = this.#opened;
     const isHere = open?.thread.workspace === workspace && open.thread.principal === principal;
@@ -122,8 +125,11 @@ export class ThreadServers {
       log,
       clock,
     });
-    const named = principal === undefined ? {} : { principal };
-    const thread = manager.openThread({ id, servers, workspace, env, onElicit, ...named });
+    const thread = manager.openThread({
+      ...{ id, servers, workspace, env, onElicit },
+      ...(principal === undefined ? {} : { principal }),
+      ...(provenance === undefined ? {} : { provenance }),
+    });
     return (this.#opened = this.#withTools(thread, ofTools));
   }
 

@@ -1,6 +1,7 @@
 /** `switchyard run`: one turn, watched by a person. */
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
+import type { AgentThreadOptions } from "../agent/options.ts";
 import { systemClock } from "../base/clock.ts";
 import { isObject } from "../base/json.ts";
 import type { Log } from "../base/log.ts";
@@ -86,7 +87,7 @@ async function runTurn(args: Args, stop: Stop): Promise<number> {
     return 1;
   }
   const cd = args.has("cd") ? folderOf(args) : undefined;
-  const mcpServers = parseServerFlags(args);
+  const { servers: mcpServers, provenance } = parseServerFlags(args);
   stopWhenOutputFails(stop);
   // Every message to and from Codex is among the diagnostics then.
   const isVerbose = args.has("verbose") || process.env.SWITCHYARD_DEBUG === "wire";
@@ -118,8 +119,9 @@ async function runTurn(args: Args, stop: Stop): Promise<number> {
   try {
     const model = args.one("model");
     const sandbox = args.one("sandbox") as ThreadOptions["sandboxMode"];
-    const options: ThreadOptions = {
+    const options: ThreadOptions & Pick<AgentThreadOptions, "provenance"> = {
       mcpServers,
+      ...(engineName === "responses" ? { provenance } : {}),
       ...(model === undefined ? {} : { model }),
       ...(cd === undefined ? {} : { workingDirectory: cd }),
       ...(sandbox === undefined ? {} : { sandboxMode: sandbox }),

@@ -7,12 +7,16 @@ import { toWritten } from "../config/server/normal-form.ts";
 import type { ServerSet } from "../servers/check.ts";
 import { parseArgs } from "./args/parse.ts";
 import { CD } from "./mcp/target.ts";
-import { parseServerFlags, SERVER_FLAGS } from "./server-flags.ts";
+import { type GivenServers, parseServerFlags, SERVER_FLAGS } from "./server-flags.ts";
 
 type Variables = Readonly<Record<string, string>>;
 
-function parse(argv: readonly string[], env?: Variables): ServerSet {
+function given(argv: readonly string[], env?: Variables): GivenServers {
   return parseServerFlags(parseArgs({ name: "x", about: "", flags: [...SERVER_FLAGS, CD] }, argv), env);
+}
+
+function parse(argv: readonly string[], env?: Variables): ServerSet {
+  return given(argv, env).servers;
 }
 
 /** The servers as a file would say them. `KEY` is set where they are looked up. */
@@ -132,6 +136,24 @@ test("a configured server that cannot start is left out, and the others stay", (
         /^UsageError: --configured: MCP server "s" cannot (?:start|run): /,
       );
     }
+  } finally {
+    rmSync(home, { recursive: true });
+  }
+});
+
+test("the configured servers of plugins are taken with their plugin; a broken one is left out, and a flag wins", () => {
+  const home = mkdtempSync(join(tmpdir(), "switchyard-flags-"));
+  const env = { HOME: home, CODEX_HOME: home, SWITCHYARD_HOME: home };
+  const root = join(home, "plugins/cache/m/p/1");
+  try {
+    mkdirSync(join(root, ".codex-plugin"), { recursive: true });
+    writeFileSync(join(home, "config.toml"), '[plugins."p@m"]\n');
+    writeFileSync(join(root, ".codex-plugin/plugin.json"), '{"interface":{"displayName":"P"}}');
+    const servers = { one: { command: "sh" }, two: { command: "sh" }, broken: {} };
+    writeFileSync(join(root, ".mcp.json"), JSON.stringify(servers));
+    const found = given(["--configured", "--cd", home, "-s", "two=sh -c true"], env);
+    assert.deepEqual([...found.servers.configs.keys()], ["one", "two"]);
+    assert.deepEqual([...found.provenance], [["one", { id: "p@m", displayName: "P" }]]);
   } finally {
     rmSync(home, { recursive: true });
   }

@@ -10,6 +10,7 @@ import {
   type EffectiveMcpServers,
 } from "../config/effective/effective.ts";
 import { loadConfigLayers, readConfigFile } from "../config/layers/layers.ts";
+import type { ToolPluginProvenance } from "../config/plugins/types.ts";
 import { readMcpServers } from "../config/server/read-servers.ts";
 import type { McpServerConfig } from "../config/server/types.ts";
 import { keysOf } from "../config/problem.ts";
@@ -59,18 +60,27 @@ type Servers = Map<string, McpServerConfig>;
 /** Problems name a server as in a file. */
 const PATH: readonly string[] = ["mcp_servers"];
 
+export interface GivenServers {
+  readonly servers: ServerSet;
+  /** Which of them come from a plugin. */
+  readonly provenance: ToolPluginProvenance;
+}
+
 /**
  * A server of a `--server` flag replaces one of the same name in the file, and that one a configured one.
  *
  * @throws {UsageError} naming the flag and what it takes, or the key of the server that is wrong
  */
-export function parseServerFlags(args: Args, env: Variables = process.env): ServerSet {
+export function parseServerFlags(args: Args, env: Variables = process.env): GivenServers {
   const file = args.one("servers");
   const configured = args.has("configured") ? effectiveServers(args, env) : undefined;
-  const servers: Servers = new Map([
-    ...(configured === undefined ? [] : configuredServers(configured, args, env)),
+  const given = new Map([
     ...(file === undefined ? [] : readServersFile(file)),
     ...valueOf(check(Object.fromEntries(writtenServers(args.all("server"))), PATH)).configs,
+  ]);
+  const servers: Servers = new Map([
+    ...(configured === undefined ? [] : configuredServers(configured, args, env)),
+    ...given,
   ]);
   for (const header of args.all("header")) addHeader(servers, "--header", header, "http_headers");
   for (const header of args.all("header-env")) addHeader(servers, "--header-env", header, "env_http_headers");
@@ -83,7 +93,8 @@ export function parseServerFlags(args: Args, env: Variables = process.env): Serv
   const checked = valueOf(checkConfigs(servers, PATH));
   // They are looked up again when the turn starts; what is missing is reported before that.
   valueOf(resolveAll(checked, env, PATH));
-  return checked;
+  const provenance = [...(configured?.provenance ?? [])].filter(([name]) => !given.has(name));
+  return { servers: checked, provenance: new Map(provenance) };
 }
 
 /** Whether `--only` and `--except` leave a server. */

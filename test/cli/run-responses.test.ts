@@ -1,7 +1,9 @@
 /** `switchyard run --engine responses`: the same command without a Codex. */
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
 import { promptOf, RecordingMcpServer, ScriptedModel } from "../../src/testing/index.ts";
+import { install, legacy } from "../config/support/plugin-folders.ts";
 import { finished, TestHome } from "./support/test-home.ts";
 
 const timeout = 60_000;
@@ -36,14 +38,23 @@ test("switchyard run --engine responses: the answer on stdout, and --resume cont
   const again =
     /To continue: switchyard run "…" --resume (\S+) --engine responses --model scripted --base-url/;
   const id = again.exec(first.stderr)?.[1] as string;
-  const second = await home.run(["run", "and now?", "--resume", id, ...common, "--json"], "", NO_CODEX);
+  home.write(".codex/config.toml", '[plugins."p@m"]\n');
+  const ofPlugin = legacy({ desk: { url: desk.url } }, { interface: { displayName: "The P" } });
+  install(join(home.home, ".codex"), "p@m", ofPlugin);
+  const resume = ["run", "and now?", "--resume", id, ...common, "--json", "--configured"];
+  const second = await home.run(resume, "", NO_CODEX);
   assert.equal(second.code, 0, second.stderr);
   const events = second.stdout
     .trimEnd()
     .split("\n")
     .map((line) => JSON.parse(line) as { type: string; thread_id?: string });
   assert.deepEqual([events[0]?.thread_id, events.at(-1)?.type], [id, "turn.completed"]);
-  assert.equal(model.requests.at(-1)?.request?.model, "scripted");
+  const { request } = model.requests.at(-1) ?? {};
+  assert.equal(request?.model, "scripted");
+  assert.match(
+    JSON.stringify(request),
+    /"name":"mcp__desk__whoami","description":"[^"]*This tool is part of plugin `The P`\."/,
+  );
 });
 
 test("switchyard run --engine responses rejects what only Codex has, and needs a model", {
