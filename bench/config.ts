@@ -16,6 +16,10 @@ const SERVERS = 1_000;
 /** Of a case in one process: the first is cold. */
 const TURNS = 12;
 const DIST = resolve(import.meta.dirname, "../dist");
+const MAIN = join(DIST, "cli/main.js");
+const LIST = "switchyard mcp list --json";
+const TOOLS = "switchyard mcp tools --json, 20 servers of 10 tools, kept";
+const ANSWER = "switchyard completion answer: the tools of a server";
 
 /** What is timed in a process of its own: `setup` may take its time, `work` is the measured line. */
 interface Case {
@@ -64,6 +68,7 @@ export async function benchConfig(args: string[]): Promise<void> {
   try {
     const big = writeHome(join(folder, "big"), SERVERS);
     const small = writeHome(join(folder, "small"), 20);
+    const seen = seeServers(join(folder, "seen"), 20);
     const times = new Map<string, number[]>();
     const note = (name: string, ms: number): unknown => times.set(name, [...(times.get(name) ?? []), ms]);
     for (let round = 0; round < rounds; round++) {
@@ -73,10 +78,9 @@ export async function benchConfig(args: string[]): Promise<void> {
         note(each.name, middle(warm));
       }
       note("node -e 0", timeOutside(["-e", "0"], small));
-      note(
-        "switchyard mcp list --json",
-        timeOutside([join(DIST, "cli/main.js"), "mcp", "list", "--json"], small),
-      );
+      note(LIST, timeOutside([MAIN, "mcp", "list", "--json"], small));
+      note(TOOLS, timeOutside([MAIN, "mcp", "tools", "--json"], seen));
+      note(ANSWER, timeOutside([MAIN, "completion", "answer", "--", "mcp", "call", "server-7", ""], seen));
     }
     const result = report(times, rounds);
     process.stdout.write(`${result}\n`);
@@ -84,6 +88,37 @@ export async function benchConfig(args: string[]): Promise<void> {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** A home with servers that run, and that were seen once: their lists of tools are kept. */
+function seeServers(home: string, servers: number): string {
+  mkdirSync(home, { recursive: true });
+  const tool = (i: number): object => ({
+    name: `tool_${i}`,
+    description: "Does what it does, and says so at some length. ".repeat(8),
+    inputSchema: { type: "object", properties: { path: { type: "string" }, depth: { type: "integer" } } },
+  });
+  const tools = JSON.stringify(Array.from({ length: 10 }, (_, i) => tool(i)));
+  const answer = (result: string): string => `echo '{"jsonrpc":"2.0","id":'$id',"result":{${result}}}'`;
+  writeFileSync(
+    join(home, "server.sh"),
+    `while read -r line; do
+  id=\${line##*\\"id\\":}; id=\${id%%[,\\}]*}
+  case $line in
+    *'"initialize"'*) ${answer('"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"s","version":"1"}')} ;;
+    *'"tools/list"'*) ${answer(`"tools":${tools}`)} ;;
+    *'"id":'*) echo '{"jsonrpc":"2.0","id":'$id',"error":{"code":-32601,"message":"Method not found"}}' ;;
+  esac
+done
+`,
+  );
+  const blocks = Array.from(
+    { length: servers },
+    (_, i) => `[mcp_servers.server-${i}]\ncommand = "sh"\nargs = ["${join(home, "server.sh")}"]\n`,
+  );
+  writeFileSync(join(home, "config.toml"), blocks.join("\n"));
+  timeOutside([MAIN, "mcp", "tools"], home);
+  return home;
 }
 
 function writeHome(home: string, servers: number): string {
@@ -132,7 +167,7 @@ function report(times: ReadonlyMap<string, readonly number[]>, rounds: number): 
   const line = (name: string, target: string): string =>
     `| ${name} | ${median(`${name}, cold`)} | ${median(name)} | ${target} |`;
   const outside = (name: string, target: string): string => `| ${name} | ${median(name)} | – | ${target} |`;
-  const list = "switchyard mcp list --json";
+  const ratio = (name: string): string => (Number(median(name)) / Number(median("node -e 0"))).toFixed(2);
   const lines = [
     `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? "?"}, medians of ${rounds} fresh processes.`,
     "",
@@ -140,9 +175,11 @@ function report(times: ReadonlyMap<string, readonly number[]>, rounds: number): 
     "|---|---|---|---|",
     ...CASES.map(({ name, target }) => line(name, target)),
     outside("node -e 0", "–"),
-    outside(list, "2 × `node -e 0`"),
+    outside(LIST, "2 × `node -e 0`"),
+    outside(TOOLS, "3 × `node -e 0`"),
+    outside(ANSWER, "–"),
     "",
-    `\`${list}\` with 20 servers takes ${(Number(median(list)) / Number(median("node -e 0"))).toFixed(2)} times as long as \`node -e 0\`.`,
+    `With 20 servers, \`${LIST}\` takes ${ratio(LIST)} times as long as \`node -e 0\`, \`mcp tools\` ${ratio(TOOLS)} times, and a word for the shell ${ratio(ANSWER)} times.`,
   ];
   return lines.join("\n");
 }

@@ -66,19 +66,40 @@ async function groupHelp({ about, commands, aliases = {} }: CommandGroup, path: 
   return groupHelpText(path, about, rows);
 }
 
-async function unknown(
-  { commands, synonyms = {} }: CommandGroup,
-  path: string,
-  word: string,
-): Promise<string> {
+async function unknown(group: CommandGroup, path: string, word: string): Promise<string> {
   const { nearest } = await import("../base/suggest.ts");
   if (word.startsWith("-")) {
     // Not the whole word: it may have a value in it (F1).
     const usage = `switchyard ${path} COMMAND [options]`.replace("  ", " ");
     return `Unknown option ${word.split("=", 1)[0]}. Options follow the command: ${usage}`;
   }
-  const meant = Object.hasOwn(synonyms, word) ? synonyms[word] : nearest(word, Object.keys(commands));
+  const meantIn = (names: ReadonlyMap<string, readonly string[]>): readonly string[] =>
+    names.get(word) ?? names.get(nearest(word, [...names.keys()]) ?? "") ?? [];
+  const here = meantIn(namesIn(group, path));
+  const meant = here.length > 0 ? here : meantIn(namesBelow(COMMANDS, ""));
   const what = `There is no command "${`${path} ${word}`.trim()}"`;
-  if (meant === undefined) return `${what}. There are: ${Object.keys(commands).join(", ")}`;
-  return `${what}. Did you mean "${`${path} ${meant}`.trim()}"?`;
+  if (meant.length === 0) return `${what}. There are: ${Object.keys(group.commands).join(", ")}`;
+  return `${what}. Did you mean ${meant.map((each) => `"${each}"`).join(" or ")}?`;
+}
+
+type Names = Map<string, readonly string[]>;
+
+/** What the commands of a group are called, here and by other tools, to what is typed for them. */
+function namesIn({ commands, synonyms = {}, aliases = {} }: CommandGroup, path: string): Names {
+  const full = (name: string): readonly string[] => [`${path} ${name}`.trim()];
+  const others = Object.entries({ ...synonyms, ...aliases });
+  const names = Object.keys(commands).map((name) => [name, name] as const);
+  return new Map([...others, ...names].map(([name, meant]) => [name, full(meant)]));
+}
+
+/** The same of a group and of all groups in it. */
+function namesBelow(group: CommandGroup, path: string): Names {
+  const all = namesIn(group, path);
+  for (const [name, entry] of Object.entries(group.commands)) {
+    if (!("commands" in entry)) continue;
+    for (const [other, meant] of namesBelow(entry, `${path} ${name}`.trim())) {
+      all.set(other, [...(all.get(other) ?? []), ...meant]);
+    }
+  }
+  return all;
 }

@@ -143,6 +143,18 @@ export const COMMANDS: CommandGroup = {
       about: "let the configuration files of a project count",
       load: async () => (await import("./trust.ts")).trust,
     },
+    completion: {
+      about: "print a script that makes the shell complete commands, servers, tools and environments",
+      commands: {
+        bash: { about: "for Bash", load: async () => (await import("./completion/completion.ts")).bash },
+        zsh: { about: "for zsh", load: async () => (await import("./completion/completion.ts")).zsh },
+        fish: { about: "for fish", load: async () => (await import("./completion/completion.ts")).fish },
+        answer: {
+          about: "print what the last of some words may become, for these scripts",
+          load: async () => (await import("./completion/answer.ts")).answerFor(COMMANDS),
+        },
+      },
+    },
     demo: {
       about: "show many threads at once, each with its own MCP servers; needs no key and no internet",
       load: async () => (await import("./demo/demo.ts")).demo,

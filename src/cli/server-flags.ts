@@ -51,8 +51,20 @@ export const SERVER_FLAGS: readonly Flag[] = [
   },
   { name: "servers", value: "FILE.toml", about: "the servers in the [mcp_servers.NAME] tables of a file" },
   { name: "configured", about: "also the servers that `switchyard mcp list` shows as enabled" },
-  { name: "only", value: "NAME", many: true, about: "of all these servers, only this one" },
-  { name: "except", value: "NAME", many: true, about: "of all these servers, not this one" },
+  {
+    name: "only",
+    value: "NAME",
+    many: true,
+    completes: "server",
+    about: "of all these servers, only this one",
+  },
+  {
+    name: "except",
+    value: "NAME",
+    many: true,
+    completes: "server",
+    about: "of all these servers, not this one",
+  },
 ];
 
 type Servers = Map<string, McpServerConfig>;

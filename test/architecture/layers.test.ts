@@ -176,6 +176,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
     },
     trust: { mayImport: ["args", "command", "mcp", "environments"] },
     doctor: { mayImport: ["args", "command", "mcp", "ps", "engine"] },
+    completion: { mayImport: ["args", "command", "mcp", "environments"] },
     main: { holds: ["main", "command-line", "commands", "run-command"], mayImport: "any" },
   },
   testing: {

@@ -6,7 +6,18 @@ import { type Case, testCases } from "./support/cases.ts";
 import { DOCS, OURS, SECRET, TestHome } from "./support/test-home.ts";
 
 const VERSION = /^\d+\.\d+\.\d+\n$/;
-const COMMANDS = ["run", "runner", "executor", "environments", "ps", "reap", "mcp", "trust", "demo"];
+const COMMANDS = [
+  "run",
+  "runner",
+  "executor",
+  "environments",
+  "ps",
+  "reap",
+  "mcp",
+  "trust",
+  "completion",
+  "demo",
+];
 
 testCases("a command line", [
   { what: "no command", args: [], code: 2, stdout: /^$/, stderr: /^Usage: switchyard COMMAND/ },
@@ -53,6 +64,25 @@ testCases("a command line", [
     args: ["mcp", "lst"],
     code: 2,
     stderr: /There is no command "mcp lst"\. Did you mean "mcp list"\?/,
+  },
+  {
+    what: "a command of a group, without the group",
+    args: ["status"],
+    code: 2,
+    stderr: /^switchyard: There is no command "status"\. Did you mean "mcp status"\?\n$/,
+  },
+  {
+    what: "a misspelt command of two groups, without the group",
+    args: ["lsit"],
+    code: 2,
+    stderr: /Did you mean "environments list" or "mcp list"\?/,
+  },
+  { what: "a command that is of no group", args: ["mcp", "doctr"], code: 2, stderr: /mean "doctor"\?/ },
+  {
+    what: "a misspelt option",
+    args: ["mcp", "list", "--jsn"],
+    code: 2,
+    stderr: /--jsn\. Did you mean --json\?/,
   },
   { what: "a word of other tools", args: ["mcp", "show"], code: 2, stderr: /Did you mean "mcp get"\?/ },
   { what: "another name of a command", args: ["mcp", "ls"], code: 0, stdout: /no MCP servers yet/ },

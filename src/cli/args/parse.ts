@@ -83,7 +83,7 @@ export function parseArgs(spec: NamedSpec, argv: readonly string[]): Args {
       const isProgram = operands.length === spec.verbatimFrom && spec.verbatimUnless?.test(word) !== true;
       if (isProgram) operands.push(...words.splice(0));
     } else {
-      const { name, inline } = split(word);
+      const { name, inline } = splitFlag(word);
       const flag = byName.get(name);
       if (flag === undefined) throw unknownOption(name, spec, byName);
       if (flag === HELP_FLAG || flag === VERSION_FLAG) {
@@ -107,7 +107,7 @@ export function parseArgs(spec: NamedSpec, argv: readonly string[]): Args {
 }
 
 /** `--name=value`, `-Cvalue`: the name and what is attached to it. */
-function split(word: string): { readonly name: string; readonly inline: string | undefined } {
+export function splitFlag(word: string): { readonly name: string; readonly inline: string | undefined } {
   if (!word.startsWith("--")) {
     return { name: word.slice(0, 2), inline: word.length > 2 ? word.slice(2) : undefined };
   }

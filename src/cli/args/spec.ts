@@ -1,5 +1,8 @@
 /** What a command takes, as data: the parser, the help and the documentation read the same table. */
 
+/** What the shell can complete, where `choices` does not say it. A FILE or DIR is completed as such. */
+export type Completes = "server" | "tool" | "argument" | "environment" | "key" | "value";
+
 export interface Flag {
   /** Without the dashes. */
   readonly name: string;
@@ -12,6 +15,7 @@ export interface Flag {
   readonly choices?: readonly string[];
   /** The value that counts when the flag is not given. */
   readonly default?: string;
+  readonly completes?: Completes;
   readonly about: string;
 }
 
@@ -22,6 +26,7 @@ export interface Operand {
   readonly optional?: true;
   /** It takes all that follows. */
   readonly many?: true;
+  readonly completes?: Completes;
 }
 
 export interface CommandSpec {

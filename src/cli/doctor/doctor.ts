@@ -24,7 +24,9 @@ import { reportOf, withoutSecrets } from "./report.ts";
 import { reportText } from "./report-text.ts";
 
 export const doctor: Command = {
-  operands: [{ name: "NAME", optional: true, about: "a server; without it, all of them" }],
+  operands: [
+    { name: "NAME", optional: true, completes: "server", about: "a server; without it, all of them" },
+  ],
   flags: [...READ_FLAGS, { name: "lenient", about: "exit with 0 when there are only warnings" }, JSON_FLAG],
   description:
     "Starts every server that is enabled and ends it again, looks at Codex, logins, homes, locks and what dead hosts left behind, and says what " +

@@ -14,7 +14,15 @@ import { printJson, say } from "../output.ts";
 import { cleanRows, type EnvironmentView, sayFileProblems, sayReasons, viewOf } from "./view.ts";
 
 export const check: Command = {
-  operands: [{ name: "ID", optional: true, many: true, about: "an environment; without it, all of them" }],
+  operands: [
+    {
+      name: "ID",
+      optional: true,
+      many: true,
+      completes: "environment",
+      about: "an environment; without it, all of them",
+    },
+  ],
   flags: [
     CD,
     { name: "timeout", value: "SECONDS", default: "10", about: "how long to wait for each" },

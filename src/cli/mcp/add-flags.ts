@@ -153,6 +153,7 @@ export const ADD_FLAGS: readonly Flag[] = KEY_FLAGS.map((each) => {
     ...(placeholder === undefined || (each.set !== undefined && each.value === undefined)
       ? {}
       : { value: placeholder }),
+    ...(each.key === "environment_id" ? { completes: "environment" as const } : {}),
     ...(LISTS.includes(type.type) && each.flag !== "no-tools" ? { many: true as const } : {}),
     about: `${text[0]?.toLowerCase()}${text.slice(1).replace(/\.$/, "")}`,
   };

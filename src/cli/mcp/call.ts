@@ -19,11 +19,11 @@ import { READ_FLAGS } from "./target.ts";
 
 export const call: Command = {
   operands: [
-    { name: "SERVER" },
-    { name: "TOOL", about: "as its server declares it: switchyard mcp tools SERVER" },
+    { name: "SERVER", completes: "server" },
+    { name: "TOOL", completes: "tool", about: "as its server declares it: switchyard mcp tools SERVER" },
     { name: "JSON", optional: true, about: "the arguments, as an object; - reads it from stdin" },
   ],
-  flags: [ARG_FLAG, ...READ_FLAGS, JSON_FLAG],
+  flags: [{ ...ARG_FLAG, completes: "argument" }, ...READ_FLAGS, JSON_FLAG],
   notes:
     "The result goes to stdout, progress and everything else to stderr. --json prints how the call ended, with the whole result.\n" +
     "Ctrl-C cancels the call at the server. A question of the server is asked here, if stdin is a terminal.\n" +

@@ -25,6 +25,12 @@ import { keyPath, kindText, typeOf, valueOfKey } from "./value.ts";
 
 type Plan = (context: EditContext, operands: readonly string[], args: Args) => EditRequest;
 
+const OPERANDS: Readonly<Record<string, Operand>> = {
+  NAME: { name: "NAME", completes: "server" },
+  KEY: { name: "KEY", completes: "key" },
+  VALUE: { name: "VALUE", completes: "value" },
+};
+
 /** @param operands all of them required */
 function command(
   operands: string,
@@ -33,7 +39,7 @@ function command(
 ): Command {
   return {
     ...more,
-    operands: operands.split(" ").map((name): Operand => ({ name })),
+    operands: operands.split(" ").map((name): Operand => OPERANDS[name] ?? { name }),
     flags: [...(more.flags ?? []), ...EDIT_FLAGS],
     run: async (args, { signal }) => {
       const context = openEditContext(args);

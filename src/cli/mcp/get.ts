@@ -26,7 +26,7 @@ import { placeOf, withStartProblems } from "./start-problems.ts";
 import { folderOf, OWN_FILE, READ_FLAGS, readLayers } from "./target.ts";
 
 export const get: Command = {
-  operands: [{ name: "NAME" }],
+  operands: [{ name: "NAME", completes: "server" }],
   flags: [...READ_FLAGS, JSON_FLAG, SECRETS_FLAG],
   run: showServer,
 };

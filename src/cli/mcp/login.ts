@@ -23,7 +23,7 @@ import { openBrowser } from "./open-browser.ts";
 import { READ_FLAGS } from "./target.ts";
 
 export const login: Command = {
-  operands: [{ name: "NAME" }],
+  operands: [{ name: "NAME", completes: "server" }],
   flags: [
     {
       name: "scopes",

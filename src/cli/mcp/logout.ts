@@ -9,7 +9,7 @@ import { shownName } from "./findings.ts";
 import { READ_FLAGS } from "./target.ts";
 
 export const logout: Command = {
-  operands: [{ name: "NAME" }],
+  operands: [{ name: "NAME", completes: "server" }],
   flags: [...READ_FLAGS, JSON_FLAG],
   notes:
     "The login is removed where it is kept, for Codex too. Its tokens count at the server until they end: revoke them there, if need be.\n" +

@@ -15,7 +15,7 @@ import { READ_FLAGS } from "./target.ts";
 
 export const prompts: Command = {
   operands: [
-    { name: "SERVER", optional: true, about: "a server; without it, all of them" },
+    { name: "SERVER", optional: true, completes: "server", about: "a server; without it, all of them" },
     { name: "PROMPT", optional: true, about: "its name; without it, all of the server's are listed" },
   ],
   flags: [{ ...ARG_FLAG, about: "an argument of the prompt: text" }, ...READ_FLAGS, JSON_FLAG],

@@ -11,7 +11,10 @@ import { printAnswer, resourceText } from "./content.ts";
 import { READ_FLAGS } from "./target.ts";
 
 export const read: Command = {
-  operands: [{ name: "SERVER" }, { name: "URI", about: "of a resource: switchyard mcp status SERVER" }],
+  operands: [
+    { name: "SERVER", completes: "server" },
+    { name: "URI", about: "of a resource: switchyard mcp status SERVER" },
+  ],
   flags: [...READ_FLAGS, JSON_FLAG],
   notes:
     "Text is printed as it is. Binary content is described on a terminal, and written as it is to a file or a pipe.\n\n" +

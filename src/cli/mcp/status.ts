@@ -20,7 +20,9 @@ import { inSnakeCase } from "./server-view.ts";
 import { READ_FLAGS } from "./target.ts";
 
 export const status: Command = {
-  operands: [{ name: "NAME", optional: true, about: "a server; without it, all of them" }],
+  operands: [
+    { name: "NAME", optional: true, completes: "server", about: "a server; without it, all of them" },
+  ],
   flags: [...READ_FLAGS, JSON_FLAG],
   description:
     "Starts every server that is enabled, asks it what it offers, and ends it. All at the same time, each within its startup_timeout_sec.",

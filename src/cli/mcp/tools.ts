@@ -11,7 +11,9 @@ import { reportBroken, type SeenServer, seeServers, works } from "./snapshot.ts"
 import { READ_FLAGS } from "./target.ts";
 
 export const tools: Command = {
-  operands: [{ name: "NAME", optional: true, about: "a server; without it, all of them" }],
+  operands: [
+    { name: "NAME", optional: true, completes: "server", about: "a server; without it, all of them" },
+  ],
   flags: [
     { name: "schema", about: "also what each tool takes, as JSON Schema" },
     { name: "fresh", about: "ask the servers now, also those whose tools are known" },

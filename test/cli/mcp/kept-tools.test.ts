@@ -7,29 +7,18 @@ import { ageText, keepTools, keptTools, lastTools } from "../../../src/cli/mcp/k
 import type { EffectiveMcpServer } from "../../../src/config/index.ts";
 import { McpManager } from "../../../src/mcp/index.ts";
 import { MAIN } from "../../support/command.ts";
+import { smallServer } from "../support/small-server.ts";
 import { type Finished, OURS, SECRET, TestHome } from "../support/test-home.ts";
 
 const timeout = 60_000;
 
 /** A server that writes down its starts, offers one tool besides `gone`, and cannot start while there is a file `broken`. */
 function program(tool: string): string {
-  const tools = JSON.stringify([
+  const tools = [
     { name: tool, inputSchema: { type: "object" }, annotations: { readOnlyHint: true } },
     { name: "gone", inputSchema: { type: "object" } },
-  ]);
-  const capabilities = `"capabilities":{"tools":{}},"serverInfo":{"name":"small","version":"1"}`;
-  return `echo start >>../starts
-[ -e ../broken ] && exit 3
-while read -r line; do
-  id=\${line##*\\"id\\":}; id=\${id%%[,\\}]*}
-  case $line in
-    *'"initialize"'*) echo '{"jsonrpc":"2.0","id":'$id',"result":{"protocolVersion":"2025-11-25",${capabilities}}}' ;;
-    *'"tools/list"'*) echo '{"jsonrpc":"2.0","id":'$id',"result":{"tools":${tools}}}' ;;
-    *'"tools/call"'*) echo '{"jsonrpc":"2.0","id":'$id',"result":{"content":[]}}' ;;
-    *'"id":'*) echo '{"jsonrpc":"2.0","id":'$id',"error":{"code":-32601,"message":"Method not found"}}' ;;
-  esac
-done
-`;
+  ];
+  return smallServer(tools, "echo start >>../starts\n[ -e ../broken ] && exit 3");
 }
 
 const SERVER = `[mcp_servers.a]
