@@ -225,7 +225,7 @@ export interface LocalStdioLauncherOptions {
 export declare class LoginBroker implements CredentialSource, AsyncDisposable {
     #private;
     constructor(options: LoginBrokerOptions);
-    token({ server, config, principal, why, last, signal, }: TokenQuestion): Promise<LoginToken | undefined>;
+    token({ server, config, principal, why, last, fetch, signal, }: TokenQuestion): Promise<LoginToken | undefined>;
     [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -664,6 +664,7 @@ export interface TokenQuestion {
     readonly principal: string | undefined;
     readonly why: "open" | "due" | "unauthorized";
     readonly last?: string | undefined;
+    readonly fetch?: HttpFetch | undefined;
     readonly signal: AbortSignal;
 }
 

@@ -2,13 +2,13 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { Client } from "@modelcontextprotocol/client";
-import { McpManager } from "../../src/mcp/index.ts";
+import { LoginBroker, McpManager, memoryLoginStore } from "../../src/mcp/index.ts";
 import type { RemoteExecutor } from "../../src/executor/index.ts";
 import { executorFetch } from "../../src/mcp/http/executor-fetch.ts";
 import { HttpFailure } from "../../src/mcp/http/http-failure.ts";
 import { HttpTransport } from "../../src/mcp/transport/http-transport.ts";
 import { events, json, RawPeer } from "../../src/testing/http-server/raw-peer.ts";
-import { RecordingMcpServer } from "../../src/testing/index.ts";
+import { AuthorizationServer, ProtectedResource, RecordingMcpServer } from "../../src/testing/index.ts";
 import { connectTo, startCodexExecServer, startServer } from "../executor/support/subjects.ts";
 import { startTcpRelay } from "../executor/support/tcp-relay.ts";
 
@@ -70,19 +70,46 @@ for (const { name, isOwn, start } of PLACES) {
 
     check("a thread names it as the environment of a server", async (url) => {
       await using server = await RecordingMcpServer.start({ stateless: true });
+      await using authorizationServer = await AuthorizationServer.start();
+      await using guarded = await ProtectedResource.start({ authorizationServer, target: server.url });
+      const { issuer } = authorizationServer;
+      const tokens = authorizationServer.issue({ clientId: "c", scopes: [], resource: guarded.url });
+      const store = memoryLoginStore();
+      await store.write(
+        {
+          server: "guarded",
+          url: guarded.url,
+          issuer,
+          clientId: "c",
+          accessToken: tokens.access_token,
+          refreshToken: tokens.refresh_token,
+          expiresAt: 1,
+          scopes: [],
+        },
+        new AbortController().signal,
+      );
+      await using credentials = new LoginBroker({ stores: () => store, fetch: noLocalFetch });
       await using manager = new McpManager({
         environments: [{ id: "box", kind: "url", url }],
         publish: false,
+        credentials,
       });
       const servers = {
         there: { url: server.url, environment_id: "box" },
+        guarded: { url: guarded.url, environment_id: "box" },
         nowhere: { url: server.url, environment_id: "attic", required: true },
       };
       await using thread = manager.openThread({
         servers,
         headers: { there: { authorization: "Bearer thread-2" } },
       });
-      await thread.ready(["there"]);
+      const views = await thread.ready(["there", "guarded"]);
+      assert.deepEqual(
+        views.map(({ status }) => status.state),
+        ["ready", "ready"],
+      );
+      // Its authorization server was asked from there, too.
+      assert.equal(authorizationServer.asked("token").length, 1);
       const outcome = await thread.callTool("there", "whoami", {});
       assert.match(JSON.stringify(outcome), /Bearer thread-2/);
       await assert.rejects(thread.ready(["nowhere"]), /There is no environment "attic"; there are: box/);

@@ -1,5 +1,6 @@
 /** Whom a manager asks for the tokens of logins: a broker of ours, or anything of a host. */
 import type { McpServerConfig } from "../../config/server/types.ts";
+import type { HttpFetch } from "../http/http-fetch.ts";
 import type { LoginToken } from "../http/login-token.ts";
 
 export interface TokenQuestion {
@@ -15,6 +16,8 @@ export interface TokenQuestion {
   readonly why: "open" | "due" | "unauthorized";
   /** The token that is due, or that the request had which was answered with 401. Another one helps, and it may be there. */
   readonly last?: string | undefined;
+  /** Reaches what the server's environment reaches, where that is not this machine. */
+  readonly fetch?: HttpFetch | undefined;
   readonly signal: AbortSignal;
 }
 

@@ -36,6 +36,13 @@ export interface HeldLoginParts {
   readonly kill: AbortSignal;
 }
 
+/** The server that a login is used for. */
+export interface ServerOfLogin {
+  readonly config: McpServerConfig;
+  /** @default that of the parts */
+  readonly fetch: HttpFetch | undefined;
+}
+
 /** Of one request to the authorization server. Codex waits for 45 s. */
 const REQUEST_MS = 30_000;
 /** A token that others have got is taken if it counts for so long. */
@@ -78,7 +85,7 @@ export class HeldLogin {
    * @throws what a refresh failed with, where there is no other token; it may work later
    */
   async token(
-    config: McpServerConfig,
+    of: ServerOfLogin,
     { unauthorized, last }: { readonly unauthorized: boolean; readonly last: string | undefined },
     signal: AbortSignal,
   ): Promise<LoginToken | undefined> {
@@ -90,7 +97,7 @@ export class HeldLogin {
     // Twice: the refresh that was under way may have brought the very token that was refused.
     for (let times = 0; times < 2 && (login.accessToken === refused || this.#isDue(login)); times++) {
       try {
-        login = await this.#refresh(login, config, signal);
+        login = await this.#refresh(login, of, signal);
       } catch (error) {
         signal.throwIfAborted();
         const hasEnded = error instanceof LoginEnded;
@@ -106,14 +113,14 @@ export class HeldLogin {
     return { token: login.accessToken, dueAt: this.#dueAt(login), endsAt: login.expiresAt };
   }
 
-  #refresh(seen: StoredLogin, config: McpServerConfig, signal: AbortSignal): Promise<StoredLogin> {
+  #refresh(seen: StoredLogin, of: ServerOfLogin, signal: AbortSignal): Promise<StoredLogin> {
     if (this.#ended !== undefined && isSame(this.#ended.login, seen))
       return Promise.reject(this.#ended.error);
-    this.#refreshing ??= this.#exclusively(seen, config).finally(() => (this.#refreshing = undefined));
+    this.#refreshing ??= this.#exclusively(seen, of).finally(() => (this.#refreshing = undefined));
     return abortable(this.#refreshing, signal);
   }
 
-  #exclusively(seen: StoredLogin, config: McpServerConfig): Promise<StoredLogin> {
+  #exclusively(seen: StoredLogin, of: ServerOfLogin): Promise<StoredLogin> {
     const { stop, kill } = this.#parts;
     return this.#store.exclusively(
       this.#key,
@@ -122,7 +129,7 @@ export class HeldLogin {
         if (stored === undefined) throw new LoginEnded("it was removed meanwhile");
         const latest = this.#withUnsaved(stored);
         if (latest.accessToken !== seen.accessToken && !isOver(latest, LEFT_MS)) return this.#take(latest);
-        const login = await this.#request(latest, stored, config);
+        const login = await this.#request(latest, stored, of);
         return login === undefined ? this.#found(stored) : this.#save(login, stored);
       },
       stop,
@@ -133,9 +140,9 @@ export class HeldLogin {
   async #request(
     login: StoredLogin,
     stored: StoredLogin,
-    config: McpServerConfig,
+    { config, fetch = this.#parts.fetch }: ServerOfLogin,
   ): Promise<StoredLogin | undefined> {
-    const { fetch, clock, kill } = this.#parts;
+    const { clock, kill } = this.#parts;
     try {
       return await requestRefresh(login, config, { fetch, clock, signal: kill, timeoutMs: REQUEST_MS });
     } catch (error) {

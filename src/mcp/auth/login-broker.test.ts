@@ -10,7 +10,9 @@ import {
   AuthorizationServer,
   type AuthorizationServerOptions,
 } from "../../testing/authorization-server/authorization-server.ts";
+import type { HttpFetch } from "../http/http-fetch.ts";
 import type { LoginToken } from "../http/login-token.ts";
+import { NodeFetch } from "../http/node-fetch.ts";
 import { folderLoginStores } from "./folder-login-store.ts";
 import { LoginBroker, type LoginBrokerOptions } from "./login-broker.ts";
 import type { LoginStore, StoredLogin } from "./stored-login.ts";
@@ -173,6 +175,23 @@ suite("the broker of logins", () => {
     await bench.login(0);
     const other = configOf({ url: URL_, oauth: { ...oauth, client_id: "other" } });
     await assert.rejects(ask(bench.broker(), "unauthorized", undefined, other), { code: "needs_login" });
+  });
+
+  test("asks an authorization server from where the MCP server is", async (t) => {
+    const bench = await start(t);
+    await bench.login(0);
+    const asked: string[] = [];
+    using here = new NodeFetch();
+    const there: HttpFetch = (request) => {
+      asked.push(request.url.pathname);
+      return here.fetch(request);
+    };
+    const nowhere: HttpFetch = () => Promise.reject(new Error("not from here"));
+    const broker = bench.broker({ fetch: nowhere });
+    const about = { server: "svc", config: CONFIG, principal: "alice", why: "open", signal } as const;
+    await assert.rejects(broker.token(about), /not from here/);
+    assert.ok(await broker.token({ ...about, fetch: there }));
+    assert.equal(asked.at(-1), "/token");
   });
 
   test("refreshes once for all who ask at the same time (R1)", async (t) => {

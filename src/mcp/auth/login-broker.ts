@@ -29,7 +29,7 @@ export interface LoginBrokerOptions {
   readonly advice?: ((server: string) => string) | undefined;
   /** Receives diagnostics, without secrets. @default silent */
   readonly log?: Log | undefined;
-  /** HTTP to authorization servers. @default from this process, through the proxy that its variables name */
+  /** HTTP to authorization servers of servers on this machine. @default from this process, through the proxy that its variables name */
   readonly fetch?: HttpFetch | undefined;
   /** Time, for tests. */
   readonly clock?: Clock | undefined;
@@ -73,13 +73,14 @@ export class LoginBroker implements CredentialSource, AsyncDisposable {
     principal,
     why,
     last,
+    fetch,
     signal,
   }: TokenQuestion): Promise<LoginToken | undefined> {
     const held = this.#heldOf(server, config, principal);
     if (held === undefined) return undefined;
     const unauthorized = why === "unauthorized";
     try {
-      const found = await held.token(config, { unauthorized, last }, signal);
+      const found = await held.token({ config, fetch }, { unauthorized, last }, signal);
       if (found !== undefined || !unauthorized) return found;
     } catch (error) {
       if (!(error instanceof LoginEnded)) throw error;

@@ -98,7 +98,9 @@ function httpOptions(
     environment,
     url: new URL(transport.url),
     headers: headersOf(parts, request, redactor),
-    ...(parts.credentials === undefined ? {} : { login: loginOf(parts.credentials, request, redactor) }),
+    ...(parts.credentials === undefined
+      ? {}
+      : { login: loginOf(parts, parts.credentials, request, redactor) }),
     fetch: parts.fetch(environment),
     log,
     redactor,
@@ -110,11 +112,18 @@ function httpOptions(
 /** Those before have ended, and a connection may live for months. */
 const TOKENS_HIDDEN = 16;
 
-function loginOf(credentials: CredentialSource, request: TransportRequest, redactor: Redactor): LoginSource {
+function loginOf(
+  parts: TransportParts,
+  credentials: CredentialSource,
+  request: TransportRequest,
+  redactor: Redactor,
+): LoginSource {
   const { server, config, principal } = request;
+  const { environment_id: environment } = config;
+  const fetch = environment === LOCAL_ENVIRONMENT_ID ? undefined : parts.fetch(environment);
   const hidden: (() => void)[] = [];
   return async (about) => {
-    const given = await credentials.token({ server, config, principal, ...about });
+    const given = await credentials.token({ server, config, principal, fetch, ...about });
     const token = typeof given === "string" ? { token: given } : given;
     if (token !== undefined) hidden.push(redactor.add(token.token));
     if (hidden.length > TOKENS_HIDDEN) hidden.shift()?.();
