@@ -1,6 +1,29 @@
 // mcp-switchyard/mcp
 
+export interface AllowedAppsAuth {
+    readonly allowsApps: true;
+    readonly accountId?: string;
+    readonly userId?: string;
+    readonly isWorkspaceAccount?: boolean;
+    readonly token: (about: {
+        readonly why: "open" | "unauthorized";
+        readonly signal: AbortSignal;
+    }) => string | Promise<string>;
+    readonly baseUrl?: string;
+}
+
 export type Answerer = (server: string, request: ServerRequest, signal: AbortSignal) => Promise<JsonObject> | undefined;
+
+export type AppsAuth =
+{
+    readonly allowsApps: false;
+} | AllowedAppsAuth;
+
+export interface AppsToolsCacheKey {
+    readonly accountId: string | undefined;
+    readonly userId: string | undefined;
+    readonly isWorkspaceAccount: boolean;
+}
 
 export type AuthStatus = "unknown" | "unsupported" | "notLoggedIn" | "bearerToken" | "oAuth";
 
@@ -84,6 +107,12 @@ export interface CatalogChange {
 }
 
 export type ClientRegistration = "auto" | "cimd" | "dcr";
+
+export interface CodexAppsAuthOptions {
+    readonly codexHome?: string;
+    readonly env?: Readonly<Record<string, string | undefined>>;
+    readonly baseUrl?: string;
+}
 
 export interface CodexLoginStoreOptions {
     readonly codexHome: string;
@@ -405,6 +434,7 @@ export interface McpThreadOptions {
     readonly servers: ThreadServers;
     readonly id?: string;
     readonly principal?: string;
+    readonly principals?: Readonly<Record<string, string>>;
     readonly workspace?: string;
     readonly headers?: Readonly<Record<string, HeaderValues | HeaderResolver>>;
     readonly env?: Variables;
@@ -658,6 +688,12 @@ export interface ThreadUpdate {
     readonly kept: readonly string[];
 }
 
+export interface ThreadWithApps {
+    readonly servers: ServerSet;
+    readonly headers: NonNullable<McpThreadOptions["headers"]>;
+    readonly principals: NonNullable<McpThreadOptions["principals"]>;
+}
+
 export interface TokenQuestion {
     readonly server: string;
     readonly config: McpServerConfig;
@@ -688,6 +724,10 @@ export interface WaitOptions {
     readonly timeoutMs?: number;
 }
 
+export declare function appsToolsCacheKey(auth: AllowedAppsAuth): AppsToolsCacheKey;
+
+export declare function codexAppsAuth(options?: CodexAppsAuthOptions): AppsAuth;
+
 export declare function codexLoginStore({ codexHome, kept, clock, }: CodexLoginStoreOptions): LoginStore;
 
 export declare function collectMcpSnapshot(source: McpManager | McpConnectionManager | SnapshotSource, options?: SnapshotOptions): Promise<McpSnapshot>;
@@ -701,3 +741,5 @@ export declare function memoryLoginStore(): LoginStore;
 export declare function memoryOfEras(now: () => number): EraMemory;
 
 export declare function userLoginStore({ env, layers }?: UserLoginsOptions): LoginStore;
+
+export declare function withAppsServer(servers: ThreadServers, auth: AppsAuth | undefined): ThreadWithApps;

@@ -1,5 +1,13 @@
 /** MCP servers of threads: how they are started, wherever they run, kept alive, called, and ended. */
 export type { EnvironmentDefinition } from "../config/environments/types.ts";
+export {
+  type AllowedAppsAuth,
+  type AppsAuth,
+  type AppsToolsCacheKey,
+  appsToolsCacheKey,
+} from "./apps/apps-auth.ts";
+export { type ThreadWithApps, withAppsServer } from "./apps/apps-server.ts";
+export { codexAppsAuth, type CodexAppsAuthOptions } from "./apps/codex-apps-auth.ts";
 export { codexLoginStore, type CodexLoginStoreOptions } from "./auth/codex-store/codex-login-store.ts";
 export type { CredentialSource, TokenQuestion } from "./auth/credential-source.ts";
 export { folderLoginStores } from "./auth/folder-login-store.ts";

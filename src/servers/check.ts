@@ -72,6 +72,11 @@ export function checkConfigs(
   return unless(problems, () => new ServerSet(configs));
 }
 
+/** The same servers and one of ours, whose name nobody else can give. */
+export function withOwnServer({ configs }: ServerSet, name: string, config: McpServerConfig): ServerSet {
+  return new ServerSet(new Map([...configs, [name, config]]));
+}
+
 /** The paths of its problems begin below the server. */
 function readServer(name: string, written: unknown, own: boolean): Outcome<McpServerConfig> {
   const [wrongName] = nameProblems(name);

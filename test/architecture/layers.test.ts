@@ -125,6 +125,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
         "auth",
       ],
     },
+    apps: { mayImport: ["errors", "manager"] },
     index: { mayImport: "any" },
   },
   tools: {

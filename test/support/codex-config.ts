@@ -51,9 +51,11 @@ export class CodexConfig implements AsyncDisposable {
     this.#started = descendants(process.pid);
   }
 
-  static async start(): Promise<CodexConfig> {
+  /** @param files of the home, by name, that are there from the start */
+  static async start(files: Readonly<Record<string, string>> = {}): Promise<CodexConfig> {
     const home = mkdtempSync(join(tmpdir(), "switchyard-config-"));
     mkdirSync(join(home, "work"));
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(home, name), text);
     try {
       const appServer = await AppServerProcess.start({
         binary: findCodex(undefined, process.env),

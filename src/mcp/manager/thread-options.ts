@@ -76,6 +76,8 @@ export interface McpThreadOptions {
   readonly id?: string;
   /** Whose credentials the thread works with. Two principals never share a connection that carries a credential. */
   readonly principal?: string;
+  /** Whose credentials a server is used with, by server, where they are not those of `principal`. */
+  readonly principals?: Readonly<Record<string, string>>;
   /** The folder the thread works in: an absolute path. Servers start there. */
   readonly workspace?: string;
   /** Headers of this thread, by server. They win over those of the configuration. */

@@ -299,7 +299,8 @@ export class ThreadServer implements Holder {
   }
 
   #open(): State {
-    const { name, config, id, principal, workspace, env, headers, parts, pool } = this.#options;
+    const { name, config, id, workspace, env, headers, parts, pool } = this.#options;
+    const principal = this.#options.principals?.[name] ?? this.#options.principal;
     const fixed = (status: ServerStatus): State => ({ kind: "fixed", status });
     if (!config.enabled) return fixed({ state: "disabled", reason: disabledText(config) });
     const resolved = resolve(config, env, [name]);
