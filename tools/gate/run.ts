@@ -4,14 +4,26 @@
  * Every job gets a tag (SWITCHYARD_CHECK), a TMPDIR and a HOME. So no test depends on the files or the shell settings of the
  * account, and what is left behind, in its home too, names the job that left it.
  */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from "node:fs";
 import { randomUUID } from "node:crypto";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { rootCertificates } from "node:tls";
 import { killQuietly } from "./job.ts";
 
 const leakGraceMs = 2_000;
+/** What all jobs together may have on disk at a time, with much to spare. */
+const roomBytes = 4 * 2 ** 30;
 
 interface Left {
   readonly pid: number;
@@ -27,7 +39,7 @@ export interface RunOptions {
 
 export class Run {
   readonly id: string = randomUUID();
-  readonly #folder: string = mkdtempSync(join(tmpdir(), "switchyard-"));
+  readonly #folder: string = mkdtempSync(join(temporaryFolder(), "switchyard-"));
   /** By the name of their folder, which is short: a socket's path must not exceed 100 characters. */
   readonly #jobs = new Map<string, string>();
   readonly #stop = new AbortController();
@@ -38,6 +50,15 @@ export class Run {
   constructor(options: RunOptions) {
     this.#options = options;
     mkdirSync(join(this.#folder, "jobs"));
+    writeFileSync(this.#authorities, `${rootCertificates[0]}\n`);
+  }
+
+  /**
+   * One certificate authority. Codex parses all that the machine has, 290 here, two or three times in every turn, and what
+   * tests reach is on loopback, with certificates of its own.
+   */
+  get #authorities(): string {
+    return join(this.#folder, "authorities.pem");
   }
 
   get signal(): AbortSignal {
@@ -63,11 +84,11 @@ export class Run {
       NO_COLOR: "1",
       // Not in a TMPDIR, where it would read as something a job forgot.
       NODE_COMPILE_CACHE: join(this.#folder, "compiled"),
-      ...(keepsHome ? {} : { HOME: home }),
+      ...(keepsHome ? {} : { HOME: home, SSL_CERT_FILE: this.#authorities }),
       ...this.#options.variables,
       ...(this.builtCommand === undefined ? {} : { SWITCHYARD_MAIN: this.builtCommand }),
     };
-    for (const name of ["FORCE_COLOR", "NODE_DISABLE_COMPILE_CACHE", "XDG_CACHE_HOME"])
+    for (const name of ["FORCE_COLOR", "NODE_DISABLE_COMPILE_CACHE", "SSL_CERT_DIR", "XDG_CACHE_HOME"])
       delete environment[name];
     // Set when the gate itself was started by a test; it makes `node --test` skip every file.
     delete environment["NODE_TEST_CONTEXT"];
@@ -128,4 +149,27 @@ function readProcFile(pid: string, name: string): string[] {
     // Ended since the listing, or another user's.
     return [];
   }
+}
+
+/**
+ * In memory where Linux has room for it: what makes and removes thousands of small files and databases takes a tenth less
+ * processor time there, and does not wait for a disk. A TMPDIR of the account's counts.
+ */
+function temporaryFolder(): string {
+  const inMemory = "/dev/shm";
+  if (process.env["TMPDIR"] !== undefined || process.availableMemory() < roomBytes) return tmpdir();
+  const [, , type, options] = mountOf(inMemory) ?? [];
+  // Tests write programs there, and start them.
+  if (type !== "tmpfs" || options === undefined || options.split(",").includes("noexec")) return tmpdir();
+  const { bavail, bsize } = statfsSync(inMemory);
+  return bavail * bsize < roomBytes ? tmpdir() : inMemory;
+}
+
+/** The fields of the line of /proc/mounts: device, folder, type, options. */
+function mountOf(folder: string): string[] | undefined {
+  const path = "/proc/mounts";
+  if (!existsSync(path)) return undefined;
+  const mounts = readFileSync(path, "utf8").split("\n");
+  // The last one hides those before it.
+  return mounts.map((line) => line.split(" ")).findLast((fields) => fields[1] === folder);
 }

@@ -120,7 +120,7 @@ export async function readAt(file: FileHandle, offset: number, length: number): 
 }
 
 export async function writeAt(file: FileHandle, offset: number, bytes: Uint8Array): Promise<void> {
-  // Node would write at the current position; and no file system has files as large as that.
+  // Node would write at the current position. Codex asks the file system, of which tmpfs and XFS have files as large as that.
   if (!Number.isSafeInteger(offset + bytes.length)) throw systemError("EFBIG");
   for (let written = 0; written < bytes.length; ) {
     const rest = bytes.length - written;

@@ -278,6 +278,14 @@ suite("FsMethods, files that are held open", () => {
     assert.deepEqual(readFileSync(made.at("f")), expected);
   });
 
+  test("are not written where a number is no longer exact, on any file system", async () => {
+    await using made = new Desk();
+    await made.ask("fs/open", "f", { handleId: "h", mode: "replace" });
+    const written = made.send("fs/writeBlock", { handleId: "h", offset: 2 ** 53, chunk: base64("q") });
+    await assert.rejects(written, refused(-32603, /^File too large/));
+    assert.equal(statSync(made.at("f")).size, 0);
+  });
+
   test("that could not be opened leave their id free", async () => {
     await using made = new Desk();
     const opened = made.ask("fs/open", "f", { handleId: "h" });
