@@ -19,7 +19,7 @@ export function verdictOfWords(patient: Patient): Verdict | undefined {
 const SHOWN_MAX = 5;
 /** Frames of a stack, and what Node and npm write below what matters. */
 const NOISE =
-  /^\s*at .*[(:]|^Node\.js v\d|^npm (?:notice|warn)\b|A complete log of this run|^npm error(?: \d+)?\s*$/i;
+  /^\s*at .*[(:]|^Node\.js v\d|^npm (?:notice|warn)\b|A complete log of this run|^\s*[\^~{}[\]]+\s*$|^\s*(?:code: '|requireStack:)|^npm error(?: \d+)?\s*$/i;
 const ERROR = /^\W{0,3}(?:\w*Error\b|fatal\b|panic\b|npm error code)/i;
 
 /** A few lines: from the last one that is an error, or else gives a verdict; without it, the last ones. */
@@ -81,7 +81,7 @@ const CLUES: readonly Clue[] = [
     },
   },
   {
-    says: /Cannot find (?:module|package) '([^']{1,200})'|ModuleNotFoundError: No module named '([^']{1,200})'/,
+    says: /Cannot find (?:module|package) '([^']{1,200})'|No module named '?([\w.]{1,200})/,
     verdict: ({ program }, [, ofNode, ofPython]) => {
       const name = ofNode ?? ofPython ?? "";
       const isPackage = /^(?:@[\w.-]+\/)?[\w.-]+$/.test(name);
@@ -89,7 +89,7 @@ const CLUES: readonly Clue[] = [
       const install =
         ofPython === undefined
           ? `(cd ${shellWord(folder)} && npm install ${shellWord(name)})`
-          : `python3 -m pip install ${shellWord(name)}`;
+          : `${shellWord(pythonOf(program))} -m pip install ${shellWord(name)}`;
       return {
         code: "module_missing",
         cause: `It lacks ${JSON.stringify(name)}: what it needs was not installed`,
@@ -141,6 +141,12 @@ const CLUES: readonly Clue[] = [
     },
   },
 ];
+
+/** The Python that lacks the module. */
+function pythonOf(program: Program | undefined): string {
+  const path = program?.path ?? "";
+  return /\/python[\d.]*$/.test(path) ? path : "python3";
+}
 
 function installOf({ runs }: Program): string {
   const name = shellWord(runs?.name ?? "");

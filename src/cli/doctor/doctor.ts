@@ -47,7 +47,16 @@ async function examine(args: Args, { signal }: { readonly signal: AbortSignal })
     examineMachine(process.env, configured === undefined ? [] : filesOf(configured)),
   ]);
   const around = name === undefined ? machine : { ...machine, findings: [] };
-  const all = [...findings, ...servers.findings];
+  // A home that is not there says it better.
+  const isHome =
+    around.homes.some(({ name: home, writable }) => home === "CODEX_HOME" && !writable) &&
+    around.findings.some(({ code }) => code === "home_unusable");
+  const ofFiles = findings.filter(({ code, origin }) =>
+    code === "config_unreadable"
+      ? origin !== null || !isHome
+      : code !== "config_warning" || name === undefined,
+  );
+  const all = [...ofFiles, ...servers.findings];
   const report = withoutSecrets(reportOf(all, servers.views, around, args.has("lenient")), redactor);
   if (args.has("json")) printJson(report);
   else say(await reportText(report, name !== undefined, process.stdout.columns || undefined));
@@ -70,7 +79,10 @@ interface ReadConfiguration {
 function readConfiguration(args: Args): ReadConfiguration {
   try {
     const configured = configuredServersOf(args);
-    const findings = configured.errors.map((problem) => problemFinding(problem, "config_invalid"));
+    const findings = [
+      ...configured.errors.map((problem) => problemFinding(problem, "config_invalid")),
+      ...configured.warnings.map((problem) => problemFinding(problem, "config_warning")),
+    ];
     return { configured, findings };
   } catch (error) {
     // The rest can be looked at without (D3).
@@ -85,11 +97,12 @@ function readConfiguration(args: Args): ReadConfiguration {
 const CAUSES = {
   config_unreadable: "No server is read while this is so",
   config_invalid: "Codex refuses the whole configuration for it",
+  config_warning: undefined,
 } as const;
 
 function problemFinding(problem: ConfigProblem, code: keyof typeof CAUSES): Finding {
   const { place, hint } = problem;
-  const cause = hint === undefined ? CAUSES[code] : `${maskText(hint)}. ${CAUSES[code]}`;
+  const cause = [hint === undefined ? [] : [maskText(hint)], CAUSES[code] ?? []].flat().join(". ") || null;
   if (place === undefined) return finding(code, describeProblem(problem), { cause });
   const { name: file } = place.source;
   const { line } = lineAndColumn(place);

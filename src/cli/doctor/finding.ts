@@ -56,6 +56,7 @@ export const FINDINGS = {
   budget: "error",
   package_unpinned: "warning",
   command_relative: "warning",
+  value_unfilled: "warning",
   variable_missing: "warning",
   stdout_noise: "warning",
   clock_wrong: "warning",

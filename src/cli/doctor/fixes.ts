@@ -29,7 +29,19 @@ export class Fixes {
     return [`switchyard mcp ${verb}${this.#flags(definedIn.file)}`, ...guarded, ...words].join(" ");
   }
 
-  /** The same, with a last word that is for the shell to make. */
+  /** Several keys, each by a command of its own. */
+  editAll(
+    verb: string,
+    server: EffectiveMcpServer,
+    keys: Readonly<Record<string, string | undefined>>,
+  ): string | null {
+    const lines = Object.entries(keys).map(([key, value]) =>
+      this.edit(verb, server, key, ...(value === undefined ? [] : [value])),
+    );
+    return lines.includes(null) ? null : lines.join(" && ");
+  }
+
+  /** As `edit`, with a last word that is for the shell to make. */
   editWith(verb: string, server: EffectiveMcpServer, key: string, word: string): string | null {
     const line = this.edit(verb, server, key);
     return line === null ? null : `${line} ${word}`;
@@ -37,6 +49,18 @@ export class Fixes {
 
   setUrl(server: EffectiveMcpServer, url: URL): string | null {
     return maskUrl(url.href) === url.href ? this.edit("set", server, "url", url.href) : null;
+  }
+
+  /** @param scopes to ask for; without any, those that the configuration or the server says */
+  login({ name }: EffectiveMcpServer, scopes: readonly string[]): string | null {
+    if (maskText(name) !== name) return null;
+    const chosen = ["file", "profile", "cd"].flatMap((flag) => {
+      const value = this.#args.one(flag);
+      return value === undefined ? [] : [`--${flag}`, value];
+    });
+    const codex = this.#args.has("codex") ? ["--codex"] : [];
+    const asked = scopes.length === 0 ? [] : ["--scopes", scopes.join(",")];
+    return ["switchyard mcp login", ...[...codex, ...chosen, ...asked, name].map(shellWord)].join(" ");
   }
 
   /** Opens a file where it is to be changed by hand. */

@@ -13,6 +13,7 @@ import type { Variables } from "../../servers/resolve.ts";
 import { missingLogin } from "../engine.ts";
 import { count } from "../output.ts";
 import { survey } from "../ps/survey.ts";
+import { find } from "./program.ts";
 import { type Finding, finding } from "./finding.ts";
 
 /** As `--json` prints it. */
@@ -54,10 +55,10 @@ export async function examineMachine(env: Variables, files: readonly string[]): 
   const codexHome = userCodexHome(env);
   const ownHome = switchyardHome(env);
   const [codex, left] = await Promise.all([findTheCodex(env, add), leftBehind(ownHome, add)]);
-  const logins = loginsOf(codexHome, codex.path !== null, env, add);
+  const logins = loginsOf(codexHome, codex.path, env, add);
   const homes = [
     homeView("CODEX_HOME", codexHome, (env["CODEX_HOME"] ?? "") !== "", add),
-    homeView("SWITCHYARD_HOME", ownHome, false, add),
+    homeView("SWITCHYARD_HOME", ownHome, (env["SWITCHYARD_HOME"] ?? "") !== "", add),
     homeView("codex of SWITCHYARD_HOME", join(ownHome, "codex"), false, add),
   ];
   const targets = [join(codexHome, "config.toml"), join(ownHome, "switchyard.toml"), ...files];
@@ -88,19 +89,25 @@ async function findTheCodex(env: Variables, add: Add): Promise<MachineView["code
     return { path, source, version, held: warnings.length === 0 };
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
-    if (found === undefined && (env["SWITCHYARD_CODEX_PATH"] ?? "") === "")
+    const isNamed = (env["SWITCHYARD_CODEX_PATH"] ?? "") !== "";
+    if (found === undefined && !isNamed)
       add(
         finding("codex_missing", "Codex is not found: not in node_modules, and not in PATH", {
           cause: "The commands run and runner need it; servers alone do without",
           fix: install,
         }),
       );
-    else add(finding("codex_unusable", messageOf(error), { fix: install }));
+    else
+      add(
+        finding("codex_unusable", messageOf(error), {
+          fix: isNamed ? "unset SWITCHYARD_CODEX_PATH" : install,
+        }),
+      );
     return { path: found?.path ?? null, source: found?.source ?? null, version: null, held: false };
   }
 }
 
-function loginsOf(codexHome: string, hasCodex: boolean, env: Variables, add: Add): MachineView["logins"] {
+function loginsOf(codexHome: string, codex: string | null, env: Variables, add: Add): MachineView["logins"] {
   const auth = join(codexHome, "auth.json");
   const credentials = join(codexHome, ".credentials.json");
   const isLoggedIn = fs.existsSync(auth);
@@ -115,21 +122,27 @@ function loginsOf(codexHome: string, hasCodex: boolean, env: Variables, add: Add
       }),
     );
   }
-  if (hasCodex && !hasKey) add(...missingLoginFinding(env));
+  if (codex !== null && !hasKey) add(...missingLoginFinding(codex, env));
   return { codex: isLoggedIn, openai_api_key: hasKey, mcp: mcpLogins(credentials) };
 }
 
-function missingLoginFinding(env: Variables): Finding[] {
+function missingLoginFinding(codex: string, env: Variables): Finding[] {
   const cause = "Codex cannot ask a model; servers work without";
   try {
     if (missingLogin([], true, env) === undefined) return [];
     const problem = "there is no login of Codex, and OPENAI_API_KEY is not set";
-    return [finding("login_missing", problem, { cause, fix: "codex login" })];
+    return [finding("login_missing", problem, { cause, fix: loginFix(codex, env) })];
   } catch (error) {
     // A provider of the configuration that needs a variable.
     if (!(error instanceof EngineError)) throw error;
     return [finding("login_missing", error.message, { cause })];
   }
+}
+
+function loginFix(codex: string, env: Variables): string {
+  // One that npm has put beside Switchyard is in no PATH.
+  const isInPath = find("codex", process.cwd(), env["PATH"]) !== undefined;
+  return `${isInPath ? "codex" : shellWord(codex)} login`;
 }
 
 /** In Codex's file: a table of logins, each with the name of its server. */
@@ -159,7 +172,7 @@ function homeView(name: HomeView["name"], path: string, isNamed: boolean, add: A
   }
   if (status === undefined) {
     // It is made when it is needed; one that CODEX_HOME names has to be there, as for Codex.
-    if (isNamed) {
+    if (isNamed && name === "CODEX_HOME") {
       const problem = `${name} names ${path}, which does not exist`;
       const cause = "Codex does not start with it, and no file of it is read";
       add(finding("home_unusable", problem, { cause, fix: `mkdir -p ${shellWord(path)}` }));
@@ -177,7 +190,9 @@ function homeView(name: HomeView["name"], path: string, isNamed: boolean, add: A
         cause: `It is ${name}: logins, threads and settings are kept there`,
         fix: status.isDirectory()
           ? `sudo chown -R "$USER" ${shellWord(path)} && chmod u+rwx ${shellWord(path)}`
-          : null,
+          : isNamed
+            ? `unset ${name}`
+            : `ls -l ${shellWord(path)}`,
       }),
     );
   } else if ((mode & 0o022) !== 0 && process.platform !== "win32") {

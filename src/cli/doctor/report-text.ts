@@ -1,5 +1,5 @@
 /** The report for people: first what is wrong and how to mend it, then what is well, in short. */
-import { count, printable, shortPath, shortPaths } from "../output.ts";
+import { count, printable, shortPath, shortPaths, userHome } from "../output.ts";
 import { shownName } from "../mcp/findings.ts";
 import { padText } from "../text-width.ts";
 import type { Finding } from "./finding.ts";
@@ -25,14 +25,17 @@ export async function reportText(report: Report, named: boolean, width: number |
   return parts.join("\n\n");
 }
 
-function headline({ errors, warnings, servers }: Report): string {
+function headline({ errors, warnings, servers, findings }: Report): string {
   const meant = servers.filter(({ state }) => state !== "disabled" && state !== "inactive");
   const works = meant.filter(({ state }) => state === "ready").length;
   const ofServers =
     meant.length === 0
-      ? servers.length === 0
-        ? "there are no MCP servers yet (switchyard mcp add --help)"
-        : "no server is enabled"
+      ? servers.length === 0 &&
+        findings.some(({ code }) => code === "config_unreadable" || code === "home_unusable")
+        ? "no server can be looked at"
+        : servers.length === 0
+          ? "there are no MCP servers yet (switchyard mcp add --help)"
+          : "no server is enabled"
       : `${works} of ${count(meant.length, "enabled server")} ${works === 1 ? "works" : "work"}`;
   if (errors + warnings === 0) return `All is well: ${ofServers}`;
   const what = [
@@ -52,10 +55,24 @@ function findingText({ severity, server, problem, cause, fix, origin, stderr }: 
     ["where", origin],
     ["stderr", isSaid ? null : stderr.join(`\n${" ".repeat(10)}`)],
     ["cause", cause],
-    ["fix", fix],
   ];
-  const lines = rows.flatMap(([what, text]) => (text === null ? [] : [`  ${padText(what, 7)} ${text}`]));
-  return shortPaths([`${severity}: ${about}${problem.replaceAll("\n", "\n    ")}`, ...lines].join("\n"));
+  const lines = rows.flatMap(([what, text]) => (text === null ? [] : [rowText(what, text)]));
+  const said = shortPaths(
+    [`${severity}: ${about}${problem.replaceAll("\n", "\n    ")}`, ...lines].join("\n"),
+  );
+  return fix === null ? said : `${said}\n${rowText("fix", pasteable(fix))}`;
+}
+
+function rowText(what: string, text: string): string {
+  return `  ${padText(what, 7)} ${text}`;
+}
+
+/** With `~` for the home only where a shell replaces it: at the start of a word, in no quotes. */
+function pasteable(fix: string): string {
+  const home = userHome();
+  return fix.replaceAll(/'[^']*'|"[^"]*"|(?<=^|[\s(])\/[^\s'"]+/g, (part) =>
+    part.startsWith(`${home}/`) ? `~${part.slice(home.length)}` : part,
+  );
 }
 
 function readyText(servers: readonly ServerView[]): string {

@@ -8,6 +8,7 @@ import { type About, aboutOf, type Finding, finding } from "./finding.ts";
 import { openFile } from "./fixes.ts";
 import type { RunnerCall } from "./program.ts";
 import type { Patient } from "./patient.ts";
+import { unfilled } from "./unfilled.ts";
 
 /** Time that clocks may differ before tokens and certificates are in doubt. Many servers tolerate a minute. */
 const CLOCK_MS_MAX = 60_000;
@@ -37,9 +38,11 @@ export function risksOf(
   if (server.status === "disabled" || server.status === "inactive") return [];
   return [
     ...written,
-    // A version of what is not there would be pinned.
-    ...(why?.code === "package_missing" || why?.code === "program_missing" ? [] : ofRunner(patient, about)),
-    ...ofCommand(patient, about),
+    // What is not there has no version, and no place.
+    ...(why?.code === "package_missing" || why?.code === "program_missing"
+      ? []
+      : [...ofRunner(patient, about), ...ofCommand(patient, about)]),
+    ...unfilled(patient, about),
     ...ofVariables(patient, about),
     ...ofNoise(patient, about),
     ...(clockAheadMs === undefined ? [] : ofClock(clockAheadMs, about)),

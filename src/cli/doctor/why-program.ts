@@ -1,6 +1,7 @@
 /** Why a program does not start, or ends: by the file that would be started, and by what it wrote. */
-import { basename, extname } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
 import { fs } from "../../base/builtin.ts";
+import { isObject } from "../../base/json.ts";
 import { shellWord } from "../../base/shell-word.ts";
 import { nearest } from "../../base/suggest.ts";
 import { maskServer } from "../../config/show/mask-server.ts";
@@ -20,6 +21,8 @@ export function programMissing({ server, program, fixes }: Patient, what: string
     const cause = "It is installed in a folder that is not in this PATH";
     return found(cause, fixes.edit("set", server, "command", there));
   }
+  const written = asMeant(command, stdioOf(server)?.args ?? [], program);
+  if (written !== undefined) return found(written.cause, fixes.editAll("set", server, written.keys));
   const install = INSTALLS[command];
   if (install !== undefined) return found("It is not installed. This installs it", install);
   const page = PAGES[command];
@@ -28,7 +31,9 @@ export function programMissing({ server, program, fixes }: Patient, what: string
       `It is not installed: ${page}. Until then, let the server rest`,
       fixes.edit("disable", server),
     );
-  const near = nearest(command, programsIn(program?.searched));
+  // Nearly every program with a short name is near to another.
+  const names = command.length < 4 ? Object.keys({ ...INSTALLS, ...PAGES }) : programsIn(program?.searched);
+  const near = nearest(command, names);
   return near === undefined
     ? found(
         "It is not installed, or not for this user. Install it; or let the server rest",
@@ -38,6 +43,33 @@ export function programMissing({ server, program, fixes }: Patient, what: string
         `It is not installed, or misspelt: there is ${JSON.stringify(near)}`,
         fixes.edit("set", server, "command", near),
       );
+}
+
+/** A command that is no program, but shows what was meant. */
+function asMeant(
+  command: string,
+  args: readonly string[],
+  program: Program | undefined,
+): { readonly cause: string; readonly keys: Readonly<Record<string, string>> } | undefined {
+  if (command.startsWith("~/"))
+    return {
+      cause: "Nothing replaces ~ here, as a shell would",
+      keys: { command: join(userHome(), command.slice(2)) },
+    };
+  if (/^cmd(?:\.exe)?$/i.test(command) && args[0]?.toLowerCase() === "/c" && args[1] !== undefined)
+    return {
+      cause: "cmd is the shell of Windows, which is not needed here",
+      keys: { command: args[1], args: JSON.stringify(args.slice(2)) },
+    };
+  const [first = "", ...others] = command.trim().split(/\s+/);
+  const isLine = others.length > 0 && !/["'\\]/.test(command) && !first.includes("/");
+  if (!isLine || (find(first, program?.folder ?? "/", program?.searched) ?? INSTALLS[first]) === undefined)
+    return undefined;
+  return {
+    cause:
+      "The whole command line is in command, where only the program belongs; the rest of it belongs in args",
+    keys: { command: first, args: JSON.stringify([...others, ...args]) },
+  };
 }
 
 /** By their makers' documentation. */
@@ -123,7 +155,9 @@ export function ofProgram(patient: Patient, code: "start_failed" | "exited"): Ve
     if (missing !== undefined && program.path !== undefined)
       return noInterpreter(program, program.path, missing);
     if (program.script !== undefined && !fs.existsSync(program.script)) {
-      return { code: "script_missing", cause: `There is no file ${program.script}`, fix: openOf(patient) };
+      const build = buildOf(program.script);
+      const cause = `There is no file ${program.script}${build === undefined ? "" : ": its package has not been built"}`;
+      return { code: "script_missing", cause, fix: build ?? openOf(patient) };
     }
   }
   const found = verdictOfWords(patient);
@@ -140,6 +174,22 @@ export function ofProgram(patient: Patient, code: "start_failed" | "exited"): Ve
     cause: fix === null ? cause : `${cause}${cause.endsWith("?") ? "" : "."} This runs it by hand`,
     fix,
   };
+}
+
+/** The command that makes a file of a package, where the package has one. */
+function buildOf(script: string): string | undefined {
+  for (let folder = dirname(script); dirname(folder) !== folder; folder = dirname(folder)) {
+    try {
+      const read: unknown = JSON.parse(fs.readFileSync(join(folder, "package.json"), "utf8"));
+      const scripts = isObject(read) ? read["scripts"] : undefined;
+      return isObject(scripts) && "build" in scripts
+        ? `(cd ${shellWord(folder)} && npm install && npm run build)`
+        : undefined;
+    } catch {
+      // It is not there, or not for us.
+    }
+  }
+  return undefined;
 }
 
 function noInterpreter(

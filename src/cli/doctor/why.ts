@@ -1,14 +1,15 @@
 /** Why one server does not work: from facts about its start to a verdict, and the command that mends it. */
-import { basename } from "node:path";
+import { basename, join } from "node:path";
 import { fs } from "../../base/builtin.ts";
 import { shellWord } from "../../base/shell-word.ts";
 import type { McpServerConfig } from "../../config/server/types.ts";
-import type { Reason } from "../../mcp/index.ts";
+import type { LoginWanted, Reason } from "../../mcp/index.ts";
 import { variable } from "../../servers/resolve.ts";
+import { userHome } from "../output.ts";
 import type { StartProblem } from "../mcp/start-problems.ts";
 import { tellingLines } from "./clues.ts";
 import { type About, aboutOf, type Finding, finding } from "./finding.ts";
-import { openOf, type Patient, type Verdict } from "./patient.ts";
+import { openOf, type Patient, stdioOf, type Verdict } from "./patient.ts";
 import { verdictOf } from "./why-http.ts";
 import { notExecutable, ofProgram, programMissing, withoutInput } from "./why-program.ts";
 
@@ -57,6 +58,12 @@ function ofStartProblem(patient: Patient, { code, key, what }: StartProblem, abo
       return finding("variable_unset", what, details(cause, name === undefined ? null : `export ${name}=…`));
     }
     case "folder": {
+      const cwd = stdioOf(server)?.cwd ?? "";
+      if (cwd.startsWith("~/")) {
+        const meant = join(userHome(), cwd.slice(2));
+        const cause = "Nothing replaces ~ here, as a shell would";
+        return finding("folder_unusable", what, details(cause, fixes.edit("set", server, "cwd", meant)));
+      }
       const isMissing = program !== undefined && !fs.existsSync(program.folder);
       const fix = isMissing
         ? `mkdir -p ${shellWord(program.folder)}`
@@ -98,14 +105,14 @@ function ofReason(patient: Patient, reason: Reason, about: About): Finding {
   const { message } = reason;
   const told = { ...about, stderr: tellingLines(stderr) };
   if (reason.http !== undefined && config?.transport.type === "streamable_http") {
-    const { code, cause, fix } = verdictOf(reason.http, endpointOf(patient, config.transport));
+    const { code, cause, fix } = verdictOf(reason.http, endpointOf(patient, config.transport, reason));
     return finding(code, message, { ...told, cause, fix });
   }
   const { code, cause, fix } = verdict(patient, reason);
   return finding(code, message, { ...told, cause, fix });
 }
 
-function verdict(patient: Patient, { code, step }: Reason): Verdict {
+function verdict(patient: Patient, { code, step, wanted }: Reason): Verdict {
   const { server, fixes } = patient;
   switch (code) {
     case "start_failed":
@@ -119,7 +126,7 @@ function verdict(patient: Patient, { code, step }: Reason): Verdict {
       return { code: "environment_unusable", cause, fix: `switchyard environments check ${shellWord(id)}` };
     }
     case "unauthorized":
-      return { code: "unauthorized", ...loginOf(patient) };
+      return { code: "unauthorized", ...loginOf(patient, wanted) };
     case "catalog_failed":
       return {
         code: "catalog_failed",
@@ -177,7 +184,11 @@ function raised(config: McpServerConfig | undefined): number {
   return Math.ceil((config?.startup_timeout_sec ?? 30) * 4);
 }
 
-function loginOf({ server, env, fixes }: Patient): { readonly cause: string; readonly fix: string | null } {
+/** @param wanted what the server said that a login has to have */
+function loginOf(
+  { server, env, fixes }: Patient,
+  wanted: LoginWanted | undefined,
+): { readonly cause: string; readonly fix: string | null } {
   const transport = server.config?.transport;
   if (transport?.type !== "streamable_http") return { cause: "It wants other credentials", fix: null };
   const token = transport.bearer_token_env_var;
@@ -197,22 +208,18 @@ function loginOf({ server, env, fixes }: Patient): { readonly cause: string; rea
     const [, name] = fromVariable;
     return { cause, fix: variable(env, name) === undefined ? null : `export ${name}=…` };
   }
-  return {
-    cause: "It wants a login, or a token",
-    fix: fixes.edit("set", server, "bearer_token_env_var", `${variableName(server.name)}_TOKEN`),
-  };
-}
-
-function variableName(name: string): string {
-  return name
-    .toUpperCase()
-    .replaceAll(/[^A-Z0-9]+/g, "_")
-    .replace(/^(?=\d)/, "_");
+  const scopes = wanted?.insufficientScope === true ? wanted.scopes : [];
+  const cause =
+    scopes.length > 0
+      ? `The login lacks rights (${scopes.join(", ")}). This logs in again, with them`
+      : "It wants a login. If it takes a token instead, bearer_token_env_var names the variable that has it";
+  return { cause, fix: fixes.login(server, scopes) };
 }
 
 function endpointOf(
   patient: Patient,
   { url }: McpServerConfig["transport"] & { readonly type: "streamable_http" },
+  { wanted }: Reason,
 ): Parameters<typeof verdictOf>[1] {
   const { server, env, fixes } = patient;
   const proxies: readonly string[] = ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"];
@@ -220,7 +227,7 @@ function endpointOf(
     url: new URL(url),
     setUrl: (to) => fixes.setUrl(server, to),
     open: openOf(patient),
-    login: loginOf(patient),
+    login: loginOf(patient, wanted),
     hasProxy: proxies.some((name) => (variable(env, name) ?? "") !== ""),
   };
 }

@@ -31,6 +31,8 @@ export interface ConfiguredServers {
   readonly servers: readonly EffectiveMcpServer[];
   /** Of no single server. */
   readonly errors: readonly ConfigProblem[];
+  /** Of no single server. */
+  readonly warnings: readonly ConfigProblem[];
   /** What keeps servers from starting here, by name; they are `unstartable`. */
   readonly startProblems: ReadonlyMap<string, StartProblem>;
   readonly layers: ConfigLayers;
@@ -42,12 +44,13 @@ export interface ConfiguredServers {
 export function configuredServersOf(args: Args): ConfiguredServers {
   const layers = readLayers(args);
   const cwd = folderOf(args);
-  const { servers, errors } = effectiveServers(assess(layers));
+  const { servers, errors, warnings } = effectiveServers(assess(layers));
   const startProblems = findStartProblems(servers, placeOf(layers, cwd));
   return {
     servers: servers.map((server) => withCheck(withStartProblem(server, startProblems.get(server.name)))),
     startProblems,
     errors: errors.filter((error) => !isOfEnvironment(error)),
+    warnings,
     layers,
     cwd,
   };

@@ -71,6 +71,60 @@ const LOCAL: readonly Setup[] = [
     fix: /set elsewhere command \/\S+\/\.local\/bin\/local-mcp$/,
   },
   {
+    name: "whole_line",
+    config: 'command = "sh small.sh --all"\ncwd = "/HOME/bin"\nargs = ["more"]\n',
+    codes: ["program_missing"],
+    fix: /set whole_line command sh && switchyard mcp set whole_line args '\["small.sh","--all","more"\]'$/,
+  },
+  {
+    name: "of_windows",
+    config: 'command = "cmd"\nargs = ["/c", "npx", "-y", "some-mcp"]\n',
+    codes: ["program_missing"],
+    fix: /set of_windows command npx && switchyard mcp set of_windows args '\["-y","some-mcp"\]'$/,
+  },
+  {
+    name: "home_program",
+    config: 'command = "~/bin/server"\n',
+    codes: ["program_missing"],
+    cause: /replaces ~/,
+    fix: /^switchyard mcp set home_program command \/\S+\/bin\/server$/,
+  },
+  {
+    name: "home_folder",
+    config: 'command = "sh"\ncwd = "~/bin"\n',
+    codes: ["folder_unusable"],
+    fix: /^switchyard mcp set home_folder cwd \/\S+\/bin$/,
+  },
+  {
+    name: "home_argument",
+    config: 'command = "/HOME/bin/rel.sh"\nargs = ["~/docs"]\n',
+    codes: ["value_unfilled"],
+    fix: /^switchyard mcp set home_argument args\.0 \/\S+\/docs$/,
+  },
+  {
+    name: "placeholder",
+    config: small('env.SOME_TOKEN = "<your token>"\n'),
+    codes: ["value_unfilled"],
+    fix: /unset placeholder env\.SOME_TOKEN && switchyard mcp set placeholder env_vars '\["SOME_TOKEN"\]' && export SOME_TOKEN=…$/,
+  },
+  {
+    name: "header_reference",
+    config: 'url = "http://127.0.0.1:1/mcp"\nhttp_headers = { Authorization = "Bearer ${SOME_TOKEN}" }\n',
+    codes: ["connection_refused", "value_unfilled"],
+  },
+  {
+    name: "not_built",
+    config: 'command = "node"\nargs = ["/HOME/built/dist/index.js"]\n',
+    codes: ["script_missing"],
+    fix: /^\(cd \S+\/built && npm install && npm run build\)$/,
+  },
+  {
+    name: "no_python_module",
+    config: script("echo '/usr/bin/python3: No module named mcp_server_time' >&2; exit 1"),
+    codes: ["module_missing"],
+    fix: /^python3 -m pip install mcp_server_time$/,
+  },
+  {
     name: "not_executable",
     config: 'command = "/HOME/bin/plain.sh"\n',
     codes: ["program_not_executable"],
@@ -329,7 +383,12 @@ export class BrokenSetups implements AsyncDisposable {
         fix: /^switchyard mcp set wrong_path url http:\/\/127\.0\.0\.1:\d+\/mcp$/,
       },
       { name: "moved", config: http("/308"), codes: ["url_moved"], fix: /EDITOR/ },
-      { name: "login", config: http("/401"), codes: ["unauthorized"] },
+      {
+        name: "login",
+        config: http("/401"),
+        codes: ["unauthorized"],
+        fix: /^switchyard mcp login login$/,
+      },
       {
         name: "bad_token",
         config: `${http("/401")}bearer_token_env_var = "DOCTOR_TEST_BAD"\n`,
@@ -415,6 +474,8 @@ function writePrograms(home: TestHome): void {
     join(bin, "node_modules", "small", "package.json"),
     '{"name":"small","version":"4.5.6","bin":"cli.sh"}',
   );
+  mkdirSync(join(home.home, "built"));
+  write(join(home.home, "built", "package.json"), '{"name":"built","scripts":{"build":"tsc"}}');
   write(join(bin, "windows"), "#!/bin/sh\r\n");
   write(join(local, "local-mcp"), `#!/bin/sh\n${SMALL}`);
   // What npm 11 writes, without a registry to ask.
