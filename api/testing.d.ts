@@ -89,6 +89,7 @@ export interface OAuthAnswer {
 
 export interface OAuthBehaviour {
     delayMs?: (request: RecordedOAuthRequest) => number;
+    until?: (request: RecordedOAuthRequest) => Promise<unknown> | undefined;
     meddle?: (truth: OAuthAnswer, request: RecordedOAuthRequest) => OAuthAnswer;
     deny?: boolean;
 }

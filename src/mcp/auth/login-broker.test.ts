@@ -9,6 +9,7 @@ import { check } from "../../servers/check.ts";
 import {
   AuthorizationServer,
   type AuthorizationServerOptions,
+  type OAuthEndpoint,
 } from "../../testing/authorization-server/authorization-server.ts";
 import type { HttpFetch } from "../http/http-fetch.ts";
 import type { LoginToken } from "../http/login-token.ts";
@@ -29,6 +30,8 @@ interface Bench {
   /** Puts a login into the store that ends in so many milliseconds. */
   login(endsInMs: number | undefined, more?: Partial<StoredLogin>): Promise<StoredLogin>;
   stored(): Promise<StoredLogin | undefined>;
+  /** What an endpoint answers with waits until it is resolved. */
+  hold(endpoint: OAuthEndpoint): PromiseWithResolvers<void>;
 }
 
 async function start(t: TestContext, options: AuthorizationServerOptions = {}): Promise<Bench> {
@@ -70,6 +73,11 @@ async function start(t: TestContext, options: AuthorizationServerOptions = {}): 
       return login;
     },
     stored: () => store.read({ server: "svc", url: URL_ }, signal),
+    hold: (endpoint) => {
+      const gate = Promise.withResolvers<void>();
+      server.behaviour.until = (request) => (request.endpoint === endpoint ? gate.promise : undefined);
+      return gate;
+    },
   };
 }
 
@@ -220,11 +228,12 @@ suite("the broker of logins", () => {
   });
 
   test("takes a token of another process although it is short, and does not refresh in turns with it", async (t) => {
-    const bench = await start(t, { lifetimeS: 20 });
+    const bench = await start(t, { lifetimeS: 50 });
     await bench.login(0);
-    const [one, other] = [bench.broker(), bench.broker()];
+    const random = (): number => 1;
+    const [one, other] = [bench.broker({ random }), bench.broker({ random })];
     const first = await ask(one);
-    // Less than half a minute is left, and nothing is known of it.
+    // Less than a minute is left, and nothing is known of it.
     const second = await ask(other);
     assert.ok(second !== undefined && second.token !== first?.token);
     assert.ok((second.dueAt ?? 0) > wallTime() + 5_000);
@@ -346,7 +355,7 @@ suite("the broker of logins", () => {
   test("carries a refresh through that nobody waits for any more (R5, B3)", async (t) => {
     const bench = await start(t);
     const login = await bench.login(0);
-    bench.server.behaviour.delayMs = ({ endpoint }) => (endpoint === "token" ? 300 : 0);
+    const gate = bench.hold("token");
     const broker = bench.broker();
     const stop = new AbortController();
     const about = { server: "svc", config: CONFIG, principal: "alice", why: "open" } as const;
@@ -354,7 +363,9 @@ suite("the broker of logins", () => {
     await bench.server.waitFor((server) => server.asked("token").length === 1, t);
     stop.abort();
     await waiting;
-    await broker[Symbol.asyncDispose]();
+    const disposed = broker[Symbol.asyncDispose]();
+    gate.resolve();
+    await disposed;
     const stored = await bench.stored();
     assert.ok(stored?.accessToken !== login.accessToken && bench.server.check(stored?.accessToken ?? ""));
     await assert.rejects(ask(broker), { code: "ended" });
@@ -364,18 +375,21 @@ suite("the broker of logins", () => {
     const bench = await start(t);
     const first = await bench.login(0);
     let second: StoredLogin | undefined;
-    bench.server.behaviour.delayMs = ({ endpoint }) => (endpoint === "token" ? 200 : 0);
+    let gate = bench.hold("token");
     const refreshing = ask(bench.broker(), "unauthorized", first.accessToken);
     await bench.server.waitFor((server) => server.asked("token").length === 1, t);
     second = await bench.login(HOUR);
+    gate.resolve();
     assert.equal((await refreshing)?.token, second.accessToken);
     assert.equal((await bench.stored())?.accessToken, second.accessToken);
 
     second = await bench.login(0);
+    gate = bench.hold("token");
     const again = ask(bench.broker(), "unauthorized", second.accessToken);
     const ended = assert.rejects(again, { code: "needs_login", message: /removed meanwhile/ });
     await bench.server.waitFor((server) => server.asked("token").length === 2, t);
     await bench.store.remove(second, signal);
+    gate.resolve();
     await ended;
     assert.equal(await bench.stored(), undefined);
   });
@@ -383,7 +397,7 @@ suite("the broker of logins", () => {
   test("takes the tokens of a faster one that does not take the lock, and does not end the login (R3)", async (t) => {
     const bench = await start(t, { revokeOnReuse: false });
     const login = await bench.login(0);
-    bench.server.behaviour.delayMs = ({ endpoint }) => (endpoint === "metadata" ? 200 : 0);
+    const gate = bench.hold("metadata");
     const asking = ask(bench.broker(), "unauthorized", login.accessToken);
     await bench.server.waitFor(({ requests }) => requests.length === 1, t);
     const form = { grant_type: "refresh_token", refresh_token: login.refreshToken ?? "", client_id: CLIENT };
@@ -394,6 +408,7 @@ suite("the broker of logins", () => {
     const tokens = (await answer.json()) as { access_token: string; refresh_token: string };
     const theirs = { accessToken: tokens.access_token, refreshToken: tokens.refresh_token };
     await bench.store.write({ ...login, ...theirs, expiresAt: wallTime() + HOUR }, signal);
+    gate.resolve();
     assert.equal((await asking)?.token, tokens.access_token);
   });
 

@@ -49,6 +49,8 @@ export interface OAuthAnswer {
 export interface OAuthBehaviour {
   /** Delays the answer, in milliseconds; `Infinity` never answers. @default 0 */
   delayMs?: (request: RecordedOAuthRequest) => number;
+  /** Answers when this settles: for what should happen meanwhile. @default at once */
+  until?: (request: RecordedOAuthRequest) => Promise<unknown> | undefined;
   /** Sends something else than the truth: another issuer, broken JSON, a field less, an error. */
   meddle?: (truth: OAuthAnswer, request: RecordedOAuthRequest) => OAuthAnswer;
   /** Answers a login with `access_denied`. */
@@ -188,6 +190,7 @@ export class AuthorizationServer implements AsyncDisposable {
       const { signal } = this.#closing;
       if (delayMs === Infinity) await abortable(new Promise<never>(() => {}), signal);
       if (delayMs > 0) await sleep(systemClock, delayMs, signal);
+      await abortable(Promise.resolve(this.behaviour.until?.(request)), signal);
     } catch {
       // Disposed meanwhile (A2).
       return void response.destroy();
