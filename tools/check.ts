@@ -161,6 +161,7 @@ const checks: readonly Check[] = [
     name: "package",
     about: "the packed tarball, installed without Codex, on Node 22 and Node 24",
     keepsHome: true,
+    needsBuild: true,
     jobs: () => command("package", 300 * seconds, process.execPath, "test/package/package-smoke.ts"),
   },
   ...[...new Set([...folders("test"), ...folders("src")])]

@@ -40,7 +40,7 @@ function checkQuiet({ code, stdout, stderr }: Finished, what: string): void {
 }
 
 test("a reader that has left ends every command quietly", { timeout }, async () => {
-  await together(sample(COMMANDS, 2), async (command) => {
+  await together(sample(COMMANDS, 4), async (command) => {
     const finished = await run(command, "");
     checkQuiet(finished, command);
     assert.doesNotMatch(finished.stderr, /Cannot write/, command);
@@ -49,7 +49,7 @@ test("a reader that has left ends every command quietly", { timeout }, async () 
 });
 
 test("an output that is full ends every command with one line", { timeout }, async () => {
-  await together(sample(COMMANDS, 2, 1), async (command) => {
+  await together(sample(COMMANDS, 4, 1), async (command) => {
     const finished = await run(command, "> /dev/full");
     checkQuiet(finished, command);
     if (!command.endsWith("--help")) return;
@@ -61,7 +61,7 @@ test("an output that is full ends every command with one line", { timeout }, asy
 test("where nobody reads stderr, a command does and prints the same", { timeout }, async () => {
   // Some print another thing each time, or go on.
   const changing = /^(?:demo|executor --listen|ps(?: --json)?$|reap --dry-run)/;
-  const commands = COMMANDS.filter((command) => !changing.test(command));
+  const commands = sample(COMMANDS, 4, 2).filter((command) => !changing.test(command));
   const byHand = async (command: string): Promise<Finished> => {
     using home = new TestHome(FILES);
     return await home.shell(`exec "$0" "$1" ${command} 2> /dev/null`);
