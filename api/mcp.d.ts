@@ -347,6 +347,7 @@ export declare class McpConnectionManager implements AsyncDisposable {
         readonly signal?: AbortSignal;
     }): AsyncGenerator<McpEvent, undefined, undefined>;
     beginLogin(server: string, options: LoginOptions): Promise<PendingLogin>;
+    authStatus(server: string, options?: WaitOptions): Promise<AuthStatus>;
     retry(server: string): void;
     update(servers: ThreadServers): Promise<ThreadUpdate>;
     [Symbol.asyncDispose](): Promise<void>;
@@ -633,6 +634,7 @@ export interface SnapshotFailure {
 export interface SnapshotOptions {
     readonly servers?: readonly string[];
     readonly lists?: readonly Exclude<ListKind, "tools">[];
+    readonly askAuth?: boolean;
     readonly origins?: ReadonlyMap<string, Origin>;
     readonly signal?: AbortSignal;
     readonly clock?: Clock;

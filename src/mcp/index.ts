@@ -12,6 +12,7 @@ export { codexLoginStore, type CodexLoginStoreOptions } from "./auth/codex-store
 export type { CredentialSource, TokenQuestion } from "./auth/credential-source.ts";
 export { folderLoginStores } from "./auth/folder-login-store.ts";
 export { LoginBroker, type LoginBrokerOptions } from "./auth/login-broker.ts";
+export type { AuthStatus } from "./auth/auth-status.ts";
 export { CallbackListener, type CallbackListenerOptions } from "./auth/callback-listener.ts";
 export type {
   LoginCallback,
@@ -51,7 +52,6 @@ export { ExecutorStdioLauncher, type ExecutorStdioLauncherOptions } from "./laun
 export { LocalStdioLauncher, type LocalStdioLauncherOptions } from "./launcher/local-launcher.ts";
 export type { LaunchOptions, StdioServer, StdioServerLauncher } from "./launcher/stdio-server.ts";
 export type { LeaseHolder } from "./lease/lease-pool.ts";
-export type { AuthStatus } from "./manager/configured-auth.ts";
 export type { McpEvent } from "./manager/events.ts";
 export type {
   CallOptions,

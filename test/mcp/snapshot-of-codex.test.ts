@@ -263,12 +263,6 @@ const DIFFERENCES: readonly Difference[] = [
     fields: ["serverCapabilities"],
     fits: (ours) => ours === null,
   },
-  {
-    name: "whether a server without a token would take a login is not asked for a snapshot",
-    servers: [...Object.keys(OVER_HTTP), "login"],
-    fields: ["authStatus"],
-    fits: (ours, codexs) => (ours === "unknown" || ours === "notLoggedIn") && codexs === "unsupported",
-  },
 ];
 
 /** Whether everything in the one is in the other. */

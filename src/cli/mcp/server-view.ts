@@ -11,7 +11,7 @@ import type { ConfigProblem } from "../../config/problem.ts";
 import { type ConfigProblemJson, problemToJson } from "../../config/show/show-problem.ts";
 import { type McpServerConfig, SETTINGS } from "../../config/server/types.ts";
 import { maskServer } from "../../config/show/mask-server.ts";
-import { type AuthStatus, configuredAuth } from "../../mcp/manager/configured-auth.ts";
+import { type AuthStatus, configuredAuth } from "../../mcp/auth/auth-status.ts";
 
 export function serverView(
   server: EffectiveMcpServer,
@@ -70,7 +70,7 @@ function mapView(map: ReadonlyMap<string, string> | undefined): Readonly<Record<
 
 /** As far as the configuration tells (V2). */
 export function authStatus(server: EffectiveMcpServer): AuthStatus {
-  return configuredAuth(server.config, isEnabled(server) ? "starting" : "disabled");
+  return isEnabled(server) ? (configuredAuth(server.config, process.env) ?? "unknown") : "unsupported";
 }
 
 /** As Codex's command writes what its app-server calls `bearerToken`. */

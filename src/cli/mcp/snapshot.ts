@@ -34,13 +34,15 @@ export interface SeeOptions {
   readonly lists: readonly Exclude<ListKind, "tools">[];
   /** Whether a server whose tools are kept is left alone. @default false */
   readonly kept?: boolean;
+  /** Whether servers are asked what they say of logins. */
+  readonly askAuth?: boolean;
   readonly signal: AbortSignal;
 }
 
 /** @throws {UsageError} when there is no server of that name */
 export async function seeServers(
   args: Args,
-  { name, lists, kept: takesKept = false, signal }: SeeOptions,
+  { name, lists, kept: takesKept = false, askAuth = false, signal }: SeeOptions,
 ): Promise<Seen> {
   const configured = configuredServersOf(args);
   const all = name === undefined ? configured.servers : [serverNamed(configured, name)];
@@ -55,7 +57,7 @@ export async function seeServers(
       errors,
     };
   };
-  const started = await startEach(configured, servers, { lists, signal });
+  const started = await startEach(configured, servers, { lists, askAuth, signal });
   return seenOf(new Map([...started].map(([each, { snapshot }]) => [each, snapshot])));
 }
 
@@ -72,7 +74,12 @@ export interface StartedServer {
 export async function startEach(
   configured: ConfiguredServers,
   servers: readonly EffectiveMcpServer[],
-  { lists, log, signal }: Pick<SeeOptions, "lists" | "signal"> & Pick<McpManagerOptions, "log">,
+  {
+    lists,
+    askAuth = true,
+    log,
+    signal,
+  }: Pick<SeeOptions, "lists" | "askAuth" | "signal"> & Pick<McpManagerOptions, "log">,
 ): Promise<ReadonlyMap<string, StartedServer>> {
   const started = servers.filter(({ status }) => status === "enabled");
   if (started.length === 0) return new Map();
@@ -82,7 +89,7 @@ export async function startEach(
     const { name, definedIn } = server;
     await using open = openThread(opened.manager, configured, [server]);
     const origins = new Map(definedIn === undefined ? [] : [[name, definedIn]]);
-    const { servers: seen } = await collectMcpSnapshot(open.thread, { lists, origins, signal });
+    const { servers: seen } = await collectMcpSnapshot(open.thread, { lists, askAuth, origins, signal });
     const { clockAheadMs } = open.thread.server(name);
     return seen.map((snapshot) => [name, { snapshot, clockAheadMs }]);
   };

@@ -32,7 +32,8 @@ export const status: Command = {
 
 async function showStatus(args: Args, { signal }: { readonly signal: AbortSignal }): Promise<number> {
   const [name] = args.operands;
-  const seen = await seeServers(args, { name, lists: ["resources", "resourceTemplates", "prompts"], signal });
+  const lists = ["resources", "resourceTemplates", "prompts"] as const;
+  const seen = await seeServers(args, { name, lists, askAuth: true, signal });
   const [only] = seen.servers;
   if (args.has("json")) {
     printJson(name === undefined ? seen.servers.map(statusView) : only && statusView(only));

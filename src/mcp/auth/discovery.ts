@@ -44,29 +44,48 @@ export interface DiscoveryOptions {
   readonly http: OAuthHttp;
 }
 
+/** What a server and its authorization server say of themselves. */
+export interface LoginDescription {
+  /** Of the server, where it publishes any. */
+  readonly resource: OAuthProtectedResourceMetadata | undefined;
+  readonly metadata: AuthorizationServerMetadata;
+}
+
 /**
  * @returns `undefined` when neither the server nor its origin says anything about a login
  * @throws {LoginError} `bad_metadata`, `unreachable`
  * @throws the signal's reason
  */
 export async function discoverLogin(options: DiscoveryOptions): Promise<LoginPlace | undefined> {
-  const { server, url, resource, http } = options;
-  const described = await resourceMetadata(options);
+  const { server, url, resource } = options;
+  const found = await describedLogin(options);
+  if (found === undefined) return undefined;
+  const { resource: described, metadata } = found;
   if (described !== undefined && described.resource !== resource && !isOf(described.resource, url))
     throw bad(server, `describes itself as another resource: ${shown(described.resource)}`);
-  const [named] = described?.authorization_servers ?? [];
-  const issuer = named ?? new URL("/", url).href;
-  const metadata = await authorizationServerOf(server, issuer, http);
-  if (metadata === undefined) {
-    if (named === undefined) return undefined;
-    throw bad(server, `names an authorization server that publishes no metadata: ${shown(named)}`);
-  }
   assertSafe(server, metadata);
   return {
     metadata,
     resource: resource ?? described?.resource ?? resourceUrlFromServerUrl(url).href,
     scopes: described?.scopes_supported ?? [],
   };
+}
+
+/**
+ * The same before it is asked whether a login there would be safe.
+ *
+ * @throws {LoginError} `bad_metadata`, `unreachable`
+ * @throws the signal's reason
+ */
+export async function describedLogin(options: DiscoveryOptions): Promise<LoginDescription | undefined> {
+  const { server, url, http } = options;
+  const resource = await resourceMetadata(options);
+  const [named] = resource?.authorization_servers ?? [];
+  const issuer = named ?? new URL("/", url).href;
+  const metadata = await authorizationServerOf(server, issuer, http);
+  if (metadata !== undefined) return { resource, metadata };
+  if (named === undefined) return undefined;
+  throw bad(server, `names an authorization server that publishes no metadata: ${shown(named)}`);
 }
 
 /**

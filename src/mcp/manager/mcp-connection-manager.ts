@@ -22,6 +22,7 @@ import { nearest } from "../../base/suggest.ts";
 import type { McpServerConfig } from "../../config/server/types.ts";
 import { isDeepStrictEqual } from "node:util";
 import type { ServerSet } from "../../servers/check.ts";
+import type { AuthStatus } from "../auth/auth-status.ts";
 import type { LoginOptions, PendingLogin } from "../auth/login.ts";
 import { callTool, relay, type RelayOutcome, sendRequest } from "../connection/call.ts";
 import type { Listed } from "../connection/catalog.ts";
@@ -340,6 +341,21 @@ export class McpConnectionManager implements AsyncDisposable {
     const { signal } = options;
     const until = signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
     return this.#get(server).beginLogin({ ...options, signal: until });
+  }
+
+  /**
+   * How a server is authorized, in Codex's words: as configured, by a login of the manager's `credentials`, or by what the server says of
+   * logins; that is asked over the network.
+   *
+   * @param options.timeoutMs of the question as a whole; after it, `unknown`. @default 5 000
+   * @throws {McpError} `unknown_server`, `ended`
+   * @throws the signal's reason
+   */
+  async authStatus(server: string, options: WaitOptions = {}): Promise<AuthStatus> {
+    this.#stop.signal.throwIfAborted();
+    const { signal, timeoutMs } = options;
+    const until = signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
+    return this.#get(server).authStatus({ signal: until, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
   }
 
   /** Tries a server that failed, or needs a login, again now. @throws {McpError} `unknown_server` */

@@ -30,9 +30,9 @@ import type { PluginAttribution } from "../../config/plugins/types.ts";
 import { LOCAL_ENVIRONMENT_ID, type McpServerConfig } from "../../config/server/types.ts";
 import type { ListKind } from "../connection/list-pages.ts";
 import type { ServerStatus } from "../connection/status.ts";
+import { type AuthStatus, configuredAuth } from "../auth/auth-status.ts";
 import { McpError } from "../errors.ts";
 import type { Era } from "../session/era.ts";
-import { type AuthStatus, configuredAuth } from "./configured-auth.ts";
 import { openable, provenanceIn, statusOfOther } from "./effective-servers.ts";
 import { McpConnectionManager } from "./mcp-connection-manager.ts";
 import { McpManager, type McpManagerOptions } from "./mcp-manager.ts";
@@ -45,6 +45,8 @@ export interface SnapshotOptions {
   readonly servers?: readonly string[];
   /** What is listed beside tools. @default all */
   readonly lists?: readonly Exclude<ListKind, "tools">[];
+  /** Whether servers are asked for what they say of logins, beside what is configured. @default true */
+  readonly askAuth?: boolean;
   /** Where servers are configured, by name. @default what the source says of it, as `effectiveMcpServers` does */
   readonly origins?: ReadonlyMap<string, Origin>;
   /** Gives up when it aborts. */
@@ -112,6 +114,7 @@ export interface McpSnapshot {
 }
 
 const LISTS: readonly Exclude<ListKind, "tools">[] = ["resources", "resourceTemplates", "prompts"];
+const AUTH_MS = 5_000;
 /** Of a list that begins when the start-up time-out is nearly over. */
 const LIST_MS_MIN = 1_000;
 
@@ -185,7 +188,7 @@ async function snapshotOf(all: readonly Seen[], options: SnapshotOptions): Promi
 async function serverSnapshot(
   thread: McpConnectionManager,
   { name, config }: ServerView,
-  { lists = LISTS, origins, signal, clock = systemClock }: SnapshotOptions,
+  { lists = LISTS, askAuth = true, origins, signal, clock = systemClock }: SnapshotOptions,
   beganMs: number,
 ): Promise<Omit<ServerSnapshot, "thread">> {
   // A required server that failed rejects; its status says why.
@@ -211,7 +214,8 @@ async function serverSnapshot(
       return [];
     }
   };
-  const [resources, resourceTemplates, prompts] = await Promise.all([
+  const [authStatus, resources, resourceTemplates, prompts] = await Promise.all([
+    askAuth ? askedAuth(thread, name, wait) : undefined,
     listed("resources", () => thread.listResources(name, wait)),
     listed("resourceTemplates", () => thread.listResourceTemplates(name, wait)),
     listed("prompts", () => thread.listPrompts(name, wait)),
@@ -221,6 +225,7 @@ async function serverSnapshot(
   const still = {
     ...ofConfig(name, config, status),
     ...{ origin: origins?.get(name), plugin: view.plugin, status },
+    ...(authStatus === undefined ? {} : { authStatus }),
   };
   if (status.state !== "ready") return { ...still, ...NOTHING, failures };
   const { era, protocolVersion, serverInfo } = status;
@@ -240,6 +245,22 @@ async function serverSnapshot(
     prompts,
     failures,
   };
+}
+
+async function askedAuth(
+  thread: McpConnectionManager,
+  name: string,
+  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal?: AbortSignal },
+): Promise<AuthStatus> {
+  try {
+    const wait = { timeoutMs: Math.min(timeoutMs, AUTH_MS), ...(signal === undefined ? {} : { signal }) };
+    return await thread.authStatus(name, wait);
+  } catch (error) {
+    signal?.throwIfAborted();
+    // The thread has ended, or there is no such environment: the status says that.
+    if (error instanceof McpError) return "unknown";
+    throw error;
+  }
 }
 
 /** What a server that is not ready offers. */
@@ -268,7 +289,11 @@ function ofConfig(
     transport: transport?.type,
     httpOrigin: transport?.type === "streamable_http" ? URL.parse(transport.url)?.origin : undefined,
     environment: config?.environment_id ?? LOCAL_ENVIRONMENT_ID,
-    authStatus: configuredAuth(config, status.state),
+    authStatus:
+      status.state === "disabled"
+        ? "unsupported"
+        : (configuredAuth(config, process.env) ??
+          (status.state === "needs_login" ? "notLoggedIn" : "unknown")),
   };
 }
 

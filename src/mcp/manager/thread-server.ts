@@ -7,6 +7,7 @@ import type { JsonObject } from "../../base/json.ts";
 import type { McpServerConfig } from "../../config/server/types.ts";
 import { sentenceOf } from "../../servers/problem.ts";
 import { resolve, type Variables } from "../../servers/resolve.ts";
+import { type AuthStatus, authStatusOf } from "../auth/auth-status.ts";
 import { beginLogin, type LoginOptions, type PendingLogin } from "../auth/login.ts";
 import { sendRequest } from "../connection/call.ts";
 import type { CatalogChange, Listed } from "../connection/catalog.ts";
@@ -185,6 +186,27 @@ export class ThreadServer implements Holder {
       { server: name, config, env, fetch, clock, onKept: () => this.retry() },
       { ...options, wanted },
     );
+  }
+
+  /** @throws the signal's reason */
+  async authStatus({ signal = new AbortController().signal, timeoutMs }: WaitOptions): Promise<AuthStatus> {
+    const { status, name, config } = this;
+    const { parts, env, headers, principal } = this.#options;
+    if (status.state === "disabled") return "unsupported";
+    const given = headers?.[name] ?? {};
+    const own = typeof given === "function" ? [] : Object.keys(given);
+    if (own.some((header) => header.toLowerCase() === "authorization")) return "bearerToken";
+    const { clock, credentials } = parts;
+    // One that works without being asked for a login wants none.
+    const wanted =
+      status.state === "ready"
+        ? (false as const)
+        : status.state === "needs_login"
+          ? status.reason.wanted
+          : undefined;
+    const fetch = parts.fetch(config.environment_id);
+    const about = { server: name, config, env, principal, credentials, fetch, clock, wanted };
+    return authStatusOf({ ...about, signal, timeoutMs });
   }
 
   /** Waits until it is ready, or will not be for now; with a remembered catalog, for nothing, unless `live`. Never rejects. */
