@@ -51,6 +51,15 @@ export interface ListenAddress {
     readonly port: number;
 }
 
+export interface ServeStdioOptions {
+    readonly threads: ClientThreads;
+    readonly server?: string | undefined;
+    readonly input?: Readable;
+    readonly output?: Writable;
+    readonly signal?: AbortSignal;
+    readonly clock?: Clock;
+}
+
 export interface ThreadGateway {
     readonly urlOf: (server?: string, options?: {
         readonly capability?: "path";
@@ -59,3 +68,7 @@ export interface ThreadGateway {
     readonly clients: number;
     readonly revoke: () => Promise<void>;
 }
+
+export declare function parseAddress(text: string): ListenAddress;
+
+export declare function serveStdio(options: ServeStdioOptions): Promise<void>;

@@ -16,6 +16,10 @@ export const COMMANDS: CommandGroup = {
       about: "let Codex and other Switchyards start processes on this machine",
       load: async () => (await import("./executor/executor.ts")).executor,
     },
+    gateway: {
+      about: "let any MCP client on this machine use the configured servers, at one URL or over stdio",
+      load: async () => (await import("./gateway/gateway.ts")).gateway,
+    },
     environments: {
       about: "list the places where MCP servers can run (environment_id), and check whether they work",
       commands: {

@@ -16,9 +16,8 @@ import { type Clock, systemClock } from "../base/clock.ts";
 import { messageOf } from "../base/errors.ts";
 import { type Log, silentLog } from "../base/log.ts";
 import type { McpConnectionManager } from "../mcp/index.ts";
-import { AllServers } from "./backend/all-servers.ts";
-import type { Backend, ClientFacts, OpenBackend } from "./backend/backend.ts";
-import { OneServer } from "./backend/one-server.ts";
+import type { ClientFacts, OpenBackend } from "./backend/backend.ts";
+import { backendOf, type ClientThreads, openFor } from "./backend/client-threads.ts";
 import { ThreadNews } from "./backend/thread-news.ts";
 import { GatewayError } from "./errors.ts";
 import { checkExposure, type ListenAddress } from "./http/address.ts";
@@ -26,8 +25,6 @@ import { bearerOf, Capability } from "./http/capability.ts";
 import { Endpoint } from "./http/endpoint.ts";
 import { DEFAULT_LIMITS, type Limits } from "./http/limits.ts";
 import { Listener } from "./http/listener.ts";
-import { offersOf } from "./protocol/client-capabilities.ts";
-import type { ClientCapabilities } from "@modelcontextprotocol/client";
 
 export interface GatewayOptions {
   /** Where it listens. @default 127.0.0.1, and a port that the system chooses */
@@ -42,21 +39,6 @@ export interface GatewayOptions {
   readonly log?: Log;
   /** Time, for tests. */
   readonly clock?: Clock;
-}
-
-/** A client as it says of itself, with what its servers may ask it. */
-export interface GatewayClient {
-  readonly name: string;
-  readonly version: string;
-  /** For `offers` of the thread. */
-  readonly offers: ClientCapabilities;
-}
-
-export interface ClientThreads {
-  /** Names of the servers there are. */
-  readonly names: () => readonly string[];
-  /** Opens a thread with all servers, or with one. It is ended with the client. @throws {McpError} */
-  readonly open: (client: GatewayClient, server: string | undefined) => McpConnectionManager;
 }
 
 /** What a thread's servers can be reached by. */
@@ -232,29 +214,6 @@ export class Gateway implements AsyncDisposable {
     this.#served.set(server, endpoint);
     return endpoint;
   }
-}
-
-/** The thread of one client, and what it sees of it. @throws {McpError} */
-export function openFor(
-  threads: ClientThreads,
-  { name, version, capabilities }: ClientFacts,
-  server: string | undefined,
-  clock: Clock,
-): OpenBackend {
-  const thread = threads.open({ name, version, offers: offersOf(capabilities) }, server);
-  const backend = backendOf(thread, server, new ThreadNews(thread), clock);
-  return { backend, end: () => thread[Symbol.asyncDispose]() };
-}
-
-function backendOf(
-  thread: McpConnectionManager,
-  server: string | undefined,
-  news: ThreadNews,
-  clock: Clock,
-): Backend {
-  return server === undefined
-    ? new AllServers({ thread, news, clock })
-    : new OneServer({ thread, server, news });
 }
 
 function clientsOf(endpoints: Iterable<Endpoint>): number {

@@ -147,6 +147,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
     backend: { mayImport: [] },
     protocol: { mayImport: ["backend"] },
     http: { mayImport: ["errors", "backend", "protocol"] },
+    stdio: { mayImport: ["backend", "protocol"] },
     gateway: { mayImport: ["errors", "backend", "protocol", "http"] },
     index: { mayImport: "any" },
   },
@@ -169,6 +170,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
     environments: { mayImport: ["args", "command", "mcp"] },
     executor: { mayImport: ["args", "command"] },
     ps: { mayImport: ["args", "command"] },
+    gateway: { mayImport: ["args", "command", "mcp"] },
     engine: { mayImport: [] },
     demo: { mayImport: ["command", "engine"] },
     run: {

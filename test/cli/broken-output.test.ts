@@ -9,13 +9,15 @@ const timeout = 120_000;
 
 const COMMANDS: readonly string[] = [
   ...["--help", "--version", "bogus", "mcp", "mcp --help", "environments", "environments --help"],
-  ...["run", "runner", "executor", "trust", "demo", "mcp add", "mcp set"].map((name) => `${name} --help`),
+  ...["run", "runner", "executor", "gateway", "trust", "demo", "mcp add", "mcp set"].map(
+    (name) => `${name} --help`,
+  ),
   ...["mcp list", "mcp ls --json", "mcp get docs", "mcp get docs --json", "mcp get nope", "mcp schema"],
   ...["mcp check", "mcp check --json", "mcp import", "mcp import file.json --dry-run"],
   ...["mcp add x --json -- y", "mcp set docs cwd x --dry-run", "mcp remove nope --json"],
   ...["environments list", "environments list --json", "environments check", "trust", "trust --list --json"],
   ...["ps", "ps --json", "ps --help", "reap --dry-run", "reap --dry-run --json", "reap --help"],
-  ...["run hi", "demo", "executor --listen ws://127.0.0.1:0"],
+  ...["run hi", "demo", "executor --listen ws://127.0.0.1:0", "gateway"],
 ];
 const FILES = {
   [OURS]: `${DOCS}timeot = 1\n`,
@@ -60,7 +62,7 @@ test("an output that is full ends every command with one line", { timeout }, asy
 
 test("where nobody reads stderr, a command does and prints the same", { timeout }, async () => {
   // Some print another thing each time, or go on.
-  const changing = /^(?:demo|executor --listen|ps(?: --json)?$|reap --dry-run)/;
+  const changing = /^(?:demo|executor --listen|gateway$|ps(?: --json)?$|reap --dry-run)/;
   const commands = sample(COMMANDS, 4, 2).filter((command) => !changing.test(command));
   const byHand = async (command: string): Promise<Finished> => {
     using home = new TestHome(FILES);

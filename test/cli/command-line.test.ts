@@ -10,6 +10,7 @@ const COMMANDS = [
   "run",
   "runner",
   "executor",
+  "gateway",
   "environments",
   "ps",
   "reap",
@@ -171,7 +172,7 @@ test("a command loads no other command (P1)", { timeout: 60_000 }, async () => {
     assert.equal(code, 0, stderr);
     return stderr.split("\n").flatMap((url) => /\/(?:dist|src)\/cli\/(.*)\.[jt]s$/.exec(url)?.[1] ?? []);
   };
-  const commands = /^(?:run|runner|trust)$|^(?:executor|environments|demo|mcp)\//;
+  const commands = /^(?:run|runner|trust)$|^(?:executor|gateway|environments|demo|mcp)\//;
   assert.deepEqual(
     (await loaded("--help")).filter((file) => commands.test(file)),
     [],

@@ -7,6 +7,7 @@ import { Gateway, GatewayError } from "../../src/gateway/index.ts";
 import { ScriptedHttpServer } from "../mcp/support/scripted-http.ts";
 import { eventOf, inState } from "../mcp/support/scripted.ts";
 import { call, GatewayBench } from "./support/gateway-bench.ts";
+import { until } from "../executor/support/until.ts";
 import { begin, initialize, modern, raw, rpc, session } from "./support/raw-post.ts";
 
 const timeout = 30_000;
@@ -42,7 +43,7 @@ suite("access to a gateway", { timeout }, () => {
     const before = at.calls("hang");
     const request = begin(url, { bearer, headers: { "mcp-session-id": id }, body: hang });
     const over = Promise.race([once(request, "error"), once(request, "response")]);
-    await at.waitFor("the call", () => at.calls("hang") > before);
+    await until("the call", () => at.calls("hang") > before);
     return { over, leave: () => request.destroy(), at: before };
   }
   const cancelled = (at = server): number =>
@@ -124,7 +125,7 @@ suite("access to a gateway", { timeout }, () => {
     assert.equal(at.clients, 2);
     await at.revoke();
     await Promise.all([ended, listening, waiting.over]);
-    await server.waitFor("the cancellation", () => cancelled() > before);
+    await until("the cancellation", () => cancelled() > before);
     assert.equal((await raw(url, { bearer, ...ping(id) })).status, 401);
     assert.equal(at.clients, 0);
     assert.equal((await thread.callTool("a", "echo", { text: "on" })).kind, "result");
@@ -142,18 +143,15 @@ suite("access to a gateway", { timeout }, () => {
 
     const first = await hanging(url, bearer, id, legacy);
     first.leave();
-    await legacy.waitFor("the cancellation", () => cancelled(legacy) === 1);
+    await until("the cancellation", () => cancelled(legacy) === 1);
     assert.equal((await raw(url, { bearer, ...ping(id) })).status, 200);
 
     const second = await hanging(url, bearer, id, legacy);
     assert.equal(legacy.asked("resources/unsubscribe").length, 0);
     assert.equal((await raw(url, { bearer, method: "DELETE", headers })).status, 200);
     await second.over;
-    await legacy.waitFor("the cancellation", () => cancelled(legacy) === 2);
-    await legacy.waitFor(
-      "the end of the subscription",
-      () => legacy.asked("resources/unsubscribe").length === 1,
-    );
+    await until("the cancellation", () => cancelled(legacy) === 2);
+    await until("the end of the subscription", () => legacy.asked("resources/unsubscribe").length === 1);
     await at.revoke();
   });
 
@@ -223,7 +221,7 @@ suite("access to a gateway", { timeout }, () => {
       headers: { "mcp-session-id": first },
       body: rpc(9, "tools/call", { name: "hang" }),
     }).on("error", () => {});
-    await server.waitFor("the fourth call", () => server.calls("hang") > (waiting.at(-1)?.at ?? 0) + 1);
+    await until("the fourth call", () => server.calls("hang") > (waiting.at(-1)?.at ?? 0) + 1);
     const fifth = await raw(url, { bearer, ...ping(first) });
     assert.equal(fifth.status, 429);
     // Another URL of the same thread has bounds of its own.

@@ -6,6 +6,7 @@ import { SdkError, SdkErrorCode } from "@modelcontextprotocol/client";
 import { ScriptedHttpServer } from "../mcp/support/scripted-http.ts";
 import { sample } from "../support/sample.ts";
 import { call, GatewayBench, type Version, VERSIONS } from "./support/gateway-bench.ts";
+import { until } from "../executor/support/until.ts";
 
 const timeout = 60_000;
 const ERAS = ["legacy", "modern"] as const;
@@ -43,15 +44,6 @@ class Behind implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.bench[Symbol.asyncDispose]();
     await this.#http?.[Symbol.asyncDispose]();
-  }
-}
-
-/** Waits, a turn of the event loop at a time, until it holds. */
-async function until(what: string, holds: () => boolean): Promise<void> {
-  const end = AbortSignal.timeout(20_000);
-  while (!holds()) {
-    if (end.aborted) throw new Error(`Not reached in time: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 

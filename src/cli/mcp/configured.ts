@@ -7,6 +7,7 @@ import { loadEnvironments } from "../../config/environments/load-environments.ts
 import { toEnvironmentDefinition } from "../../config/environments/resolve-environment.ts";
 import type { EnvironmentDefinition } from "../../config/environments/types.ts";
 import type { ConfigLayers } from "../../config/layers/layers.ts";
+import type { ToolPluginProvenance } from "../../config/plugins/types.ts";
 import type { ConfigProblem } from "../../config/problem.ts";
 import { LOCAL_ENVIRONMENT_ID, type McpServerConfig } from "../../config/server/types.ts";
 import type {
@@ -40,9 +41,9 @@ export interface ConfiguredServers {
   readonly cwd: string;
 }
 
-/** As `switchyard mcp list` shows them. @throws {ConfigError} */
-export function configuredServersOf(args: Args): ConfiguredServers {
-  const layers = readLayers(args);
+/** As `switchyard mcp list` shows them. @param flag the one that names a file which counts alone @throws {ConfigError} */
+export function configuredServersOf(args: Args, flag?: string): ConfiguredServers {
+  const layers = readLayers(args, flag);
   const cwd = folderOf(args);
   const { servers, errors, warnings } = effectiveServers(assess(layers));
   const startProblems = findStartProblems(servers, placeOf(layers, cwd));
@@ -129,7 +130,7 @@ export interface OpenManager extends AsyncDisposable {
 export async function openManager(
   { layers }: ConfiguredServers,
   servers: readonly EffectiveMcpServer[],
-  options: Pick<McpManagerOptions, "log"> = {},
+  options: Pick<McpManagerOptions, "log" | "publish"> = {},
 ): Promise<OpenManager> {
   // Loaded here: other commands, and a wrong command line, do without it.
   const { LoginBroker, McpManager: Manager, userLoginStore } = await import("../../mcp/index.ts");
@@ -158,12 +159,9 @@ export function openThread(
   options: Pick<McpThreadOptions, "onElicit"> = {},
 ): OpenServers {
   const openedAt = Date.now();
-  const provenance = new Map(
-    servers.flatMap(({ name, plugin }) => (plugin === undefined ? [] : [[name, plugin] as const])),
-  );
   const thread = manager.openThread({
     servers: configsOf(servers),
-    provenance,
+    provenance: provenanceOf(servers),
     workspace: cwd,
     ...options,
   });
@@ -176,11 +174,18 @@ export function openThread(
   return { thread, [Symbol.asyncDispose]: end };
 }
 
-function configsOf(servers: readonly EffectiveMcpServer[]): ReadonlyMap<string, McpServerConfig> {
+/** Those that may be started, by name. */
+export function configsOf(servers: readonly EffectiveMcpServer[]): ReadonlyMap<string, McpServerConfig> {
   return new Map(
     servers.flatMap(({ name, status, config }) =>
       status === "enabled" && config !== undefined ? [[name, config]] : [],
     ),
+  );
+}
+
+export function provenanceOf(servers: readonly EffectiveMcpServer[]): ToolPluginProvenance {
+  return new Map(
+    servers.flatMap(({ name, plugin }) => (plugin === undefined ? [] : [[name, plugin] as const])),
   );
 }
 

@@ -88,11 +88,11 @@ function projectFolder(args: Args): string {
   return project.root ?? project.cwd;
 }
 
-/** What the flags ask for. @throws {ConfigError} */
-export function readLayers(args: Args): ConfigLayers {
-  const file = args.one("file");
+/** What the flags ask for. @param flag the one that names a file which counts alone @throws {ConfigError} */
+export function readLayers(args: Args, flag = "file"): ConfigLayers {
+  const file = args.one(flag);
   if (file !== undefined) {
-    for (const other of ["codex", "profile", "config"]) args.atMostOne("file", other);
+    for (const other of ["codex", "profile", "config"]) args.atMostOne(flag, other);
     return layersOfFile(resolve(file));
   }
   const options = { ...layerOptions(args), ...(args.has("codex") ? { switchyardHome: NOWHERE } : {}) };

@@ -11,15 +11,6 @@ export function readCapabilities(value: unknown): ClientCapabilities {
   return others;
 }
 
-/** The parts that make a server ask, for a server that is told once and for all. */
-export function offersOf({ elicitation, sampling, roots }: ClientCapabilities): ClientCapabilities {
-  return {
-    ...(elicitation === undefined ? {} : { elicitation }),
-    ...(sampling === undefined ? {} : { sampling }),
-    ...(roots === undefined ? {} : { roots }),
-  };
-}
-
 export function canAnswer(
   { method, params }: ServerRequest,
   { elicitation, sampling, roots }: ClientCapabilities,
