@@ -97,6 +97,36 @@ export interface HostTool {
 
 export type Input = string | UserInput[];
 
+export type McpServerEvent = {
+    type: "mcp.server";
+    thread_id: string;
+    server: string;
+} & ({
+    state: "starting";
+} | {
+    state: "ready";
+    took_ms: number;
+    starts: number;
+    tools: number;
+    shared_with: number;
+} | {
+    state: "restarting" | "needs_login";
+    reason: string;
+    code: string;
+} | {
+    state: "failed";
+    reason: string;
+    code: string;
+    next_attempt_ms?: number;
+} | {
+    state: "disabled";
+    reason: string;
+} | {
+    state: "ended";
+});
+
+export type McpServerHandler = (event: McpServerEvent) => void;
+
 export type OutputPart = {
     readonly type: "input_text";
     readonly text: string;
@@ -135,6 +165,7 @@ export type ThreadOptions = {
     mcpServers?: McpServers | ServerSet;
     onQuestion?: QuestionHandler;
     questionTimeoutMs?: number;
+    onMcpServer?: McpServerHandler;
     config?: CodexConfigObject;
     ephemeral?: boolean;
     env?: Record<string, string>;

@@ -195,6 +195,36 @@ export interface McpHttpServerInput extends McpServerRules, Pick<WrittenMcpServe
     readonly headers?: Readonly<Record<string, string>>;
 }
 
+export type McpServerEvent = {
+    type: "mcp.server";
+    thread_id: string;
+    server: string;
+} & ({
+    state: "starting";
+} | {
+    state: "ready";
+    took_ms: number;
+    starts: number;
+    tools: number;
+    shared_with: number;
+} | {
+    state: "restarting" | "needs_login";
+    reason: string;
+    code: string;
+} | {
+    state: "failed";
+    reason: string;
+    code: string;
+    next_attempt_ms?: number;
+} | {
+    state: "disabled";
+    reason: string;
+} | {
+    state: "ended";
+});
+
+export type McpServerHandler = (event: McpServerEvent) => void;
+
 export type McpServerInput = McpStdioServerInput | McpHttpServerInput;
 
 export interface McpServerRules extends Omit<WrittenMcpServer, StdioServerKey | HttpServerKey | "bearer_token" | "name" | "scope" | "shared_elicitation"> {
@@ -300,6 +330,7 @@ export type ThreadOptions = {
     mcpServers?: McpServers | ServerSet;
     onQuestion?: QuestionHandler;
     questionTimeoutMs?: number;
+    onMcpServer?: McpServerHandler;
     config?: CodexConfigObject;
     ephemeral?: boolean;
     env?: Record<string, string>;

@@ -77,7 +77,7 @@ export interface ErrorMessage extends Rejection {
 export interface EventMessage {
     readonly type: "event";
     readonly id: string;
-    readonly event: ThreadEvent;
+    readonly event: ThreadEvent | McpServerEvent;
 }
 
 export type Inbound = RunMessage | CancelMessage | AnswerMessage | PingMessage;
@@ -96,6 +96,36 @@ export interface McpConnection {
 export interface McpConnectionServer extends McpHttpServerInput {
     readonly headers: Readonly<Record<string, string>>;
 }
+
+export type McpServerEvent = {
+    type: "mcp.server";
+    thread_id: string;
+    server: string;
+} & ({
+    state: "starting";
+} | {
+    state: "ready";
+    took_ms: number;
+    starts: number;
+    tools: number;
+    shared_with: number;
+} | {
+    state: "restarting" | "needs_login";
+    reason: string;
+    code: string;
+} | {
+    state: "failed";
+    reason: string;
+    code: string;
+    next_attempt_ms?: number;
+} | {
+    state: "disabled";
+    reason: string;
+} | {
+    state: "ended";
+});
+
+export type McpServerHandler = (event: McpServerEvent) => void;
 
 export type Outbound = ReadyMessage | PongMessage | RunOutbound | ErrorMessage;
 

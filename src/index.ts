@@ -66,3 +66,4 @@ export type {
   McpServers,
   McpStdioServerInput,
 } from "./servers/written.ts";
+export type { McpServerEvent, McpServerHandler } from "./servers/server-event.ts";

@@ -219,6 +219,7 @@ export class AgentThread implements EngineThread, AsyncDisposable {
       input,
       principal: options.principal,
       provenance: options.provenance,
+      onMcpServer: options.onMcpServer,
       ofTools: {
         hostTools: options.tools ?? this.#context.options.tools ?? NO_TOOLS,
         policy: policyOf(options),

@@ -8,3 +8,4 @@ export type { ThreadEvent, ThreadItem, Usage } from "../thread/events.ts";
 export type { Input, ThreadOptions, TurnOptions, UserInput } from "../thread/options.ts";
 export type { Answer, Question, QuestionHandler } from "../thread/questions.ts";
 export type { Turn } from "../thread/turn.ts";
+export type { McpServerEvent, McpServerHandler } from "../servers/server-event.ts";

@@ -6,8 +6,10 @@
  *       is required fails the turn.
  *   V2. A server that stays the same is kept, and so are the approvals of the thread while its tools and policy stay the same.
  *   V3. A secret of the servers shows in no message, and in nothing that a tool's output gives the model.
+ *   V4. A host that wants to know is told every state of every server, in order, between turns too.
  */
 import type { Clock } from "../base/clock.ts";
+import { messageOf } from "../base/errors.ts";
 import { isObject } from "../base/json.ts";
 import type { Log } from "../base/log.ts";
 import type { Redactor } from "../base/redact.ts";
@@ -22,6 +24,8 @@ import {
   type ServerView,
 } from "../mcp/index.ts";
 import type { ServerSet } from "../servers/check.ts";
+import { serverEvents } from "../mcp/manager/server-events.ts";
+import type { McpServerHandler } from "../servers/server-event.ts";
 import { type ResolvedMcpServer, resolve, type Variables } from "../servers/resolve.ts";
 import { EngineError } from "../thread/errors.ts";
 import type { Question } from "../thread/questions.ts";
@@ -49,6 +53,8 @@ export interface ServersOfTurn {
   readonly workspace: string;
   readonly principal: string | undefined;
   readonly provenance: ToolPluginProvenance | undefined;
+  /** From now on. */
+  readonly onMcpServer: McpServerHandler | undefined;
   readonly ofTools: ToolsOfTurn;
 }
 
@@ -65,6 +71,9 @@ export class ThreadServers {
   readonly #options: ThreadServersOptions;
   #opened: Opened | undefined;
   #forgetSecrets: readonly (() => void)[] = [];
+  #onMcpServer: McpServerHandler | undefined;
+  /** The thread whose servers the host is told about, until all is told. */
+  #watched: { readonly thread: McpConnectionManager; readonly told: Promise<void> } | undefined;
 
   constructor(options: ThreadServersOptions) {
     this.#options = options;
@@ -79,7 +88,10 @@ export class ThreadServers {
   async open(id: string, turn: ActiveTurn, wanted: ServersOfTurn): Promise<StepTools> {
     const { log } = this.#options;
     this.#hideSecrets(wanted.servers);
+    this.#onMcpServer = wanted.onMcpServer;
     const { thread, tools } = await this.#connect(id, wanted);
+    if (this.#onMcpServer !== undefined && this.#watched?.thread !== thread)
+      this.#watched = { thread, told: this.#tell(thread) };
     try {
       await thread.ready(undefined, { signal: turn.signal });
     } catch (error) {
@@ -104,8 +116,24 @@ export class ThreadServers {
     const opened = this.#opened;
     this.#opened = undefined;
     await opened?.thread[Symbol.asyncDispose]();
+    await this.#watched?.told;
+    this.#watched = undefined;
     for (const forget of this.#forgetSecrets) forget();
     this.#forgetSecrets = [];
+  }
+
+  /** V4. Ends with the thread. */
+  async #tell(thread: McpConnectionManager): Promise<void> {
+    const { redactor, log } = this.#options;
+    for await (const event of serverEvents(thread)) {
+      const shown = "reason" in event ? { ...event, reason: redactor.redact(event.reason) } : event;
+      try {
+        this.#onMcpServer?.(shown);
+      } catch (error) {
+        // It belongs to no turn that could fail for it.
+        log("warn", `onMcpServer failed: ${redactor.redact(messageOf(error))}`, { server: event.server });
+      }
+    }
   }
 
   async #connect(id: string, wanted: ServersOfTurn): Promise<Opened> {

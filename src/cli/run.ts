@@ -8,6 +8,7 @@ import type { Log } from "../base/log.ts";
 import { shellWord } from "../base/shell-word.ts";
 import { parseOverrides } from "../config/layers/overrides.ts";
 import { describeProblem } from "../config/show/show-problem.ts";
+import type { McpServerEvent } from "../servers/server-event.ts";
 import type { EngineName, StreamedTurn } from "../thread/engine.ts";
 import type { Input, ThreadOptions, UserInput } from "../thread/options.ts";
 import { type Args, UsageError } from "./args/parse.ts";
@@ -19,7 +20,7 @@ import { shortPath, shortPaths, stopWhenOutputFails, tell, writeAside } from "./
 import { environmentsOf } from "./run-environments.ts";
 import { parseServerFlags, SERVER_FLAGS } from "./server-flags.ts";
 import type { Stop } from "./signals.ts";
-import { TurnRenderer } from "./turn-renderer.ts";
+import { type Line, TurnRenderer } from "./turn-renderer.ts";
 
 export const run: Command = {
   overridable: true,
@@ -102,6 +103,7 @@ async function runTurn(args: Args, stop: Stop): Promise<number> {
     programs,
     ...(cd === undefined ? {} : { cd }),
   });
+  const screen = new Screen(args.has("json"));
   const shared = {
     ...(apiKey === undefined ? {} : { apiKey }),
     ...(baseUrl === undefined ? {} : { baseUrl }),
@@ -121,6 +123,7 @@ async function runTurn(args: Args, stop: Stop): Promise<number> {
     const sandbox = args.one("sandbox") as ThreadOptions["sandboxMode"];
     const options: ThreadOptions & Pick<AgentThreadOptions, "provenance"> = {
       mcpServers,
+      onMcpServer: (event) => screen.showServer(event),
       ...(engineName === "responses" ? { provenance } : {}),
       ...(model === undefined ? {} : { model }),
       ...(cd === undefined ? {} : { workingDirectory: cd }),
@@ -134,7 +137,7 @@ async function runTurn(args: Args, stop: Stop): Promise<number> {
       signal: stop.signal,
       ...(outputSchema === undefined ? {} : { outputSchema }),
     });
-    const { threadId, completed } = await show(turn, args.has("json"));
+    const { threadId, completed } = await screen.show(turn);
     if (!args.has("json") && !args.has("ephemeral") && threadId !== undefined) {
       tell(`To continue: switchyard run "…" --resume ${threadId}${sameAgain(args)}`);
     }
@@ -213,24 +216,42 @@ interface Shown {
   readonly completed: boolean;
 }
 
-async function show({ events }: StreamedTurn, json: boolean): Promise<Shown> {
-  const renderer = new TurnRenderer({
+/** What is seen of a turn. */
+class Screen {
+  readonly #json: boolean;
+  readonly #renderer = new TurnRenderer({
     clock: systemClock,
     colour: process.stderr.isTTY && process.env["NO_COLOR"] === undefined,
     width: Math.max(60, process.stderr.columns ?? 160),
   });
-  let shown: Shown = { threadId: undefined, completed: false };
-  for await (const event of events) {
-    if (event.type === "thread.started") shown = { ...shown, threadId: event.thread_id };
-    if (event.type === "turn.completed") shown = { ...shown, completed: true };
-    if (json) {
-      process.stdout.write(`${JSON.stringify(event)}\n`);
-      continue;
+
+  constructor(json: boolean) {
+    this.#json = json;
+  }
+
+  async show({ events }: StreamedTurn): Promise<Shown> {
+    let shown: Shown = { threadId: undefined, completed: false };
+    for await (const event of events) {
+      if (event.type === "thread.started") shown = { ...shown, threadId: event.thread_id };
+      if (event.type === "turn.completed") shown = { ...shown, completed: true };
+      this.#print(event, () => this.#renderer.render(event));
     }
-    for (const { to, text } of renderer.render(event)) {
+    return shown;
+  }
+
+  showServer(event: McpServerEvent): void {
+    // That they end with the turn is no news.
+    if (event.state !== "ended") this.#print(event, () => this.#renderer.renderServer(event));
+  }
+
+  #print(event: object, lines: () => readonly Line[]): void {
+    if (this.#json) {
+      process.stdout.write(`${JSON.stringify(event)}\n`);
+      return;
+    }
+    for (const { to, text } of lines()) {
       if (to === "answer") process.stdout.write(`${text}\n`);
       else writeAside(`${text}\n`);
     }
   }
-  return shown;
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Clock } from "../base/clock.ts";
+import type { McpServerEvent } from "../servers/server-event.ts";
 import type { ThreadEvent, ThreadItem } from "../thread/events.ts";
 import { TurnRenderer } from "./turn-renderer.ts";
 
@@ -119,4 +120,24 @@ test("TurnRenderer ignores items that the SDK's types do not know", () => {
     renderer()({ type: "item.completed", item: { id: "i", type: "collab_tool_call" } as never }),
     [],
   );
+});
+
+test("TurnRenderer shows what becomes of a server; one that is missing at the start of a turn is an item of it", () => {
+  const turn = new TurnRenderer({
+    clock: { now: () => 0, schedule: () => ({ clear: () => {} }) },
+    colour: false,
+  });
+  const about = { type: "mcp.server", thread_id: "t", server: "docs" } as const;
+  const lines = (event: McpServerEvent): string[] => turn.renderServer(event).map(({ text }) => text);
+  const failed = { ...about, state: "failed", reason: "it ended", code: "exited" } as const;
+  const ready = { ...about, state: "ready", took_ms: 12, starts: 1, tools: 1 } as const;
+  assert.deepEqual(lines({ ...about, state: "starting" }), []);
+  assert.deepEqual(lines({ ...ready, shared_with: 0 }), ["server docs ready in 12 ms, 1 tool"]);
+  assert.deepEqual(lines({ ...ready, shared_with: 1 }), [
+    "server docs ready in 12 ms, 1 tool, shared with 1 other thread",
+  ]);
+  assert.deepEqual(lines(failed), []);
+  turn.render({ type: "turn.started" });
+  assert.deepEqual(lines(failed), ["server docs does not work: it ended"]);
+  assert.deepEqual(lines({ ...failed, state: "restarting" }), ["server docs starts again: it ended"]);
 });

@@ -1,6 +1,7 @@
 /** Shows a turn to a person: one line for each thing that happens, as it happens. */
 import type { Clock } from "../base/clock.ts";
-import { printable } from "./output.ts";
+import type { McpServerEvent } from "../servers/server-event.ts";
+import { count, printable } from "./output.ts";
 import type { McpToolCallItem, ThreadEvent, ThreadItem } from "../thread/events.ts";
 
 /** Where a line belongs: the answer itself, or the progress on the way to it. */
@@ -19,6 +20,8 @@ export interface RenderOptions {
 
 export class TurnRenderer {
   readonly #options: RenderOptions;
+  /** Before, a server that is missing is told by an item of the turn. */
+  #hasBegun = false;
   readonly #startedAt = new Map<string, number>();
   readonly #begin: number;
 
@@ -33,6 +36,7 @@ export class TurnRenderer {
       case "thread.started":
         return [this.#progress("dim", `thread ${event.thread_id}`)];
       case "turn.started":
+        this.#hasBegun = true;
         return [];
       case "item.started":
         this.#startedAt.set(event.item.id, this.#options.clock.now());
@@ -52,6 +56,29 @@ export class TurnRenderer {
         return [this.#whole("red", `failed: ${event.error.message}`)];
       case "error":
         return [this.#whole("yellow", event.message)];
+    }
+  }
+
+  /** The lines for what becomes of a server. */
+  renderServer(event: McpServerEvent): Line[] {
+    switch (event.state) {
+      case "ready": {
+        const { server, took_ms: took, tools, shared_with: others } = event;
+        const shared = others === 0 ? "" : `, shared with ${count(others, "other thread")}`;
+        return [
+          this.#progress("dim", `server ${server} ready in ${took} ms, ${count(tools, "tool")}${shared}`),
+        ];
+      }
+      case "restarting":
+        return [this.#whole("yellow", `server ${event.server} starts again: ${event.reason}`)];
+      case "failed":
+      case "needs_login":
+        if (!this.#hasBegun) return [];
+        return [this.#whole("yellow", `server ${event.server} does not work: ${event.reason}`)];
+      case "starting":
+      case "disabled":
+      case "ended":
+        return [];
     }
   }
 

@@ -36,3 +36,4 @@ export type {
 } from "./messages.ts";
 export { type McpConnection, type McpConnectionServer, mcpServerFrom } from "../servers/from-connection.ts";
 export { Runner, type RunnerOptions, type Sink } from "./runner.ts";
+export type { McpServerEvent, McpServerHandler } from "../servers/server-event.ts";

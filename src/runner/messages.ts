@@ -1,5 +1,6 @@
 /** The messages of the runner. `docs/runner-protocol.md` is the same for people. */
 import type { ServerSet } from "../servers/check.ts";
+import type { McpServerEvent } from "../servers/server-event.ts";
 import type { McpServers } from "../servers/written.ts";
 import type { EngineName } from "../thread/engine.ts";
 import type { ThreadEvent, Usage } from "../thread/events.ts";
@@ -104,7 +105,8 @@ export interface PongMessage {
 export interface EventMessage {
   readonly type: "event";
   readonly id: string;
-  readonly event: ThreadEvent;
+  /** Of the turn, or about one of its MCP servers. */
+  readonly event: ThreadEvent | McpServerEvent;
 }
 
 export interface AskMessage {

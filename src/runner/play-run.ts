@@ -69,6 +69,7 @@ async function playTurn(run: Run, running: Running, options: PlayOptions): Promi
   const { params } = run;
   const use = await options.engines.use(run);
   const threadOptions = toThreadOptions(params, options.env, options.withheld);
+  threadOptions.onMcpServer = (event) => void options.send({ type: "event", id: run.id, event });
   if (params.questions === "host") {
     threadOptions.onQuestion = (question, { signal }) => ask(run, running, options, question, signal);
   }

@@ -1,5 +1,6 @@
 /** What a host can say about a thread and a turn. The options of `@openai/codex-sdk`, and ours marked as such. */
 import type { ServerSet } from "../servers/check.ts";
+import type { McpServerHandler } from "../servers/server-event.ts";
 import type { McpServers } from "../servers/written.ts";
 import type { QuestionHandler } from "./questions.ts";
 
@@ -52,6 +53,11 @@ export type ThreadOptions = {
   onQuestion?: QuestionHandler;
   /** Milliseconds `onQuestion` has for an answer; then the question is declined. @default 600 000 */
   questionTimeoutMs?: number;
+  /**
+   * Told what becomes of the thread's MCP servers, where we run them: in the engine `responses`. Between turns, too.
+   * @default nobody is told
+   */
+  onMcpServer?: McpServerHandler;
   /** Codex configuration of this thread, which counts more than that of `CodexOptions`. */
   config?: CodexConfigObject;
   /** Keeps nothing on disk. Cheaper, but the thread is lost when it is closed or its process ends. @default false */

@@ -22,6 +22,7 @@ import {
   showPath,
   string,
 } from "../base/reader.ts";
+import type { McpServerHandler } from "../servers/server-event.ts";
 import type { McpServers } from "../servers/written.ts";
 import type { CodexConfigObject, ThreadOptions, TurnOptions } from "./options.ts";
 import type { QuestionHandler } from "./questions.ts";
@@ -58,6 +59,7 @@ export const threadFields: Fields<ThreadOptions> = {
   mcpServers: objectOf<McpServers>(),
   onQuestion: functionOf<QuestionHandler>(),
   questionTimeoutMs: milliseconds,
+  onMcpServer: functionOf<McpServerHandler>(),
   config: objectOf<CodexConfigObject>(),
   ephemeral: flag,
   env: textByName,

@@ -33,6 +33,8 @@ test("switchyard run --engine responses: the answer on stdout, and --resume cont
   assert.equal(first.code, 0, first.stderr);
   assert.equal(first.stdout, "the answer\n");
   assert.match(first.stderr, /ok desk\.whoami \d+ ms: .*Bearer from-env/);
+  assert.match(first.stderr, /^server desk ready in \d+ ms, \d+ tools\n/m);
+  assert.doesNotMatch(first.stderr, /server broken does not work/, "it is said once");
   assert.match(first.stderr, /Missing in this turn: MCP server "broken" cannot be started/);
   assert.doesNotMatch(first.stderr, /ExperimentalWarning/);
   const again =
@@ -49,6 +51,13 @@ test("switchyard run --engine responses: the answer on stdout, and --resume cont
     .split("\n")
     .map((line) => JSON.parse(line) as { type: string; thread_id?: string });
   assert.deepEqual([events[0]?.thread_id, events.at(-1)?.type], [id, "turn.completed"]);
+  assert.deepEqual(
+    events.flatMap((event) => ("state" in event ? [[event.type, event.state]] : [])),
+    [
+      ["mcp.server", "starting"],
+      ["mcp.server", "ready"],
+    ],
+  );
   const { request } = model.requests.at(-1) ?? {};
   assert.equal(request?.model, "scripted");
   assert.match(

@@ -44,9 +44,15 @@ test(
       runner
         .events(run)
         .filter(({ event }) => !("item" in event && event.item.type === "error"))
+        .filter(({ event }) => event.type !== "mcp.server")
         .map(({ event }) => event.type),
     );
     assert.deepEqual(types[1], types[0]);
+    // Only the servers that we run.
+    const states = ["codex", "responses"].map((run) =>
+      runner.events(run).flatMap(({ event }) => (event.type === "mcp.server" ? [event.state] : [])),
+    );
+    assert.deepEqual(states, [[], ["starting", "ready"]]);
   },
 );
 

@@ -422,7 +422,9 @@ export class McpConnectionManager implements AsyncDisposable {
 
   #open(name: string, config: McpServerConfig): ThreadServer {
     const answerer = (): Answerer | undefined => this.#answerer;
-    return new ThreadServer({ ...this.#internals, name, config, events: this.#events, answerer });
+    const server = new ThreadServer({ ...this.#internals, name, config, events: this.#events, answerer });
+    this.#events.push({ type: "status", server: name, status: server.status });
+    return server;
   }
 
   async #list<Kind extends ListKind>(
