@@ -369,6 +369,7 @@ export interface ServerTool {
     readonly annotations: ThreadTool["tool"]["annotations"];
     readonly forModel: boolean;
     readonly provenance: ToolProvenance;
+    readonly connector?: ToolConnector;
 }
 
 export interface StepTools {
@@ -391,6 +392,12 @@ export declare class ToolCatalog {
     constructor(tools: readonly ToolInfo[], gone: readonly GoneTool[]);
     get({ server, tool }: QualifiedToolName): ToolInfo | undefined;
     find({ namespace, name }: WrittenToolName): FoundTool;
+}
+
+export interface ToolConnector {
+    readonly id: string | undefined;
+    readonly name: string | undefined;
+    readonly description: string | undefined;
 }
 
 export type ToolDefinition = FunctionToolDefinition | NamespaceDefinition;

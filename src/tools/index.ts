@@ -27,6 +27,7 @@ export { isParallel, type ParallelInput } from "./gate/is-parallel.ts";
 export { qualifiedMcpToolNamePrefix } from "./names/spelling.ts";
 export { type FoundTool, type GoneTool, ToolCatalog, type WrittenToolName } from "./names/tool-catalog.ts";
 export { ToolNames, type ToolNamesOptions } from "./names/tool-names.ts";
+export type { ToolConnector } from "./connector.ts";
 export { codexOutput, type OutputOptions } from "./output/codex-output.ts";
 export { KeptOutputs, type KeptOutputsOptions } from "./output/kept-outputs.ts";
 export { modelOutput, type ModelOutputOptions } from "./output/model-output.ts";

@@ -9,7 +9,9 @@
  */
 import type { PluginAttribution } from "../config/plugins/types.ts";
 import type { McpServerScope } from "../config/server/types.ts";
+import { APPS_SERVER } from "../mcp/apps/apps-server.ts";
 import type { McpConnectionManager, ThreadTool } from "../mcp/manager/mcp-connection-manager.ts";
+import { connectorOf, type ToolConnector } from "./connector.ts";
 
 /** As the server declares it: any text, also an empty one. */
 export type DeclaredToolName = string;
@@ -50,9 +52,14 @@ export interface ServerTool {
   readonly supportsParallelToolCalls: boolean;
   /** What the running server says; `undefined` while only an older catalog is known. Hints, not facts. */
   readonly annotations: ThreadTool["tool"]["annotations"];
-  /** Whether models are offered it: not if its `_meta.ui.visibility` lacks `model`. Codex's rule; hosts may call it. */
+  /**
+   * Whether models are offered it: not if its `_meta.ui.visibility` lacks `model`, or it is of the apps server and of no connector.
+   * Codex's rules; hosts may call it.
+   */
   readonly forModel: boolean;
   readonly provenance: ToolProvenance;
+  /** Of a tool of ChatGPT's apps server. */
+  readonly connector?: ToolConnector;
 }
 
 /** A tool of a server, as a model may be offered it. */
@@ -69,14 +76,18 @@ export function toolsOf(thread: McpConnectionManager): readonly ServerTool[] {
       scope: config.scope,
       ...(plugin === undefined ? {} : { plugin }),
     };
-    return thread.listTools(name).map(({ tool }) => ({
-      server: name,
-      tool,
-      supportsParallelToolCalls: config.supports_parallel_tool_calls,
-      annotations: tool.annotations,
-      forModel: isForModel(tool),
-      provenance,
-    }));
+    return thread.listTools(name).map(({ tool }) => {
+      const connector = name === APPS_SERVER ? connectorOf(tool) : undefined;
+      return {
+        server: name,
+        tool,
+        supportsParallelToolCalls: config.supports_parallel_tool_calls,
+        annotations: tool.annotations,
+        forModel: isForModel(tool) && (connector === undefined || connector.id !== undefined),
+        provenance,
+        ...(connector === undefined ? {} : { connector }),
+      };
+    });
   });
 }
 

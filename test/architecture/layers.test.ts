@@ -130,7 +130,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
   },
   tools: {
     // What one tool is.
-    info: { holds: ["tool-info"], mayImport: [] },
+    info: { holds: ["tool-info", "connector"], mayImport: [] },
     names: { mayImport: ["info"] },
     schema: { mayImport: ["info"] },
     gate: { mayImport: [] },

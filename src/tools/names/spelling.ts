@@ -5,7 +5,8 @@
  * tool's identity. The identity is made of the names as declared; so the suffix does not depend on other tools.
  */
 import { hash } from "node:crypto";
-import type { QualifiedToolName } from "../tool-info.ts";
+import { connectorNamespace, nameInConnector } from "../connector.ts";
+import type { ServerTool } from "../tool-info.ts";
 
 export const NAMESPACE_PREFIX = "mcp__";
 export const DELIMITER = "__";
@@ -27,19 +28,31 @@ export function qualifiedMcpToolNamePrefix(server: string): string {
 }
 
 /** Before collisions and limits. A server that is called `mcp__…` keeps its name. */
-export function plainNamespace(server: string): string {
-  const clean = sanitise(server);
+export function plainNamespace(namespace: string): string {
+  const clean = sanitise(namespace);
   return clean.startsWith(NAMESPACE_PREFIX) ? clean : NAMESPACE_PREFIX + clean;
 }
 
-/** Server, namespace and connector; here the namespace is the server's name, and there are no connectors. */
-export function serverIdentity(server: string): string {
-  return `${server}\0${server}\0`;
+/** A namespace before it is cleaned: the server's name, and for the tools of a connector that one's, too. */
+export interface Space {
+  readonly namespace: string;
+  /** Server, namespace and the id of the connector. */
+  readonly identity: string;
 }
 
-/** The server's identity, the name that is offered, and the declared one; here they are the same. */
-export function toolIdentity({ server, tool }: QualifiedToolName): string {
-  return `${serverIdentity(server)}\0${tool}\0${tool}`;
+export function spaceOf({ server, connector }: Pick<ServerTool, "server" | "connector">): Space {
+  const namespace = connector === undefined ? server : connectorNamespace(server, connector);
+  return { namespace, identity: `${server}\0${namespace}\0${connector?.id ?? ""}` };
+}
+
+/** The name within the namespace, before it is cleaned. */
+export function nameWithin({ tool, connector }: Pick<ServerTool, "tool" | "connector">): string {
+  return connector === undefined ? tool.name : nameInConnector(tool.name, connector);
+}
+
+/** The namespace's identity, the name that is offered, and the declared one. */
+export function toolIdentity(tool: ServerTool): string {
+  return `${spaceOf(tool).identity}\0${nameWithin(tool)}\0${tool.tool.name}`;
 }
 
 export function suffix(identity: string): string {

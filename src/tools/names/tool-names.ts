@@ -22,11 +22,13 @@ import {
   FLAT_MAX,
   fitFlat,
   fitParts,
+  nameWithin,
   PARTS_MAX,
   plainNamespace,
   retried,
   sanitise,
-  serverIdentity,
+  type Space,
+  spaceOf,
   suffix,
   toolIdentity,
   withSuffix,
@@ -44,7 +46,8 @@ const GONE_MAX = 10_000;
 interface Named {
   readonly identity: string;
   readonly qualified: QualifiedToolName;
-  /** Of the server, before limits. */
+  readonly space: Space;
+  /** Before limits. */
   readonly namespace: string;
   /** Of the tool, before collisions and limits. */
   readonly plain: string;
@@ -64,7 +67,7 @@ export class ToolNames {
   name(tools: Iterable<ServerTool>): ToolCatalog {
     const current = new Map<string, ServerTool>();
     for (const tool of tools) {
-      const identity = toolIdentity({ server: tool.server, tool: tool.tool.name });
+      const identity = toolIdentity(tool);
       if (!current.has(identity)) current.set(identity, tool);
     }
     if (!this.#keeps) this.#named.clear();
@@ -86,16 +89,17 @@ export class ToolNames {
       const found = tools.get(identity);
       if (found === undefined) continue;
       const qualified = { server: found.server, tool: found.tool.name };
-      spaces.add(qualified.server);
-      newcomers.push({ identity, qualified, plain: sanitise(qualified.tool) });
+      const space = spaceOf(found);
+      spaces.add(space);
+      newcomers.push({ identity, qualified, space, plain: sanitise(nameWithin(found)) });
     }
-    for (const { qualified, plain } of newcomers) spaces.of(qualified.server).plain.add(plain);
+    for (const { space, plain } of newcomers) spaces.of(space).plain.add(plain);
 
     const takenPairs = new Set(known.map(({ visible }) => visible.namespace + visible.name));
     const flats = new Tally(known.map(({ visible }) => joined(visible)));
     const paired = newcomers.map((newcomer) => {
       const { identity, plain } = newcomer;
-      const { namespace, plain: others } = spaces.of(newcomer.qualified.server);
+      const { namespace, plain: others } = spaces.of(newcomer.space);
       const name = others.isShared(plain) ? plain + suffix(identity) : plain;
       const pair = uniquePair(namespace, name, identity, takenPairs);
       const flat = joined(pair);
@@ -104,10 +108,10 @@ export class ToolNames {
     });
     const takenFlats = new Set(known.map(({ visible }) => visible.flat));
     for (const { newcomer, namespace, pair, flat: wanted } of paired) {
-      const { identity, qualified, plain } = newcomer;
+      const { identity, qualified, space, plain } = newcomer;
       const flat = uniqueFlat(wanted, identity, flats, takenFlats);
       const visible = { namespace: pair.namespace, name: pair.name, flat };
-      this.#named.set(identity, { identity, qualified, namespace, plain, visible });
+      this.#named.set(identity, { identity, qualified, space, namespace, plain, visible });
     }
   }
 
@@ -123,6 +127,7 @@ type Pair = Omit<VisibleToolName, "flat">;
 interface Newcomer {
   readonly identity: string;
   readonly qualified: QualifiedToolName;
+  readonly space: Space;
   readonly plain: string;
 }
 
@@ -149,42 +154,42 @@ interface Namespace {
   readonly plain: Tally;
 }
 
-/** The namespaces of servers. One that has tools already keeps its own. */
+/** The namespaces of servers and connectors. One that has tools already keeps its own. */
 class Namespaces {
-  readonly #servers = new Set<string>();
+  readonly #added = new Set<string>();
   readonly #plain = new Tally();
   readonly #kept = new Map<string, string>();
-  readonly #byServer = new Map<string, Namespace>();
+  readonly #byIdentity = new Map<string, Namespace>();
   readonly #byName = new Map<string, Namespace>();
 
   constructor(known: readonly Named[]) {
-    for (const { qualified, namespace } of known) {
-      this.add(qualified.server);
-      this.#kept.set(qualified.server, namespace);
+    for (const { space, namespace } of known) {
+      this.add(space);
+      this.#kept.set(space.identity, namespace);
     }
-    for (const { qualified, plain } of known) this.of(qualified.server).plain.add(plain);
+    for (const { space, plain } of known) this.of(space).plain.add(plain);
   }
 
-  add(server: string): void {
-    if (this.#servers.has(server)) return;
-    this.#servers.add(server);
-    this.#plain.add(plainNamespace(server));
+  add({ identity, namespace }: Space): void {
+    if (this.#added.has(identity)) return;
+    this.#added.add(identity);
+    this.#plain.add(plainNamespace(namespace));
   }
 
-  /** Only when all servers were added. */
-  of(server: string): Namespace {
-    const before = this.#byServer.get(server);
+  /** Only when all were added. */
+  of(space: Space): Namespace {
+    const before = this.#byIdentity.get(space.identity);
     if (before !== undefined) return before;
-    const name = this.#kept.get(server) ?? this.#nameOf(server);
-    const space = this.#byName.get(name) ?? { namespace: name, plain: new Tally() };
-    this.#byName.set(name, space);
-    this.#byServer.set(server, space);
-    return space;
+    const name = this.#kept.get(space.identity) ?? this.#nameOf(space);
+    const found = this.#byName.get(name) ?? { namespace: name, plain: new Tally() };
+    this.#byName.set(name, found);
+    this.#byIdentity.set(space.identity, found);
+    return found;
   }
 
-  #nameOf(server: string): string {
-    const plain = plainNamespace(server);
-    return this.#plain.isShared(plain) ? withSuffix(plain, serverIdentity(server)) : plain;
+  #nameOf({ identity, namespace }: Space): string {
+    const plain = plainNamespace(namespace);
+    return this.#plain.isShared(plain) ? withSuffix(plain, identity) : plain;
   }
 }
 

@@ -20,6 +20,7 @@ import { isObject, type JsonObject } from "../../base/json.ts";
 import { messageOf } from "../../base/errors.ts";
 import { nearest } from "../../base/suggest.ts";
 import type { CallOutcome, McpConnectionManager, ServerView } from "../../mcp/index.ts";
+import { connectorText } from "../connector.ts";
 import type { Gate, Pass } from "../gate/gate.ts";
 import { isParallel } from "../gate/is-parallel.ts";
 import type { ToolCatalog } from "../names/tool-catalog.ts";
@@ -176,11 +177,12 @@ export class ToolRouter implements StepTools {
     return definitions;
   }
 
-  /** What a server says about itself, as Codex has it. */
+  /** What a server, or a connector, says about itself, as Codex has it. */
   #describe(tools: readonly ToolInfo[], namespace: string): string {
     const [first] = tools;
     const view = this.#options.thread.servers.find(({ name }) => name === first?.server);
-    return view?.instructions ?? `Tools in the ${namespace} namespace.`;
+    const said = first?.connector === undefined ? view?.instructions : connectorText(first.connector);
+    return said ?? `Tools in the ${namespace} namespace.`;
   }
 
   #routeToServer(item: FunctionCallItem): Route {
