@@ -2,8 +2,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import {
-  type CredentialSource,
-  type LoginStore,
+  LoginBroker,
   LoginError,
   McpManager,
   memoryLoginStore,
@@ -13,17 +12,6 @@ import { AuthorizationServer, ProtectedResource, RecordingMcpServer } from "../.
 import { inState, textOf } from "./support/scripted.ts";
 
 const redirectUrl = "http://127.0.0.1:4711/callback";
-
-/** The token as it is kept, and no more: `LoginBroker` refreshes, too. */
-function tokensOf(store: LoginStore): CredentialSource {
-  return {
-    token: async ({ server, config, signal }) => {
-      const { transport } = config;
-      if (transport.type === "stdio") return undefined;
-      return (await store.read({ server, url: transport.url }, signal))?.accessToken;
-    },
-  };
-}
 
 async function approve({ url }: PendingLogin): Promise<string> {
   const answer = await fetch(url, { redirect: "manual" });
@@ -42,10 +30,11 @@ suite("a login of a thread's server", () => {
       needs: ({ headers }) => (headers["mcp-name"] === "whoami" ? ["write"] : []),
     });
     const store = memoryLoginStore();
+    await using credentials = new LoginBroker({ stores: () => store });
     const lines: string[] = [];
     await using manager = new McpManager({
       publish: false,
-      credentials: tokensOf(store),
+      credentials,
       log: (_level, message) => void lines.push(message),
     });
     const thread = manager.openThread({ servers: { tickets: { url: resource.url } } });
@@ -76,7 +65,8 @@ suite("a login of a thread's server", () => {
     });
     await using resource = await ProtectedResource.start({ authorizationServer, target: mcp.url });
     const store = memoryLoginStore();
-    await using manager = new McpManager({ publish: false, credentials: tokensOf(store) });
+    await using credentials = new LoginBroker({ stores: () => store });
+    await using manager = new McpManager({ publish: false, credentials });
     const thread = manager.openThread({ servers: { a: { url: resource.url } } });
     const begun = thread.beginLogin("a", { store, redirectUrl });
     await authorizationServer.waitFor((server) => server.requests.length > 0);

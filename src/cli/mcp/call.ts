@@ -137,17 +137,16 @@ function report(outcome: CallOutcome, args: Args, stop: Stop, more: readonly str
       );
       return stop.exitCode;
     default:
-      tell(shortPaths(`switchyard: ${failureText(outcome)}`));
-      if (more.length > 0) {
-        const words = ["login", args.operands[0] ?? "", "--scopes", more.join(",")];
-        tell(`Log in with more scopes: switchyard mcp ${words.map(shellWord).join(" ")}`);
-      }
+      tell(shortPaths(`switchyard: ${failureText(outcome, adviceOf(outcome, args, more))}`));
       return 1;
   }
 }
 
 /** What happened, and what to do. */
-function failureText(outcome: Exclude<CallOutcome, { kind: "result" | "tool_error" | "cancelled" }>): string {
+function failureText(
+  outcome: Exclude<CallOutcome, { kind: "result" | "tool_error" | "cancelled" }>,
+  advice: string,
+): string {
   const { message } = outcome;
   switch (outcome.kind) {
     case "protocol_error":
@@ -157,8 +156,15 @@ function failureText(outcome: Exclude<CallOutcome, { kind: "result" | "tool_erro
     case "lost":
       return `${message}\nLook at what the tool did before you call it again.`;
     case "not_sent":
-      return `${message}\nNothing was carried out. ${ADVICE[outcome.reason] ?? ""}`.trimEnd();
+      return `${message}\nNothing was carried out. ${advice}`.trimEnd();
   }
+}
+
+function adviceOf(outcome: CallOutcome, args: Args, more: readonly string[]): string {
+  if (outcome.kind !== "not_sent") return "";
+  if (more.length === 0) return ADVICE[outcome.reason] ?? "";
+  const words = ["login", args.operands[0] ?? "", "--scopes", more.join(",")];
+  return `Log in with more scopes: switchyard mcp ${words.map(shellWord).join(" ")}`;
 }
 
 /** By the reason why a call was not sent. */

@@ -1,7 +1,7 @@
 /** `switchyard mcp login` and `mcp logout`, with an authorization server that approves at once, and a browser that follows it. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { statSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { suite, test } from "node:test";
 import {
@@ -11,9 +11,11 @@ import {
   type ProtectedResourceOptions,
   RecordingMcpServer,
 } from "../../../src/testing/index.ts";
-import { CODEXS, finished, OURS, TestHome } from "../support/test-home.ts";
+import { CODEXS, type Finished, finished, OURS, TestHome } from "../support/test-home.ts";
 
 const timeout = 60_000;
+const root = join(import.meta.dirname, "..", "..", "..");
+const document = readFileSync(join(root, "docs", "login.md"), "utf8");
 const STORE = ".codex/.credentials.json";
 /** Follows the authorization server to the last page, and keeps it. */
 const BROWSER = `import { writeFileSync } from "node:fs";
@@ -61,6 +63,16 @@ class Office implements AsyncDisposable {
   }
 }
 
+/** docs/login.md shows what the command printed. */
+function assertShown(command: string, { stdout, stderr }: Finished, { server, resource }: Office): void {
+  const printed = `${stderr}${stdout}`
+    .replaceAll(/\bhttp:\S+\/authorize\?\S+/g, "https://login.example.com/authorize?…")
+    .replaceAll(new URL(server.issuer).host, "login.example.com")
+    .replaceAll(resource.origin, "https://tickets.example.com");
+  const transcript = `$ switchyard ${command}\n${printed}`;
+  assert.ok(document.includes(transcript), transcript);
+}
+
 /** The URLs in what a command prints, by their number. */
 function urlsIn(stream: NodeJS.ReadableStream): (index: number) => Promise<string> {
   let said = "";
@@ -95,11 +107,14 @@ suite("switchyard mcp login", { concurrency: 2 }, () => {
     assert.match(home.read(STORE), /"tickets\|[0-9a-f]{16}":.*"access_token":"access-/);
     assert.equal(statSync(join(home.home, STORE)).mode & 0o777, 0o600);
     assert.doesNotMatch(JSON.stringify(done), /access-|refresh-|code-[0-9a-f]/);
-    const called = await home.run(["mcp", "call", "tickets", "echo", "--arg", "text=in"]);
-    assert.deepEqual(called, { code: 0, stdout: "in\n", stderr: "" });
+    const called = await home.run(["mcp", "call", "tickets", "echo", "--arg", "text=hello"]);
+    assert.deepEqual(called, { code: 0, stdout: "hello\n", stderr: "" });
+    assertShown("mcp login tickets", done, office);
+    assertShown("mcp call tickets echo --arg text=hello", called, office);
 
     const out = await home.run(["mcp", "logout", "tickets"]);
     assert.deepEqual(out, { code: 0, stdout: "Logged out of tickets\n", stderr: "" });
+    assertShown("mcp logout tickets", out, office);
     assert.ok(!home.has(STORE));
     const again = await home.json(["mcp", "logout", "tickets", "--json"]);
     assert.deepEqual(again, { name: "tickets", url: office.resource.url, removed: false });
@@ -138,10 +153,7 @@ suite("switchyard mcp login", { concurrency: 2 }, () => {
     });
     const called = await office.home.run(["mcp", "call", "tickets", "whoami"]);
     assert.equal(called.code, 1);
-    assert.match(
-      called.stderr,
-      /\nLog in with more scopes: switchyard mcp login tickets --scopes read,write\n$/,
-    );
+    assertShown("mcp call tickets whoami", called, office);
   });
 
   test("--device-url-only prints the URL alone; scopes that are a guess are left out when rejected", {

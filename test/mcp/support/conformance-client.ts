@@ -11,6 +11,7 @@ import {
   type CallOutcome,
   type Elicitation,
   type ElicitationAnswer,
+  LoginBroker,
   type LoginWanted,
   McpManager,
   memoryLoginStore,
@@ -35,11 +36,10 @@ const context = JSON.parse(process.env["MCP_CONFORMANCE_CONTEXT"] ?? "{}") as {
 const executor = process.env["SWITCHYARD_TEST_EXECUTOR"];
 const redirectUrl = "http://127.0.0.1:4711/callback";
 const store = memoryLoginStore();
+await using credentials = new LoginBroker({ stores: () => store });
 await using manager = new McpManager({
   publish: false,
-  credentials: {
-    token: async ({ server }) => (await store.read({ server, url }, signal))?.accessToken,
-  },
+  credentials,
   environments: executor === undefined ? [] : [{ id: "executor", kind: "url", url: executor }],
   env: {},
   log: (level, message) => console.error(level, message),
