@@ -150,7 +150,8 @@ const RUNNERS: readonly {
   { words: ["pipx", "run"], kind: "python", from: /^--spec$/, valued: /^--(?:python|index-url|pip-args)$/ },
 ];
 
-function runnerCall(command: string, args: readonly string[]): RunnerCall | undefined {
+/** What a command line gets from a registry, wherever it runs. */
+export function runnerCall(command: string, args: readonly string[]): RunnerCall | undefined {
   const line = [basename(command), ...args];
   const runner = RUNNERS.find(({ words }) => words.every((word, at) => line[at] === word));
   if (runner === undefined) return undefined;

@@ -36,7 +36,7 @@ function headline({ errors, warnings, servers, findings }: Report): string {
         : servers.length === 0
           ? "there are no MCP servers yet (switchyard mcp add --help)"
           : "no server is enabled"
-      : `${works} of ${count(meant.length, "enabled server")} ${works === 1 ? "works" : "work"}`;
+      : `${works} of ${count(meant.length, "enabled server")} ${works === 1 || meant.length === 1 ? "works" : "work"}`;
   if (errors + warnings === 0) return `All is well: ${ofServers}`;
   const what = [
     ...(errors > 0 ? [count(errors, "error")] : []),
@@ -117,6 +117,8 @@ async function serversTable(servers: readonly ServerView[], width: number | unde
   return table(HEADER, rows, { width, shrink: [1, 0], usual });
 }
 
+const AUTH: Readonly<Record<string, string>> = { unsupported: "-", unknown: "-", o_auth: "OAuth" };
+
 function rowOf(server: ServerView): string[] {
   const { name, program, where, server_info: info, took_ms: took } = server;
   const seconds = (ms: number | undefined): string =>
@@ -127,7 +129,7 @@ function rowOf(server: ServerView): string[] {
     program?.version ?? info?.version ?? "-",
     server.environment_id ?? "-",
     server.era ?? "-",
-    server.auth_status === "unsupported" ? "-" : server.auth_status.replaceAll("_", " "),
+    AUTH[server.auth_status] ?? server.auth_status.replaceAll("_", " "),
     seconds(took?.start),
     seconds(took?.initialize),
     seconds(took?.list),

@@ -6,8 +6,8 @@ import { lineAndColumn } from "../../toml/node.ts";
 import { resolveVariables } from "../../servers/resolve.ts";
 import { type About, aboutOf, type Finding, finding } from "./finding.ts";
 import { openFile } from "./fixes.ts";
-import type { RunnerCall } from "./program.ts";
-import type { Patient } from "./patient.ts";
+import { type RunnerCall, runnerCall } from "./program.ts";
+import { type Patient, stdioOf } from "./patient.ts";
 import { unfilled } from "./unfilled.ts";
 
 /** Time that clocks may differ before tokens and certificates are in doubt. Many servers tolerate a minute. */
@@ -49,8 +49,9 @@ export function risksOf(
   ];
 }
 
-function ofRunner({ server, program, fixes }: Patient, about: About): Finding[] {
-  const runs = program?.runs;
+function ofRunner({ server, fixes }: Patient, about: About): Finding[] {
+  const transport = stdioOf(server);
+  const runs = transport && runnerCall(transport.command, transport.args);
   if (runs === undefined || runs.version !== undefined) return [];
   const [what, cause] =
     runs.kind === "image"
@@ -75,8 +76,8 @@ function pinned({ kind, name, spec }: RunnerCall): string {
 }
 
 function ofCommand({ server, program, fixes }: Patient, about: About): Finding[] {
-  const transport = server.config?.transport;
-  if (transport?.type !== "stdio" || program === undefined) return [];
+  const transport = stdioOf(server);
+  if (transport === undefined || program === undefined) return [];
   const { command } = transport;
   if (!command.includes("/") || isAbsolute(command)) return [];
   return [
@@ -93,8 +94,8 @@ function ofCommand({ server, program, fixes }: Patient, about: About): Finding[]
 }
 
 function ofVariables({ server, env }: Patient, about: About): Finding[] {
-  const transport = server.config?.transport;
-  if (transport?.type !== "stdio") return [];
+  const transport = stdioOf(server);
+  if (transport === undefined) return [];
   return resolveVariables(transport, env).unset.map((name) =>
     finding(
       "variable_missing",

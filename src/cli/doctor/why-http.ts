@@ -1,5 +1,6 @@
 /** Why a server cannot be reached over HTTP: Node's codes and HTTP's statuses, in words, with what to do. */
 import { shellWord } from "../../base/shell-word.ts";
+import { LOCAL_ENVIRONMENT_ID } from "../../config/server/types.ts";
 import type { HttpReason } from "../../mcp/index.ts";
 import type { FindingCode } from "./finding.ts";
 
@@ -18,6 +19,8 @@ export interface Endpoint {
   readonly open: string | null;
   /** The command that logs in, or hands over another token, and why that is needed. */
   readonly login: { readonly cause: string; readonly fix: string | null };
+  /** From which it is reached; `local` is this machine. */
+  readonly environment: string;
   /** `HTTP_PROXY` and the like are set. */
   readonly hasProxy: boolean;
 }
@@ -41,8 +44,14 @@ const UNTRUSTED: ReadonlySet<string> = new Set([
 ]);
 
 function ofConnection(kind: HttpReason["kind"], code: string, endpoint: Endpoint): Verdict {
-  const { url, setUrl, open, hasProxy } = endpoint;
+  const { url, setUrl, open, hasProxy, environment } = endpoint;
   const { hostname, host } = url;
+  if (environment !== LOCAL_ENVIRONMENT_ID)
+    return {
+      code: "unreachable",
+      cause: `The machine of environment ${JSON.stringify(environment)}, from which it is reached, has no connection to ${host}`,
+      fix: `switchyard environments check ${shellWord(environment)}`,
+    };
   if (UNTRUSTED.has(code))
     return {
       code: "tls_untrusted",

@@ -101,6 +101,7 @@ suite("verdictOf", () => {
     open: "open",
     login: { cause: "login", fix: "log in" },
     hasProxy: false,
+    environment: "local",
   };
   const cases: readonly (readonly [HttpReason, code: string, fix: string | null | RegExp])[] = [
     [
@@ -129,4 +130,13 @@ suite("verdictOf", () => {
       else assert.equal(found.fix, fix);
     });
   }
+
+  test("sends the user to the environment that a url is reached from", () => {
+    const found = verdictOf(
+      { kind: "refused", cause: "connect_failed" },
+      { ...endpoint, environment: "box" },
+    );
+    assert.deepEqual([found.code, found.fix], ["unreachable", "switchyard environments check box"]);
+    assert.match(found.cause, /^The machine of environment "box"/);
+  });
 });

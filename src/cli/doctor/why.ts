@@ -2,7 +2,7 @@
 import { basename, join } from "node:path";
 import { fs } from "../../base/builtin.ts";
 import { shellWord } from "../../base/shell-word.ts";
-import type { McpServerConfig } from "../../config/server/types.ts";
+import { LOCAL_ENVIRONMENT_ID, type McpServerConfig } from "../../config/server/types.ts";
 import type { LoginWanted, Reason } from "../../mcp/index.ts";
 import { variable } from "../../servers/resolve.ts";
 import { userHome } from "../output.ts";
@@ -116,8 +116,12 @@ function verdict(patient: Patient, { code, step, wanted }: Reason): Verdict {
   const { server, fixes } = patient;
   switch (code) {
     case "start_failed":
-    case "exited":
-      return ofProgram(patient, code);
+    case "exited": {
+      const id = server.config?.environment_id ?? LOCAL_ENVIRONMENT_ID;
+      if (code === "exited" || id === LOCAL_ENVIRONMENT_ID) return ofProgram(patient, code);
+      const cause = `The machine of environment ${JSON.stringify(id)} lacks the program or the folder, or does not let it run`;
+      return { code, cause, fix: `switchyard environments check ${shellWord(id)}` };
+    }
     case "timed_out":
       return step === "list" ? noList(patient) : noAnswer(patient);
     case "unreachable": {
@@ -225,6 +229,7 @@ function endpointOf(
   const proxies: readonly string[] = ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"];
   return {
     url: new URL(url),
+    environment: server.config?.environment_id ?? LOCAL_ENVIRONMENT_ID,
     setUrl: (to) => fixes.setUrl(server, to),
     open: openOf(patient),
     login: loginOf(patient, wanted),

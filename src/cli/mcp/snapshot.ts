@@ -134,11 +134,9 @@ export function reportBroken({ servers, errors }: Seen, named: boolean, withReas
   const broken = meant.filter((each) => !works(each));
   if (broken.length > 0) {
     const names = broken.map(({ server }) => shownName(server.name)).join(", ");
-    if (named) tell(`${names} does not work`);
-    else
-      tell(
-        `${broken.length} of ${count(meant.length, "enabled server")} ${broken.length === 1 ? "does" : "do"} not work: ${names}`,
-      );
+    const number = `${broken.length} of ${count(meant.length, "enabled server")} ${broken.length === 1 ? "does" : "do"} not work`;
+    const doctor = `switchyard doctor${named ? ` ${names}` : ""} says what to do`;
+    tell(named ? `${names} does not work; ${doctor}` : `${number}: ${names} (${doctor})`);
     if (withReasons) for (const each of broken) tell(reasonLine(each));
   }
   for (const { snapshot } of servers) {

@@ -47,7 +47,7 @@ const ANY_OF = `{"name":"pick","inputSchema":{"type":"object","anyOf":[{"require
 const DASHED = `{"name":"get-it","inputSchema":{"type":"object"}}`;
 const SHORT = "startup_timeout_sec = 2\n";
 
-/** Those that need nothing but files. */
+/** Those that need nothing but files. Two of them work only if both are started at the same time (D1). */
 const LOCAL: readonly Setup[] = [
   { name: "good", config: small(), codes: [] },
   { name: "packaged", config: 'command = "/HOME/bin/node_modules/small/cli.sh"\n', codes: [] },
@@ -314,6 +314,15 @@ const LOCAL: readonly Setup[] = [
     codes: ["variable_missing"],
     fix: /^export DOCTOR_TEST_OPTION=…$/,
   },
+  ...["one", "other"].map(
+    (name): Setup => ({
+      name: `waits_for_${name === "one" ? "other" : "one"}`,
+      config: `${script(
+        `cd /HOME/bin; : > ${name}.here; until [ -e ${name === "one" ? "other" : "one"}.here ]; do sleep 0.05; done; exec sh small.sh`,
+      )}startup_timeout_sec = 20\n`,
+      codes: [],
+    }),
+  ),
   { name: "twin_a", config: small('env.TWIN = "1"\n'), codes: [] },
   {
     name: "twin_b",

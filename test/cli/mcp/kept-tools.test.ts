@@ -104,7 +104,7 @@ suite("lists of tools that are kept", { concurrency: 2 }, () => {
     assert.equal((await home.run(["mcp", "status"])).code, 1);
     const { code, stderr } = await home.tools();
     assert.equal(code, 1);
-    assert.match(stderr, /^1 of 1 enabled server does not work: a\n {2}a: .*exit code 3/);
+    assert.match(stderr, /^1 of 1 enabled server does not work: a \(.*\n {2}a: .*exit code 3/);
   });
 
   test("do not count when the configuration or a file among the arguments is newer (Q1)", {

@@ -78,7 +78,10 @@ suite("switchyard mcp status", { concurrency: 2 }, () => {
     assert.match(stdout, /\n {2}dead: .*exit code 3; its last words: cannot go on/);
     assert.match(stdout, /\n {2}nowhere: .*no program "no-such-program" in PATH/);
     assert.match(stdout, /\n {2}off: enabled = false in ~\/\.switchyard\/switchyard\.toml:\d+\n/);
-    assert.equal(stderr, "3 of 5 enabled servers do not work: dead, gone, nowhere\n");
+    assert.equal(
+      stderr,
+      "3 of 5 enabled servers do not work: dead, gone, nowhere (switchyard doctor says what to do)\n",
+    );
     assert.ok(!(stdout + stderr).includes(SECRET));
   });
 
@@ -113,7 +116,10 @@ suite("switchyard mcp status", { concurrency: 2 }, () => {
     assert.match(good.stdout, /\n {2}hidden +1, by enabled_tools or disabled_tools\n/);
     assert.match(good.stdout, /\n {2}resources +1: test:\/\/a\n/);
     const off = await home.run(["mcp", "status", "off"]);
-    assert.deepEqual([off.code, off.stderr], [1, "off does not work\n"]);
+    assert.deepEqual(
+      [off.code, off.stderr],
+      [1, "off does not work; switchyard doctor off says what to do\n"],
+    );
     const dead = await home.run(["mcp", "status", "dead", "--json"]);
     assert.equal(dead.code, 1);
     assert.equal((JSON.parse(dead.stdout) as View).reason_code, "exited");
@@ -183,7 +189,7 @@ suite("switchyard mcp tools", { concurrency: 2 }, () => {
     assert.match(stdout, /^good: 22 tools \(1 hidden by enabled_tools or disabled_tools\)\n {2}echo\n/);
     assert.match(stdout, /\n {2}die_once +\[read-only\]\n/);
     assert.match(stdout, /\n\nmemory: 9 tools\n {2}create_entities +Create multiple new entities/);
-    assert.match(stderr, /^1 of 3 enabled servers does not work: dead\n {2}dead: .*exit code 3/);
+    assert.match(stderr, /^1 of 3 enabled servers does not work: dead \(.*\n {2}dead: .*exit code 3/);
     assert.ok(!(stdout + stderr).includes(SECRET));
   });
 
