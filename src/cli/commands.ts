@@ -150,9 +150,18 @@ export const COMMANDS: CommandGroup = {
     completion: {
       about: "print a script that makes the shell complete commands, servers, tools and environments",
       commands: {
-        bash: { about: "for Bash", load: async () => (await import("./completion/completion.ts")).bash },
-        zsh: { about: "for zsh", load: async () => (await import("./completion/completion.ts")).zsh },
-        fish: { about: "for fish", load: async () => (await import("./completion/completion.ts")).fish },
+        bash: {
+          about: "print the script for Bash",
+          load: async () => (await import("./completion/completion.ts")).bash,
+        },
+        zsh: {
+          about: "print the script for zsh",
+          load: async () => (await import("./completion/completion.ts")).zsh,
+        },
+        fish: {
+          about: "print the script for fish",
+          load: async () => (await import("./completion/completion.ts")).fish,
+        },
         answer: {
           about: "print what the last of some words may become, for these scripts",
           load: async () => (await import("./completion/answer.ts")).answerFor(COMMANDS),

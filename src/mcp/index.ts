@@ -12,7 +12,7 @@ export { codexLoginStore, type CodexLoginStoreOptions } from "./auth/codex-store
 export type { CredentialSource, TokenQuestion } from "./auth/credential-source.ts";
 export { folderLoginStores } from "./auth/folder-login-store.ts";
 export { LoginBroker, type LoginBrokerOptions } from "./auth/login-broker.ts";
-export type { AuthStatus } from "./auth/auth-status.ts";
+export type { AuthStatus } from "./auth/configured-auth.ts";
 export { CallbackListener, type CallbackListenerOptions } from "./auth/callback-listener.ts";
 export type {
   LoginCallback,

@@ -170,6 +170,7 @@ test("a command loads no other command (P1)", { timeout: 60_000 }, async () => {
   const loaded = async (...args: string[]): Promise<string[]> => {
     const { stderr, code } = await home.runProgram(process.execPath, ["--import", hook, MAIN, ...args]);
     assert.equal(code, 0, stderr);
+    assert.doesNotMatch(stderr, /\/node_modules\//, "it starts about as fast as Node");
     return stderr.split("\n").flatMap((url) => /\/(?:dist|src)\/cli\/(.*)\.[jt]s$/.exec(url)?.[1] ?? []);
   };
   const commands = /^(?:run|runner|trust)$|^(?:executor|gateway|environments|demo|mcp)\//;
@@ -182,4 +183,6 @@ test("a command loads no other command (P1)", { timeout: 60_000 }, async () => {
   for (const other of ["run", "executor/executor", "mcp/add", "mcp/apply-edit", "demo/demo", "args/help"]) {
     assert.ok(!list.includes(other), other);
   }
+  const json = await loaded("mcp", "list", "--json");
+  assert.ok(json.length <= list.length + 1, "nothing is loaded that asks a server");
 });

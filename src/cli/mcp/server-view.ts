@@ -11,7 +11,7 @@ import type { ConfigProblem } from "../../config/problem.ts";
 import { type ConfigProblemJson, problemToJson } from "../../config/show/show-problem.ts";
 import { type McpServerConfig, SETTINGS } from "../../config/server/types.ts";
 import { maskServer } from "../../config/show/mask-server.ts";
-import { type AuthStatus, configuredAuth } from "../../mcp/auth/auth-status.ts";
+import { type AuthStatus, configuredAuth } from "../../mcp/auth/configured-auth.ts";
 
 export function serverView(
   server: EffectiveMcpServer,

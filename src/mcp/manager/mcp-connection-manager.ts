@@ -22,7 +22,7 @@ import { nearest } from "../../base/suggest.ts";
 import type { McpServerConfig } from "../../config/server/types.ts";
 import { isDeepStrictEqual } from "node:util";
 import type { ServerSet } from "../../servers/check.ts";
-import type { AuthStatus } from "../auth/auth-status.ts";
+import type { AuthStatus } from "../auth/configured-auth.ts";
 import type { LoginOptions, PendingLogin } from "../auth/login.ts";
 import { callTool, relay, type RelayOutcome, sendRequest } from "../connection/call.ts";
 import type { Listed } from "../connection/catalog.ts";

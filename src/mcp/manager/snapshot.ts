@@ -30,7 +30,7 @@ import type { PluginAttribution } from "../../config/plugins/types.ts";
 import { LOCAL_ENVIRONMENT_ID, type McpServerConfig } from "../../config/server/types.ts";
 import type { ListKind } from "../connection/list-pages.ts";
 import type { ServerStatus } from "../connection/status.ts";
-import { type AuthStatus, configuredAuth } from "../auth/auth-status.ts";
+import { type AuthStatus, configuredAuth } from "../auth/configured-auth.ts";
 import { McpError } from "../errors.ts";
 import type { Era } from "../session/era.ts";
 import { openable, provenanceIn, statusOfOther } from "./effective-servers.ts";
