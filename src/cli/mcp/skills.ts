@@ -1,6 +1,6 @@
 /** `switchyard mcp skills`: which MCP servers the skills need, which of them are missing, and adding those. */
 import type { ConfigEdit } from "../../config/edit/edits.ts";
-import { effectiveMcpServers } from "../../config/effective/effective.ts";
+import { type EffectiveMcpServer, effectiveMcpServers } from "../../config/effective/effective.ts";
 import { formatOrigin } from "../../config/layers/origins.ts";
 import { ConfigError } from "../../config/problem.ts";
 import type { WrittenMcpServer } from "../../config/server/types.ts";
@@ -48,7 +48,7 @@ async function showSkills(args: Args, { signal }: Stop): Promise<number> {
   const { servers } = effectiveMcpServers(layers);
   const missing = missingSkillDependencies(skills, servers);
   if (adds) {
-    const exit = await addServers(openEditContext(args), missing, signal);
+    const exit = await addServers(openEditContext(args), missing, servers, signal);
     printFindings("warning", problems, args.has("show-secrets"));
     return exit;
   }
@@ -122,6 +122,7 @@ function rowOf({ needs, configured, skills }: Needed, showSecrets: boolean): rea
 async function addServers(
   context: EditContext,
   missing: readonly MissingSkillServer[],
+  servers: readonly EffectiveMcpServer[],
   signal: AbortSignal,
 ): Promise<number> {
   const edits: (ConfigEdit & { readonly name: string })[] = [];
@@ -129,6 +130,8 @@ async function addServers(
   let error: ConfigError | undefined;
   for (const { name, server } of missing) {
     try {
+      const plugin = servers.find((each) => each.name === name)?.plugin;
+      if (plugin !== undefined) throw taken(name, `that of plugin \`${plugin.displayName}\``);
       checkIsFree(context, name, edits);
       edits.push(await checkedEdit(context, name, server, signal));
     } catch (cause) {
@@ -151,17 +154,15 @@ async function addServers(
 
 /** @throws {ConfigError} `invalid_edit` when another server has the name that skills give to this one */
 function checkIsFree(context: EditContext, name: string, edits: readonly { readonly name: string }[]): void {
+  if (context.names.has(name)) throw taken(name, `already in ${context.target.file}`);
   const other = elsewhere(context, name).at(-1);
-  const at = context.names.has(name)
-    ? `already in ${context.target.file}`
-    : other !== undefined
-      ? `already in ${formatOrigin(other)}`
-      : edits.some((edit) => edit.name === name)
-        ? "what another skill calls another server"
-        : undefined;
-  if (at === undefined) return;
-  const what = `MCP server ${JSON.stringify(name)} is ${at}, with another URL or command`;
-  throw new ConfigError(
+  if (other !== undefined) throw taken(name, `already in ${formatOrigin(other)}`);
+  if (edits.some((edit) => edit.name === name)) throw taken(name, "what another skill calls another server");
+}
+
+function taken(name: string, by: string): ConfigError {
+  const what = `MCP server ${JSON.stringify(name)} is ${by}, with another URL or command`;
+  return new ConfigError(
     "invalid_edit",
     `${what}. To add this one by another name: switchyard mcp add NAME …`,
   );

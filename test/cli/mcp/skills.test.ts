@@ -4,24 +4,38 @@ import { CODEXS, OURS, SECRET } from "../support/test-home.ts";
 
 /** The files of a skill that needs these servers. */
 function skill(name: string, ...tools: readonly string[]): Record<string, string> {
+  return skillIn(".codex/skills", name, ...tools);
+}
+
+function skillIn(folder: string, name: string, ...tools: readonly string[]): Record<string, string> {
   const list = tools.map((tool) => `    - {type: mcp, ${tool}}\n`).join("");
   return {
-    [`.codex/skills/${name}/SKILL.md`]: `---\nname: ${name}\ndescription: d\n---\n`,
-    [`.codex/skills/${name}/agents/openai.yaml`]: `dependencies:\n  tools:\n${list}`,
+    [`${folder}/${name}/SKILL.md`]: `---\nname: ${name}\ndescription: d\n---\n`,
+    [`${folder}/${name}/agents/openai.yaml`]: `dependencies:\n  tools:\n${list}`,
   };
 }
 
 const DOCS = 'value: docs, url: "https://docs.example/mcp", description: The docs';
+const PLUGIN = ".codex/plugins/cache/acme/issues/1.0.0";
+const ON = '# mine\n[plugins."issues@acme"]\n';
 const CONFIGURED = '[mcp_servers.d]\nurl = "https://docs.example/mcp"\nenabled = false\n';
 const FILES = "value: files, transport: stdio, command: files-mcp";
 
 const cases: readonly Case[] = [
   {
-    what: "skills without a server that is missing are listed with what is configured",
-    files: { ...skill("review", DOCS), ...skill("plan", DOCS), [OURS]: CONFIGURED },
+    what: "skills without a server that is missing, those of plugins among them, are listed with what is configured",
+    files: {
+      ...skill("review", DOCS),
+      ...skill("plan", DOCS),
+      ...skillIn(`${PLUGIN}/skills`, "triage", DOCS),
+      [`${PLUGIN}/.codex-plugin/plugin.json`]: '{"name": "issues"}',
+      [CODEXS]: ON,
+      [OURS]: CONFIGURED,
+    },
     args: ["mcp", "skills"],
     code: 0,
-    stdout: /^Server .*\n-.*\ndocs +https:\/\/docs.example\/mcp +plan, review +disabled as d\n$/,
+    stdout:
+      /^Server .*\n-.*\ndocs +https:\/\/docs.example\/mcp +issues:triage, plan, review +disabled as d\n$/,
   },
   {
     what: "--codex looks at Codex's files alone, in the JSON, too",
@@ -57,16 +71,18 @@ const cases: readonly Case[] = [
         "value: a b, url: 'https://b.example'",
       ),
       ...skill("b", 'value: docs, url: "https://other.example/mcp"'),
-      [CODEXS]: '# mine\n[mcp_servers.taken]\ncommand = "x"\n',
+      ...skill("c", 'value: live, url: "https://live.example/mcp"'),
+      [`${PLUGIN}/.codex-plugin/plugin.json`]: '{"name": "issues"}',
+      [`${PLUGIN}/.mcp.json`]: '{"live": {"command": "live-mcp"}}',
+      [CODEXS]: `${ON}\n[mcp_servers.taken]\ncommand = "x"\n`,
     },
     args: ["mcp", "skills", "--add", "--codex"],
     code: 0,
     stdout: /^Added 1 server \("docs"\) to ~\/.codex\/config.toml\n$/,
     stderr:
-      /^note: MCP server "taken" is already in ~\/.codex\/config.toml, with another URL or command\. .*left out\nnote: MCP server "a b": [^]*left out\nnote: MCP server "docs" is what another skill calls another server, .*left out\nwarning: .*openai.yaml:5/,
+      /^note: MCP server "taken" is already in ~\/.codex\/config.toml, with another URL or command\. .*left out\nnote: MCP server "a b": [^]*left out\nnote: MCP server "docs" is what another skill calls another server, .*left out\nnote: MCP server "live" is that of plugin `issues`, .*left out\nwarning: .*openai.yaml:5/,
     after: {
-      [CODEXS]:
-        '# mine\n[mcp_servers.taken]\ncommand = "x"\n\n[mcp_servers.docs]\nurl = "https://docs.example/mcp"\n',
+      [CODEXS]: `${ON}\n[mcp_servers.taken]\ncommand = "x"\n\n[mcp_servers.docs]\nurl = "https://docs.example/mcp"\n`,
     },
   },
   {
