@@ -6,7 +6,7 @@ import {
   StreamableHTTPClientTransport,
 } from "@modelcontextprotocol/client";
 import { Gateway, type GatewayOptions, type ThreadGateway } from "../../../src/gateway/index.ts";
-import type { McpConnectionManager, McpThreadOptions } from "../../../src/mcp/index.ts";
+import type { McpConnectionManager, McpManagerOptions, McpThreadOptions } from "../../../src/mcp/index.ts";
 import { pickText } from "../../../src/testing/index.ts";
 import { McpBench } from "../../mcp/support/scripted.ts";
 
@@ -17,23 +17,24 @@ export type Version = "2025-06-18" | "2025-11-25" | "2026-07-28";
 export const VERSIONS: readonly Version[] = ["2025-06-18", "2025-11-25", "2026-07-28"];
 
 export class GatewayBench implements AsyncDisposable {
-  readonly mcp: McpBench = new McpBench({ catalogFolder: false });
+  readonly mcp: McpBench;
   readonly gateway: Gateway;
   readonly log: string[];
   readonly #clients: Client[] = [];
 
-  private constructor(gateway: Gateway, log: string[]) {
+  private constructor(gateway: Gateway, log: string[], manager: McpManagerOptions) {
+    this.mcp = new McpBench({ catalogFolder: false, ...manager });
     this.gateway = gateway;
     this.log = log;
   }
 
-  static async start(options: GatewayOptions = {}): Promise<GatewayBench> {
+  static async start(options: GatewayOptions = {}, manager: McpManagerOptions = {}): Promise<GatewayBench> {
     const log: string[] = [];
     const gateway = await Gateway.start({
       log: (level, message) => void log.push(`${level} ${message}`),
       ...options,
     });
-    return new GatewayBench(gateway, log);
+    return new GatewayBench(gateway, log, manager);
   }
 
   open(

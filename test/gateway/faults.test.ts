@@ -1,0 +1,120 @@
+/** What a client of a gateway sees when something dies: nothing hangs, nothing is repeated that must not be, nothing stays. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import type { IncomingMessage } from "node:http";
+import { suite, test } from "node:test";
+import { Environments } from "../../src/mcp/index.ts";
+import { waitUntilGone } from "../../src/testing/leaks.ts";
+import { configOf } from "../cli/support/servers.ts";
+import { OURS, TestHome } from "../cli/support/test-home.ts";
+import { startServer } from "../executor/support/subjects.ts";
+import { startTcpRelay } from "../executor/support/tcp-relay.ts";
+import { ScriptedHttpServer } from "../mcp/support/scripted-http.ts";
+import { scriptedServer, starts } from "../mcp/support/scripted.ts";
+import { call, GatewayBench } from "./support/gateway-bench.ts";
+import { begin, modern, raw, rpc, session } from "./support/raw-post.ts";
+
+const timeout = 60_000;
+
+/** The JSON-RPC error that a call ends with. */
+function outcomeOf(data: unknown): unknown {
+  return (data as { readonly outcome?: unknown } | undefined)?.outcome;
+}
+
+suite("a gateway when something dies", { timeout }, () => {
+  test("a server that dies of a call: the call is lost, a read-only one is made again, and the next one finds it back", async () => {
+    await using bench = await GatewayBench.start();
+    const [one, other] = [bench.mcp.server(), bench.mcp.server()];
+    const { at } = bench.open({ one, other });
+    const { bearer } = at;
+    const ask = async (server: string, name: string): ReturnType<typeof raw> => {
+      const url = at.urlOf(server);
+      const headers = { "mcp-session-id": await session(url, bearer) };
+      const params = { name, arguments: { flag: bench.mcp.path(name) } };
+      return raw(url, { bearer, headers, body: rpc(1, "tools/call", params) });
+    };
+    const calls = (server: typeof one, name: string): number =>
+      server.record().filter((line) => line === `in tools/call ${name}`).length;
+
+    const { error } = (await ask("one", "die_once_plain")).message;
+    assert.deepEqual([error?.code, outcomeOf(error?.data)], [-32000, "lost"]);
+    assert.match(error?.message ?? "", /exit code 1/);
+    assert.equal(calls(one, "die_once_plain"), 1);
+    const next = modern("tools/call", { name: "echo", arguments: { text: "on" } });
+    assert.match((await raw(at.urlOf("one"), { bearer, ...next })).text, /"text":"on"/);
+
+    assert.match((await ask("other", "die_once")).text, /survived/);
+    assert.equal(calls(other, "die_once"), 2);
+    assert.deepEqual([starts(one.record()).length, starts(other.record()).length], [2, 2]);
+  });
+
+  test("the link to an executor is cut in the middle of a call: the call goes on, once", async () => {
+    await using executor = await startServer();
+    await using relay = await startTcpRelay(executor.url);
+    await using environments = new Environments([{ id: "box", kind: "url", url: relay.url }], {
+      recoveryMs: 500,
+    });
+    await using bench = await GatewayBench.start({}, { environments });
+    const server = { ...scriptedServer({}), cwd: bench.mcp.folder, environment_id: "box" };
+    const { at } = bench.open({ a: server as never });
+    const client = await bench.connect(at.urlOf("a"), at.bearer, "2025-11-25");
+    const first = call(client, "meet");
+    // Answered after it, so the call is at the server.
+    await call(client, "echo");
+    assert.ok(relay.cut() > 0);
+    // If it were made twice, it would meet itself.
+    assert.equal(await call(client, "count"), "1");
+    assert.deepEqual(await Promise.all([first, call(client, "meet")]), ["met", "met"]);
+
+    const hanging = client.callTool({ name: "hang" }).catch((error: unknown) => error);
+    await call(client, "echo");
+    relay.down();
+    const error = (await hanging) as { readonly code: number; readonly data: unknown };
+    assert.deepEqual([error.code, outcomeOf(error.data)], [-32000, "lost"]);
+    // Nobody can tell it to end them any more; else it would keep them for the link to come back.
+    await executor.server[Symbol.asyncDispose]();
+  });
+
+  test("a host that is killed leaves none of its servers, and its clients do not wait", async () => {
+    using home = new TestHome({ [OURS]: configOf("a", { script: { stubborn: true } }) });
+    const child = home.start(["gateway", "a"]);
+    using _ = { [Symbol.dispose]: () => child.kill("SIGKILL") };
+    const [chunk] = (await once(child.stdout, "data")) as [Buffer];
+    const url = String(chunk).trim();
+    const headers = { "mcp-session-id": await session(url) };
+    const { text } = await raw(url, { headers, body: rpc(1, "tools/call", { name: "pid" }) });
+    const pid = Number(/"text":"(\d+)"/.exec(text)?.[1]);
+    assert.ok(pid > 0);
+    const waiting = raw(url, { headers, body: rpc(2, "tools/call", { name: "hang" }) });
+    waiting.catch(() => {});
+    child.kill("SIGKILL");
+    await assert.rejects(waiting);
+    assert.deepEqual(await waitUntilGone([pid], { timeoutMs: 10_000 }), []);
+  });
+
+  test("a client that does not read holds back nobody else, and not the server", async () => {
+    await using server = await ScriptedHttpServer.start();
+    await using bench = await GatewayBench.start();
+    const { at } = bench.open({ a: { url: server.url } });
+    const { bearer } = at;
+    const url = at.urlOf("a");
+    const headers = { "mcp-session-id": await session(url, bearer) };
+    const params = { name: "progress", arguments: { count: 50_000 }, _meta: { progressToken: 1 } };
+    const slow = begin(url, { bearer, headers, body: rpc(1, "tools/call", params) });
+    const [response] = (await once(slow, "response")) as [IncomingMessage];
+    response.pause();
+    const client = await bench.connect(url, bearer, "2025-11-25");
+    for (let n = 0; n < 20; n++) assert.equal(await call(client, "echo", { text: `${n}` }), `${n}`);
+    // The call is over at the server, and its answer waits here; the progress that nobody read was left out.
+    let got = 0;
+    let last = "";
+    response.setEncoding("utf8").on("data", (text: string) => {
+      got += text.match(/notifications\/progress/g)?.length ?? 0;
+      last = (last + text).slice(-200);
+    });
+    response.resume();
+    await once(response, "end");
+    assert.match(last, /"text":"done"/);
+    assert.ok(got < 50_000, `${got}`);
+  });
+});
