@@ -13,10 +13,10 @@ import { configuredMcpServers, loadConfigLayers } from "../../src/config/index.t
 import { authStatusOf } from "../../src/mcp/auth/auth-status.ts";
 import { NodeFetch } from "../../src/mcp/http/node-fetch.ts";
 import { codexLoginStore, LoginBroker, McpManager } from "../../src/mcp/index.ts";
-import { RawPeer } from "../../src/testing/http-server/raw-peer.ts";
+import { RawPeer, type RawRequest } from "../../src/testing/http-server/raw-peer.ts";
 
 /** What a server answers at a path; 404 without. */
-type Pages = (origin: string) => Readonly<Record<string, Page>>;
+type Pages = (origin: string, headers: RawRequest["headers"]) => Readonly<Record<string, Page>>;
 type Page = readonly [status: number, body: unknown, challenge?: string];
 
 const AS = "/.well-known/oauth-authorization-server";
@@ -35,7 +35,7 @@ const OPENID = {
   subject_types_supported: ["public"],
   id_token_signing_alg_values_supported: ["RS256"],
 };
-const full: Pages = (at) => ({ [`${RESOURCE}/mcp`]: resource(at), [AS]: metadata(at) });
+const full = (at: string): ReturnType<Pages> => ({ [`${RESOURCE}/mcp`]: resource(at), [AS]: metadata(at) });
 const challenging = (at: string): Page => [401, {}, `Bearer resource_metadata="${at}/meta"`];
 
 const NO_PAGES: Pages = () => ({});
@@ -91,6 +91,10 @@ const KINDS: Readonly<Record<string, Kind>> = {
   header: { pages: full, keys: 'http_headers = { authorization = "x" }' },
   "header-of-variable": { pages: full, keys: 'env_http_headers = { Authorization = "HOME" }' },
   "header-unset": { pages: full, keys: 'env_http_headers = { Authorization = "NO_SUCH" }' },
+  "header-of-the-door": {
+    pages: (at, headers) => (headers["x-api-key"] === "x" ? full(at) : {}),
+    keys: 'http_headers = { X-Api-Key = "x" }',
+  },
   "another-header": { pages: full, keys: 'http_headers = { X-Api-Key = "x" }' },
   helper: { pages: full, keys: 'http_headers_helper = "true"' },
   off: { pages: full, keys: "enabled = false" },
@@ -108,8 +112,8 @@ test("a server is authorized as codex mcp list says", { timeout: 60_000 }, async
   const tables = ['mcp_oauth_credentials_store = "file"\n[mcp_servers.program]\ncommand = "true"\n'];
   for (const [name, { pages = NO_PAGES, keys = "", stored }] of Object.entries(KINDS)) {
     const peer = stack.use(
-      await RawPeer.start(({ path }, response) => {
-        const [status, body, challenge] = pages(peer.url.origin)[path] ?? [404, {}];
+      await RawPeer.start(({ path, headers: given }, response) => {
+        const [status, body, challenge] = pages(peer.url.origin, given)[path] ?? [404, {}];
         const headers = challenge === undefined ? {} : { "www-authenticate": challenge };
         response.writeHead(status, { "content-type": "application/json", ...headers });
         response.end(typeof body === "string" ? body : JSON.stringify(body));

@@ -49,8 +49,8 @@ export function inHostsWords(text: string, name: string, hostName: string): stri
 }
 
 const NEEDS_LOGIN =
-  'it needs a login: give it an Authorization header that it accepts, or add a server with this name and url to your own Codex ("codex mcp add") ' +
-  'and log in there ("codex mcp login")';
+  "it needs a login: give it an Authorization header that it accepts, or add a server with this name and url to your own " +
+  '("switchyard mcp add") and log in there ("switchyard mcp login")';
 
 const UNREADABLE_TOOLS =
   "Codex cannot read its list of tools: each tool needs a name and an inputSchema that is an object";

@@ -1,14 +1,14 @@
 /** How a server is authorized, in Codex's words. */
 import type { Clock } from "../../base/clock.ts";
 import type { McpServerConfig } from "../../config/server/types.ts";
-import type { Variables } from "../../servers/resolve.ts";
+import { resolve, type Variables } from "../../servers/resolve.ts";
 import { type LoginWanted, McpError } from "../errors.ts";
 import type { HttpFetch } from "../http/http-fetch.ts";
 import { type AuthStatus, configuredAuth } from "./configured-auth.ts";
 import type { CredentialSource } from "./credential-source.ts";
 import { describedLogin, probeLogin } from "./discovery.ts";
 import { LoginError } from "./login-error.ts";
-import type { OAuthHttp } from "./oauth-fetch.ts";
+import { type OAuthHttp, withHeadersOf } from "./oauth-fetch.ts";
 
 export interface AuthStatusOptions {
   readonly server: string;
@@ -43,7 +43,15 @@ export async function authStatusOf(options: AuthStatusOptions): Promise<AuthStat
   if (transport.http_headers_helper !== undefined) return "unknown";
   const late = new AbortController();
   const timer = clock.schedule(timeoutMs, () => late.abort());
-  const http: OAuthHttp = { fetch, clock, signal: AbortSignal.any([signal, late.signal]), timeoutMs };
+  const resolved = resolve(config, env, [server]);
+  const headers =
+    resolved.ok && resolved.value.type === "streamable_http" ? resolved.value.headers : new Map();
+  const http: OAuthHttp = {
+    fetch: withHeadersOf(transport.url, headers, fetch),
+    clock,
+    signal: AbortSignal.any([signal, late.signal]),
+    timeoutMs,
+  };
   const about = { server, url: transport.url, http };
   try {
     const asked = wanted === undefined ? await probeLogin(about) : wanted || undefined;

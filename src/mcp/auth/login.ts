@@ -35,7 +35,7 @@ import { scopesOf } from "../http/challenge.ts";
 import type { HttpFetch } from "../http/http-fetch.ts";
 import { discoverLogin, isSafe, type LoginPlace, probeLogin, shown } from "./discovery.ts";
 import { LoginError } from "./login-error.ts";
-import { type OAuthHttp, oauthFetch, OAuthRequestError } from "./oauth-fetch.ts";
+import { type OAuthHttp, oauthFetch, OAuthRequestError, withHeadersOf } from "./oauth-fetch.ts";
 import { chooseClient, type ClientRegistration, type LoginClient } from "./registration.ts";
 import type { LoginStore, StoredLogin } from "./stored-login.ts";
 
@@ -376,28 +376,13 @@ function httpFor(parts: LoginParts, { signal, timeoutMs }: LoginOptions): OAuthH
     const what = "has an Authorization header in its configuration: a login would not be used";
     throw new LoginError("other_credentials", server, `MCP server "${server}" ${what}`);
   }
-  const origin =
-    config.transport.type === "streamable_http" ? URL.parse(config.transport.url)?.origin : undefined;
+  const { transport } = config;
   return {
-    fetch: (request) =>
-      fetch(
-        request.url.origin === origin
-          ? { ...request, headers: withConfigured(request.headers, headers) }
-          : request,
-      ),
+    fetch: transport.type === "stdio" ? fetch : withHeadersOf(transport.url, headers, fetch),
     clock,
     signal: signal ?? new AbortController().signal,
     timeoutMs,
   };
-}
-
-function withConfigured(
-  own: readonly (readonly [name: string, value: string])[],
-  configured: ReadonlyMap<string, string>,
-): readonly (readonly [name: string, value: string])[] {
-  const merged = new Map([...configured].map(([name, value]) => [name.toLowerCase(), value]));
-  for (const [name, value] of own) merged.set(name, value);
-  return [...merged];
 }
 
 async function placeOf(

@@ -77,3 +77,18 @@ function textOf(body: NonNullable<RequestInit["body"]>): string {
   if (typeof body === "string" || body instanceof URLSearchParams) return String(body);
   throw new TypeError("a body that is neither text nor a form");
 }
+
+/** Configured headers of an MCP server go to its own origin, and nowhere else. Those of the request count before them. */
+export function withHeadersOf(
+  serverUrl: string,
+  configured: ReadonlyMap<string, string>,
+  fetch: HttpFetch,
+): HttpFetch {
+  const origin = URL.parse(serverUrl)?.origin;
+  return (request) => {
+    if (request.url.origin !== origin) return fetch(request);
+    const headers = new Map([...configured].map(([name, value]) => [name.toLowerCase(), value]));
+    for (const [name, value] of request.headers) headers.set(name, value);
+    return fetch({ ...request, headers: [...headers] });
+  };
+}

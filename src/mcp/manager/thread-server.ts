@@ -139,6 +139,11 @@ export class ThreadServer implements Holder {
     return this.#state.lease.connection;
   }
 
+  /** Whose credentials it is used with. */
+  get #principal(): string | undefined {
+    return this.#options.principals?.[this.name] ?? this.#options.principal;
+  }
+
   /** Whether a turn can begin with it: it is ready, or its tools are remembered while it starts. */
   get isUsable(): boolean {
     const { state } = this.status;
@@ -192,7 +197,7 @@ export class ThreadServer implements Holder {
   /** @throws the signal's reason */
   async authStatus({ signal = new AbortController().signal, timeoutMs }: WaitOptions): Promise<AuthStatus> {
     const { status, name, config } = this;
-    const { parts, env, headers, principal } = this.#options;
+    const { parts, env, headers } = this.#options;
     if (status.state === "disabled") return "unsupported";
     const given = headers?.[name] ?? {};
     const own = typeof given === "function" ? [] : Object.keys(given);
@@ -206,6 +211,7 @@ export class ThreadServer implements Holder {
           ? status.reason.wanted
           : undefined;
     const fetch = parts.fetch(config.environment_id);
+    const principal = this.#principal;
     const about = { server: name, config, env, principal, credentials, fetch, clock, wanted };
     return authStatusOf({ ...about, signal, timeoutMs });
   }
@@ -323,7 +329,7 @@ export class ThreadServer implements Holder {
 
   #open(): State {
     const { name, config, id, workspace, env, headers, parts, pool } = this.#options;
-    const principal = this.#options.principals?.[name] ?? this.#options.principal;
+    const principal = this.#principal;
     const fixed = (status: ServerStatus): State => ({ kind: "fixed", status });
     if (!config.enabled) return fixed({ state: "disabled", reason: disabledText(config) });
     const resolved = resolve(config, env, [name]);

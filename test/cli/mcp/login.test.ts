@@ -210,8 +210,6 @@ suite("switchyard mcp login", { concurrency: 2 }, () => {
     '[mcp_servers.far]\nurl = "http://127.0.0.1:9/mcp"\noauth = { callback_url = "http://example.com/cb" }\n';
   const cases: readonly (readonly [what: string, args: readonly string[], code: number, stderr: RegExp])[] = [
     ["a program", ["login", "local"], 1, /"local" is a stdio server: it has no login/],
-    ["a program, for logout", ["logout", "local"], 1, /local is a stdio server: it has no login/],
-    ["a misspelt name", ["login", "loca"], 2, /did you mean "local"/],
     ["a server with a token", ["login", "token"], 1, /from the variable T \(bearer_token_env_var\)/],
     ["an end that is not safe", ["login", "far"], 1, /oauth\.callback_url has to be an https URL/],
     ["scopes that are none", ["login", "far", "--scopes", 'a"b'], 2, /--scopes takes names/],
