@@ -8,7 +8,15 @@
  *   F1. No message repeats the value of a flag or an operand: it may be a secret.
  */
 import { nearest } from "../../base/suggest.ts";
-import { type Flag, HELP_FLAG, type NamedSpec, operandsText, usageText, VERSION_FLAG } from "./spec.ts";
+import {
+  type CommandSpec,
+  type Flag,
+  HELP_FLAG,
+  type NamedSpec,
+  operandsText,
+  usageText,
+  VERSION_FLAG,
+} from "./spec.ts";
 
 /** The command line is wrong. */
 export class UsageError extends Error {
@@ -59,6 +67,51 @@ export class Args {
   }
 }
 
+/** A piece of a command line. */
+export type Piece =
+  | { readonly is: "operand"; readonly word: string }
+  /** All words after `--`, or of another program. */
+  | { readonly is: "rest"; readonly words: readonly string[] }
+  | {
+      readonly is: "flag";
+      readonly flag: Flag;
+      /** As it is typed, with its dashes. */
+      readonly name: string;
+      /** `undefined`: it is missing. Of a switch: what is attached to it. */
+      readonly value: string | undefined;
+    }
+  | { readonly is: "unknown"; readonly name: string };
+
+/** The pieces of a command line, right or wrong, one after the other. */
+export function* piecesOf(spec: CommandSpec, argv: readonly string[]): Generator<Piece, undefined> {
+  const byName = flagsByName(spec);
+  const words = [...argv];
+  let operands = 0;
+  for (let word = words.shift(); word !== undefined; word = words.shift()) {
+    if (word === "--") {
+      yield { is: "rest", words: words.splice(0) };
+    } else if (word === "-" || !word.startsWith("-")) {
+      yield { is: "operand", word };
+      operands++;
+      const isProgram = operands === spec.verbatimFrom && spec.verbatimUnless?.test(word) !== true;
+      if (isProgram) yield { is: "rest", words: words.splice(0) };
+    } else {
+      const { name, inline } = split(word);
+      const flag = byName.get(name);
+      if (flag === undefined) yield { is: "unknown", name };
+      else {
+        const isShort = !name.startsWith("--");
+        const isBundle = flag.value === undefined && isShort && inline?.startsWith("=") === false;
+        // `-vC dir`: more switches in one word.
+        if (isBundle) words.unshift(`-${inline}`);
+        const attached = isBundle ? undefined : isShort ? inline?.replace(/^=/, "") : inline;
+        const value = attached ?? (flag.value === undefined ? undefined : words.shift());
+        yield { is: "flag", flag, name, value };
+      }
+    }
+  }
+}
+
 /**
  * A request for help or for the version counts as soon as it is read, whatever else is wrong.
  *
@@ -66,26 +119,14 @@ export class Args {
  */
 export function parseArgs(spec: NamedSpec, argv: readonly string[]): Args {
   const { flags = [], operands: known = [] } = spec;
-  const byName = new Map<string, Flag>();
-  for (const flag of [HELP_FLAG, VERSION_FLAG, ...flags]) {
-    byName.set(`--${flag.name}`, flag);
-    if (flag.short !== undefined) byName.set(`-${flag.short}`, flag);
-  }
   const operands: string[] = [];
   const given = new Map<string, string[]>();
-  const words = [...argv];
-  while (words.length > 0) {
-    const word = words.shift() as string;
-    if (word === "--") {
-      operands.push(...words.splice(0));
-    } else if (word === "-" || !word.startsWith("-")) {
-      operands.push(word);
-      const isProgram = operands.length === spec.verbatimFrom && spec.verbatimUnless?.test(word) !== true;
-      if (isProgram) operands.push(...words.splice(0));
-    } else {
-      const { name, inline } = splitFlag(word);
-      const flag = byName.get(name);
-      if (flag === undefined) throw unknownOption(name, spec, byName);
+  for (const piece of piecesOf(spec, argv)) {
+    if (piece.is === "operand") operands.push(piece.word);
+    else if (piece.is === "rest") operands.push(...piece.words);
+    else if (piece.is === "unknown") throw unknownOption(piece.name, spec);
+    else {
+      const { flag, name, value } = piece;
       if (flag === HELP_FLAG || flag === VERSION_FLAG) {
         return new Args([], new Map([[flag.name, [""]]]), flags);
       }
@@ -93,7 +134,7 @@ export function parseArgs(spec: NamedSpec, argv: readonly string[]): Args {
       if (before.length > 0 && flag.many === undefined && spec.overridable === undefined) {
         throw new UsageError(`${name} can be given only once`);
       }
-      given.set(flag.name, [...before, valueOf(flag, name, inline, words)]);
+      given.set(flag.name, [...before, valueOf(flag, name, value)]);
     }
   }
   const missing = known.find(({ optional }, at) => optional === undefined && at >= operands.length);
@@ -106,8 +147,18 @@ export function parseArgs(spec: NamedSpec, argv: readonly string[]): Args {
   return new Args(operands, given, flags);
 }
 
+/** By what is typed, with its dashes. */
+export function flagsByName({ flags = [] }: CommandSpec): ReadonlyMap<string, Flag> {
+  const byName = new Map<string, Flag>();
+  for (const flag of [HELP_FLAG, VERSION_FLAG, ...flags]) {
+    byName.set(`--${flag.name}`, flag);
+    if (flag.short !== undefined) byName.set(`-${flag.short}`, flag);
+  }
+  return byName;
+}
+
 /** `--name=value`, `-Cvalue`: the name and what is attached to it. */
-export function splitFlag(word: string): { readonly name: string; readonly inline: string | undefined } {
+function split(word: string): { readonly name: string; readonly inline: string | undefined } {
   if (!word.startsWith("--")) {
     return { name: word.slice(0, 2), inline: word.length > 2 ? word.slice(2) : undefined };
   }
@@ -116,16 +167,12 @@ export function splitFlag(word: string): { readonly name: string; readonly inlin
   return { name: word.slice(0, equals), inline: word.slice(equals + 1) };
 }
 
-function valueOf(flag: Flag, name: string, inline: string | undefined, words: string[]): string {
-  const isShort = !name.startsWith("--");
+/** @throws {UsageError} */
+function valueOf(flag: Flag, name: string, value: string | undefined): string {
   if (flag.value === undefined) {
-    if (inline === undefined) return "";
-    if (!isShort || inline.startsWith("=")) throw new UsageError(`${name} takes no value`);
-    // `-vC dir`: more switches in one word.
-    words.unshift(`-${inline}`);
-    return "";
+    if (value === undefined) return "";
+    throw new UsageError(`${name} takes no value`);
   }
-  const value = (isShort ? inline?.replace(/^=/, "") : inline) ?? words.shift();
   if (value === undefined) throw new UsageError(`${name} needs a value: ${name} ${flag.value}`);
   if (flag.choices !== undefined && !flag.choices.includes(value)) {
     throw new UsageError(`${name} takes ${listText(flag.choices)}`);
@@ -138,12 +185,12 @@ export function listText(words: readonly string[]): string {
   return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} or ${words.at(-1)}`;
 }
 
-function unknownOption(name: string, spec: NamedSpec, byName: ReadonlyMap<string, Flag>): UsageError {
+function unknownOption(name: string, spec: NamedSpec): UsageError {
   if (!/^--?[a-z]/i.test(name)) {
     const usage = `switchyard ${spec.name} [options] -- ${operandsText(spec)}`;
     return new UsageError(`An argument that begins with a dash must come after "--": ${usage}`);
   }
-  const flags = [...byName.keys()].filter((other) => other.startsWith("--"));
+  const flags = [...flagsByName(spec).keys()].filter((other) => other.startsWith("--"));
   const misspelt = nearest(
     name.slice(2),
     flags.map((other) => other.slice(2).replaceAll("-", "_")),

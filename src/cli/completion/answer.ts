@@ -13,7 +13,8 @@
  */
 import { homedir } from "node:os";
 import { type Flag, HELP_FLAG, type Operand, VERSION_FLAG } from "../args/spec.ts";
-import { flagNamed, parseSoFar, type SoFar } from "../args/parse-so-far.ts";
+import { flagsByName } from "../args/parse.ts";
+import { parseSoFar, type SoFar } from "../args/parse-so-far.ts";
 import type { Command, CommandGroup } from "../command.ts";
 import { print, printable } from "../output.ts";
 import { keepStart } from "../text-width.ts";
@@ -93,7 +94,7 @@ async function ofCommand(command: Command, words: readonly string[]): Promise<An
   if (next.is === "value") return await valuesOf(next.flag, next.flag.value, soFar, typed);
   if (takesFlags && typed.startsWith("-")) {
     const equals = typed.indexOf("=");
-    const flag = equals === -1 ? undefined : flagNamed(command.flags ?? [], typed.slice(0, equals));
+    const flag = equals === -1 ? undefined : flagsByName(command).get(typed.slice(0, equals));
     if (equals === -1) return openFlags(command, soFar);
     if (flag?.value === undefined) return NOTHING;
     const { is, words: values } = await valuesOf(flag, flag.value, soFar, typed.slice(equals + 1));
