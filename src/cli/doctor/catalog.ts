@@ -3,6 +3,7 @@ import type { JsonObject } from "../../base/json.ts";
 import type { McpServerConfig } from "../../config/server/types.ts";
 import type { ServerSnapshot } from "../../mcp/index.ts";
 import { codexInputSchema, type ServerTool, ToolNames } from "../../tools/index.ts";
+import { modelDescription } from "../../tools/tool-info.ts";
 import { aboutOf, type Finding, finding } from "./finding.ts";
 import type { Patient } from "./patient.ts";
 
@@ -29,7 +30,7 @@ export function catalogViews(patients: readonly Patient[]): ReadonlyMap<string, 
       : [{ patient, config: server.config, snapshot }];
   });
   const tools = ready.flatMap(({ config, snapshot }) =>
-    snapshot.tools.map((tool) => serverTool(snapshot.name, config, tool)),
+    snapshot.tools.map((tool) => serverTool(snapshot, config, tool)),
   );
   const named = new ToolNames().name(tools).tools;
   return new Map(
@@ -38,17 +39,17 @@ export function catalogViews(patients: readonly Patient[]): ReadonlyMap<string, 
       const renamed = own.filter(({ qualified, visible }) => visible.name !== qualified.tool);
       const refused: (readonly [tool: string, why: string])[] = [];
       let bytes = 0;
-      for (const { qualified, visible, tool, forModel } of own) {
+      for (const each of own) {
+        const { qualified, visible, tool, forModel } = each;
         if (!forModel) continue;
         const made = codexInputSchema(tool.inputSchema as JsonObject, config.tool_input_schema_max_bytes);
         const why = made.kind === "unusable" ? made.reason : refusal(made.schema);
         if (why !== undefined) refused.push([qualified.tool, why]);
         if (made.kind === "unusable") continue;
-        const { description = "" } = tool;
         const definition = {
           type: "function",
           name: visible.name,
-          description,
+          description: modelDescription(each),
           strict: false,
           parameters: made.schema,
         };
@@ -67,7 +68,7 @@ export function catalogViews(patients: readonly Patient[]): ReadonlyMap<string, 
 }
 
 function serverTool(
-  server: string,
+  { name: server, plugin }: ServerSnapshot,
   config: McpServerConfig,
   tool: ServerSnapshot["tools"][number],
 ): ServerTool {
@@ -80,7 +81,11 @@ function serverTool(
     supportsParallelToolCalls: config.supports_parallel_tool_calls,
     annotations: tool.annotations,
     forModel: !Array.isArray(visibility) || visibility.includes("model"),
-    provenance: { environment: config.environment_id, scope: config.scope },
+    provenance: {
+      environment: config.environment_id,
+      scope: config.scope,
+      ...(plugin === undefined ? {} : { plugin }),
+    },
   };
 }
 

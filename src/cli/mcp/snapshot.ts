@@ -13,6 +13,7 @@ import {
 } from "./configured.ts";
 import { printFindings, shownName } from "./findings.ts";
 import { keptTools } from "./kept-tools.ts";
+import { showWaiting } from "./waiting.ts";
 
 /** A configured server, and what was seen of it if it was started. */
 export interface SeenServer {
@@ -85,12 +86,15 @@ export async function startEach(
   if (started.length === 0) return new Map();
   await using opened = await openManager(configured, started, log === undefined ? {} : { log });
   const { collectMcpSnapshot } = await import("../../mcp/index.ts");
+  const waiting = new Set(started.map(({ name }) => name));
+  using _line = showWaiting(waiting);
   const look = async (server: EffectiveMcpServer): Promise<(readonly [string, StartedServer])[]> => {
     const { name, definedIn } = server;
     await using open = openThread(opened.manager, configured, [server]);
     const origins = new Map(definedIn === undefined ? [] : [[name, definedIn]]);
     const { servers: seen } = await collectMcpSnapshot(open.thread, { lists, askAuth, origins, signal });
     const { clockAheadMs } = open.thread.server(name);
+    waiting.delete(name);
     return seen.map((snapshot) => [name, { snapshot, clockAheadMs }]);
   };
   return new Map((await Promise.all(started.map(look))).flat());
