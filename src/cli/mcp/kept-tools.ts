@@ -7,7 +7,7 @@
  * Invariants
  *   Q1. A list counts for a day, and only while the files that configure the server, its program, and the files among its arguments
  *       are older than the list. What changes elsewhere is not noticed: whoever shows a list says how old it is.
- *   Q2. A server that does not work has no list any more.
+ *   Q2. A server that does not work has no list any more, nor one whose login a command has changed.
  *   Q3. The name of a file comes from nothing that may be a secret, and the file has nothing but tools.
  */
 import { join, resolve } from "node:path";
@@ -80,6 +80,15 @@ export async function keepTools(thread: McpConnectionManager, cwd: string, at: n
     await kept.write(key, { at, tools, hiddenTools: all - tools.length });
   };
   await Promise.all(thread.servers.map((server) => keep(server).catch(() => {})));
+}
+
+/** Forgets the list of a server: it may have been another account's. */
+export async function forgetTools({ name, config }: EffectiveMcpServer, cwd: string): Promise<void> {
+  // As with keeping it.
+  if (config !== undefined)
+    await folder()
+      .remove(keyOf(name, config, cwd))
+      .catch(() => {});
 }
 
 /** What makes it another list (Q3). */

@@ -19,6 +19,7 @@ import type { Stop } from "../signals.ts";
 import { callbackPlace } from "./callback-place.ts";
 import { configuredServersOf, environmentsOf, notStartedText, serverNamed } from "./configured.ts";
 import { shownName } from "./findings.ts";
+import { forgetTools } from "./kept-tools.ts";
 import { openBrowser } from "./open-browser.ts";
 import { READ_FLAGS } from "./target.ts";
 
@@ -54,8 +55,9 @@ async function logIn(args: Args, stop: Stop): Promise<number> {
   const [name = ""] = args.operands;
   args.atMostOne("device-url-only", "json");
   const configured = configuredServersOf(args);
-  const config = configOf(serverNamed(configured, name));
-  const { layers } = configured;
+  const server = serverNamed(configured, name);
+  const config = configOf(server);
+  const { layers, cwd } = configured;
   const scopes = scopesOf(args.one("scopes"));
   const store = userLoginStore({ layers });
   using limit = timeLimit(name);
@@ -84,6 +86,7 @@ async function logIn(args: Args, stop: Stop): Promise<number> {
     tell(`${error.message}\nnote: trying again without any`);
     return await complete(await begin([]));
   });
+  await forgetTools(server, cwd);
   report(kept, args);
   return 0;
 }

@@ -6,6 +6,7 @@ import type { Command } from "../command.ts";
 import { printJson, say } from "../output.ts";
 import { configuredServersOf, notStartedText, serverNamed } from "./configured.ts";
 import { shownName } from "./findings.ts";
+import { forgetTools } from "./kept-tools.ts";
 import { READ_FLAGS } from "./target.ts";
 
 export const logout: Command = {
@@ -27,6 +28,7 @@ async function logOut(args: Args, { signal }: { readonly signal: AbortSignal }):
     throw new LoginError("no_http", name, `MCP server ${shownName(name)} is a stdio server: it has no login`);
   const store = userLoginStore({ layers: configured.layers });
   const removed = await store.exclusively(key, () => store.remove(key, signal), signal);
+  await forgetTools(server, configured.cwd);
   if (args.has("json")) printJson({ name, url: key.url, removed });
   else say(removed ? `Logged out of ${shownName(name)}` : `There was no login to ${shownName(name)}`);
   return 0;

@@ -1,7 +1,7 @@
 /** `switchyard mcp login` and `mcp logout`, with an authorization server that approves at once, and a browser that follows it. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { suite, test } from "node:test";
 import {
@@ -112,10 +112,13 @@ suite("switchyard mcp login", { concurrency: 2 }, () => {
     assertShown("mcp login tickets", done, office);
     assertShown("mcp call tickets echo --arg text=hello", called, office);
 
+    const kept = readdirSync(join(home.home, ".switchyard/cache/catalogs"));
     const out = await home.run(["mcp", "logout", "tickets"]);
     assert.deepEqual(out, { code: 0, stdout: "Logged out of tickets\n", stderr: "" });
     assertShown("mcp logout tickets", out, office);
     assert.ok(!home.has(STORE));
+    // What `mcp tools` would show may have been this account's (Q2).
+    assert.equal(readdirSync(join(home.home, ".switchyard/cache/catalogs")).length, kept.length - 1);
     const again = await home.json(["mcp", "logout", "tickets", "--json"]);
     assert.deepEqual(again, { name: "tickets", url: office.resource.url, removed: false });
   });
