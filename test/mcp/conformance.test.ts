@@ -1,19 +1,25 @@
 /**
  * The client scenarios of the official conformance suite, with our manager as the client: those that a revision of the
  * specification requires, and those that the suite reports besides. From here, and through an executor.
+ *
+ *   test ── starts ──> the suite, with its server ── starts ──> a relay ── URL ──> the client, in the test's process
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { suite, test } from "node:test";
 import { startServer } from "../executor/support/subjects.ts";
 import { NODE_VARIABLES } from "../support/command.ts";
 import { sample } from "../support/sample.ts";
+import { type Given, playClient } from "./support/conformance-client.ts";
 
 const conformance = join(import.meta.dirname, "../../node_modules/@modelcontextprotocol/conformance");
-const client = join(import.meta.dirname, "support/conformance-client.ts");
+const relay = join(import.meta.dirname, "support/conformance-relay.mjs");
 const REVISIONS = ["2025-11-25", "2026-07-28"] as const;
 /** Of one scenario, in milliseconds. The client ends earlier by itself. */
 const TIMEOUT_MS = 60_000;
@@ -60,7 +66,7 @@ suite("conformance of the client", () => {
     for (const scenario of sample(plain, 4)) {
       test(`${revision}: ${scenario}, through an executor`, { timeout: TIMEOUT_MS }, async () => {
         await using executor = await startServer();
-        await assertPasses(scenario, revision, { SWITCHYARD_TEST_EXECUTOR: executor.url });
+        await assertPasses(scenario, revision, executor.url);
       });
     }
   }
@@ -78,37 +84,46 @@ function scenariosOf(revision: string): readonly string[] {
   return [...required.matchAll(/- (\S+)/g), ...reported].map(([, name = ""]) => name);
 }
 
-async function assertPasses(
-  scenario: string,
-  revision: string,
-  variables: Readonly<Record<string, string>> = {},
-): Promise<void> {
+async function assertPasses(scenario: string, revision: string, executor?: string): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "switchyard-conformance-"));
+  const said: unknown[] = [];
+  const played: Promise<void>[] = [];
+  const play = async (given: Promise<string>): Promise<void> =>
+    playClient(JSON.parse(await given) as Given, executor, (...words) => said.push(...words));
+  const relays = createServer({ allowHalfOpen: true }, (socket) => {
+    // The relay ends when the client has, however that ended; and the suite may kill it before.
+    socket.on("error", () => {});
+    const ended = play(text(socket)).finally(() => socket.end());
+    ended.catch(() => {});
+    played.push(ended);
+  }).listen(0, "127.0.0.1");
   try {
+    await once(relays, "listening");
+    const { port } = relays.address() as AddressInfo;
     const which = ["--scenario", scenario, "--spec-version", revision];
-    const command = ["--command", `"${process.execPath}" "${client}"`, "-o", folder];
-    const said = await run([join(conformance, "dist/index.js"), "client", ...which, ...command], {
-      ...NODE_VARIABLES,
-      ...variables,
-    });
+    const command = ["--command", `"${process.execPath}" "${relay}" ${port}`, "-o", folder];
+    said.push(await run([join(conformance, "dist/index.js"), "client", ...which, ...command]));
+    assert.equal(played.length, 1, `clients\n${said.join("\n")}`);
+    await Promise.all(played);
     const [report = ""] = globSync("**/checks.json", { cwd: folder });
     const checks = JSON.parse(readFileSync(join(folder, report), "utf8")) as readonly Check[];
     const failed = checks.filter(({ status }) => status === "FAILURE" || status === "WARNING");
-    assert.ok(failed.length === 0, `${JSON.stringify(failed, null, 2)}\n${said}`);
+    assert.ok(failed.length === 0, `${JSON.stringify(failed, null, 2)}\n${said.join("\n")}`);
     assert.ok(
       checks.some(({ status }) => status === "SUCCESS"),
-      said,
+      said.join("\n"),
     );
   } finally {
+    relays.close();
     rmSync(folder, { recursive: true });
   }
 }
 
 /** Runs Node with a clean environment. @returns what it wrote */
-function run(args: readonly string[], env: Readonly<Record<string, string>>): Promise<string> {
+function run(args: readonly string[]): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>();
   // It fails when a scenario does, of which the report tells more.
-  execFile(process.execPath, args, { env, timeout: RUN_MS }, (_error, stdout, stderr) =>
+  execFile(process.execPath, args, { env: NODE_VARIABLES, timeout: RUN_MS }, (_error, stdout, stderr) =>
     resolve(`${stdout}${stderr}`),
   );
   return promise;
