@@ -1,8 +1,10 @@
 /** What programs write before they end: what it means, and which of their lines say most. */
+import { join } from "node:path";
+import { fs } from "../../base/builtin.ts";
 import { shellWord } from "../../base/shell-word.ts";
 import { variable } from "../../servers/resolve.ts";
 import { openOf, type Patient, stdioOf, type Verdict } from "./patient.ts";
-import type { Program } from "./program.ts";
+import { packageAround, type Program } from "./program.ts";
 
 /** The verdict that the words of a server give, if they give one. */
 export function verdictOfWords(patient: Patient): Verdict | undefined {
@@ -19,7 +21,7 @@ export function verdictOfWords(patient: Patient): Verdict | undefined {
 const SHOWN_MAX = 5;
 /** Frames of a stack, and what Node and npm write below what matters. */
 const NOISE =
-  /^\s*at .*[(:]|^Node\.js v\d|^npm (?:notice|warn)\b|A complete log of this run|^\s*[\^~{}[\]]+\s*$|^\s*(?:code: '|requireStack:)|^npm error(?: \d+)?\s*$/i;
+  /^\s*at .*[(:]|^Node\.js v\d|^npm (?:notice|warn)\b|A complete log of this run|^\s*[\^~{}[\]]+\s*$|^\s*(?:code: '|errno: -|syscall: '|hostname: '|path: '|requireStack:)|^node:internal\/|^npm error(?: \d+)?\s*$/i;
 const ERROR = /^\W{0,3}(?:\w*Error\b|fatal\b|panic\b|npm error code)/i;
 
 /** A few lines: from the last one that is an error, or else gives a verdict; without it, the last ones. */
@@ -60,12 +62,26 @@ const CLUES: readonly Clue[] = [
   },
   {
     says: /npm (?:error|ERR!) (?:code|errno) (?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ENOTCACHED|ERR_SOCKET_TIMEOUT)|Failed to fetch: `https?:|error sending request for url|Error response from daemon: .*(?:dial tcp|lookup|timeout)/i,
-    verdict: ({ program }) => ({
-      code: "registry_unreachable",
-      cause:
-        "The package registry cannot be reached: no network, or a proxy that is not configured. A server that is installed needs none",
-      fix: program?.runs === undefined ? "npm ping" : installOf(program),
-    }),
+    verdict: (patient) =>
+      withoutProxy(patient) ?? {
+        code: "registry_unreachable",
+        cause:
+          "The package registry cannot be reached: no network, or a proxy that is not configured. A server that is installed needs none",
+        fix: patient.program?.runs === undefined ? "npm ping" : installOf(patient.program),
+      },
+  },
+  {
+    says: /SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_GET_ISSUER_CERT_LOCALLY|UNABLE_TO_VERIFY_LEAF_SIGNATURE|CERTIFICATE_VERIFY_FAILED|(?:self[- ]signed|unable to (?:get|verify)) .{0,20}certificate/i,
+    verdict: ({ server, program, fixes }) => {
+      const isPython = program?.runs?.kind === "python" || /python/.test(program?.path ?? "");
+      const name = isPython ? "SSL_CERT_FILE" : "NODE_EXTRA_CA_CERTS";
+      return {
+        code: "tls_untrusted",
+        cause:
+          "What it connects to has a certificate of an authority that it does not know, such as a company's own; servers do not get this variable from the shell",
+        fix: fixes.edit("set", server, `env.${name}`, "/path/to/ca.pem"),
+      };
+    },
   },
   {
     says: /Cannot connect to (?:the Docker daemon|Podman)|Is the docker daemon running|permission denied while trying to connect to the [Dd]ocker/i,
@@ -85,10 +101,9 @@ const CLUES: readonly Clue[] = [
     verdict: ({ program }, [, ofNode, ofPython]) => {
       const name = ofNode ?? ofPython ?? "";
       const isPackage = /^(?:@[\w.-]+\/)?[\w.-]+$/.test(name);
-      const folder = program?.folder ?? ".";
       const install =
         ofPython === undefined
-          ? `(cd ${shellWord(folder)} && npm install ${shellWord(name)})`
+          ? installOfModule(program, name)
           : `${shellWord(pythonOf(program))} -m pip install ${shellWord(name)}`;
       return {
         code: "module_missing",
@@ -117,7 +132,9 @@ const CLUES: readonly Clue[] = [
   },
   {
     says: /ECONNREFUSED(?: ([\w.:[\]-]+:\d+))?|Connection refused|fetch failed|ENOTFOUND|EAI_AGAIN/,
-    verdict: (_patient, [, place]) => {
+    verdict: (patient, [, place]) => {
+      const proxy = place === undefined ? withoutProxy(patient) : undefined;
+      if (proxy !== undefined) return proxy;
       const [, host, port] = /^(.*):(\d+)$/.exec(place ?? "") ?? [];
       return {
         code: "service_unreachable",
@@ -126,6 +143,27 @@ const CLUES: readonly Clue[] = [
             ? "It needs something that it cannot reach: a service on another machine, a database, a program it works with"
             : `It needs something that does not run at ${place}, such as a database or a program it works with`,
         fix: host === undefined ? null : `nc -vz ${shellWord(host)} ${port}`,
+      };
+    },
+  },
+  {
+    says: /\bENOSPC\b|No space left on device/i,
+    verdict: () => ({ code: "disk_full", cause: "A disk is full. This shows which", fix: "df -h" }),
+  },
+  {
+    says: /\b(?:EACCES|EPERM)\b|\bPermission denied\b|root-owned files/i,
+    verdict: ({ stderr }, { input }) => {
+      if (stderr.some((line) => /root-owned files|\.npm\/_cacache/.test(line)))
+        return {
+          code: "not_permitted",
+          cause: "Files in npm's cache are another account's, left by an npm that ran with sudo",
+          fix: 'sudo chown -R "$(id -u):$(id -g)" ~/.npm',
+        };
+      const path = /['"](\/[^'"]{1,300})['"]/.exec(input)?.[1];
+      return {
+        code: "not_permitted",
+        cause: "It does something that this account may not do, such as writing to a folder of another one",
+        fix: path === undefined ? null : `ls -ld ${shellWord(path)}`,
       };
     },
   },
@@ -141,6 +179,33 @@ const CLUES: readonly Clue[] = [
     },
   },
 ];
+
+/** In its package, where it is run from one that nobody has installed; else where it starts. */
+function installOfModule(program: Program | undefined, name: string): string {
+  const own = packageAround(program?.script);
+  const isSource = own !== undefined && !own.folder.includes("/node_modules/");
+  if (isSource && !fs.existsSync(join(own.folder, "node_modules")))
+    return `(cd ${shellWord(own.folder)} && npm install)`;
+  const folder = isSource ? own.folder : (program?.folder ?? ".");
+  return `(cd ${shellWord(folder)} && npm install ${shellWord(name)})`;
+}
+
+const PROXIES = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+
+/** A shell that needs a proxy hands it on to no server: servers get only what env_vars names. */
+function withoutProxy({ server, env, fixes }: Patient): Verdict | undefined {
+  const transport = stdioOf(server);
+  const passed = transport?.env_vars.map((each) => (typeof each === "string" ? each : each.name)) ?? [];
+  const isGiven = (name: string): boolean => passed.includes(name) || transport?.env?.has(name) === true;
+  const set = PROXIES.filter((name) => (variable(env, name) ?? "") !== "");
+  if (transport === undefined || set.length === 0 || set.some(isGiven)) return undefined;
+  const names = (variable(env, "NO_PROXY") ?? "") === "" ? set : [...set, "NO_PROXY"];
+  return {
+    code: "proxy_missing",
+    cause: `This shell has a proxy (${set.join(", ")}), and the server does not get it: servers get only the variables that env_vars names, and a few that all programs need`,
+    fix: fixes.edit("set", server, "env_vars", JSON.stringify([...transport.env_vars, ...names])),
+  };
+}
 
 /** The Python that lacks the module. */
 function pythonOf(program: Program | undefined): string {

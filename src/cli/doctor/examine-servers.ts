@@ -9,10 +9,11 @@ import type { EffectiveMcpServer } from "../../config/effective/effective.ts";
 import { maskArgs, maskText } from "../../config/show/mask-text.ts";
 import { resolve } from "../../servers/resolve.ts";
 import type { Args } from "../args/parse.ts";
+import { shownName } from "../mcp/findings.ts";
 import { type ConfiguredServers, serverNamed } from "../mcp/configured.ts";
 import { startEach } from "../mcp/snapshot.ts";
 import { catalogViews } from "./catalog.ts";
-import type { Finding } from "./finding.ts";
+import { type Finding, finding } from "./finding.ts";
 import { Fixes } from "./fixes.ts";
 import { programOf } from "./program.ts";
 import { risksOf, sameServers } from "./risks.ts";
@@ -71,7 +72,22 @@ export async function examineServers(
     findings.push(...(why === undefined ? [] : [why]), ...risks, ...(catalog?.findings ?? []));
     return serverView(patient, { tokens: catalog?.tokens, clockAheadMs });
   });
-  return { views, findings: [...findings, ...sameServers(patients)] };
+  return {
+    views,
+    findings: [
+      ...findings,
+      ...sameServers(patients),
+      ...(name === undefined ? ofProject(servers, fixes) : []),
+    ],
+  };
+}
+
+/** Servers that do not count, and what lets them. */
+function ofProject(servers: readonly EffectiveMcpServer[], fixes: Fixes): Finding[] {
+  const inactive = servers.filter(({ status }) => status === "inactive").map(({ name }) => shownName(name));
+  if (inactive.length === 0) return [];
+  const problem = `the project is not trusted, so that its servers do not count: ${inactive.join(", ")}`;
+  return [finding("project_untrusted", problem, { fix: fixes.trust() })];
 }
 
 /** Lines that are kept of what a server wrote. */

@@ -51,6 +51,12 @@ export class Fixes {
     return maskUrl(url.href) === url.href ? this.edit("set", server, "url", url.href) : null;
   }
 
+  /** Lets the project's files count. */
+  trust(): string {
+    const cd = this.#args.one("cd");
+    return `switchyard trust${cd === undefined ? "" : ` ${shellWord(cd)}`}`;
+  }
+
   /** @param scopes to ask for; without any, those that the configuration or the server says */
   login({ name }: EffectiveMcpServer, scopes: readonly string[]): string | null {
     if (maskText(name) !== name) return null;

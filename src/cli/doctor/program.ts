@@ -1,7 +1,7 @@
 /** The program of a stdio server on this machine: its file, the package it is of, and what package runners get. */
 import { basename, dirname, extname, join, resolve } from "node:path";
 import { fs } from "../../base/builtin.ts";
-import { isObject } from "../../base/json.ts";
+import { isObject, type JsonObject } from "../../base/json.ts";
 import { LOCAL_ENVIRONMENT_ID, type McpServerConfig } from "../../config/server/types.ts";
 import { findProgram } from "../../executor/local/find-program.ts";
 import { resolveVariables, type Variables } from "../../servers/resolve.ts";
@@ -79,6 +79,22 @@ function packageOf(file: string | undefined): Package | undefined {
     }
   } catch {
     // It cannot be read, so nothing is certain.
+  }
+  return undefined;
+}
+
+/** The package in whose folder a file is, or would be. */
+export function packageAround(
+  file: string | undefined,
+): { readonly folder: string; readonly json: JsonObject } | undefined {
+  if (file === undefined) return undefined;
+  for (let folder = dirname(file); dirname(folder) !== folder; folder = dirname(folder)) {
+    try {
+      const json: unknown = JSON.parse(fs.readFileSync(join(folder, "package.json"), "utf8"));
+      return isObject(json) ? { folder, json: json as JsonObject } : undefined;
+    } catch {
+      // It is not there, or not for us.
+    }
   }
   return undefined;
 }

@@ -12,7 +12,9 @@ import type { ServerView } from "./server-view.ts";
  */
 export async function reportText(report: Report, named: boolean, width: number | undefined): Promise<string> {
   const { findings, servers } = report;
-  const found = findings.filter(({ severity }) => severity !== "note").map(findingText);
+  const found = findings
+    .filter(({ severity }) => severity !== "note")
+    .map((found) => findingText(found, servers));
   const notes = findings.filter(({ severity }) => severity === "note").map(noteText);
   const ready = servers.filter(({ state }) => state === "ready");
   const parts = [
@@ -45,7 +47,8 @@ function headline({ errors, warnings, servers, findings }: Report): string {
   return `${what.join(", ")}: ${ofServers}`;
 }
 
-function findingText({ severity, server, problem, cause, fix, origin, stderr }: Finding): string {
+function findingText(found: Finding, servers: readonly ServerView[]): string {
+  const { severity, server, problem, cause, fix, origin, stderr } = found;
   // A sentence of the connection names its server.
   const isNamed = server === null || problem.startsWith(`MCP server ${JSON.stringify(server)} `);
   const about = isNamed ? "" : `${shownName(server)}: `;
@@ -53,6 +56,7 @@ function findingText({ severity, server, problem, cause, fix, origin, stderr }: 
   const isSaid = stderr.every((line) => problem.includes(line));
   const rows: readonly (readonly [what: string, text: string | null])[] = [
     ["where", origin],
+    ["program", severity === "error" ? programText(servers.find(({ name }) => name === server)) : null],
     ["stderr", isSaid ? null : stderr.join(`\n${" ".repeat(10)}`)],
     ["cause", cause],
   ];
@@ -61,6 +65,21 @@ function findingText({ severity, server, problem, cause, fix, origin, stderr }: 
     [`${severity}: ${about}${problem.replaceAll("\n", "\n    ")}`, ...lines].join("\n"),
   );
   return fix === null ? said : `${said}\n${rowText("fix", pasteable(fix))}`;
+}
+
+/** What was started, where that is not plain from the configuration. */
+function programText(server: ServerView | undefined): string | null {
+  const { program, where, state } = server ?? {};
+  if (
+    program === null ||
+    program === undefined ||
+    state !== "failed" ||
+    where?.startsWith(program.path) === true
+  )
+    return null;
+  return program.package === null
+    ? program.path
+    : `${program.path} (${program.package} ${program.version ?? ""})`;
 }
 
 function rowText(what: string, text: string): string {
@@ -89,8 +108,8 @@ function readyText(servers: readonly ServerView[]): string {
   return `Servers that work (${total}):`;
 }
 
-function noteText({ server, problem }: Finding): string {
-  return `note: ${server === null ? "" : `${shownName(server)}: `}${problem}`;
+function noteText({ server, problem, fix }: Finding): string {
+  return `note: ${server === null ? "" : `${shownName(server)}: `}${problem}${fix === null ? "" : ` (${fix})`}`;
 }
 
 const HEADER = [

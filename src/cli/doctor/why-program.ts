@@ -1,5 +1,5 @@
 /** Why a program does not start, or ends: by the file that would be started, and by what it wrote. */
-import { basename, dirname, extname, join } from "node:path";
+import { basename, extname, join } from "node:path";
 import { fs } from "../../base/builtin.ts";
 import { isObject } from "../../base/json.ts";
 import { shellWord } from "../../base/shell-word.ts";
@@ -10,7 +10,7 @@ import { userHome } from "../output.ts";
 import { verdictOfWords } from "./clues.ts";
 import { type About, type Finding, finding } from "./finding.ts";
 import { openOf, type Patient, stdioOf, type Verdict } from "./patient.ts";
-import { elsewhere, find, missingInterpreter, type Program, programsIn } from "./program.ts";
+import { elsewhere, find, missingInterpreter, packageAround, type Program, programsIn } from "./program.ts";
 
 export function programMissing({ server, program, fixes }: Patient, what: string, about: About): Finding {
   const command = stdioOf(server)?.command ?? "";
@@ -178,18 +178,11 @@ export function ofProgram(patient: Patient, code: "start_failed" | "exited"): Ve
 
 /** The command that makes a file of a package, where the package has one. */
 function buildOf(script: string): string | undefined {
-  for (let folder = dirname(script); dirname(folder) !== folder; folder = dirname(folder)) {
-    try {
-      const read: unknown = JSON.parse(fs.readFileSync(join(folder, "package.json"), "utf8"));
-      const scripts = isObject(read) ? read["scripts"] : undefined;
-      return isObject(scripts) && "build" in scripts
-        ? `(cd ${shellWord(folder)} && npm install && npm run build)`
-        : undefined;
-    } catch {
-      // It is not there, or not for us.
-    }
-  }
-  return undefined;
+  const own = packageAround(script);
+  const scripts = own?.json["scripts"];
+  return own !== undefined && isObject(scripts) && "build" in scripts
+    ? `(cd ${shellWord(own.folder)} && npm install && npm run build)`
+    : undefined;
 }
 
 function noInterpreter(

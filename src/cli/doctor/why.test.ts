@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { Args } from "../args/parse.ts";
 import type { HttpReason } from "../../mcp/index.ts";
-import { tellingLines } from "./clues.ts";
+import { tellingLines, verdictOfWords } from "./clues.ts";
 import { Fixes } from "./fixes.ts";
 import { whyNot } from "./why.ts";
 import { verdictOf } from "./why-http.ts";
@@ -55,6 +55,21 @@ suite("a program that is missing", () => {
       assert.match(found.cause ?? "", cause);
       assert.match(found.fix ?? "", fix);
     });
+  }
+});
+
+test("a server that reaches nothing lacks the proxy that the shell has", () => {
+  const config = { transport: { type: "stdio", command: "a", args: [], env_vars: ["KEY"] } };
+  const patient = {
+    server: { ...server, status: "enabled", config: config as never },
+    ...{ startProblem: undefined, program: undefined, snapshot: undefined, stdout: [] },
+    ...{ env: { HTTPS_PROXY: "http://p:1", NO_PROXY: "a" }, fixes: new Fixes(new Args([], new Map(), [])) },
+  } as const;
+  for (const line of ["npm error code ENOTFOUND", "TypeError: fetch failed"]) {
+    const found = verdictOfWords({ ...patient, stderr: [line] });
+    assert.equal(found?.code, "proxy_missing");
+    assert.match(found.fix ?? "", / docs env_vars '\["KEY","HTTPS_PROXY","NO_PROXY"\]'$/);
+    assert.notEqual(verdictOfWords({ ...patient, env: {}, stderr: [line] })?.code, "proxy_missing");
   }
 });
 

@@ -34,7 +34,7 @@ export function whyNot(patient: Patient, named: boolean): Finding | undefined {
       return finding("server_switched_off", reason, { ...about, fix: fixes.edit("enable", server) });
     case "inactive":
       if (!named) return undefined;
-      return finding("server_switched_off", reason, { ...about, fix: "switchyard trust" });
+      return finding("server_switched_off", reason, { ...about, fix: fixes.trust() });
     case "enabled": {
       const state = snapshot?.status;
       if (state === undefined || state.state === "ready") return undefined;

@@ -206,6 +206,36 @@ const LOCAL: readonly Setup[] = [
     fix: /^nc -vz 127\.0\.0\.1 5432$/,
   },
   {
+    name: "no_modules",
+    config: 'command = "node"\nargs = ["/HOME/built/source.mjs"]\n',
+    codes: ["module_missing"],
+    fix: /^\(cd \S+\/built && npm install\)$/,
+  },
+  {
+    name: "not_permitted",
+    config: script("echo \"Error: EACCES: permission denied, mkdir '/data'\" >&2; exit 1"),
+    codes: ["not_permitted"],
+    fix: /^ls -ld \/data$/,
+  },
+  {
+    name: "root_cache",
+    config: script("echo 'npm error Your cache folder contains root-owned files' >&2; exit 1"),
+    codes: ["not_permitted"],
+    fix: /^sudo chown -R .* ~\/\.npm$/,
+  },
+  {
+    name: "disk_full",
+    config: script("echo 'OSError: [Errno 28] No space left on device' >&2; exit 1"),
+    codes: ["disk_full"],
+    fix: /^df -h$/,
+  },
+  {
+    name: "company_authority",
+    config: script("echo 'npm error code SELF_SIGNED_CERT_IN_CHAIN' >&2; exit 1"),
+    codes: ["tls_untrusted"],
+    fix: /^switchyard mcp set company_authority env\.NODE_EXTRA_CA_CERTS \/path\/to\/ca\.pem$/,
+  },
+  {
     name: "docker_down",
     config: 'command = "docker"\nargs = ["run", "-i", "--rm", "-e", "A_TOKEN", "mcp/fetch:1.2.3"]\n',
     codes: ["docker_unusable"],
@@ -484,6 +514,11 @@ function writePrograms(home: TestHome): void {
     '{"name":"small","version":"4.5.6","bin":"cli.sh"}',
   );
   mkdirSync(join(home.home, "built"));
+  // What Node 24 writes where the package is not installed, without its compiler to be waited for.
+  write(
+    join(home.home, "built", "source.mjs"),
+    "throw new Error(\"Cannot find package 'zod' imported from a.mjs\")",
+  );
   write(join(home.home, "built", "package.json"), '{"name":"built","scripts":{"build":"tsc"}}');
   write(join(bin, "windows"), "#!/bin/sh\r\n");
   write(join(local, "local-mcp"), `#!/bin/sh\n${SMALL}`);

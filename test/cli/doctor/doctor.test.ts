@@ -17,7 +17,7 @@ suite("switchyard doctor", { concurrency: 2 }, () => {
   test("gives each broken setup its verdict and its fix, all at once, without a secret (D1, D2, X1)", {
     timeout,
   }, async () => {
-    using home = new TestHome();
+    using home = new TestHome({ "project/.codex/config.toml": '[mcp_servers.theirs]\ncommand = "sh"\n' });
     await using setups = await BrokenSetups.start(home);
     const child = home.start(["doctor", "--json"], {
       PATH: `${join(home.home, "bin")}:${process.env["PATH"]}`,
@@ -58,10 +58,13 @@ suite("switchyard doctor", { concurrency: 2 }, () => {
     const clock = of("late_clock").clock_ahead_seconds ?? 0;
     assert.ok(clock < -3_590 && clock > -3_700, String(clock));
     assert.equal(report.codex.held, true);
+    const project = report.findings.find((each) => each.code === "project_untrusted");
+    assert.match(project?.problem ?? "", /is not trusted, so that its servers do not count: theirs$/);
+    assert.equal(project?.fix, "switchyard trust");
     const text = await reportText(report, false, undefined);
     assert.match(text, /^\d+ errors, \d+ warnings: \d+ of \d+ enabled servers work\n\nerror: /);
     const exits =
-      /\n\nerror: MCP server "exits" ended .*last words: cannot open .*\n {2}where +\S+:\d+\n {2}cause .* may say why\n\n/;
+      /\n\nerror: MCP server "exits" ended .*last words: cannot open .*\n {2}where +\S+:\d+\n {2}program .*\/sh\n {2}cause .* may say why\n\n/;
     assert.match(text, exits);
     assert.match(
       text,
