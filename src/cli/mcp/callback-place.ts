@@ -9,6 +9,8 @@ export interface CallbackPlace extends AsyncDisposable {
   readonly listener: CallbackListener;
   /** What the authorization server is told: another address where the configuration has one. */
   readonly redirectUrl: string;
+  /** The same for a client that the configuration will name. */
+  readonly redirectUrlOfClient: string;
 }
 
 const LOOPBACK = /^(?:localhost|127\.0\.0\.1)$/;
@@ -35,13 +37,15 @@ export async function callbackPlace(
   // An address of this machine that has a port is one to listen on.
   const own = url !== undefined && LOOPBACK.test(url.hostname) && url.port !== "" ? Number(url.port) : 0;
   const serverUrl = transport.type === "streamable_http" ? transport.url : "";
+  const pathOfClient = `/callback/${idOf(serverUrl)}`;
   const listener = await CallbackListener.start({
     port: oauth.callback_port ?? settings.callbackPort ?? own,
-    path: url?.pathname ?? (oauth.client_id === undefined ? undefined : `/callback/${idOf(serverUrl)}`),
+    path: url?.pathname ?? (oauth.client_id === undefined ? undefined : pathOfClient),
   });
   return {
     listener,
     redirectUrl: written ?? listener.redirectUrl,
+    redirectUrlOfClient: written ?? new URL(pathOfClient, listener.redirectUrl).href,
     [Symbol.asyncDispose]: () => listener[Symbol.asyncDispose](),
   };
 }

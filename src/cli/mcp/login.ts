@@ -1,5 +1,6 @@
 /** `switchyard mcp login`: a person logs in to a server in the browser, and the login is kept where Codex keeps its own. */
 import { createInterface } from "node:readline/promises";
+import { shellWord } from "../../base/shell-word.ts";
 import { oauthSettings } from "../../config/layers/oauth-settings.ts";
 import type { EffectiveMcpServer } from "../../config/effective/effective.ts";
 import type { McpServerConfig } from "../../config/server/types.ts";
@@ -16,12 +17,12 @@ import { JSON_FLAG } from "../args/spec.ts";
 import type { Command } from "../command.ts";
 import { print, printJson, say, tell, writeAside } from "../output.ts";
 import type { Stop } from "../signals.ts";
-import { callbackPlace } from "./callback-place.ts";
+import { type CallbackPlace, callbackPlace } from "./callback-place.ts";
 import { configuredServersOf, environmentsOf, notStartedText, serverNamed } from "./configured.ts";
 import { shownName } from "./findings.ts";
 import { forgetTools } from "./kept-tools.ts";
 import { openBrowser } from "./open-browser.ts";
-import { READ_FLAGS } from "./target.ts";
+import { flagsFor, READ_FLAGS } from "./target.ts";
 
 export const login: Command = {
   operands: [{ name: "NAME", completes: "server" }],
@@ -78,7 +79,11 @@ async function logIn(args: Args, stop: Stop): Promise<number> {
     await invite(pending, args);
     return await completed(pending, place.listener, readsStdin(args), signal);
   };
-  const first = await begin(scopes);
+  const first = await begin(scopes).catch((error: unknown) => {
+    throw error instanceof LoginError && error.code === "cannot_register"
+      ? new LoginError(error.code, name, `${error.message}${howToRegister(server, place, args)}`)
+      : error;
+  });
   const kept = await complete(first).catch(async (error: unknown) => {
     // As Codex: a server may name scopes that its authorization server does not know.
     const isGuess = first.scopesFrom === "resource";
@@ -96,6 +101,17 @@ function timeLimit(server: string): Disposable & { readonly signal: AbortSignal 
   const late = `Nobody logged in to ${shownName(server)} within ${LIMIT_MIN} minutes`;
   const timer = setTimeout(() => controller.abort(new McpError("ended", late)), LIMIT_MIN * 60_000);
   return { signal: controller.signal, [Symbol.dispose]: () => clearTimeout(timer) };
+}
+
+/** What the authorization server has to be told of a client, and the file afterwards. */
+function howToRegister({ name, definedIn }: EffectiveMcpServer, place: CallbackPlace, args: Args): string {
+  const { redirectUrlOfClient, listener } = place;
+  const flags = definedIn?.file === undefined ? "" : flagsFor(definedIn.file, args);
+  const set = (key: string, value: string | number): string =>
+    `switchyard mcp set${flags} ${shellWord(name)} oauth.${key} ${value}`;
+  const isHere = redirectUrlOfClient.startsWith(new URL("/", listener.redirectUrl).href);
+  const port = isHere ? ` && ${set("callback_port", listener.port)}` : "";
+  return `\nIts redirect URI is ${redirectUrlOfClient}. Then: ${set("client_id", "ID")}${port}`;
 }
 
 /** @throws {McpError} `server_unavailable` */

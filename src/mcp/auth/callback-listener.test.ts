@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { randomInt } from "node:crypto";
 import { suite, test } from "node:test";
 import { CallbackListener } from "./callback-listener.ts";
 import type { LoginCallback, PendingLogin } from "./login.ts";
@@ -75,8 +76,10 @@ suite("a listener for the end of a login", () => {
   });
 
   test("is gone after disposal, with what it waited for, and gives up when its signal aborts (C1)", async () => {
-    const listener = await CallbackListener.start();
-    const { port, redirectUrl } = listener;
+    // Below those that the system hands out, so that nobody else takes it.
+    const port = randomInt(20_000, 30_000);
+    const listener = await CallbackListener.start({ port });
+    const { redirectUrl } = listener;
     await assert.rejects(CallbackListener.start({ port }), /another process listens there/);
     const stop = new AbortController();
     const given = assert.rejects(listener.complete(pending("a"), { signal: stop.signal }), /enough/);

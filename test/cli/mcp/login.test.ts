@@ -207,6 +207,27 @@ suite("switchyard mcp login", { concurrency: 2 }, () => {
     assert.ok(!home.has(STORE));
   });
 
+  test("a server that registers no clients is logged in to as the text says", { timeout }, async () => {
+    await using office = await Office.open({ registration: false, clients: [{ id: "desk" }] });
+    const { home } = office;
+    const refused = await home.run(["mcp", "login", "tickets"]);
+    assert.equal(refused.code, 1);
+    const [, uri = "", commands = ""] =
+      /does not register clients[^]*\nIts redirect URI is (\S+)\. Then: (.*)\n$/.exec(refused.stderr) ?? [];
+    const [client = "", port = ""] = commands.split(" && ");
+    assert.match(port, /^switchyard mcp set tickets oauth\.callback_port \d+$/);
+    await home.run(client.replace(/ ID$/, " desk").split(" ").slice(1));
+    const child = home.start(["mcp", "login", "tickets", "--no-browser"]);
+    const ended = finished(child);
+    const url = await urlsIn(child.stderr)(0);
+    // The port is as free as it was, and may be another one's by now.
+    const asked = new URL(url).searchParams.get("redirect_uri") ?? "";
+    assert.equal(new URL(asked).pathname, new URL(uri).pathname);
+    assert.match(uri, /:\d+\/callback\/[\w-]{12}$/);
+    await fetch(url);
+    assert.equal((await ended).code, 0, refused.stderr);
+  });
+
   const CONFIG =
     '[mcp_servers.local]\ncommand = "sh"\n' +
     '[mcp_servers.token]\nurl = "http://127.0.0.1:9/mcp"\nbearer_token_env_var = "T"\nenabled = false\n' +
