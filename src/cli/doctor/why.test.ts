@@ -33,6 +33,21 @@ suite("whyNot", () => {
   });
 });
 
+test("the server of a plugin, which no command edits, is switched off in a table", () => {
+  const found = whyNot(
+    {
+      server: { ...server, status: "invalid", plugin: { id: "a@b", displayName: "A" }, definedIn: undefined },
+      ...{ startProblem: undefined, program: undefined, snapshot: undefined, stderr: [], stdout: [] },
+      ...{ env: {}, fixes: new Fixes(new Args([], new Map(), [])) },
+    },
+    false,
+  );
+  assert.match(
+    found?.cause ?? "",
+    /^To switch it off: \[plugins\."a@b"\.mcp_servers\.docs\] enabled = false in /,
+  );
+});
+
 suite("a program that is missing", () => {
   const cases: readonly (readonly [command: string, cause: RegExp, fix: RegExp])[] = [
     ["uvx", /This installs it$/, /^curl -LsSf https:\/\/astral\.sh\/uv\/install\.sh \| sh$/],

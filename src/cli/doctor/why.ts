@@ -2,8 +2,10 @@
 import { basename, join } from "node:path";
 import { fs } from "../../base/builtin.ts";
 import { shellWord } from "../../base/shell-word.ts";
+import { policyPath } from "../../config/plugins/plugin-tables.ts";
 import { LOCAL_ENVIRONMENT_ID, type McpServerConfig } from "../../config/server/types.ts";
 import type { LoginWanted, Reason } from "../../mcp/index.ts";
+import { formatKeys } from "../../toml/format.ts";
 import { variable } from "../../servers/resolve.ts";
 import { userHome } from "../output.ts";
 import type { StartProblem } from "../mcp/start-problems.ts";
@@ -15,6 +17,15 @@ import { notExecutable, ofProgram, programMissing, withoutInput } from "./why-pr
 
 /** Why it does not work; `undefined` if it works, or is not meant to. @param named whether the user asks for this one */
 export function whyNot(patient: Patient, named: boolean): Finding | undefined {
+  const found = findWhy(patient, named);
+  const { name, plugin } = patient.server;
+  // No command edits what a plugin brings.
+  if (found === undefined || plugin === undefined || found.fix !== null) return found;
+  const off = `To switch it off: [${formatKeys(policyPath(plugin.id, name))}] enabled = false in Codex's config.toml`;
+  return { ...found, cause: found.cause === null ? off : `${found.cause}. ${off}` };
+}
+
+function findWhy(patient: Patient, named: boolean): Finding | undefined {
   const { server, snapshot, startProblem, fixes } = patient;
   const { reason = "no reason is known", definedIn, config } = server;
   const about = aboutOf(server);

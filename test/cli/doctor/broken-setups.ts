@@ -262,7 +262,7 @@ const LOCAL: readonly Setup[] = [
   },
   {
     name: "chatty",
-    config: `${script("echo '> welcome to the shell'; exec sleep 60")}${SHORT}`,
+    config: `${script("echo '> welcome to the shell'; exec sleep 60")}startup_timeout_sec = 8\n`,
     codes: ["no_answer"],
     cause: /not MCP \("> welcome/,
     fix: /EDITOR/,
