@@ -1,6 +1,7 @@
 /** `npm run bench -- <name> [flags]`: see README.md. */
 import { benchConfig } from "./config.ts";
 import { benchExecutor } from "./executor.ts";
+import { benchGateway } from "./gateway.ts";
 import { benchLoop } from "./loop.ts";
 import { benchMcp } from "./mcp.ts";
 import { benchParallel } from "./parallel.ts";
@@ -11,6 +12,7 @@ import { benchTools } from "./tools.ts";
 const BENCHMARKS: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
   config: benchConfig,
   executor: benchExecutor,
+  gateway: benchGateway,
   loop: benchLoop,
   mcp: benchMcp,
   parallel: benchParallel,

@@ -24,6 +24,9 @@ const STREAM_HEADERS = {
   "x-accel-buffering": "no",
 };
 
+/** One for all: to make one with its stack costs a twentieth of a call. */
+const GONE = new Error("The client has gone");
+
 export interface ReplyOptions {
   /** Whether the client takes an event stream. Otherwise it gets the answer alone. */
   readonly takesStream: boolean;
@@ -48,7 +51,7 @@ export class HttpReply implements Outlet {
     this.#options = options;
     response.once("close", () => {
       this.#ended = true;
-      this.#gone.abort();
+      this.#gone.abort(GONE);
     });
   }
 
