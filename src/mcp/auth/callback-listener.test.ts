@@ -80,6 +80,7 @@ suite("a listener for the end of a login", () => {
     const port = randomInt(20_000, 30_000);
     const listener = await CallbackListener.start({ port });
     const { redirectUrl } = listener;
+    await assert.rejects(fetch(redirectUrl.replace("127.0.0.1", "127.0.0.2")));
     await assert.rejects(CallbackListener.start({ port }), /another process listens there/);
     const stop = new AbortController();
     const given = assert.rejects(listener.complete(pending("a"), { signal: stop.signal }), /enough/);
