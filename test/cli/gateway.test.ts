@@ -1,6 +1,7 @@
 /** `switchyard gateway`: clients of the SDK at its URLs and on its pipe. */
 import assert from "node:assert/strict";
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite, test } from "node:test";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
@@ -52,6 +53,15 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** Nothing, when it has just been replaced. */
+function contentOf(file: string): string[] {
+  try {
+    return [readFileSync(file, "utf8")];
+  } catch {
+    return [];
+  }
+}
+
 /** The first line it prints. */
 async function urlOf(child: ChildProcessWithoutNullStreams): Promise<string> {
   let text = "";
@@ -86,6 +96,11 @@ suite("switchyard gateway", { timeout }, () => {
     assert.equal(await textOf(alone, "echo"), "hello");
     assert.equal(Number(await textOf(alone, "pid")), pids[0]?.ours);
     await assert.rejects(at(`${url}/off`, "2025-11-25", TOKEN));
+    // Published at most once a second.
+    const published = (): string =>
+      globSync(join(home.home, ".switchyard/run/*")).flatMap(contentOf).join("");
+    await until("its clients are published", () => published().split('"test-').length > 3);
+    assert.match((await home.run(["ps"])).stdout, /^ +test-[0-9a-f]{8} +own /m);
 
     child.kill("SIGTERM");
     const { code, stderr } = await over;

@@ -10,6 +10,7 @@
  *   2    the command line is wrong, names a file that cannot be read, or would open the servers to everybody
  *   129, 130, 143   SIGHUP, SIGINT, SIGTERM: nothing that was started is left
  */
+import { randomUUID } from "node:crypto";
 import type { McpServerConfig } from "../../config/server/types.ts";
 import type { Log } from "../../base/log.ts";
 import type { ClientThreads, GatewayOptions } from "../../gateway/index.ts";
@@ -37,6 +38,7 @@ export const gateway: Command = {
     {
       name: "NAME",
       optional: true,
+      completes: "server",
       about: "this server alone, with its own names of tools; without it, all of them, as mcp__SERVER__TOOL",
     },
   ],
@@ -97,9 +99,9 @@ async function serve(args: Args, stop: Stop): Promise<number> {
   await using opened = await openManager(configured, chosen, { log, publish: true });
   const threads: ClientThreads = {
     names: () => [...configs.keys()],
-    open: ({ offers }, only) => {
+    open: ({ name: client, offers }, only) => {
       const servers = only === undefined ? configs : new Map([...configs].filter(([each]) => each === only));
-      return opened.manager.openThread({ servers, provenance, workspace: cwd, offers });
+      return opened.manager.openThread({ id: idFor(client), servers, provenance, workspace: cwd, offers });
     },
   };
   if (args.has("stdio")) {
@@ -108,6 +110,12 @@ async function serve(args: Args, stop: Stop): Promise<number> {
     return stop.exitCode;
   }
   return await listen(args, stop, { threads, log, name });
+}
+
+/** A thread of this client, as `switchyard ps` shows it. @param client what it calls itself: any text */
+function idFor(client: string): string {
+  const name = client.replaceAll(/[^\w.]+/g, "-").slice(0, 40);
+  return `${name === "" ? "client" : name}-${randomUUID().slice(0, 8)}`;
 }
 
 /** It may be the line of a client that starts this very gateway: it would start itself without end. */
