@@ -30,6 +30,7 @@ export const FINDINGS = {
   docker_unusable: "error",
   container_no_stdin: "error",
   arguments_wrong: "error",
+  path_missing: "error",
   port_taken: "error",
   proxy_missing: "error",
   not_permitted: "error",

@@ -132,12 +132,7 @@ function broken({ url }: Endpoint): Verdict {
 function ofStatus(kind: HttpReason["kind"], status: number, endpoint: Endpoint): Verdict {
   const { url, login } = endpoint;
   if (kind === "unauthorized" || status === 401) return { code: "unauthorized", ...login };
-  if (status === 403)
-    return {
-      code: "forbidden",
-      cause: `${url.host} knows who asks, and does not allow it: the login or token lacks a right, or is another account's`,
-      fix: login.fix,
-    };
+  if (status === 403) return forbidden(endpoint);
   if (status === 429)
     return {
       code: "rate_limited",
@@ -151,8 +146,14 @@ function ofStatus(kind: HttpReason["kind"], status: number, endpoint: Endpoint):
       fix: endpoint.open,
     };
   if (status >= 200 && status < 300) return notMcp(endpoint);
-  if ([404, 405, 410].includes(status)) {
+  if ([404, 405, 410].includes(status) || (status === 400 && OLD_SSE.test(url.pathname))) {
     const guess = guessed(url);
+    if (OLD_SSE.test(url.pathname) && guess !== undefined)
+      return {
+        code: "url_wrong",
+        cause: `A path like ${url.pathname} is one of the transport of 2024 (HTTP+SSE), which neither Codex nor Switchyard speaks. Servers that are newer have another at ${guess.pathname}`,
+        fix: endpoint.setUrl(guess),
+      };
     return {
       code: "url_wrong",
       cause: `${url.host} is there, but has no MCP server at ${url.pathname}${guess === undefined ? "" : `; most are at ${guess.pathname}`}`,
@@ -164,6 +165,28 @@ function ofStatus(kind: HttpReason["kind"], status: number, endpoint: Endpoint):
       ? `The server at ${url.host}, or something in front of it, has trouble of its own`
       : `${url.host} does not accept the request`;
   return { code: "http_error", cause, fix: `curl -sSI --max-time 10 ${shellWord(url.origin)}` };
+}
+
+/** The path that servers of the transport before streamable HTTP have. */
+const OLD_SSE = /\/sse\/?$/;
+
+const LOCALS: Readonly<Record<string, string>> = {
+  "127.0.0.1": "localhost",
+  "[::1]": "localhost",
+  localhost: "127.0.0.1",
+};
+
+function forbidden({ url, login, setUrl, environment }: Endpoint): Verdict {
+  const other = LOCALS[url.hostname];
+  if (other === undefined || environment !== LOCAL_ENVIRONMENT_ID) {
+    const cause = `${url.host} does not allow it: the login or token lacks a right, or is another account's`;
+    return { code: "forbidden", cause, fix: login.fix };
+  }
+  const named = new URL(url);
+  named.hostname = other;
+  // Servers of this machine look at the Host header, against DNS rebinding.
+  const cause = `Many servers that run here answer only to the one name that they were started with, which may be ${other}; or they want a login`;
+  return { code: "forbidden", cause, fix: setUrl(named) };
 }
 
 function notMcp(endpoint: Endpoint): Verdict {

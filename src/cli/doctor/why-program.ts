@@ -4,6 +4,7 @@ import { fs } from "../../base/builtin.ts";
 import { isObject } from "../../base/json.ts";
 import { shellWord } from "../../base/shell-word.ts";
 import { nearest } from "../../base/suggest.ts";
+import { maskArgs } from "../../config/show/mask-text.ts";
 import { maskServer } from "../../config/show/mask-server.ts";
 import { commandLine } from "../mcp/findings.ts";
 import { userHome } from "../output.ts";
@@ -162,6 +163,8 @@ export function ofProgram(patient: Patient, code: "start_failed" | "exited"): Ve
   }
   const found = verdictOfWords(patient);
   if (found !== undefined) return found;
+  const path = pathMissing(patient);
+  if (path !== undefined) return path;
   const fix = byHand(patient);
   const cause =
     code === "start_failed"
@@ -207,6 +210,20 @@ function noInterpreter(
 
 function openFirstLine(file: string): string {
   return `"\${EDITOR:-vi}" +1 ${file}`;
+}
+
+/** An argument that names a place which is not there, of a program that says no more. */
+function pathMissing({ server, program, fixes }: Patient): Verdict | undefined {
+  const args = program === undefined ? [] : (stdioOf(server)?.args ?? []);
+  // Of two parts at least: others may be a route, or a flag as on Windows.
+  const at = args.findIndex((word) => /^(?:\/[\w.@+-]+){2,}\/?$/.test(word) && !fs.existsSync(word));
+  const path = args[at];
+  if (path === undefined || maskArgs(args)[at] !== path) return undefined;
+  return {
+    code: "path_missing",
+    cause: `There is no ${path}, which is one of its arguments`,
+    fix: fixes.edit("set", server, `args.${at}`, "/path/that/exists"),
+  };
 }
 
 /** A container whose stdin is closed from the start: `docker run` without `-i`. */

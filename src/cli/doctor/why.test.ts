@@ -161,6 +161,21 @@ suite("verdictOf", () => {
     });
   }
 
+  test("tries the other name of this machine where one is forbidden", () => {
+    const local = { ...endpoint, url: new URL("http://127.0.0.1:3903/mcp") };
+    const found = verdictOf({ kind: "forbidden", status: 403 }, local);
+    assert.deepEqual([found.code, found.fix], ["forbidden", "set http://localhost:3903/mcp"]);
+  });
+
+  test("knows the paths of the transport before streamable HTTP", () => {
+    for (const status of [400, 404, 405]) {
+      const old = { ...endpoint, url: new URL("https://mcp.example/sse") };
+      const found = verdictOf({ kind: "http_status", status }, old);
+      assert.deepEqual([found.code, found.fix], ["url_wrong", "set https://mcp.example/mcp"]);
+      assert.match(found.cause, /HTTP\+SSE/);
+    }
+  });
+
   test("sends the user to the environment that a url is reached from", () => {
     const found = verdictOf(
       { kind: "refused", cause: "connect_failed" },

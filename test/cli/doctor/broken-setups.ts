@@ -194,6 +194,12 @@ const LOCAL: readonly Setup[] = [
     fix: /^switchyard mcp set wants_arguments args '\["-c",.*,"…"\]'$/,
   },
   {
+    name: "path_missing",
+    config: script("echo 'none of the folders can be read' >&2; exit 1", ["--all", "/no/such/folder"]),
+    codes: ["path_missing"],
+    fix: /^switchyard mcp set path_missing args\.3 \/path\/that\/exists$/,
+  },
+  {
     name: "port_taken",
     config: script("echo 'Error: listen EADDRINUSE: address already in use 127.0.0.1:3000' >&2; exit 1"),
     codes: ["port_taken"],
@@ -416,7 +422,7 @@ export class BrokenSetups implements AsyncDisposable {
     const remote: readonly Setup[] = [
       {
         name: "wrong_path",
-        config: http("/404/sse"),
+        config: http("/404/api"),
         codes: ["url_wrong"],
         cause: /most are at \/mcp/,
         fix: /^switchyard mcp set wrong_path url http:\/\/127\.0\.0\.1:\d+\/mcp$/,
