@@ -32,7 +32,7 @@ after(() => rmSync(root, { recursive: true, force: true }));
 const OLD = `# comment\n${'[mcp_servers.old]\ncommand = "x" # kept\n'}\n${"# old\n".repeat(2_000)}`;
 const STEPS_MAX = 150;
 /** A process for each step is dear. */
-const ONE_STEP_IN = 3;
+const ONE_STEP_IN = 6;
 const gone = spawnSync(process.execPath, ["-e", ""]).pid;
 const staleToken = "0123456789abcdef0123456789abcdef";
 
@@ -187,7 +187,7 @@ for (const [index, scene] of scenes.entries()) {
         assert.ok(steps.length > 0, "it never ends");
         await Promise.all(steps.splice(0, 4).map(crashAt));
       }
-      assert.ok(outcomes.old > 3 && outcomes.new > 1, JSON.stringify(outcomes));
+      assert.ok(outcomes.old > 1 && outcomes.new > 0, JSON.stringify(outcomes));
     });
   });
 }

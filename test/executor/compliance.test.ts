@@ -1,3 +1,4 @@
+import { sample } from "../support/sample.ts";
 import { OWN_VARIABLE, codexSubject, localSubject, ownSubject } from "./support/subjects.ts";
 import { testExecutor } from "./support/compliance.ts";
 
@@ -6,7 +7,7 @@ const original = { endsGently: false, sweepsEscaped: false, ownVariable: OWN_VAR
 
 testExecutor("LocalExecutor", ours, localSubject);
 testExecutor("RemoteExecutor to our server", ours, ownSubject);
-testExecutor("RemoteExecutor to codex exec-server", original, () => codexSubject());
-testExecutor("RemoteExecutor to codex exec-server with concurrent requests", original, () =>
-  codexSubject(["--concurrent-requests", "8"]),
-);
+for (const args of sample([[], ["--concurrent-requests", "8"]], 2)) {
+  const name = ["RemoteExecutor to codex exec-server", ...args].join(" ");
+  testExecutor(name, original, () => codexSubject(args));
+}

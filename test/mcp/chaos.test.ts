@@ -1,5 +1,5 @@
 /**
- * Everything at once: two hundred threads over servers that misbehave, while servers, links and calls are ended at random.
+ * Everything at once: hundreds of threads over servers that misbehave, while servers, links and calls are ended at random.
  *
  * SWITCHYARD_SEED decides what each thread does, and when something is killed; what meets what depends on the machine too.
  */
@@ -12,16 +12,16 @@ import { RecordingMcpServer } from "../../src/testing/index.ts";
 import { isAlive, openHandles, processesOfOwner, waitUntilGone } from "../../src/testing/leaks.ts";
 import { startExecutorProcess } from "../executor/support/executor-process.ts";
 import { startTcpRelay } from "../executor/support/tcp-relay.ts";
-import { seed } from "../support/sample.ts";
+import { exhaustive, seed } from "../support/sample.ts";
 import { Chance } from "./support/chance.ts";
 import { act, Ledger, meddle } from "./support/mischief.ts";
 import { McpBench, type Script, starts, type Wrapper } from "./support/scripted.ts";
 
-const THREADS = 200;
+const THREADS = exhaustive ? 200 : 100;
 /** Over so much time they are opened, in milliseconds. */
-const OPENING_MS = 8_000;
+const OPENING_MS = THREADS * 40;
 /** At once. Above it a server is not started, which is one more thing that happens. */
-const PROCESSES = 80;
+const PROCESSES = THREADS * 0.4;
 
 /** Every way in which a server may be a nuisance. */
 const NUISANCES: readonly (readonly [Script, Wrapper?])[] = [

@@ -25,9 +25,9 @@ export function stdioServerSuite(placement: Placement): void {
     // In one of the places; `published.test.ts` has them in a thread of a manager besides.
     if (sample(PLACES, 3).includes(placement.environment) || !PLACES.includes(placement.environment))
       publishedServersSuite(site);
-    messagesSuite(site);
-    startsSuite(site);
-    endsSuite(site);
-    surroundingsSuite(site);
+    // Here all of it; at each of the two executors a half, in one run the one half and in the next the other.
+    const parts = [messagesSuite, endsSuite, startsSuite, surroundingsSuite];
+    for (const part of site.isHost ? parts : sample(parts, 2, PLACES.indexOf(placement.environment)))
+      part(site);
   });
 }

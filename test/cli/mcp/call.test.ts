@@ -8,6 +8,7 @@ import { spawn as spawnInTerminal } from "@lydell/node-pty";
 import { processesOfOwner } from "../../../src/testing/leaks.ts";
 import { ScriptedHttpServer } from "../../mcp/support/scripted-http.ts";
 import { MAIN, NODE_VARIABLES } from "../../support/command.ts";
+import { sample } from "../../support/sample.ts";
 import { configOf } from "../support/servers.ts";
 import { finished, OURS, SECRET, TestHome } from "../support/test-home.ts";
 
@@ -119,7 +120,7 @@ suite("switchyard mcp call", { concurrency: 2 }, () => {
       { code: 0, stdout: /"action":"decline"/, stderr: /^MCP server "s" asks: Sure\?\nnote: it is declined/ },
     ],
   ];
-  for (const [what, argv, { code, stdout, stderr }] of cases) {
+  for (const [what, argv, { code, stdout, stderr }] of sample(cases, 2)) {
     test(what, { timeout }, async () => {
       using home = new TestHome({ [OURS]: SCRIPTED + OTHERS });
       const done = await home.run(["mcp", "call", ...argv]);
