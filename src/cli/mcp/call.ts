@@ -13,7 +13,7 @@ import { printJson, shortPaths, tell } from "../output.ts";
 import type { Stop } from "../signals.ts";
 import { personAtTerminal } from "./ask-person.ts";
 import { ARG_FLAG, pairsOf, readJson, typedArguments } from "./call-args.ts";
-import { configuredServersOf, notStartedText, openServers, serverNamed } from "./configured.ts";
+import { configuredServersOf, doctorAdvice, notStartedText, openServers, serverNamed } from "./configured.ts";
 import { contentText, printAnswer } from "./content.ts";
 import { READ_FLAGS } from "./target.ts";
 
@@ -162,15 +162,17 @@ function failureText(
 
 function adviceOf(outcome: CallOutcome, args: Args, more: readonly string[]): string {
   if (outcome.kind !== "not_sent") return "";
-  if (more.length === 0) return ADVICE[outcome.reason] ?? "";
-  const words = ["login", args.operands[0] ?? "", "--scopes", more.join(",")];
+  const [server = ""] = args.operands;
+  if (more.length === 0) return ADVICE[outcome.reason]?.(server) ?? "";
+  const words = ["login", server, "--scopes", more.join(",")];
   return `Log in with more scopes: switchyard mcp ${words.map(shellWord).join(" ")}`;
 }
 
-/** By the reason why a call was not sent. */
-const ADVICE: Readonly<Partial<Record<string, string>>> = {
-  server_unavailable: "To see more: switchyard mcp status",
-  needs_login:
+/** By the reason why a call was not sent, with the name of the server. */
+const ADVICE: Readonly<Partial<Record<string, (server: string) => string>>> = {
+  server_unavailable: doctorAdvice,
+  needs_login: () =>
     "Where a token is at hand, see bearer_token_env_var and http_headers in switchyard mcp add --help",
-  tool_disabled: "enabled_tools and disabled_tools of the server decide: switchyard mcp get",
+  tool_disabled: (server) =>
+    `enabled_tools and disabled_tools of the server decide: switchyard mcp get ${shellWord(server)}`,
 };

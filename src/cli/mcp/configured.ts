@@ -1,4 +1,5 @@
 /** The configured servers, for commands that run them. */
+import { shellWord } from "../../base/shell-word.ts";
 import { missingServer } from "../../base/suggest.ts";
 import { assess } from "../../config/effective/assess.ts";
 import { type EffectiveMcpServer, effectiveServers } from "../../config/effective/effective.ts";
@@ -84,6 +85,11 @@ export function notStartedText({ name, status, reason }: EffectiveMcpServer): st
   return `MCP server ${JSON.stringify(name)} is not started (${status}): ${reason ?? "no reason is known"}`;
 }
 
+/** What helps where a server does not work. */
+export function doctorAdvice(name: string): string {
+  return `switchyard doctor ${shellWord(name)} says what to do`;
+}
+
 /**
  * Starts one server, lets it be asked something, and ends it.
  *
@@ -98,9 +104,16 @@ export async function askServer<Answer>(
 ): Promise<Answer> {
   const configured = configuredServersOf(args);
   const server = serverNamed(configured, name);
-  if (server.status !== "enabled") throw new McpError("server_unavailable", notStartedText(server));
+  const advice = doctorAdvice(name);
+  if (server.status !== "enabled")
+    throw new McpError("server_unavailable", `${notStartedText(server)}\n${advice}`);
   await using open = await openServers(configured, [server], { onElicit: personAtTerminal() });
-  return await ask(open.thread);
+  try {
+    return await ask(open.thread);
+  } catch (error) {
+    if (!(error instanceof McpError && error.code === "server_unavailable")) throw error;
+    throw new McpError(error.code, `${error.message}\n${advice}`, { server: name, cause: error });
+  }
 }
 
 export interface OpenServers extends AsyncDisposable {
