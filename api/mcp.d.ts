@@ -333,6 +333,7 @@ export declare class McpConnectionManager implements AsyncDisposable {
         readonly live?: boolean;
     }): Promise<readonly ServerView[]>;
     listTools(server?: string): readonly ThreadTool[];
+    tool(server: string, name: string): Tool | undefined;
     callTool(server: string, tool: string, args?: JsonObject, options?: CallOptions): Promise<CallOutcome>;
     listResources(server: string, options?: WaitOptions): Promise<readonly Resource[]>;
     listResourceTemplates(server: string, options?: WaitOptions): Promise<readonly ResourceTemplateType[]>;

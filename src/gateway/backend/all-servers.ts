@@ -5,6 +5,7 @@
  * keep their URIs: one is read at the server that lists it, or whose template it matches first. A server that does not work is not
  * there; when it works again, that is a change of the lists.
  */
+import type { Tool } from "@modelcontextprotocol/client";
 import { isObject, type JsonObject } from "../../base/json.ts";
 import { within } from "../../base/abort.ts";
 import type { Clock } from "../../base/clock.ts";
@@ -60,6 +61,13 @@ export class AllServers implements Backend {
       },
       instructions: said.length === 0 ? undefined : said.join("\n\n"),
     };
+  }
+
+  tool(name: string): Tool | undefined {
+    const found = this.#catalog().find({ name });
+    if (found.kind !== "found" || !found.exact) return undefined;
+    const { server, tool } = found.tool.qualified;
+    return this.#options.thread.tool(server, tool);
   }
 
   async request(method: string, params: JsonObject, options: RelayOptions): Promise<RelayOutcome> {

@@ -1,5 +1,10 @@
 /** What a client of the gateway reaches: one server of a thread, or all of them together. */
-import type { ClientCapabilities, Implementation, ServerCapabilities } from "@modelcontextprotocol/client";
+import type {
+  ClientCapabilities,
+  Implementation,
+  ServerCapabilities,
+  Tool,
+} from "@modelcontextprotocol/client";
 import type { JsonObject } from "../../base/json.ts";
 import type { RelayOptions, RelayOutcome, ServerRequest } from "../../mcp/index.ts";
 
@@ -34,6 +39,8 @@ export interface Backend {
    * @throws the signal's reason
    */
   describe(signal: AbortSignal): Promise<Description>;
+  /** A tool as far as it is known now, by the name that the client calls it by. */
+  tool(name: string): Tool | undefined;
   /** Any request of a client. It does not throw. */
   request(method: string, params: JsonObject, options: RelayOptions): Promise<RelayOutcome>;
   /** Makes `updated` news of this resource. @throws {McpError} */

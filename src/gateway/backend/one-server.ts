@@ -2,7 +2,7 @@
  * One server of a thread, passed through: what a client asks goes to it as it is, and its results come back as they are. Only its
  * tools are listed here, because the thread's rules may take some away.
  */
-import type { Implementation, ServerCapabilities } from "@modelcontextprotocol/client";
+import type { Implementation, ServerCapabilities, Tool } from "@modelcontextprotocol/client";
 import type { JsonObject } from "../../base/json.ts";
 import {
   type McpConnectionManager,
@@ -42,6 +42,10 @@ export class OneServer implements Backend {
     const { status, instructions } = view;
     const serverInfo = status.state === "ready" ? status.serverInfo : undefined;
     return { serverInfo: serverInfo ?? named(this.#server), capabilities: offered(view), instructions };
+  }
+
+  tool(name: string): Tool | undefined {
+    return this.#thread.tool(this.#server, name);
   }
 
   async request(method: string, params: JsonObject, options: RelayOptions): Promise<RelayOutcome> {

@@ -15,10 +15,9 @@ export async function throughGate(
 ): Promise<RelayOutcome> {
   const { config, connection } = thread.server(server);
   if (config.scope === "thread" || connection === undefined) return call();
-  const found = thread.listTools(server).find((each) => each.tool.name === tool);
   const parallel = isParallel({
     serverFlag: config.supports_parallel_tool_calls,
-    annotations: found?.tool.annotations,
+    annotations: thread.tool(server, tool)?.annotations,
   });
   // A turn of its own: only the connection counts.
   const request = { turn: {}, connection, parallel, ...(signal === undefined ? {} : { signal }) };

@@ -17,7 +17,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { classifyInboundRequest } from "@modelcontextprotocol/server";
 import type { Clock } from "../../base/clock.ts";
 import { isObject, type JsonObject } from "../../base/json.ts";
-import type { ClientFacts, OpenBackend } from "../backend/backend.ts";
+import { type ClientFacts, type OpenBackend, textOf } from "../backend/backend.ts";
 import { errorOfThrown } from "../protocol/answers.ts";
 import { LegacySession } from "../protocol/legacy-session.ts";
 import {
@@ -43,6 +43,7 @@ import {
 import { type Envelope, ModernClient, readEnvelope } from "../protocol/modern-client.ts";
 import type { Limits } from "./limits.ts";
 import { header, headerProblem } from "./modern-headers.ts";
+import { paramHeaderProblem } from "./param-headers.ts";
 import { Rate } from "./rate.ts";
 import { readBody } from "./read-body.ts";
 import { HttpReply, type ReplyOptions } from "./reply.ts";
@@ -231,6 +232,10 @@ export class Endpoint {
       return json(response, 200, errorMessage(id, errorOfThrown(error)));
     }
     if (modern === undefined) return tooMany(response, "clients", id);
+    const tool =
+      message.method === "tools/call" ? modern.opened.backend.tool(textOf(params["name"])) : undefined;
+    const mismatch = tool === undefined ? undefined : paramHeaderProblem(headers, tool, params["arguments"]);
+    if (mismatch !== undefined) return refuse(response, 400, mismatch, id);
     const reply = this.#reply(response, { takesStream: takesStream(headers), statusOf: statusOfModern });
     modern.requests++;
     response.once("close", () => {

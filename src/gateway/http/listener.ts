@@ -14,7 +14,8 @@ import { type ListenAddress, strangerProblem } from "./address.ts";
 import { type Endpoint, GONE, refuse } from "./endpoint.ts";
 
 const TICK_MS = 15_000;
-const CONNECTIONS_MAX = 4096;
+/** Threads have a few each: a thousand threads with five servers need more than it seems. */
+const CONNECTIONS_MAX = 32_768;
 /** A client has this long for the head of a request, and for all of it, in milliseconds. */
 const HEAD_MS = 10_000;
 const REQUEST_MS = 60_000;

@@ -29,7 +29,7 @@ export function headerProblem(
   const value = params[NAME.get(method) ?? ""];
   if (typeof value !== "string") return undefined;
   const written = header(headers, "mcp-name");
-  return written === undefined || decode(written) !== value
+  return written === undefined || decodeHeader(written) !== value
     ? mismatch("Mcp-Name", written, value)
     : undefined;
 }
@@ -44,7 +44,7 @@ function mismatch(name: string, written: string | undefined, meant: unknown): Rp
 }
 
 /** Text that no header may hold is written as `=?base64?…?=`. @returns `undefined` for what is not valid */
-function decode(text: string): string | undefined {
+export function decodeHeader(text: string): string | undefined {
   const trimmed = text.replace(/^[ \t]+|[ \t]+$/g, "");
   const [, encoded] = /^=\?base64\?(.*)\?=$/is.exec(trimmed) ?? [];
   if (encoded === undefined) return trimmed;

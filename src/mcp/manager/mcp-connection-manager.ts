@@ -172,6 +172,15 @@ export class McpConnectionManager implements AsyncDisposable {
   }
 
   /**
+   * One of the tools that are there now, by its declared name.
+   *
+   * @throws {McpError} `unknown_server`
+   */
+  tool(server: string, name: string): Tool | undefined {
+    return this.#get(server).tool(name);
+  }
+
+  /**
    * Calls a tool by its declared name. Waits for a server that is still starting, within the call's own time.
    *
    * @param args `undefined` sends none

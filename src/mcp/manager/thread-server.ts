@@ -162,6 +162,15 @@ export class ThreadServer implements Holder {
     return tools.filter(({ name }) => this.#allows(name));
   }
 
+  /** One of them, by its declared name. */
+  tool(name: string): Tool | undefined {
+    const { connection } = this;
+    const isKnown = this.#state.kind !== "fixed" && !this.#ended && connection.toolsKnown;
+    return isKnown && this.#allows(name)
+      ? connection.tool(name)
+      : this.tools.find((tool) => tool.name === name);
+  }
+
   /** What it had the last time, if it may be used before it has started. */
   get #remembered(): readonly Tool[] | undefined {
     return this.#catalogKey === undefined ? undefined : this.#options.catalogs.read(this.#catalogKey);

@@ -332,6 +332,14 @@ export function createEverything(world: EverythingWorld): McpServer {
         inputSchema: { type: "object" as const },
       })),
       {
+        name: "test_repeated_argument",
+        description: "A tool with an argument that a header repeats",
+        inputSchema: {
+          type: "object",
+          properties: { region: { type: "string", "x-mcp-header": "Region" } },
+        },
+      },
+      {
         name: "json_schema_2020_12_tool",
         description: "A tool with a schema of 2020-12",
         inputSchema: SCHEMA_2020 as never,
@@ -339,6 +347,7 @@ export function createEverything(world: EverythingWorld): McpServer {
     ],
   }));
   server.setRequestHandler("tools/call", async ({ params }, context) => {
+    if (params.name === "test_repeated_argument") return text("repeated");
     const run = Object.hasOwn(RUN, params.name) ? RUN[params.name] : undefined;
     if (run === undefined) throw new ProtocolError(-32602, `Unknown tool: ${params.name}`);
     return (await run(context, params.arguments ?? {}, world)) as never;
