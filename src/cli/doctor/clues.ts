@@ -21,7 +21,7 @@ export function verdictOfWords(patient: Patient): Verdict | undefined {
 const SHOWN_MAX = 5;
 /** Frames of a stack, and what Node and npm write below what matters. */
 const NOISE =
-  /^\s*at .*[(:]|^Node\.js v\d|^npm (?:notice|warn)\b|A complete log of this run|^\s*[\^~{}[\]]+\s*$|^\s*(?:code: '|errno: -|syscall: '|hostname: '|path: '|requireStack:)|^node:internal\/|^npm error(?: \d+)?\s*$/i;
+  /^\s*at .*[(:]|^Node\.js v\d|^npm (?:notice|warn)\b|A complete log of this run|^\s*[\^~{}[\]]+\s*$|^\s*(?:code: '|errno: -|syscall: '|hostname: '|path: '|requireStack:)|^\s*throw .*;$|^node:internal\/|^npm error(?: \d+)?\s*$/i;
 const ERROR = /^\W{0,3}(?:\w*Error\b|fatal\b|panic\b|npm error code)/i;
 
 /** A few lines: from the last one that is an error, or else gives a verdict; without it, the last ones. */

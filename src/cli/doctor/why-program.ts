@@ -1,5 +1,5 @@
 /** Why a program does not start, or ends: by the file that would be started, and by what it wrote. */
-import { basename, extname, join } from "node:path";
+import { basename, extname, join, relative, resolve } from "node:path";
 import { fs } from "../../base/builtin.ts";
 import { isObject } from "../../base/json.ts";
 import { shellWord } from "../../base/shell-word.ts";
@@ -156,9 +156,7 @@ export function ofProgram(patient: Patient, code: "start_failed" | "exited"): Ve
     if (missing !== undefined && program.path !== undefined)
       return noInterpreter(program, program.path, missing);
     if (program.script !== undefined && !fs.existsSync(program.script)) {
-      const build = buildOf(program.script);
-      const cause = `There is no file ${program.script}${build === undefined ? "" : ": its package has not been built"}`;
-      return { code: "script_missing", cause, fix: build ?? openOf(patient) };
+      return scriptMissing(patient, program, program.script);
     }
   }
   const found = verdictOfWords(patient);
@@ -177,6 +175,40 @@ export function ofProgram(patient: Patient, code: "start_failed" | "exited"): Ve
     cause: fix === null ? cause : `${cause}${cause.endsWith("?") ? "" : "."} This runs it by hand`,
     fix,
   };
+}
+
+function scriptMissing(patient: Patient, { folder }: Program, script: string): Verdict {
+  const { server, fixes } = patient;
+  const build = buildOf(script);
+  const cause = `There is no file ${script}`;
+  if (build !== undefined)
+    return { code: "script_missing", cause: `${cause}: its package has not been built`, fix: build };
+  const there = fileBelow(folder, basename(script));
+  const at = (stdioOf(server)?.args ?? []).findIndex((word) => resolve(folder, word) === script);
+  if (there === undefined || at === -1) return { code: "script_missing", cause, fix: openOf(patient) };
+  const meant = fixes.edit("set", server, `args.${at}`, relative(folder, there));
+  return { code: "script_missing", cause: `${cause}, but there is ${there}`, fix: meant };
+}
+
+/** Folders that are looked into. */
+const FOLDERS_MAX = 300;
+
+/** A file of this name, the one with the shortest way to it. */
+function fileBelow(folder: string, name: string): string | undefined {
+  const folders = [folder];
+  for (let looked = 0; looked < Math.min(folders.length, FOLDERS_MAX); looked++) {
+    const at = folders[looked] ?? "";
+    try {
+      for (const entry of fs.readdirSync(at, { withFileTypes: true })) {
+        if (entry.name === name && entry.isFile()) return join(at, name);
+        const isOpen = entry.isDirectory() && !/^\.|^node_modules$/.test(entry.name);
+        if (isOpen) folders.push(join(at, entry.name));
+      }
+    } catch {
+      // It is not for us.
+    }
+  }
+  return undefined;
 }
 
 /** The command that makes a file of a package, where the package has one. */

@@ -113,6 +113,12 @@ const LOCAL: readonly Setup[] = [
     codes: ["connection_refused", "value_unfilled"],
   },
   {
+    name: "script_elsewhere",
+    config: 'command = "node"\nargs = ["--no-warnings", "source.mjs"]\ncwd = "/HOME"\n',
+    codes: ["script_missing"],
+    fix: /^switchyard mcp set script_elsewhere args\.1 built\/source\.mjs$/,
+  },
+  {
     name: "not_built",
     config: 'command = "node"\nargs = ["/HOME/built/dist/index.js"]\n',
     codes: ["script_missing"],
