@@ -122,7 +122,7 @@ test("TurnRenderer ignores items that the SDK's types do not know", () => {
   );
 });
 
-test("TurnRenderer shows what becomes of a server; one that is missing at the start of a turn is an item of it", () => {
+test("TurnRenderer shows what becomes of a server; of one that fails, once", () => {
   const turn = new TurnRenderer({
     clock: { now: () => 0, schedule: () => ({ clear: () => {} }) },
     colour: false,
@@ -131,13 +131,14 @@ test("TurnRenderer shows what becomes of a server; one that is missing at the st
   const lines = (event: McpServerEvent): string[] => turn.renderServer(event).map(({ text }) => text);
   const failed = { ...about, state: "failed", reason: "it ended", code: "exited" } as const;
   const ready = { ...about, state: "ready", took_ms: 12, starts: 1, tools: 1 } as const;
-  assert.deepEqual(lines({ ...about, state: "starting" }), []);
+  const restarting = { ...failed, state: "restarting" } as const;
+  for (const event of [{ ...about, state: "starting" }, failed, restarting, failed] as const)
+    assert.deepEqual(lines(event), []);
   assert.deepEqual(lines({ ...ready, shared_with: 0 }), ["server docs ready in 12 ms, 1 tool"]);
   assert.deepEqual(lines({ ...ready, shared_with: 1 }), [
     "server docs ready in 12 ms, 1 tool, shared with 1 other thread",
   ]);
-  assert.deepEqual(lines(failed), []);
-  turn.render({ type: "turn.started" });
+  assert.deepEqual(lines(restarting), ["server docs starts again: it ended"]);
   assert.deepEqual(lines(failed), ["server docs does not work: it ended"]);
-  assert.deepEqual(lines({ ...failed, state: "restarting" }), ["server docs starts again: it ended"]);
+  for (const event of [restarting, failed]) assert.deepEqual(lines(event), [], "it is said once");
 });

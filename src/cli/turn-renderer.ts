@@ -20,8 +20,8 @@ export interface RenderOptions {
 
 export class TurnRenderer {
   readonly #options: RenderOptions;
-  /** Before, a server that is missing is told by an item of the turn. */
-  #hasBegun = false;
+  /** Servers that were ready; `restarting` when it is shown that one was lost. */
+  readonly #working = new Map<string, "ready" | "restarting">();
   readonly #startedAt = new Map<string, number>();
   readonly #begin: number;
 
@@ -36,7 +36,6 @@ export class TurnRenderer {
       case "thread.started":
         return [this.#progress("dim", `thread ${event.thread_id}`)];
       case "turn.started":
-        this.#hasBegun = true;
         return [];
       case "item.started":
         this.#startedAt.set(event.item.id, this.#options.clock.now());
@@ -59,22 +58,27 @@ export class TurnRenderer {
     }
   }
 
-  /** The lines for what becomes of a server. */
+  /** The lines for what becomes of a server. One that never worked is an item of the turn, and that it is tried again is no news. */
   renderServer(event: McpServerEvent): Line[] {
-    switch (event.state) {
+    const { server, state } = event;
+    const before = this.#working.get(server);
+    switch (state) {
       case "ready": {
-        const { server, took_ms: took, tools, shared_with: others } = event;
+        this.#working.set(server, state);
+        const { took_ms: took, tools, shared_with: others } = event;
         const shared = others === 0 ? "" : `, shared with ${count(others, "other thread")}`;
         return [
           this.#progress("dim", `server ${server} ready in ${took} ms, ${count(tools, "tool")}${shared}`),
         ];
       }
       case "restarting":
-        return [this.#whole("yellow", `server ${event.server} starts again: ${event.reason}`)];
+        if (before !== "ready") return [];
+        this.#working.set(server, state);
+        return [this.#whole("yellow", `server ${server} starts again: ${event.reason}`)];
       case "failed":
       case "needs_login":
-        if (!this.#hasBegun) return [];
-        return [this.#whole("yellow", `server ${event.server} does not work: ${event.reason}`)];
+        if (!this.#working.delete(server)) return [];
+        return [this.#whole("yellow", `server ${server} does not work: ${event.reason}`)];
       case "starting":
       case "disabled":
       case "ended":
