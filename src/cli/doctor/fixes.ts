@@ -23,8 +23,8 @@ export class Fixes {
     if (definedIn?.file === undefined || !EDITED.has(definedIn.layer)) return null;
     const isShown = maskArgs(rest).every((word, at) => word === rest[at] && !word.includes(MASK));
     if (!isShown || maskText(name) !== name) return null;
-    // A value that begins with a dash would be a flag.
-    const guarded = rest.some((word) => word.startsWith("-")) ? ["--"] : [];
+    // A name or value that begins with a dash would be a flag.
+    const guarded = [name, ...rest].some((word) => word.startsWith("-")) ? ["--"] : [];
     const words = [name, ...rest].map(shellWord);
     return [`switchyard mcp ${verb}${this.#flags(definedIn.file)}`, ...guarded, ...words].join(" ");
   }

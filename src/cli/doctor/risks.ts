@@ -142,7 +142,7 @@ function durationText(seconds: number): string {
 
 /** Servers that are one and the same, but for their names. */
 export function sameServers(patients: readonly Patient[]): Finding[] {
-  const meant = patients.filter(({ server: { status } }) => status === "enabled" || status === "unstartable");
+  const meant = patients.filter(({ server: { status } }) => status === "enabled");
   const groups = Map.groupBy(meant, ({ server, env }) => {
     const { config } = server;
     if (config === undefined) return server.name;

@@ -101,6 +101,14 @@ export function notExecutable({ server, program, fixes }: Patient, what: string,
     const cause = "The file is there, but its permissions do not allow to run it";
     return finding("program_not_executable", what, { ...about, cause, fix: `chmod +x ${shellWord(file)}` });
   }
+  if (file === undefined && program !== undefined && isFolder(resolve(program.folder, command))) {
+    const fix = fixes.edit("set", server, "command", join(command, "PROGRAM"));
+    return finding("program_not_executable", what, {
+      ...about,
+      cause: "It is a folder, and no program",
+      fix,
+    });
+  }
   const interpreter = INTERPRETER_OF[extname(command)];
   const fix =
     file === undefined || interpreter === undefined
@@ -109,6 +117,10 @@ export function notExecutable({ server, program, fixes }: Patient, what: string,
   const cause =
     "It is neither a program of this machine nor a script that begins with #! and its interpreter";
   return finding("program_not_executable", what, { ...about, cause, fix });
+}
+
+function isFolder(path: string): boolean {
+  return fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 const INTERPRETER_OF: Readonly<Record<string, string>> = {

@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import { fs } from "../../base/builtin.ts";
 import { shellWord } from "../../base/shell-word.ts";
 import { policyPath } from "../../config/plugins/plugin-tables.ts";
+import { maskText } from "../../config/show/mask-text.ts";
 import { LOCAL_ENVIRONMENT_ID, type McpServerConfig } from "../../config/server/types.ts";
 import type { LoginWanted, Reason } from "../../mcp/index.ts";
 import { formatKeys } from "../../toml/format.ts";
@@ -113,7 +114,8 @@ function variableAt(
 function ofReason(patient: Patient, reason: Reason, about: About): Finding {
   const { server, stderr } = patient;
   const { config } = server;
-  const { message } = reason;
+  // A server may write a secret that nobody configured.
+  const message = maskText(reason.message);
   const told = { ...about, stderr: tellingLines(stderr) };
   if (reason.http !== undefined && config?.transport.type === "streamable_http") {
     const { code, cause, fix } = verdictOf(reason.http, endpointOf(patient, config.transport, reason));
@@ -194,9 +196,9 @@ function noList({ server, fixes }: Patient): Verdict {
   };
 }
 
-/** Codex's default is 30. */
+/** Codex's default is 30; with less than a moment, nothing can start. */
 function raised(config: McpServerConfig | undefined): number {
-  return Math.ceil((config?.startup_timeout_sec ?? 30) * 4);
+  return Math.ceil((config?.startup_timeout_sec ?? 30) * 4) || 30;
 }
 
 /** @param wanted what the server said that a login has to have */

@@ -1,5 +1,6 @@
 /** What the configured servers are and offer now, for `status`, `tools` and `prompts`. */
 import type { EffectiveMcpServer } from "../../config/effective/effective.ts";
+import { maskText } from "../../config/show/mask-text.ts";
 import type { KeptCatalog } from "../../mcp/cache/catalog-folder.ts";
 import type { ListKind, McpManagerOptions, ServerSnapshot } from "../../mcp/index.ts";
 import type { Args } from "../args/parse.ts";
@@ -110,7 +111,8 @@ export function reasonOf({ server, snapshot }: SeenServer): string | undefined {
   if (snapshot === undefined) return server.reason;
   const { status } = snapshot;
   if (!("reason" in status)) return undefined;
-  return typeof status.reason === "string" ? status.reason : status.reason.message;
+  // A server may write a secret that nobody configured.
+  return maskText(typeof status.reason === "string" ? status.reason : status.reason.message);
 }
 
 /** As far as it is known. */

@@ -22,6 +22,9 @@ export const SMALL: string = `while read -r line; do
 done
 `;
 
+/** A secret that a server writes, and no configuration has. */
+export const OF_THE_SERVER = "sk-1234567890abcdefghij";
+
 export interface Setup {
   /** The name of its server. */
   readonly name: string;
@@ -137,6 +140,13 @@ const LOCAL: readonly Setup[] = [
     fix: /^chmod \+x \S+\/bin\/plain\.sh$/,
   },
   {
+    name: "folder_as_program",
+    config: 'command = "/HOME/bin"\n',
+    codes: ["program_not_executable"],
+    cause: /a folder/,
+    fix: /set folder_as_program command \/\S+\/bin\/PROGRAM$/,
+  },
+  {
     name: "no_program",
     config: 'command = "/HOME/bin/words.py"\n',
     codes: ["program_not_executable"],
@@ -174,6 +184,13 @@ const LOCAL: readonly Setup[] = [
     config: `${script('echo "bad key $API_KEY" >&2; exit 1')}env = { API_KEY = "${SECRET}" }\n`,
     codes: ["exited"],
     stderr: /^bad key \*+$/,
+  },
+  {
+    name: "leaks_its_own",
+    config: script(`echo 'rejected: ${OF_THE_SERVER}' >&2; exit 1`),
+    codes: ["exited"],
+    stderr: /^rejected: \*+$/,
+    fix: null,
   },
   {
     name: "wants_variable",

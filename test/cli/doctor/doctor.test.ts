@@ -9,7 +9,7 @@ import { reportText } from "../../../src/cli/doctor/report-text.ts";
 import { hostMark } from "../../../src/process/process-tree.ts";
 import { processesOfOwner } from "../../../src/testing/leaks.ts";
 import { finished, OURS, SECRET, TestHome } from "../support/test-home.ts";
-import { BrokenSetups, SMALL, TLS } from "./broken-setups.ts";
+import { BrokenSetups, OF_THE_SERVER, SMALL, TLS } from "./broken-setups.ts";
 
 const timeout = 60_000;
 
@@ -71,7 +71,8 @@ suite("switchyard doctor", { concurrency: 2 }, () => {
       /\nServers that work \(\d+ tools, \d+ tokens in each request\):\nName +Program +Version +/,
     );
     assert.match(text, /\nnote: other_names: 1 tool has another name for the model: get-it is get_it\n/);
-    for (const output of [stdout, text]) assert.ok(!output.includes(SECRET));
+    for (const output of [stdout, text])
+      for (const secret of [SECRET, OF_THE_SERVER]) assert.ok(!output.includes(secret));
   });
 
   test("a fix that is pasted mends what it is for; then all is well, and the exit code is 0", {

@@ -60,6 +60,7 @@ suite("switchyard mcp read", { concurrency: 2 }, () => {
     const dead = await mcp("read", "dead", "a://b", "--json");
     assert.equal(dead.code, 1);
     assert.match(dead.stderr, /exit code 3; its last words: cannot go on/);
+    assert.match(dead.stderr, /\nswitchyard doctor dead says what to do\n/);
     assert.equal((JSON.parse(dead.stdout) as { error: { code: string } }).error.code, "server_unavailable");
     const off = await mcp("read", "off", "a://b");
     assert.match(off.stderr, /"off" is not started \(disabled\)/);
