@@ -162,7 +162,7 @@ suite("what crosses a gateway", { timeout }, () => {
     }
   }
   const stdio = ERAS.flatMap((era) => VERSIONS.map((version) => ({ era, version })));
-  for (const { era, version } of sample(stdio, 3))
+  for (const { era, version } of sample(stdio, 6))
     test(`between a client of ${version} and a server of the ${era} era over stdio`, async () => {
       await using behind = await Behind.start(era, "stdio");
       await everythingCrosses(behind, version, era);
