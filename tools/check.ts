@@ -6,10 +6,10 @@
  *   npm test -- executor      the unit tests of src/executor and what is in test/executor
  *   npm test -- exhaustive    every case, in the tests that otherwise try a sample
  *   npm test -- --list        the names of the checks
- *   npm test -- --slow        everything, then the processor time of every file
+ *   npm test -- --slow        everything, then the processor time of every job
  *
- * A check is one command, or the test files of a folder, one process for each file. SWITCHYARD_SEED repeats the samples of
- * an earlier run.
+ * A check is one command, or the test files of a folder: long ones have a process of their own, the others share one.
+ * SWITCHYARD_SEED repeats the samples of an earlier run.
  *
  * Invariants
  *   G1. The exit code is 0 only if every check passed, and the last line is `N passed, N failed` (tests).
@@ -20,7 +20,7 @@
  */
 import { randomInt } from "node:crypto";
 import { existsSync, globSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type Job, type Result, runJob } from "./gate/job.ts";
 import { runAll } from "./gate/pool.ts";
 import { Run } from "./gate/run.ts";
@@ -43,20 +43,51 @@ const root = join(import.meta.dirname, "..");
 const binaries = join(root, "node_modules", ".bin");
 const seconds = 1_000;
 
-/** These start first, so that no long one is left for the end. */
+/** These start first, in this order, so that no long one is left for the end; after them comes what shares a process. */
 const longest = [
   "unit",
   "package",
-  "test/codex/ten-rules.test.ts",
-  "test/codex/faults.test.ts",
-  "test/codex/sdk-parity.test.ts",
-  "test/config/environments.test.ts",
-  "test/mcp/",
-  "test/codex/",
-  "test/executor/faults.test.ts",
-  "test/executor/compliance.test.ts",
-  "test/runner/",
+  "test/codex/faults",
+  "test/codex/ten-rules",
+  "test/mcp/connections",
+  "test/mcp/conformance",
 ];
+
+/**
+ * Test files, by the beginnings of their names, with a process of their own: they take long, or look at all that their process
+ * holds, or change what it is. All other files of a folder share one, which saves a quarter of a second each for loading modules.
+ */
+const alone = [
+  ...longest,
+  "test/agent/faults",
+  "test/cli/broken-output",
+  "test/cli/demo",
+  "test/cli/mcp-commands-document",
+  "test/cli/mcp/call",
+  "test/cli/mcp/mutations",
+  "test/cli/ps",
+  "test/cli/run-options",
+  "test/codex/first-turn",
+  "test/codex/isolation",
+  "test/codex/providers",
+  "test/codex/sdk-parity",
+  "test/config/e",
+  "test/config/faults",
+  "test/executor/compliance",
+  "test/executor/differential",
+  "test/executor/faults",
+  "test/executor/fuzz",
+  "test/executor/real-codex",
+  "test/gateway/conformance",
+  "test/mcp/chaos",
+  "test/mcp/places",
+  "test/mcp/published",
+  "test/mcp/stdio-",
+  "test/runner/back-pressure",
+  "test/runner/threads",
+  "test/tools/approval-parity",
+  "test/tools/output-parity",
+] as const;
 
 function command(name: string, timeoutMs: number, file: string, ...args: string[]): readonly Job[] {
   return [{ name, timeoutMs, command: [file, ...args], countsTests: false }];
@@ -72,6 +103,23 @@ const testRunner = [
 function testJob(name: string, files: readonly string[], timeoutMs: number, testTimeoutMs: number): Job {
   const args = [...testRunner, `--test-timeout=${testTimeoutMs}`, ...files];
   return { name, timeoutMs, command: [process.execPath, ...args], countsTests: true };
+}
+
+/** @param about goes before the names */
+function fileJobs(files: readonly string[], about = ""): readonly Job[] {
+  const job = (name: string, some: readonly string[]): Job =>
+    testJob(`${about}${name}`, some, 300 * seconds, 180 * seconds);
+  const own = files.filter((file) => alone.some((start) => file.startsWith(start)));
+  const shared = Map.groupBy(
+    files.filter((file) => !own.includes(file)),
+    dirname,
+  );
+  return [
+    ...own.map((file) => job(file, [file])),
+    ...[...shared].map(([folder, some]) =>
+      job(some.length === 1 ? some.join() : `${folder} (${some.length} files)`, some),
+    ),
+  ];
 }
 
 /** The unit tests below a folder of src/. */
@@ -95,7 +143,7 @@ function folderCheck(folder: string): Check {
     ...(files.length === 0 ? { onlyByName: true } : {}),
     needsBuild: true,
     jobs: (byName) => [
-      ...files.map((file) => testJob(file, [file], 300 * seconds, 180 * seconds)),
+      ...fileJobs(files),
       ...(byName ? unitJob(`unit tests of ${folder}`, unitTests(`${folder}/**`)) : []),
     ],
   };
@@ -173,9 +221,10 @@ const checks: readonly Check[] = [
     needsBuild: true,
     variables: { SWITCHYARD_CODEX_PATH: floorCodex(), SWITCHYARD_RUNS: "50" },
     jobs: () =>
-      versionTests
-        .flatMap((pattern) => find(pattern))
-        .map((file) => testJob(`codex-floor: ${file}`, [file], 300 * seconds, 180 * seconds)),
+      fileJobs(
+        versionTests.flatMap((pattern) => find(pattern)),
+        "codex-floor: ",
+      ),
   },
   {
     name: "exhaustive",
@@ -191,8 +240,9 @@ const checks: readonly Check[] = [
 ];
 
 function rank({ name }: Job): number {
-  const found = longest.findIndex((prefix) => name.startsWith(prefix));
-  return found === -1 ? longest.length : found;
+  const found = longest.findIndex((start) => name.startsWith(start));
+  if (found !== -1) return found;
+  return name.endsWith(" files)") ? longest.length : longest.length + 1;
 }
 
 interface Outcome {

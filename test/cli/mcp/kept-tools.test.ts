@@ -121,9 +121,10 @@ suite("lists of tools that are kept", { concurrency: 2 }, () => {
     assert.match(other.stdout, /^a: 1 tool \(.*\)\n {2}gone\n/);
   });
 
-  test("do not count after a day, nor for a server that is another one (Q1, Q3)", { timeout }, async () => {
+  test("do not count after a day, nor for a server that is another one (Q1, Q3)", { timeout }, async (t) => {
     using home = new Kept();
     process.env["SWITCHYARD_HOME"] = join(home.home, ".switchyard");
+    t.after(() => delete process.env["SWITCHYARD_HOME"]);
     await using manager = new McpManager({ publish: false, catalogFolder: false });
     const servers = { a: { command: "sh", args: ["../server.sh"] } };
     const thread = manager.openThread({ servers, workspace: home.project });
