@@ -234,7 +234,9 @@ const checks: readonly Check[] = [
     variables: { SWITCHYARD_EXHAUSTIVE: "1" },
     jobs: () =>
       find("{src,test}/**/*.test.ts")
-        .filter((file) => readFileSync(join(root, file), "utf8").includes('support/sample.ts"'))
+        .filter((file) =>
+          /support\/sample\.ts"|SWITCHYARD_EXHAUSTIVE/.test(readFileSync(join(root, file), "utf8")),
+        )
         .map((file) => testJob(file, [file], 3_600 * seconds, 3_600 * seconds)),
   },
 ];
