@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import { Gateway } from "../../src/gateway/index.ts";
 import { ScriptedHttpServer } from "../mcp/support/scripted-http.ts";
-import { inState } from "../mcp/support/scripted.ts";
+import { eventOf, inState } from "../mcp/support/scripted.ts";
 import { call, GatewayBench } from "./support/gateway-bench.ts";
 import { initialize, modern, raw, session } from "./support/raw-post.ts";
 
@@ -29,6 +29,15 @@ suite("all servers of a thread at one URL", { timeout: 30_000 }, () => {
       assert.equal(await call(client, "mcp__one__count"), "1");
       for (const name of ["mcp__one__die", "count", "mcp__nobody__count"])
         await assert.rejects(client.callTool({ name }), { code: -32602 }, name);
+
+      const changed = eventOf(thread, ({ type }) => type === "catalog");
+      await call(client, "mcp__one__change", { add: "newcomer" });
+      await changed;
+      const later = (await client.listTools()).tools.map(({ name }) => name);
+      assert.deepEqual(
+        later.filter((name) => !names.includes(name)),
+        ["mcp__one__newcomer"],
+      );
 
       const { prompts } = await client.listPrompts();
       assert.deepEqual(prompts.map(({ name }) => name).toSorted(), ["mcp__one__p", "mcp__two__p"]);
