@@ -32,7 +32,7 @@ export const doctor: Command = {
     "Starts every server that is enabled and ends it again, looks at Codex, logins, homes, locks and what dead hosts left behind, and says what " +
     "is wrong, why that is probably so, and the command that mends it.",
   notes:
-    "Nothing is changed. A server is started as a thread starts it, and asked for its tools; none is called.\n" +
+    "Nothing of the configuration is changed. A server is started as a thread starts it, and asked for its tools; none is called.\n" +
     "The exit code is 0 only if all is well: no error and no warning, with --lenient no error. Notes never count.\n" +
     "With NAME, what concerns no server is left out, and does not count.",
   run: examine,
