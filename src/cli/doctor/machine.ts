@@ -30,7 +30,7 @@ export interface MachineView {
     /** Whether Codex is logged in, by `auth.json`. */
     readonly codex: boolean;
     readonly openai_api_key: boolean;
-    /** Names of MCP servers that Codex keeps a login for in a file; a keyring is not looked into. */
+    /** Names of MCP servers with a login: in Codex's file, and those that were started with one. */
     readonly mcp: readonly string[];
   };
   readonly homes: readonly HomeView[];

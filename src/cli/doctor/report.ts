@@ -31,7 +31,11 @@ export function reportOf(
   const errors = findings.filter(({ severity }) => severity === "error").length;
   const warnings = findings.filter(({ severity }) => severity === "warning").length;
   const ok = errors === 0 && (lenient || warnings === 0);
-  return { ok, errors, warnings, findings, servers, ...machine };
+  // In a keyring, only a server that was started shows its login.
+  const loggedIn = servers.filter((server) => server.auth_status === "o_auth").map(({ name }) => name);
+  const mcp = [...new Set([...machine.logins.mcp, ...loggedIn])].toSorted();
+  const logins = { ...machine.logins, mcp };
+  return { ok, errors, warnings, findings, servers, ...machine, logins };
 }
 
 /** In every text that a server, a message or a person's own words are in (D2). */

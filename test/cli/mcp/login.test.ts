@@ -11,6 +11,7 @@ import {
   type ProtectedResourceOptions,
   RecordingMcpServer,
 } from "../../../src/testing/index.ts";
+import type { Report } from "../../../src/cli/doctor/report.ts";
 import { CODEXS, type Finished, finished, OURS, TestHome } from "../support/test-home.ts";
 
 const timeout = 60_000;
@@ -111,6 +112,8 @@ suite("switchyard mcp login", { concurrency: 2 }, () => {
     assert.deepEqual(called, { code: 0, stdout: "hello\n", stderr: "" });
     assertShown("mcp login tickets", done, office);
     assertShown("mcp call tickets echo --arg text=hello", called, office);
+    const seen = (await home.json(["doctor", "tickets", "--json"])) as Report;
+    assert.deepEqual([seen.ok, seen.logins.mcp, seen.servers[0]?.auth_status], [true, ["tickets"], "o_auth"]);
 
     const kept = readdirSync(join(home.home, ".switchyard/cache/catalogs"));
     const out = await home.run(["mcp", "logout", "tickets"]);
