@@ -109,7 +109,10 @@ function testJob(name: string, files: readonly string[], timeoutMs: number, test
 function fileJobs(files: readonly string[], about = ""): readonly Job[] {
   const job = (name: string, some: readonly string[]): Job =>
     testJob(`${about}${name}`, some, 300 * seconds, 180 * seconds);
-  const own = files.filter((file) => alone.some((start) => file.startsWith(start)));
+  // Hooks outside of a suite would run for the tests of all files.
+  const hasHooks = (file: string): boolean =>
+    /^(?:before|beforeEach|afterEach)\(/m.test(readFileSync(join(root, file), "utf8"));
+  const own = files.filter((file) => alone.some((start) => file.startsWith(start)) || hasHooks(file));
   const shared = Map.groupBy(
     files.filter((file) => !own.includes(file)),
     dirname,

@@ -239,6 +239,7 @@ function pathIn(home: TestHome): string {
 
 /** Why its test is skipped. */
 function missing(shell: string): string | false {
-  const { status } = spawnSync(shell, ["-c", "true"], { stdio: "ignore" });
+  // Not by starting it: fish makes folders in the home.
+  const { status } = spawnSync("sh", ["-c", `command -v ${shell}`], { stdio: "ignore" });
   return status === 0 ? false : `${shell} is not installed`;
 }
