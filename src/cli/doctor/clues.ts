@@ -4,7 +4,7 @@ import { fs } from "../../base/builtin.ts";
 import { shellWord } from "../../base/shell-word.ts";
 import { variable } from "../../servers/resolve.ts";
 import { openOf, type Patient, stdioOf, type Verdict } from "./patient.ts";
-import { packageAround, type Program } from "./program.ts";
+import { packageAround, pinned, type Program } from "./program.ts";
 
 /** The verdict that the words of a server give, if they give one. */
 export function verdictOfWords(patient: Patient): Verdict | undefined {
@@ -45,6 +45,18 @@ interface Clue {
 const NAME = /\b[A-Z][A-Z0-9]*_[A-Z0-9_]{2,60}\b/;
 
 const CLUES: readonly Clue[] = [
+  {
+    says: /npm (?:error|ERR!) code ETARGET|there is no version of \S/i,
+    verdict: ({ program, server, fixes }) => {
+      const { runs } = program ?? {};
+      if (runs === undefined) return undefined;
+      return {
+        code: "package_missing",
+        cause: `${runs.name} has no version ${runs.version ?? JSON.stringify(runs.spec)}. This takes its newest`,
+        fix: fixes.editWith("set", server, `args.${runs.at}`, pinned(runs)),
+      };
+    },
+  },
   {
     says: /npm (?:error|ERR!) code E404|is not in this registry|No solution found when resolving|was not found in the package registry|pull access denied for|manifest (?:for \S+ )?(?:unknown|not found)/i,
     verdict: ({ program, server, fixes }) => {

@@ -199,6 +199,14 @@ function callOf(kind: RunnerCall["kind"], spec: string, at: number): RunnerCall 
   return name === undefined ? undefined : { kind, spec, at, name, version: exact(version) };
 }
 
+/** As a word of a shell, which looks the newest version up; of an image, the one that is there. */
+export function pinned({ kind, name, spec }: RunnerCall): string {
+  if (kind === "image") return `"$(docker image inspect --format '{{index .RepoDigests 0}}' ${spec})"`;
+  return kind === "npm"
+    ? `"${name}@$(npm view ${name} version)"`
+    : `"${name}==$(curl -fsS https://pypi.org/pypi/${name}/json | python3 -c 'import json, sys; print(json.load(sys.stdin)["info"]["version"])')"`;
+}
+
 function exact(version: string | undefined): string | undefined {
   return version !== undefined && /^v?\d+(?:\.\d+)+[\w.+-]*$/.test(version) ? version : undefined;
 }

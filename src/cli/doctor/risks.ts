@@ -6,7 +6,7 @@ import { lineAndColumn } from "../../toml/node.ts";
 import { resolveVariables } from "../../servers/resolve.ts";
 import { type About, aboutOf, type Finding, finding } from "./finding.ts";
 import { openFile } from "./fixes.ts";
-import { type RunnerCall, runnerCall } from "./program.ts";
+import { pinned, runnerCall } from "./program.ts";
 import { type Patient, stdioOf } from "./patient.ts";
 import { unfilled } from "./unfilled.ts";
 
@@ -65,14 +65,6 @@ function ofRunner({ server, fixes }: Patient, about: About): Finding[] {
         ];
   const fix = fixes.editWith("set", server, `args.${runs.at}`, pinned(runs));
   return [finding("package_unpinned", what, { ...about, cause, fix })];
-}
-
-/** The shell looks the newest version up; of an image, the one that is there. */
-function pinned({ kind, name, spec }: RunnerCall): string {
-  if (kind === "image") return `"$(docker image inspect --format '{{index .RepoDigests 0}}' ${spec})"`;
-  return kind === "npm"
-    ? `"${name}@$(npm view ${name} version)"`
-    : `"${name}==$(curl -fsS https://pypi.org/pypi/${name}/json | python3 -c 'import json, sys; print(json.load(sys.stdin)["info"]["version"])')"`;
 }
 
 function ofCommand({ server, program, fixes }: Patient, about: About): Finding[] {

@@ -4,6 +4,7 @@ import { Args } from "../args/parse.ts";
 import type { HttpReason } from "../../mcp/index.ts";
 import { tellingLines, verdictOfWords } from "./clues.ts";
 import { Fixes } from "./fixes.ts";
+import { programOf } from "./program.ts";
 import { whyNot } from "./why.ts";
 import { verdictOf } from "./why-http.ts";
 
@@ -86,6 +87,18 @@ test("a server that reaches nothing lacks the proxy that the shell has", () => {
     assert.match(found.fix ?? "", / docs env_vars '\["KEY","HTTPS_PROXY","NO_PROXY"\]'$/);
     assert.notEqual(verdictOfWords({ ...patient, env: {}, stderr: [line] })?.code, "proxy_missing");
   }
+});
+
+test("a version that a package does not have is the newest after the fix", () => {
+  const transport = { type: "stdio", command: "npx", args: ["-y", "some-mcp@9.9.9"], env_vars: [] };
+  const config = { transport, environment_id: "local" } as never;
+  const found = verdictOfWords({
+    server: { ...server, status: "enabled", config },
+    ...{ startProblem: undefined, program: programOf(config, "/", {}), snapshot: undefined, stdout: [] },
+    ...{ env: {}, fixes: new Fixes(new Args([], new Map(), [])), stderr: ["npm error code ETARGET"] },
+  });
+  assert.match(found?.cause ?? "", /^some-mcp has no version 9\.9\.9\. /);
+  assert.match(found?.fix ?? "", / docs args\.1 "some-mcp@\$\(npm view some-mcp version\)"$/);
 });
 
 suite("tellingLines", () => {
