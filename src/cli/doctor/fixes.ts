@@ -54,7 +54,8 @@ export class Fixes {
   /** Lets the project's files count. */
   trust(): string {
     const cd = this.#args.one("cd");
-    return `switchyard trust${cd === undefined ? "" : ` ${shellWord(cd)}`}`;
+    const codex = this.#args.has("codex") ? " --codex" : "";
+    return `switchyard trust${codex}${cd === undefined ? "" : ` ${shellWord(cd)}`}`;
   }
 
   /** @param scopes to ask for; without any, those that the configuration or the server says */

@@ -131,6 +131,12 @@ suite("Fixes", () => {
     assert.equal(fixes.edit("disable", managed as never), null);
   });
 
+  test("trusts a project where it then counts for what is looked at", () => {
+    assert.equal(fixes.trust(), "switchyard trust /");
+    const codex = new Args([], new Map([["codex", [""]]]), [{ name: "codex", about: "" }]);
+    assert.equal(new Fixes(codex).trust(), "switchyard trust --codex");
+  });
+
   test("keeps values that begin with a dash apart from flags", () => {
     const line = fixes.edit("set", server as never, "args.0", "-y") ?? "";
     assert.match(line, / --cd \/ -- docs args\.0 -y$/);
