@@ -85,16 +85,20 @@ test("rule 4: 150 threads started at once all start in one process, and every ca
   await using http = await RecordingMcpServer.start({ stateless: true, recordMax: 20_000 });
   const names = Array.from({ length: 150 }, (_, n) => `user-${n}`);
   await Promise.all(
-    names.map(async (name) => {
+    names.map(async (name, n) => {
       const mcpServers = { svc: { url: http.url, headers: { "X-Identity": name } } };
       const thread = bench.codex.startThread({ workingDirectory: bench.cwd, ephemeral: true, mcpServers });
-      const { items } = await thread.run(whoami);
+      const calls = n % 3 === 0;
+      const { items, finalResponse } = await thread.run(calls ? whoami : promptOf({ say: name }));
       const call = items.find((item) => item.type === "mcp_tool_call");
-      assert.match(textOf(call), new RegExp(`"${name}"`), JSON.stringify(items));
+      if (calls) assert.match(textOf(call), new RegExp(`"${name}"`), JSON.stringify(items));
+      else assert.equal(finalResponse, name);
       await thread.close();
     }),
   );
-  assert.equal(http.calls.length, names.length);
+  assert.equal(http.calls.length, names.length / 3);
+  const listed = http.requests.filter(({ rpcMethod }) => rpcMethod === "tools/list");
+  assert.deepEqual(new Set(listed.map(({ headers }) => headers["x-identity"])), new Set(names));
   const commands = descendants(process.pid).map((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8"));
   assert.equal(commands.filter((command) => command.includes("\0app-server\0")).length, 1);
 });

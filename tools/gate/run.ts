@@ -50,15 +50,17 @@ export class Run {
   constructor(options: RunOptions) {
     this.#options = options;
     mkdirSync(join(this.#folder, "jobs"));
-    writeFileSync(this.#authorities, `${rootCertificates[0]}\n`);
+    mkdirSync(this.#authorities);
+    writeFileSync(`${this.#authorities}.pem`, `${rootCertificates[0]}\n`);
   }
 
   /**
-   * One certificate authority. Codex parses all that the machine has, 290 here, two or three times in every turn, and what
-   * tests reach is on loopback, with certificates of its own.
+   * An empty folder, and beside it a file with one certificate authority. Codex parses all that the machine has, 290 here, two or
+   * three times in every turn, and what tests reach is on loopback, with certificates of its own. Without a folder, it takes
+   * that of the machine.
    */
   get #authorities(): string {
-    return join(this.#folder, "authorities.pem");
+    return join(this.#folder, "authorities");
   }
 
   get signal(): AbortSignal {
@@ -84,11 +86,13 @@ export class Run {
       NO_COLOR: "1",
       // Not in a TMPDIR, where it would read as something a job forgot.
       NODE_COMPILE_CACHE: join(this.#folder, "compiled"),
-      ...(keepsHome ? {} : { HOME: home, SSL_CERT_FILE: this.#authorities }),
+      ...(keepsHome
+        ? {}
+        : { HOME: home, SSL_CERT_FILE: `${this.#authorities}.pem`, SSL_CERT_DIR: this.#authorities }),
       ...this.#options.variables,
       ...(this.builtCommand === undefined ? {} : { SWITCHYARD_MAIN: this.builtCommand }),
     };
-    for (const name of ["FORCE_COLOR", "NODE_DISABLE_COMPILE_CACHE", "SSL_CERT_DIR", "XDG_CACHE_HOME"])
+    for (const name of ["FORCE_COLOR", "NODE_DISABLE_COMPILE_CACHE", "XDG_CACHE_HOME"])
       delete environment[name];
     // Set when the gate itself was started by a test; it makes `node --test` skip every file.
     delete environment["NODE_TEST_CONTEXT"];
