@@ -77,6 +77,7 @@ const alone = [
   "test/executor/differential",
   "test/executor/faults",
   "test/executor/fuzz",
+  "test/executor/http-differential",
   "test/executor/real-codex",
   "test/gateway/conformance",
   "test/mcp/chaos",

@@ -86,8 +86,8 @@ test("environments shows how it is used", { timeout }, async () => {
   const help = await home.run(["environments", "--help"]);
   assert.equal(help.code, 0);
   assert.match(help.stdout, /list +list the environments/);
-  const wrong = await home.run(["environments", "show"]);
-  assert.match(wrong.stderr, /There is no command "environments show"\. There are: list, check\n/);
+  const wrong = await home.run(["environments", "bogus"]);
+  assert.match(wrong.stderr, /There is no command "environments bogus"\. There are: list, check\n/);
   assert.equal((await home.run(["environments", "check", "--timeout", "soon"])).code, 2);
 });
 

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { suite, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   AuthorizationServer,
   type AuthorizationServerOptions,
@@ -93,7 +94,7 @@ async function landing(url: string): Promise<string> {
 }
 
 suite("switchyard mcp login", { concurrency: 2 }, () => {
-  test("opens a browser, keeps the login, and logout forgets it", { timeout }, async () => {
+  test("opens a browser, keeps the login, and logout forgets it", { timeout }, async (t) => {
     await using office = await Office.open();
     const { home } = office;
     const BROWSER = `${process.execPath} ${join(home.home, "browser.mjs")}`;
@@ -104,6 +105,8 @@ suite("switchyard mcp login", { concurrency: 2 }, () => {
       done.stderr,
       /^Log in to tickets at 127\.0\.0\.1:\d+ in the browser\. If it shows nothing, open:\n {2}http/,
     );
+    // The browser may still be reading when the command has ended.
+    while (!home.has("page") || home.read("page") === "") await sleep(20, undefined, { signal: t.signal });
     assert.equal(home.read("page"), "200 You are logged in to tickets. You may close this window.\n");
     assert.match(home.read(STORE), /"tickets\|[0-9a-f]{16}":.*"access_token":"access-/);
     assert.equal(statSync(join(home.home, STORE)).mode & 0o777, 0o600);
