@@ -7,8 +7,9 @@ import { createTag, TAG_VARIABLE, memberTag } from "./process-tree.ts";
 import { Sweeper } from "./sweeper.ts";
 
 async function tagged(tag: string): Promise<ChildProcess> {
-  const child = spawn("sh", ["-c", "echo up; exec sleep 300"], {
-    stdio: ["ignore", "pipe", "ignore"],
+  // Not `exec sleep`: a process that becomes another program has no environment for a moment.
+  const child = spawn("sh", ["-c", "echo up; read line"], {
+    stdio: ["pipe", "pipe", "ignore"],
     env: { PATH: process.env["PATH"], [TAG_VARIABLE]: tag },
   });
   await once(child.stdout, "data");
