@@ -53,7 +53,6 @@ export declare class AgentThread implements EngineThread, AsyncDisposable {
 export type AgentThreadOptions = ThreadOptions & {
     instructions?: string;
     tools?: readonly HostTool[];
-    principal?: string;
     provenance?: ToolPluginProvenance;
 };
 
@@ -163,6 +162,8 @@ export type ThreadOptions = {
     approvalPolicy?: ApprovalMode;
     additionalDirectories?: string[];
     mcpServers?: McpServers | ServerSet;
+    mcp?: "managed" | "direct";
+    principal?: string;
     onQuestion?: QuestionHandler;
     questionTimeoutMs?: number;
     onMcpServer?: McpServerHandler;

@@ -174,6 +174,7 @@ export interface LocalExecutorOptions {
     readonly env?: Readonly<Record<string, string | undefined>>;
     readonly graces?: Partial<Graces>;
     readonly retainBytes?: number;
+    readonly background?: boolean;
     readonly checkStart?: (start: StartRequest) => void;
 }
 

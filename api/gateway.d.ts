@@ -34,6 +34,7 @@ export interface GatewayOptions {
     readonly token?: string;
     readonly limits?: Partial<Limits>;
     readonly threads?: ClientThreads;
+    readonly background?: boolean;
     readonly log?: Log;
     readonly clock?: Clock;
 }

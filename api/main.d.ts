@@ -66,6 +66,9 @@ export type CodexOptions = {
     };
     caFile?: string;
     environments?: readonly CodexEnvironment[];
+    mcp?: "managed" | "direct";
+    manager?: McpManager;
+    credentials?: CredentialSource;
     idleUnloadMs?: number;
     reconnectTimeoutMs?: number;
     readerStallMs?: number;
@@ -227,7 +230,7 @@ export type McpServerHandler = (event: McpServerEvent) => void;
 
 export type McpServerInput = McpStdioServerInput | McpHttpServerInput;
 
-export interface McpServerRules extends Omit<WrittenMcpServer, StdioServerKey | HttpServerKey | "bearer_token" | "name" | "scope" | "shared_elicitation"> {
+export interface McpServerRules extends Omit<WrittenMcpServer, StdioServerKey | HttpServerKey | "bearer_token" | "name"> {
     readonly default_tools_approval_mode?: AppToolApproval;
 }
 
@@ -328,6 +331,8 @@ export type ThreadOptions = {
     approvalPolicy?: ApprovalMode;
     additionalDirectories?: string[];
     mcpServers?: McpServers | ServerSet;
+    mcp?: "managed" | "direct";
+    principal?: string;
     onQuestion?: QuestionHandler;
     questionTimeoutMs?: number;
     onMcpServer?: McpServerHandler;

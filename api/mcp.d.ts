@@ -334,6 +334,7 @@ export declare class McpConnectionManager implements AsyncDisposable {
     }): Promise<readonly ServerView[]>;
     listTools(server?: string): readonly ThreadTool[];
     tool(server: string, name: string): Tool | undefined;
+    currentTools(server: string, options?: WaitOptions): Promise<readonly ThreadTool[]>;
     callTool(server: string, tool: string, args?: JsonObject, options?: CallOptions): Promise<CallOutcome>;
     listResources(server: string, options?: WaitOptions): Promise<readonly Resource[]>;
     listResourceTemplates(server: string, options?: WaitOptions): Promise<readonly ResourceTemplateType[]>;
@@ -349,6 +350,7 @@ export declare class McpConnectionManager implements AsyncDisposable {
     }): AsyncGenerator<McpEvent, undefined, undefined>;
     beginLogin(server: string, options: LoginOptions): Promise<PendingLogin>;
     authStatus(server: string, options?: WaitOptions): Promise<AuthStatus>;
+    check(names?: readonly string[], { signal }?: Pick<WaitOptions, "signal">): Promise<void>;
     retry(server: string): void;
     update(servers: ThreadServers): Promise<ThreadUpdate>;
     [Symbol.asyncDispose](): Promise<void>;
@@ -423,6 +425,7 @@ export interface McpManagerOptions {
         readonly version: string;
         readonly title?: string;
     };
+    readonly background?: boolean;
     readonly log?: Log;
     readonly clock?: Clock;
     readonly random?: () => number;
@@ -481,6 +484,7 @@ export declare class ProcessTransport implements ServerTransport {
     readonly stderr: null;
     constructor(options: ProcessTransportOptions);
     get localPid(): number | undefined;
+    get stderrLines(): readonly string[];
     get ended(): Promise<TransportError>;
     start(): Promise<void>;
     send(message: JSONRPCMessage): Promise<void>;
@@ -518,6 +522,7 @@ export interface Reason {
     readonly message: string;
     readonly wanted?: LoginWanted;
     readonly step?: StartStep;
+    readonly stderr?: readonly string[];
     readonly http?: HttpReason;
 }
 
@@ -543,6 +548,7 @@ export type RequestFailure = Extract<CallOutcome, {
 export interface RequestSide {
     readonly onAsk?: ((request: ServerRequest, signal: AbortSignal) => Promise<JsonObject>) | undefined;
     readonly onLog?: ((params: JsonObject) => void) | undefined;
+    readonly onListChanged?: ((method: string) => void) | undefined;
 }
 
 export type SamplingHandler = (params: JsonObject, about: {
@@ -605,6 +611,7 @@ export type ServerStatus = {
 export interface ServerTransport extends Transport, AsyncDisposable {
     readonly server: string;
     readonly localPid?: number | undefined;
+    readonly stderrLines?: readonly string[];
     readonly ended: Promise<TransportError>;
     readonly joined?: boolean;
     readonly clockAheadMs?: number | undefined;
@@ -736,6 +743,8 @@ export declare function codexLoginStore({ codexHome, kept, clock, }: CodexLoginS
 export declare function collectMcpSnapshot(source: McpManager | McpConnectionManager | SnapshotSource, options?: SnapshotOptions): Promise<McpSnapshot>;
 
 export declare function folderLoginStores(folder: string): (principal: string | undefined) => LoginStore;
+
+export declare function legacyFirst(now: () => number): EraMemory;
 
 export declare function loginKeyOf(server: string, { transport }: McpServerConfig): LoginKey | undefined;
 

@@ -185,6 +185,7 @@ export interface RunParams {
     readonly env?: Readonly<Record<string, string>>;
     readonly inherit_env?: boolean;
     readonly mcp_servers?: McpServers | ServerSet;
+    readonly mcp?: "managed" | "direct";
     readonly config?: Readonly<Record<string, unknown>>;
     readonly base_url?: string;
     readonly api_key?: string;

@@ -179,6 +179,15 @@ const versionTests = [
   "test/codex/{isolation,sdk-parity}.test.ts",
 ];
 
+/** Chooses samples. */
+const seed = process.env["SWITCHYARD_SEED"] ?? String(randomInt(1_000_000));
+
+/** What a thread promises whoever runs its servers; of the two longest files, one in each run. */
+const modeTests = [
+  "test/codex/{first-turn,isolation,mcp-logins,questions,rejected-tools}.test.ts",
+  Number(seed) % 2 === 0 ? "test/codex/faults.test.ts" : "test/codex/ten-rules.test.ts",
+];
+
 /** Folders of test/ that are not a check of their own. */
 const noFolderCheck = ["package", "fixtures", "support"];
 
@@ -229,6 +238,16 @@ const checks: readonly Check[] = [
         versionTests.flatMap((pattern) => find(pattern)),
         "codex-floor: ",
       ),
+  },
+  {
+    name: "codex-direct",
+    about: "threads whose servers Codex runs itself; in the check codex, we do",
+    needsBuild: true,
+    variables: { SWITCHYARD_TEST_MCP: "direct" },
+    jobs: () =>
+      modeTests
+        .flatMap((pattern) => find(pattern))
+        .map((file) => testJob(`codex-direct: ${file}`, [file], 300 * seconds, 180 * seconds)),
   },
   {
     name: "exhaustive",
@@ -349,7 +368,6 @@ async function main(args: readonly string[]): Promise<number> {
     return 2;
   }
 
-  const seed = process.env["SWITCHYARD_SEED"] ?? String(randomInt(1_000_000));
   const run = new Run({ binaries, variables: { SWITCHYARD_SEED: seed } });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => run.stop());
   const startedMs = performance.now();

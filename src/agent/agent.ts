@@ -17,7 +17,7 @@ import type { ThreadEvent } from "../thread/events.ts";
 import type { Input, TurnOptions } from "../thread/options.ts";
 import { collectTurn, type Turn } from "../thread/turn.ts";
 import { Gate } from "../tools/index.ts";
-import { AgentLogins } from "./agent-logins.ts";
+import { HostLogins } from "../mcp/auth/host-logins.ts";
 import { createTools } from "./create-tools.ts";
 import type { ModelEndpoint } from "./model-client.ts";
 import type { AgentOptions, AgentThreadOptions } from "./options.ts";
@@ -58,7 +58,7 @@ interface AgentContext {
 export class Agent implements Engine, AsyncDisposable {
   readonly #context: AgentContext;
   readonly #ownManager: McpManager | undefined;
-  readonly #logins: AgentLogins | undefined;
+  readonly #logins: HostLogins | undefined;
   readonly #sessions = new Set<AgentSession>();
   #closed: Promise<void> | undefined;
 
@@ -75,7 +75,7 @@ export class Agent implements Engine, AsyncDisposable {
     let { manager } = checked;
     if (manager === undefined) {
       const { environments = [], credentials: given } = checked;
-      const credentials = new AgentLogins({ credentials: given, env, log, clock, hide });
+      const credentials = new HostLogins({ credentials: given, env, log, clock, hide });
       this.#logins = credentials;
       this.#ownManager = manager = new McpManager({ env, log, clock, environments, credentials });
     }

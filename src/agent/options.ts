@@ -60,7 +60,7 @@ export interface AgentOptions {
  * This engine runs no commands and changes no files. So what only says what those may do is accepted and has no effect:
  * `networkAccessEnabled`, `additionalDirectories`, `skipGitRepoCheck`, `env`, `inheritEnv`; and so is
  * `threadSource`. What asks for something that it does not have is rejected by name (`invalid_options`): `config`,
- * `webSearchMode` and `webSearchEnabled` (unless they switch it off), and `cyberAccessProgram` of a turn.
+ * `webSearchMode` and `webSearchEnabled` (unless they switch it off), `mcp: "direct"`, and `cyberAccessProgram` of a turn.
  *
  * `approvalPolicy` and `sandboxMode` decide about MCP calls as they do in Codex; a server's own questions reach `onQuestion`
  * whatever the policy is.
@@ -70,8 +70,6 @@ export type AgentThreadOptions = ThreadOptions & {
   instructions?: string;
   /** Tools of the host itself. @default those of the agent */
   tools?: readonly HostTool[];
-  /** Whose credentials the thread works with: see `McpThreadOptions`. */
-  principal?: string;
   /** Which servers come from a plugin: `provenance` of `effectiveMcpServers`. The model is told. @default none */
   provenance?: ToolPluginProvenance;
 };

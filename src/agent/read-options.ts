@@ -105,7 +105,6 @@ const agentThreadOptions: Reader<AgentThreadOptions> = object(
     baseUrl: httpUrl,
     instructions: text,
     tools: hostTools,
-    principal: text,
     provenance: objectOf<ToolPluginProvenance>(),
   },
   "near",
@@ -127,6 +126,7 @@ export function readAgentThreadOptions(options: AgentThreadOptions): AgentThread
     (name) => read[name] !== undefined && read[name] !== false && read[name] !== "disabled",
   );
   if (wanted !== undefined) throw unsupported(wanted);
+  if (read.mcp === "direct") throw unsupported("mcp");
   return read;
 }
 
@@ -142,7 +142,7 @@ export function readPlace(options: ThreadOptions): {
   readonly servers: ServerSet;
   readonly workspace: string;
 } {
-  const read = check(options.mcpServers ?? {}, ["mcpServers"], { own: true });
+  const read = check(options.mcpServers ?? {}, ["mcpServers"]);
   if (!read.ok) throw invalid(sentenceOf(read.problems[0], showPath), "mcpServers");
   const { workingDirectory = "." } = options;
   let workspace: string;

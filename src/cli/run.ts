@@ -18,7 +18,7 @@ import { folderOf } from "./mcp/target.ts";
 import { readInput, readStdin } from "./input.ts";
 import { shortPath, shortPaths, stopWhenOutputFails, tell, writeAside } from "./output.ts";
 import { environmentsOf } from "./run-environments.ts";
-import { parseServerFlags, SERVER_FLAGS } from "./server-flags.ts";
+import { MCP_FLAG, mcpModeOf, parseServerFlags, SERVER_FLAGS } from "./server-flags.ts";
 import type { Stop } from "./signals.ts";
 import { type Line, TurnRenderer } from "./turn-renderer.ts";
 
@@ -34,6 +34,7 @@ export const run: Command = {
       default: "codex",
       about: "what thinks: codex, or responses, which needs a --model and no Codex, and runs no commands",
     },
+    MCP_FLAG,
     { name: "resume", short: "r", value: "THREAD", about: "continue a thread" },
     { name: "last", about: "continue the thread that was last worked with in this folder" },
     { name: "ephemeral", about: "keep nothing of the thread on disk; it cannot be continued" },
@@ -116,6 +117,7 @@ async function runTurn(args: Args, stop: Stop): Promise<number> {
           ...shared,
           environments: environments.flatMap((each) => (each.kind === "url" ? [each] : [])),
           configOverrides,
+          mcp: mcpModeOf(args),
           ...(userHome ? { home: "user" as const } : {}),
         });
   try {
@@ -149,7 +151,7 @@ async function runTurn(args: Args, stop: Stop): Promise<number> {
 
 /** @throws {UsageError} for a flag that says something about Codex */
 function checkForResponses(args: Args): void {
-  for (const flag of ["last", "sandbox", "user-home", "config"])
+  for (const flag of ["last", "sandbox", "user-home", "config", "mcp"])
     if (args.has(flag)) throw new UsageError(`--${flag} needs the engine codex`);
   if (!args.has("model")) throw new UsageError("--engine responses needs the --model to ask");
 }

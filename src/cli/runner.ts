@@ -20,6 +20,7 @@ import { type DiagLevel, DiagnosticWriter, serveNdjson } from "../runner/index.t
 import { type Args, UsageError } from "./args/parse.ts";
 import type { Command } from "./command.ts";
 import { ENGINES, openAgent, openEngine, providerVariablesOf } from "./engine.ts";
+import { MCP_FLAG, mcpModeOf } from "./server-flags.ts";
 import type { Stop } from "./signals.ts";
 
 const SIGPIPE_EXIT_CODE = 141;
@@ -48,6 +49,7 @@ export const runner: Command = {
       default: "codex",
       about: "what thinks in a run that does not say it: codex, or responses, which needs no Codex",
     },
+    MCP_FLAG,
     { name: "base-url", value: "URL", about: "a Responses API endpoint, used over HTTP" },
     {
       name: "home",
@@ -100,6 +102,7 @@ function optionsOf(args: Args): RunnerOptions {
   return {
     codex: {
       home: isNamed ? home : { path: resolve(home) },
+      mcp: mcpModeOf(args),
       ...(baseUrl === undefined ? {} : { baseUrl }),
       ...(apiKey === undefined ? {} : { apiKey }),
       ...(caFile === undefined ? {} : { caFile }),

@@ -28,6 +28,19 @@ import { type Args, UsageError } from "./args/parse.ts";
 import { HEADER_PAIR, splitPair } from "./args/pair.ts";
 import type { Flag } from "./args/spec.ts";
 
+export const MCP_FLAG: Flag = {
+  name: "mcp",
+  value: "MODE",
+  choices: ["managed", "direct"],
+  default: "managed",
+  about: "who runs the MCP servers: managed, by Switchyard, or direct, by Codex itself",
+};
+
+/** Who runs the servers of Codex. */
+export function mcpModeOf(args: Args): "managed" | "direct" {
+  return args.one("mcp") === "direct" ? "direct" : "managed";
+}
+
 export const SERVER_FLAGS: readonly Flag[] = [
   {
     name: "server",

@@ -19,10 +19,12 @@ import { CodexError } from "./errors.ts";
 import { AbortError } from "../thread/errors.ts";
 import type { Engine, EngineThread, StreamedTurn } from "../thread/engine.ts";
 import type { ThreadEvent } from "../thread/events.ts";
-import { processFeatures } from "./app-server/features.ts";
+import { processFeatures, TOOL_NEWS } from "./app-server/features.ts";
 import { switchyardHome, userCodexHome } from "../config/layers/homes.ts";
 import { closeHome, lacksLogin, prepareCodexHome, shareMcpLogins } from "./app-server/home.ts";
 import { InheritedServers } from "./direct/inherited-servers.ts";
+import { managedEnvironments } from "./managed/environments.ts";
+import { ManagedHost } from "./managed/managed-host.ts";
 import { collectTurn, type Turn } from "../thread/turn.ts";
 import type { CyberAccessProgram, Input, ThreadOptions, TurnOptions } from "../thread/options.ts";
 import type { CodexOptions } from "./options.ts";
@@ -67,6 +69,7 @@ export class Codex implements Engine, AsyncDisposable {
   readonly #context: CodexContext;
   readonly #clock: Clock;
   readonly #stderrPipes: StderrPipes;
+  readonly #managedHost: ManagedHost;
 
   /** @throws {CodexError} `invalid_options` */
   constructor(options: CodexOptions = {}) {
@@ -102,9 +105,20 @@ export class Codex implements Engine, AsyncDisposable {
       redactor,
     });
     this.#stderrPipes = new StderrPipes({ log, redactor });
+    this.#managedHost = new ManagedHost({
+      manager: checked.manager,
+      credentials: checked.credentials,
+      codexHome,
+      redactor,
+      environments: () => managedEnvironments(checked.environments ?? [], codexHome, env),
+      env,
+      clock,
+      log,
+    });
     const sessions = new ThreadSessions({
       appServer: this.#appServer,
       stderrPipes: this.#stderrPipes,
+      managedHost: this.#managedHost,
       inherited: new InheritedServers(codexHome),
       clock,
       log,
@@ -144,6 +158,7 @@ export class Codex implements Engine, AsyncDisposable {
     await within(this.#clock, CLOSE_GRACE_MS, threads);
     await this.#appServer.close();
     await threads;
+    await this.#managedHost[Symbol.asyncDispose]();
     this.#stderrPipes[Symbol.dispose]();
   }
 
@@ -308,6 +323,8 @@ function processFlags(options: CodexOptions): string[] {
     ...Object.entries(processFeatures(options)).map(([feature, on]) => `features.${feature}=${on}`),
     // A thread without subscribers is unloaded at once, with its MCP servers, instead of after 30 minutes.
     "thread_unload_delay_secs=0",
+    // Codex warns in each thread of a feature that we use ourselves (features.ts).
+    ...(processFeatures(options)[TOOL_NEWS] === true ? ["suppress_unstable_features_warning=true"] : []),
     `cli_auth_credentials_store="${options.apiKey === undefined ? "file" : "ephemeral"}"`,
   ];
 }

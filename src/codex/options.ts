@@ -1,6 +1,7 @@
 /** What a host can say about Codex. The SDK's options, and ours marked as such. */
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
+import type { CredentialSource, McpManager } from "../mcp/index.ts";
 import type { CodexConfigObject } from "../thread/options.ts";
 
 export type CodexOptions = {
@@ -38,6 +39,15 @@ export type CodexOptions = {
    * @default none
    */
   environments?: readonly CodexEnvironment[];
+  /** Who runs the MCP servers of threads that do not say it: see `ThreadOptions`. @default "managed" */
+  mcp?: "managed" | "direct";
+  /** Runs the MCP servers of managed threads. Yours: it is not disposed here. @default one of our own, with `environments` and `credentials` */
+  manager?: McpManager;
+  /**
+   * Asked for the tokens of logins of managed threads; not together with `manager`, which has its own. Yours: it is not disposed here.
+   * @default the user's own logins, as in Codex, for threads without a `principal`
+   */
+  credentials?: CredentialSource;
   /** Milliseconds a thread stays loaded, with its MCP servers, after its last turn. @default 60 000 */
   idleUnloadMs?: number;
   /** A turn fails when the model could not be reached for this many milliseconds. @default 120 000 */

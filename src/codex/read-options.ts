@@ -10,7 +10,8 @@ import { accessSync, constants, readFileSync } from "node:fs";
 import type { Clock } from "../base/clock.ts";
 import { isObject } from "../base/json.ts";
 import type { Log } from "../base/log.ts";
-import { Issue, list, number, object, optional, type Reader, refine, string } from "../base/reader.ts";
+import { Issue, list, number, object, oneOf, optional, type Reader, refine, string } from "../base/reader.ts";
+import type { CredentialSource, McpManager } from "../mcp/index.ts";
 import { environmentIdProblem } from "../config/environments/check-environment.ts";
 import type { CodexConfigObject, ThreadOptions, TurnOptions } from "../thread/options.ts";
 import {
@@ -75,6 +76,9 @@ const codexOptions: Reader<CodexOptions> = object(
     home: optional(home),
     caFile: optional(refine(string, certificates)),
     environments: optional(list(environment)),
+    mcp: optional(oneOf("managed", "direct")),
+    manager: objectOf<McpManager>(),
+    credentials: objectOf<CredentialSource>(),
     idleUnloadMs: milliseconds,
     reconnectTimeoutMs: milliseconds,
     readerStallMs: milliseconds,
@@ -86,7 +90,10 @@ const codexOptions: Reader<CodexOptions> = object(
 
 /** @throws {CodexError} `invalid_options`, naming the option */
 export function readCodexOptions(options: CodexOptions): CodexOptions {
-  return read(codexOptions, options);
+  const given = read(codexOptions, options);
+  if (given.credentials !== undefined && given.manager !== undefined)
+    throw new CodexError("invalid_options", "credentials does not go with manager, which has its own");
+  return { ...given, mcp: given.mcp ?? "managed" };
 }
 
 /** @throws {CodexError} `invalid_options`, naming the option */

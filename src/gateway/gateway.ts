@@ -35,6 +35,8 @@ export interface GatewayOptions {
   readonly limits?: Partial<Limits>;
   /** Opens the thread of a client that comes to `/mcp`. @default there is no such URL */
   readonly threads?: ClientThreads;
+  /** Whether this process may end by itself while the gateway listens. @default false */
+  readonly background?: boolean;
   /** Receives diagnostics. @default silent */
   readonly log?: Log;
   /** Time, for tests. */
@@ -95,6 +97,7 @@ export class Gateway implements AsyncDisposable {
       address,
       route: (path, request) => gateway.#route(path, request),
       endpoints: () => gateway.#endpoints(),
+      background: options.background ?? false,
       clock: gateway.#clock,
       onError: (error) => log("warn", `The gateway: ${messageOf(error)}`),
     });

@@ -82,7 +82,7 @@ export type {
   ThreadServers,
 } from "./manager/thread-options.ts";
 export type { HttpFailureKind } from "./http/http-failure.ts";
-export { type Era, type EraMemory, type EraVerdict, memoryOfEras } from "./session/era.ts";
+export { type Era, type EraMemory, type EraVerdict, legacyFirst, memoryOfEras } from "./session/era.ts";
 export type { Progress, ServerRequest } from "./session/session.ts";
 export {
   LINE_BYTES_MAX,

@@ -64,6 +64,16 @@ suite("ProcessStderr", () => {
     assert.deepEqual(lines, ["Error: no license"]);
   });
 
+  test("keeps its last lines, at most 20, without secrets and empty ones", () => {
+    const redactor = new Redactor();
+    redactor.add("hunter2-hunter2");
+    const stderr = new ProcessStderr({ redactor });
+    stderr.push(Buffer.from(Array.from({ length: 30 }, (_, n) => `line ${n}\n\n`).join("")));
+    stderr.push(Buffer.from("with hunter2-hunter2\n"));
+    assert.equal(stderr.lines.length, 20);
+    assert.deepEqual([stderr.lines[0], stderr.lines.at(-1)], ["line 11", "with ***"]);
+  });
+
   test("has no last words when nothing was written", () => {
     const stderr = new ProcessStderr();
     stderr.push(Buffer.from("\n \n"));

@@ -24,6 +24,7 @@ const LINE_BYTES_MAX = 64 * 1024;
 const LINE_CHARS_MAX = 2_000;
 const KEPT_CHARS_MAX = 8_192;
 const LAST_WORDS_CHARS_MAX = 500;
+const LINES_MAX = 20;
 
 export class ProcessStderr {
   readonly #options: ProcessStderrOptions;
@@ -51,6 +52,14 @@ export class ProcessStderr {
   get lastWords(): string | undefined {
     const words = lastWords(this.#kept);
     return words === undefined ? undefined : toLogLine(words, this.#options.redactor, LAST_WORDS_CHARS_MAX);
+  }
+
+  /** Its last lines, without empty ones, fit for a log: at most 20. */
+  get lines(): string[] {
+    const lines = this.#kept.split("\n").filter((line) => line.trim() !== "");
+    return lines
+      .slice(-LINES_MAX)
+      .map((line) => toLogLine(line, this.#options.redactor, LAST_WORDS_CHARS_MAX));
   }
 
   #take(text: string): void {

@@ -47,6 +47,8 @@ export interface RunParams {
   readonly inherit_env?: boolean;
   /** The MCP servers of this run, by name, in Codex's field names; checked, if they come from `parseLine`. @default none */
   readonly mcp_servers?: McpServers | ServerSet;
+  /** Who runs them: `"managed"`: the runner; `"direct"`: Codex itself. @default the runner's */
+  readonly mcp?: "managed" | "direct";
   /** More of Codex's configuration. */
   readonly config?: Readonly<Record<string, unknown>>;
   /** The Responses API endpoint of the run. @default that of the runner */

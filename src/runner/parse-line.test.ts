@@ -53,6 +53,7 @@ suite("parseLine accepts", () => {
       own: { command: "node", args: ["a.js"], env: { A: "b" } },
       ref: { url: "http://127.0.0.1:1/", bearer_token_env_var: "TOKEN" },
     },
+    mcp: "managed",
     config: { features: { a: [1, true, "x"] } },
     base_url: "http://127.0.0.1:1/v1",
     api_key: "k",

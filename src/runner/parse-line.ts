@@ -190,6 +190,7 @@ const params: Reader<ReadParams> = refine(
     env: optional(variables),
     inherit_env: optional(boolean),
     mcp_servers: optional(guard("an object of servers by name", isObject)),
+    mcp: optional(oneOf("managed", "direct")),
     config: optional(configuration),
     base_url: optional(url),
     api_key: optional(nonEmpty),
@@ -197,12 +198,14 @@ const params: Reader<ReadParams> = refine(
     question_timeout_ms: milliseconds,
     timeout_ms: milliseconds,
   }),
-  ({ engine, isolation, config, ephemeral, resume, fork }) => {
+  ({ engine, isolation, config, ephemeral, resume, fork, mcp }) => {
     const conflict = (what: string, field: string): Issue => new Issue("invalid_value", what, [field]);
     if (engine === "responses" && isolation === "process")
       return conflict("does not go with engine responses, which has no process of its own", "isolation");
     if (engine === "responses" && config !== undefined)
       return conflict("does not go with engine responses: it is configuration of Codex", "config");
+    if (engine === "responses" && mcp === "direct")
+      return conflict("cannot be direct with engine responses: Codex runs no servers there", "mcp");
     if (resume === undefined) return undefined;
     if (fork !== undefined) {
       return conflict("does not go with resume: a run continues a thread or begins a new one", "fork");

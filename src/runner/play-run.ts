@@ -69,7 +69,12 @@ async function playTurn(run: Run, running: Running, options: PlayOptions): Promi
   const { params } = run;
   const use = await options.engines.use(run);
   const threadOptions = toThreadOptions(params, options.env, options.withheld);
-  threadOptions.onMcpServer = (event) => void options.send({ type: "event", id: run.id, event });
+  // What becomes of servers is told after the first event, which names the thread, and while the run lasts.
+  const begun = Promise.withResolvers<void>();
+  let isOver = false;
+  threadOptions.onMcpServer = (event) => {
+    if (!isOver) void begun.promise.then(() => options.send({ type: "event", id: run.id, event }));
+  };
   if (params.questions === "host") {
     threadOptions.onQuestion = (question, { signal }) => ask(run, running, options, question, signal);
   }
@@ -80,8 +85,10 @@ async function playTurn(run: Run, running: Running, options: PlayOptions): Promi
         ? use.engine.forkThread(params.fork, threadOptions)
         : use.engine.startThread(threadOptions);
   try {
-    return await readTurn(run, running, options, use, thread);
+    return await readTurn(run, running, options, use, thread, begun.resolve);
   } finally {
+    begun.resolve();
+    isOver = true;
     for (const name of running.asks.keys()) closeAsk(run, running, options, name);
     try {
       await use.leave(thread);
@@ -98,6 +105,7 @@ async function readTurn(
   { send, onThread, stopping }: PlayOptions,
   use: EngineUse,
   thread: EngineThread,
+  onBegun: () => void,
 ): Promise<Turn> {
   const { output_schema: outputSchema } = run.params;
   const { events } = await thread.runStreamed(toInput(run.params), {
@@ -125,6 +133,7 @@ async function readTurn(
       default:
     }
     await send({ type: "event", id: run.id, event: toWireEvent(event) });
+    onBegun();
     // A stopping runner leaves the loop, which interrupts the turn: the sink may never take another event.
     if (stopping.aborted) break;
   }

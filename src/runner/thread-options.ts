@@ -30,6 +30,7 @@ export function toThreadOptions(
     // Checked to hold nothing but what TOML can say.
     config: params.config as CodexConfigObject | undefined,
     mcpServers: params.mcp_servers,
+    mcp: params.mcp,
     questionTimeoutMs: params.question_timeout_ms,
     ephemeral: params.ephemeral,
     env: env && { ...env },

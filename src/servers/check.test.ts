@@ -199,9 +199,9 @@ suite("check rejects, with the path of the field (M1)", () => {
       /^mcpServers\.s\.allowedTools: unknown configuration field\. The key is enabled_tools$/,
     ],
     [
-      "a field that Codex does not have",
-      { s: { ...http, scope: "host" } },
-      /^mcpServers\.s\.scope: unknown configuration field/,
+      "a field that nobody has",
+      { s: { ...http, scopeless: "host" } },
+      /^mcpServers\.s\.scopeless: unknown configuration field/,
     ],
     [
       "a field of the other transport, empty as it is",

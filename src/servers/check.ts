@@ -41,20 +41,15 @@ const RESERVED: ReadonlySet<string> = new Set(["codex_apps", "__proto__"]);
 /**
  * @param input an object of servers by name (`McpServers`), or what was checked before
  * @param at the keys the servers stand under, for the problems
- * @param options.own whether Switchyard's own keys (`scope`, …) are known. @default false
  */
-export function check(
-  input: unknown,
-  at: readonly string[],
-  { own = false }: { readonly own?: boolean } = {},
-): Outcome<ServerSet> {
+export function check(input: unknown, at: readonly string[]): Outcome<ServerSet> {
   if (input instanceof ServerSet) return { ok: true, value: input };
   if (!isObject(input)) return rejected({ path: at, what: "must be an object of servers by name" });
   const configs = new Map<string, McpServerConfig>();
   const problems: ServerProblem[] = [];
   for (const [name, written] of Object.entries(input)) {
     if (written === undefined) continue;
-    const read = readServer(name, written, own);
+    const read = readServer(name, written);
     if (read.ok) configs.set(name, read.value);
     else problems.push(...within([...at, name], read.problems));
   }
@@ -78,7 +73,7 @@ export function withOwnServer({ configs }: ServerSet, name: string, config: McpS
 }
 
 /** The paths of its problems begin below the server. */
-function readServer(name: string, written: unknown, own: boolean): Outcome<McpServerConfig> {
+function readServer(name: string, written: unknown): Outcome<McpServerConfig> {
   const [wrongName] = nameProblems(name);
   if (wrongName !== undefined) return rejected(wrongName);
   let given = written;
@@ -97,7 +92,7 @@ function readServer(name: string, written: unknown, own: boolean): Outcome<McpSe
     const [key, ...rest] = misshapen.path;
     return rejected({ ...misshapen, path: key === undefined ? [] : [spelled(key, headersKey), ...rest] });
   }
-  const read = parseMcpServers(new Map([[name, given]]), { strict: true, own });
+  const read = parseMcpServers(new Map([[name, given]]), { strict: true, own: true });
   if (!read.ok) {
     const [first, ...others] = read.errors;
     return rejected(toProblem(first, headersKey), ...others.map((other) => toProblem(other, headersKey)));

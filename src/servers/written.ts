@@ -6,12 +6,9 @@ import type {
   WrittenMcpServer,
 } from "../config/server/types.ts";
 
-/** What both transports have. Times are in seconds. `scope` and `shared_elicitation` are for files and `mcp-switchyard/mcp`. */
+/** What both transports have. Times are in seconds. Where Codex runs the servers, it shares none, and `scope` has no effect. */
 export interface McpServerRules
-  extends Omit<
-    WrittenMcpServer,
-    StdioServerKey | HttpServerKey | "bearer_token" | "name" | "scope" | "shared_elicitation"
-  > {
+  extends Omit<WrittenMcpServer, StdioServerKey | HttpServerKey | "bearer_token" | "name"> {
   /**
    * When Codex asks before a call. @default "approve" where the thread's approval policy is "never" (nobody could
    * be asked, and the host chose the server), otherwise Codex's own "auto"

@@ -49,12 +49,20 @@ export type ThreadOptions = {
 
   /** The MCP servers of this thread, by name. They replace all that are configured elsewhere. @default none */
   mcpServers?: McpServers | ServerSet;
+  /**
+   * Who runs the MCP servers of a thread of Codex. `"managed"`: we do, and Codex reaches each by a URL on this machine, so that a dead
+   * server is started again, servers may be shared, and none of their secrets is in Codex. `"direct"`: Codex's own MCP client does.
+   * The engine `responses` has `"managed"` alone. @default that of `CodexOptions`
+   */
+  mcp?: "managed" | "direct";
+  /** Whose credentials the thread works with, where its servers are managed: see `McpThreadOptions`. */
+  principal?: string;
   /** Answers the engine's questions. @default decline them, with an event for each */
   onQuestion?: QuestionHandler;
   /** Milliseconds `onQuestion` has for an answer; then the question is declined. @default 600 000 */
   questionTimeoutMs?: number;
   /**
-   * Told what becomes of the thread's MCP servers, where we run them: in the engine `responses`. Between turns, too.
+   * Told what becomes of the thread's MCP servers, unless they are `mcp: "direct"`. Between turns, too.
    * @default nobody is told
    */
   onMcpServer?: McpServerHandler;

@@ -57,6 +57,8 @@ export const threadFields: Fields<ThreadOptions> = {
   approvalPolicy: optional(oneOf("never", "on-request", "on-failure", "untrusted")),
   additionalDirectories: texts,
   mcpServers: objectOf<McpServers>(),
+  mcp: optional(oneOf("managed", "direct")),
+  principal: text,
   onQuestion: functionOf<QuestionHandler>(),
   questionTimeoutMs: milliseconds,
   onMcpServer: functionOf<McpServerHandler>(),

@@ -155,8 +155,12 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
     options: { holds: ["options", "errors", "config-values", "providers"], mayImport: [] },
     "app-server": { mayImport: ["options"] },
     direct: { mayImport: ["options", "app-server"] },
-    thread: { mayImport: ["options", "app-server", "direct"] },
-    codex: { holds: ["codex", "read-options"], mayImport: ["options", "app-server", "direct", "thread"] },
+    managed: { mayImport: ["options", "direct"] },
+    thread: { mayImport: ["options", "app-server", "direct", "managed"] },
+    codex: {
+      holds: ["codex", "read-options"],
+      mayImport: ["options", "app-server", "direct", "managed", "thread"],
+    },
     index: { mayImport: "any" },
   },
   cli: {

@@ -221,7 +221,7 @@ suite("switchyard ps", linuxOnly, () => {
       { call: { server: "svc", tool: "sleep", arguments: { ms: 600_000 } } },
       { say: "done" },
     );
-    const words = ["run", prompt, "--configured", "--base-url", model.baseUrl, "--json"];
+    const words = ["run", prompt, "--configured", "--mcp", "direct", "--base-url", model.baseUrl, "--json"];
     const child = home.start(words, { OPENAI_API_KEY: "sk-test" });
     try {
       const isThere = ({ other_processes: all }: Host): boolean =>

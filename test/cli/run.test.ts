@@ -43,9 +43,9 @@ test("switchyard run: the answer on stdout, progress on stderr, exit 0; --resume
   assert.match(first.stderr, /ok desk\.whoami \d+ ms: .*Bearer from-env.*me/);
   assert.match(
     first.stderr,
-    /MCP server "broken" did not start and is missing in this turn: the process ended.* \(exit code 3\); .*"sh" on stderr:\nno licence\nin \.\/here\n/,
+    /Missing in this turn: MCP server "broken" ended with exit code 3; .*"sh" on stderr:\nno licence\nin \.\/here\n/,
   );
-  assert.equal(first.stderr.match(/"broken" did not start/g)?.length, 1);
+  assert.equal(first.stderr.match(/"broken" ended with/g)?.length, 1);
   const id = /To continue: switchyard run "…" --resume (\S+) --base-url \S+ \(and the same --server/.exec(
     first.stderr,
   )?.[1] as string;

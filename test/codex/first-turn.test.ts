@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Codex, Thread, ThreadEvent, ThreadOptions } from "../../src/index.ts";
 import { RecordingMcpServer } from "../../src/testing/index.ts";
-import { type CodexBench, startBench } from "../support/codex-bench.ts";
+import { type CodexBench, startBench, mcpMode } from "../support/codex-bench.ts";
 import { meddledCodex } from "../support/meddled-codex.ts";
 
 const timeout = 90_000;
@@ -112,7 +112,9 @@ for (const [what, end, expected] of ENDS) {
       };
       await using server = await RecordingMcpServer.start({ behaviour });
       const { codex } = bench;
-      const options: ThreadOptions = { mcpServers: { svc: { url: server.url } }, ephemeral };
+      // The servers that we run outlive Codex: the next one is given them when they are there.
+      const mcp = what === "two ends of Codex" ? "direct" : mcpMode;
+      const options: ThreadOptions = { mcpServers: { svc: { url: server.url } }, ephemeral, mcp };
       const thread = codex.startThread({ workingDirectory: bench.cwd, ...options });
       assert.equal(await end({ codex, server, thread }), expected);
       assert.equal(thread.id, null);

@@ -213,7 +213,7 @@ test("the wire log has every message to and from Codex, without secrets", { time
   await thread.run(promptOf({ say: "done" }));
   const wire = bench.log.filter((line) => /^debug codex (?:->|<-) \{/.test(line));
   for (const message of [
-    '-> .*thread/start.*Authorization":"[*]{3}"',
+    '-> .*thread/start.*Authorization":"(Bearer )?[*]{3}"',
     "<- .*thread/started",
     "-> .*turn/start",
     "<- .*turn/completed",

@@ -14,7 +14,7 @@ import {
   promptOf,
   RecordingMcpServer,
 } from "../../src/testing/index.ts";
-import { collect, itemsOfType, startBench } from "../support/codex-bench.ts";
+import { collect, itemsOfType, startBench, mcpMode } from "../support/codex-bench.ts";
 
 const timeout = 60_000;
 
@@ -164,10 +164,12 @@ test("a server that needs a login is named as the host named it, and the advice 
   // A server of the file with another field, so that the thread's has another name inside Codex.
   const toml = (name: string): string => `[mcp_servers."${name}"]\nurl = "${url}"\nrequired = false\n`;
   writeFileSync(join(bench.home, "config.toml"), ["linear", "a.b", "@x/y"].map(toml).join("\n"));
+  const advice =
+    mcpMode === "direct" ? /needs a login: give it an Authorization header/ : /Log in: switchyard mcp login /;
   for (const name of ["linear", "a.b", "@x/y", "not-in-the-file"]) {
     for (const required of [false, true]) {
       const text = await said(bench.codex, bench.cwd, { [name]: { url, required } });
-      assert.match(text, /needs a login: give it an Authorization header/, text);
+      assert.match(text, advice, text);
       assert.ok(text.includes(name) && !text.includes(`${name}_2`), text);
     }
   }

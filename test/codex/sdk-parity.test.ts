@@ -282,7 +282,11 @@ const toolCalls: readonly Scenario[] = [
   },
   {
     name: "an MCP call that takes too long",
-    options: ({ svc }) => ({ mcpServers: { svc: { url: svc.url, required: true, tool_timeout_sec: 0.3 } } }),
+    // Where we run the server, our own words say so.
+    options: ({ svc }) => ({
+      mcp: "direct",
+      mcpServers: { svc: { url: svc.url, required: true, tool_timeout_sec: 0.3 } },
+    }),
     script: [call("sleep", { ms: 5_000 }), say("ok")],
   },
   {

@@ -1,4 +1,4 @@
-/** Why a server of a thread did not start: its program, its exit, and what it wrote to stderr. */
+/** Why a server that Codex runs did not start: its program, its exit, and what it wrote to stderr. */
 import assert from "node:assert/strict";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -31,7 +31,7 @@ const sh = (script: string, more: object = {}): { command: string; args: string[
 
 suite("a server that does not start is reported with", { timeout }, () => {
   test("its program, its exit and its last lines, each server with its own, also where names are taken", async () => {
-    await using bench = await startBench();
+    await using bench = await startBench({ mcp: "direct" });
     mkdirSync(bench.home, { recursive: true });
     writeFileSync(join(bench.home, "config.toml"), `[mcp_servers.taken]\ncommand = "true"\n`);
     const reasons = await reasonsOf(bench, {
@@ -63,7 +63,7 @@ suite("a server that does not start is reported with", { timeout }, () => {
   });
 
   test("what the system says of a program that cannot be started, and which one", async () => {
-    await using bench = await startBench();
+    await using bench = await startBench({ mcp: "direct" });
     writeFileSync(join(bench.cwd, "plain.txt"), "text");
     writeFileSync(join(bench.cwd, "script"), "#!/no/such/interpreter\n");
     chmodSync(join(bench.cwd, "script"), 0o755);
@@ -90,7 +90,7 @@ suite("a server that does not start is reported with", { timeout }, () => {
   });
 
   test("its lines when it answers too late, answers an error, or is required; and no secret", async () => {
-    await using bench = await startBench();
+    await using bench = await startBench({ mcp: "direct" });
     const secret = "hunter2-hunter2";
     const env = { KEY: secret };
     const slow = sh("echo downloading $KEY >&2; exec sleep 60", { env, startup_timeout_sec: 1 });
@@ -136,7 +136,7 @@ suite("a server that does not start is reported with", { timeout }, () => {
 test("a server that dies in the middle of a thread is in the log with its exit and its last words", {
   timeout,
 }, async () => {
-  await using bench = await startBench();
+  await using bench = await startBench({ mcp: "direct" });
   const thread = bench.codex.startThread({ workingDirectory: bench.cwd, mcpServers: { svc: stdioServer() } });
   const exit = promptOf(
     { call: { server: "svc", tool: "exit", arguments: { code: 9 } } },
@@ -155,7 +155,7 @@ test("a server that dies in the middle of a thread is in the log with its exit a
 test("a server with any environment runs with just that, and leaves nothing behind", {
   timeout,
 }, async () => {
-  await using bench = await startBench();
+  await using bench = await startBench({ mcp: "direct" });
   for (const env of [
     { PLAIN: "a b\n$c" },
     { "with.dot": "1", "with-dash": "2", PWD: "/not/here", IFS: ":", _: "under" },

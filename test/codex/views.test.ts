@@ -14,7 +14,7 @@ import {
   say,
   stdioServer,
 } from "../../src/testing/index.ts";
-import { collect, itemsOfType, startBench } from "../support/codex-bench.ts";
+import { collect, itemsOfType, mcpMode, startBench } from "../support/codex-bench.ts";
 import { meddledCodex } from "../support/meddled-codex.ts";
 
 const timeout = 60_000;
@@ -139,14 +139,15 @@ test("close() does not wait for a server that hangs at its start", { timeout }, 
 
 test("a host that never closes anything ends when its work is done", { timeout }, async () => {
   await using bench = await startBench();
+  await using http = await RecordingMcpServer.start();
   const program = `
     import { Codex } from ${JSON.stringify(new URL("../../src/index.ts", import.meta.url).href)};
     const { options, thread } = JSON.parse(process.argv[1]);
     const turn = await new Codex(options).startThread(thread).run("hello");
     console.log(turn.finalResponse);`;
   const instructions = JSON.stringify({
-    options: { baseUrl: bench.model.baseUrl, apiKey: "sk-test", home: { path: bench.home } },
-    thread: { workingDirectory: bench.cwd, mcpServers: { svc: stdioServer() } },
+    options: { baseUrl: bench.model.baseUrl, apiKey: "sk-test", home: { path: bench.home }, mcp: mcpMode },
+    thread: { workingDirectory: bench.cwd, mcpServers: { svc: stdioServer(), http: { url: http.url } } },
   });
   const host = spawn(process.execPath, ["--input-type=module", "-e", program, instructions], {
     stdio: ["ignore", "pipe", "inherit"],

@@ -48,11 +48,13 @@ test(
         .map(({ event }) => event.type),
     );
     assert.deepEqual(types[1], types[0]);
-    // Only the servers that we run.
     const states = ["codex", "responses"].map((run) =>
       runner.events(run).flatMap(({ event }) => (event.type === "mcp.server" ? [event.state] : [])),
     );
-    assert.deepEqual(states, [[], ["starting", "ready"]]);
+    assert.deepEqual(states, [
+      ["starting", "ready"],
+      ["starting", "ready"],
+    ]);
   },
 );
 

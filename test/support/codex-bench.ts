@@ -4,7 +4,7 @@
  * Disposing it ends all of them and then checks that no process below this one is left, and removes the folder.
  */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Codex, type CodexOptions, type ThreadEvent, type ThreadItem } from "../../src/index.ts";
@@ -14,6 +14,10 @@ import { descendants, processesWithEnv, ScriptedModel, waitUntilGone } from "../
 const ownHome = mkdtempSync(join(tmpdir(), "switchyard-home-"));
 process.env["HOME"] = ownHome;
 process.on("exit", () => rmSync(ownHome, { recursive: true, force: true }));
+
+/** Who runs the servers in these tests: SWITCHYARD_TEST_MCP, or else the default. */
+export const mcpMode: "managed" | "direct" =
+  process.env["SWITCHYARD_TEST_MCP"] === "direct" ? "direct" : "managed";
 
 export interface CodexBench extends AsyncDisposable {
   readonly model: ScriptedModel;
@@ -44,6 +48,7 @@ export async function startBench(options: CodexOptions = {}, model?: ScriptedMod
       apiKey: "sk-test-key-of-the-bench",
       home: { path: home },
       log: (level, message) => void log.push(`${level} ${message}`),
+      mcp: mcpMode,
       ...options,
       ...more,
     });
@@ -69,6 +74,20 @@ export async function startBench(options: CodexOptions = {}, model?: ScriptedMod
       assert.deepEqual(left, [], "processes left behind");
     },
   };
+}
+
+/** The scripted stdio servers that run below this process, whoever started them. */
+export function serverProcesses(): number[] {
+  return descendants(process.pid).filter((pid) => commandLine(pid).includes("stdio-server"));
+}
+
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    // It has ended since.
+    return "";
+  }
 }
 
 /** Reads a stream of events to its end. */

@@ -16,6 +16,8 @@ export interface Meddling {
   readonly refuse?: string;
   /** Dies at the first request of this method. */
   readonly dieAt?: string;
+  /** Appends every message to Codex to this file. */
+  readonly recordTo?: string;
 }
 
 /**
@@ -27,8 +29,8 @@ export function meddledCodex(directory: string, meddling: Meddling): string {
   const path = join(directory, `codex-${Object.keys(meddling).join("-")}-${randomUUID()}`);
   const program = `#!${process.execPath}
 const { spawn, spawnSync } = require("node:child_process");
-const { existsSync, writeFileSync } = require("node:fs");
-const { loseReplyTo, oddItems, stillClosing, refuse, dieAt } = ${JSON.stringify(meddling)};
+const { appendFileSync, existsSync, writeFileSync } = require("node:fs");
+const { loseReplyTo, oddItems, stillClosing, refuse, dieAt, recordTo } = ${JSON.stringify(meddling)};
 const codex = ${JSON.stringify(findCodex(undefined, process.env).path)};
 const args = process.argv.slice(2);
 if (args[0] === "--version") process.exit(spawnSync(codex, args, { stdio: "inherit" }).status);
@@ -44,6 +46,7 @@ const lines = (from, take) => {
   });
 };
 lines(process.stdin, (line) => {
+  if (recordTo !== undefined) appendFileSync(recordTo, line + "\\n");
   const message = JSON.parse(line);
   if (stillClosing && !refused && message.method === "thread/resume") {
     refused = true;

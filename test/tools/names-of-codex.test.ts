@@ -93,7 +93,7 @@ const RECORDED: Readonly<Record<string, Sent>> = {
 };
 
 test("the names of all recorded examples are Codex's", { timeout }, async () => {
-  await using bench = await startBench();
+  await using bench = await startBench({ mcp: "direct" });
   for (const [about, names] of Object.entries(CASES)) {
     const ours = weSend(names);
     assert.deepEqual(ours, await codexSends(bench, names), about);
@@ -112,7 +112,7 @@ test("the names of random catalogs are Codex's", { timeout }, async () => {
     maxKeys: 40,
     noNullPrototype: true,
   });
-  await using bench = await startBench();
+  await using bench = await startBench({ mcp: "direct" });
   for (const names of fc.sample(catalogs, { seed, numRuns: runs(10, 150) }))
     assert.deepEqual(weSend(names), await codexSends(bench, names));
 });
@@ -125,7 +125,7 @@ test("a model that calls a tool which it is not offered, because it is for apps,
   const svc = servers.server({ tools });
   // What each started is looked for when its bench ends, so one after the other.
   {
-    await using bench = await startBench();
+    await using bench = await startBench({ mcp: "direct" });
     const mcpServers = { svc: { command: svc.command, args: [...svc.args] } };
     const thread = bench.codex.startThread({ workingDirectory: bench.cwd, model: "some-model", mcpServers });
     await collect(thread.runStreamed(promptOf({ call: { server: "svc", tool: "wipe" } })));

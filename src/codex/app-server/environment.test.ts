@@ -42,7 +42,22 @@ suite("processEnvironment", () => {
       "": "s",
     };
     const given = { ...harmless, ...secrets, NOTHING: undefined, HTTP_PROXY: undefined };
-    assert.deepEqual(processEnvironment({}, given, []), { ...harmless, ...OURS });
+    assert.deepEqual(processEnvironment({}, given, []), { ...harmless, no_proxy: "a,127.0.0.1", ...OURS });
+  });
+
+  test("asks no proxy for what is on this machine", () => {
+    const of = (env: Record<string, string>): unknown => {
+      const { PATH: _, RUST_BACKTRACE: _b, RUST_LOG: _l, ...rest } = processEnvironment({}, env, []);
+      return rest;
+    };
+    const http_proxy = "http://proxy";
+    assert.deepEqual(of({ http_proxy }), { http_proxy, NO_PROXY: "127.0.0.1" });
+    assert.deepEqual(of({ http_proxy, no_proxy: "", NO_PROXY: "a,b" }), {
+      http_proxy,
+      no_proxy: "127.0.0.1",
+      NO_PROXY: "a,b,127.0.0.1",
+    });
+    assert.deepEqual(of({ NO_PROXY: "a" }), { NO_PROXY: "a" });
   });
 
   test("passes on no variable with an unknown name", () => {

@@ -31,12 +31,24 @@ export function processEnvironment(
   result.RUST_BACKTRACE ??= "0";
   // Codex writes several warnings per turn about things that a host cannot change.
   result.RUST_LOG ??= ["error", HTTP_LOG, TOOL_LOG].join(",");
+  // The gateway is on this machine; Codex would ask a proxy for it, and show that its bearer.
+  if (Object.keys(result).some(isProxy)) {
+    const exceptions = Object.keys(result).filter(isNoProxy);
+    for (const name of exceptions.length === 0 ? ["NO_PROXY"] : exceptions) {
+      result[name] = [...(result[name] ?? "").split(",").filter((each) => each !== ""), "127.0.0.1"].join(
+        ",",
+      );
+    }
+  }
   if (options.caFile !== undefined) {
     result.SSL_CERT_FILE = options.caFile;
     delete result.SSL_CERT_DIR;
   }
   return result;
 }
+
+const isProxy = (name: string): boolean => /^(https?|all)_proxy$/i.test(name);
+const isNoProxy = (name: string): boolean => /^no_proxy$/i.test(name);
 
 function isPath(name: string): boolean {
   return name.toUpperCase() === "PATH";

@@ -19,10 +19,14 @@ const OWN_FEATURES: Readonly<Record<string, boolean>> = {
   unbounded_connection_retries: false,
 };
 
+/** With it, Codex lists the tools of a server again when the server says that they have changed. */
+export const TOOL_NEWS = "mcp_tool_list_changed";
+
 /** The features as flags of the process: the name of each, and whether it is on. */
 export function processFeatures(options: CodexOptions): Readonly<Record<string, boolean>> {
   const { features } = codexConfig(options);
   const asked = typeof features === "object" && features !== null ? Object.entries(features) : [];
   const switches = asked.filter((entry): entry is [string, boolean] => typeof entry[1] === "boolean");
-  return { ...OWN_FEATURES, ...Object.fromEntries(switches) };
+  const listens = options.mcp === "managed" ? { [TOOL_NEWS]: true } : {};
+  return { ...OWN_FEATURES, ...listens, ...Object.fromEntries(switches) };
 }

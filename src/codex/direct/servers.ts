@@ -20,7 +20,7 @@ import {
   type McpServerConfig,
   type McpServerTransportConfig,
 } from "../../config/server/types.ts";
-import { check } from "../../servers/check.ts";
+import { check, type ServerSet } from "../../servers/check.ts";
 import { type Outcome, sentenceOf } from "../../servers/problem.ts";
 import { type ResolvedMcpServer, resolveAll, type Variables } from "../../servers/resolve.ts";
 import { CodexError } from "../errors.ts";
@@ -58,9 +58,17 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
  * @param servers as a host wrote them, or checked already
  * @throws {CodexError} `invalid_options`, with the path of the field
  */
+export function checkedServers(servers: unknown, at: readonly string[]): ServerSet {
+  return valueOf(check(servers, at));
+}
+
+/**
+ * @param servers as a host wrote them, or checked already
+ * @throws {CodexError} `invalid_options`, with the path of the field
+ */
 export function directServers(servers: unknown, options: DirectOptions): DirectServer[] {
   const { env, defaultApproval, at, cwd } = options;
-  const checked = valueOf(check(servers, at));
+  const checked = checkedServers(servers, at);
   const resolved = valueOf(resolveAll(checked, env, at));
   return [...checked.configs].map(([name, server]) => {
     const { enabled, required, startup_timeout_sec: seconds = STARTUP_TIMEOUT_SEC } = server;

@@ -59,15 +59,22 @@ export class ThreadServers implements Disposable {
   /** Whether a call of theirs got no answer: the session may be lost, and Codex would go on using it. */
   #inDoubt = false;
 
-  /** @param before the same servers of the same thread, before it was opened anew */
+  readonly #isManaged: boolean;
+
+  /**
+   * @param isManaged whether we run the servers: then their connections are restarted behind Codex's back, and it has nothing to probe
+   * @param before the same servers of the same thread, before it was opened anew
+   */
   constructor(
     servers: readonly DirectServer[],
     wire: WireServers,
     launches: Launches,
     process: AppServerProcess,
     clock: Clock,
+    isManaged: boolean,
     before?: ThreadServers,
   ) {
+    this.#isManaged = isManaged;
     this.#process = process;
     this.#clock = clock;
     this.#wire = wire;
@@ -84,7 +91,7 @@ export class ThreadServers implements Disposable {
     const probed = names.flatMap(([name]): ProbedServer[] => {
       const { url } = (wire.config[name] ?? {}) as JsonObject;
       const address = typeof url === "string" ? addressOf(url) : undefined;
-      return address === undefined || this.#useless.has(name) ? [] : [{ name, address }];
+      return isManaged || address === undefined || this.#useless.has(name) ? [] : [{ name, address }];
     });
     this.#probed = new Map(probed.map((server) => [server.name, server]));
     this.#replaced = before === undefined ? [] : probed.filter(({ name }) => before.#lost.has(name));
@@ -137,7 +144,7 @@ export class ThreadServers implements Disposable {
 
   /** Learns from a completed item whether a server was lost; the next turn then opens the thread anew. */
   onItem(item: WireItem): void {
-    this.#inDoubt ||= gotNoAnswer(item);
+    this.#inDoubt ||= !this.#isManaged && gotNoAnswer(item);
     const broken = brokenServer(item);
     if (broken !== undefined) this.#startups.lost(broken, "its connection was closed");
   }

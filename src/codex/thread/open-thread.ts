@@ -32,8 +32,10 @@ import type { InheritedServers } from "../direct/inherited-servers.ts";
 import { Launches } from "../direct/launches.ts";
 import { requiredServersFailures } from "../direct/reasons.ts";
 import type { DirectServer } from "../direct/servers.ts";
-import { ThreadServers } from "../direct/thread-servers.ts";
+import { type ServerFailure, ThreadServers } from "../direct/thread-servers.ts";
 import { toWireServers, type WireServers } from "../direct/wire.ts";
+import type { ManagedHost } from "../managed/managed-host.ts";
+import { ManagedServers } from "../managed/managed-servers.ts";
 import { CodexError } from "../errors.ts";
 import type { ThreadSpec } from "./spec.ts";
 
@@ -47,6 +49,7 @@ export interface OpenThreadOptions {
   readonly appServer: CodexAppServer;
   readonly inherited: InheritedServers;
   readonly stderrPipes: StderrPipes;
+  readonly managedHost: ManagedHost;
   readonly clock: Clock;
   readonly log: Log;
   readonly redactor: Redactor;
@@ -87,9 +90,12 @@ export class OpenThread {
   /** What Codex calls the thread whose messages reach us. */
   #claimed: string | undefined;
   #state: State = { kind: "cold" };
+  readonly #managed: ManagedServers;
+  #missing: readonly ServerFailure[] = [];
 
   constructor(options: OpenThreadOptions, start: ThreadStart) {
     this.#options = options;
+    this.#managed = new ManagedServers(options.managedHost, options.redactor, options.log);
     this.#start = start;
     this.#threadId = start.kind === "existing" ? start.threadId : null;
   }
@@ -102,6 +108,16 @@ export class OpenThread {
   /** The thread as it is loaded now, if it is. */
   get loaded(): Loaded | undefined {
     return this.#state.kind === "loaded" ? this.#state : undefined;
+  }
+
+  /** The servers that Codex was not given, because they did not start. */
+  get missing(): readonly ServerFailure[] {
+    return this.#missing;
+  }
+
+  /** Why a server that we run does not work now: a sentence that names it. */
+  whyMissing(server: string): string | undefined {
+    return this.#managed.whyMissing(server) ?? this.#missing.find((each) => each.server === server)?.reason;
   }
 
   /** Whether its id is enough to open it again (O3). */
@@ -125,12 +141,20 @@ export class OpenThread {
     const { appServer, inherited, stderrPipes, redactor, clock, log } = this.#options;
     this.#throwIfLost();
     const process = await appServer.process(signal, onWait);
-    const all = await inherited.names(process, signal);
-    const isSame = ({ name, config }: DirectServer): boolean =>
-      config.url !== undefined && config.url === inherited.urlOf(name);
-    const same = new Set(spec.servers.filter(isSame).map(({ name }) => name));
+    const [all, servers] = await Promise.all([
+      inherited.names(process, signal),
+      this.#serversOf(spec, process, signal),
+    ]);
+    // A managed server has a URL of our own, which takes the place of the one in the files.
+    const isSame = ({ name, config }: DirectServer): boolean => {
+      const url = inherited.urlOf(name);
+      return (
+        url !== undefined && config.url !== undefined && (spec.managed !== undefined || config.url === url)
+      );
+    };
+    const same = new Set(servers.filter(isSame).map(({ name }) => name));
     const names = all.filter((name) => !same.has(name));
-    const wire = toWireServers(spec.servers, names, TAG_VARIABLE, process.tag);
+    const wire = toWireServers(servers, names, TAG_VARIABLE, process.tag);
     const { ephemeral, threadSource: _, ...resumable } = spec.start;
     const key = fingerprint({ ...resumable, servers: wire.config });
     const { loaded } = this;
@@ -152,6 +176,7 @@ export class OpenThread {
       }
       await this.unload();
     }
+    const isManaged = spec.managed !== undefined;
     const place = { path: process.path, cwd: spec.start.cwd ?? "." };
     const launches = await Launches.prepare(wire.config, place, stderrPipes, clock);
     const { id, path } = (await this.#send(process, spec, wire, launches)).thread;
@@ -159,7 +184,7 @@ export class OpenThread {
       kind: "loaded",
       threadId: id,
       process,
-      servers: new ThreadServers(spec.servers, wire, launches, process, clock, before),
+      servers: new ThreadServers(servers, wire, launches, process, clock, isManaged, before),
       // A resumed thread is on disk, whatever its options say now.
       ephemeral: this.#start.kind !== "existing" && ephemeral === true,
       file: path ?? undefined,
@@ -173,6 +198,35 @@ export class OpenThread {
     this.#claimed = id;
     appServer.threads.claim(id, this.#options.sink);
     return opened;
+  }
+
+  /** The servers as Codex is given them. @throws {CodexError} `mcp_server_failed` where a required one is managed and does not start */
+  async #serversOf(
+    { servers, managed }: ThreadSpec,
+    process: AppServerProcess,
+    signal: AbortSignal,
+  ): Promise<readonly DirectServer[]> {
+    if (managed === undefined) {
+      this.#managed.end();
+      this.#missing = [];
+      return servers;
+    }
+    const isLoaded = this.loaded?.process === process;
+    const prepared = await this.#managed.prepare(servers, managed, isLoaded, signal);
+    const required = prepared.failures.filter((failure) =>
+      servers.some(({ name, required: isRequired }) => isRequired && name === failure.server),
+    );
+    if (required.length > 0) {
+      const reasons = required.map(({ reason }) => reason).join("; ");
+      throw new CodexError("mcp_server_failed", `A required MCP server did not start: ${reasons}`);
+    }
+    this.#missing = prepared.failures;
+    return prepared.servers;
+  }
+
+  /** Ends the servers that we run for the thread. It must not be loaded any more. */
+  endServers(): void {
+    this.#managed.end();
   }
 
   #throwIfLost(): void {
@@ -225,9 +279,11 @@ export class OpenThread {
   /** Gives the thread its id, once. */
   #name({ threadId, ephemeral }: Loaded): void {
     if (!ephemeral) this.#start = { kind: "existing", threadId };
-    if (this.#threadId !== null) return;
-    this.#threadId = threadId;
-    this.#options.onNamed(threadId);
+    if (this.#threadId === null) {
+      this.#threadId = threadId;
+      this.#options.onNamed(threadId);
+    }
+    this.#managed.named(threadId);
   }
 
   #leave(loaded: Loaded, why = new CodexError("process_exited", "Codex closed the thread")): void {

@@ -30,6 +30,7 @@ import type { CodexAppServer } from "../app-server/supervisor.ts";
 import type { InheritedServers } from "../direct/inherited-servers.ts";
 import { inHostsWords } from "../direct/reasons.ts";
 import { CodexError } from "../errors.ts";
+import type { ManagedHost } from "../managed/managed-host.ts";
 import { NO_USAGE, toUsage } from "./event-mapper.ts";
 import { type Loaded, OpenThread, type ThreadStart } from "./open-thread.ts";
 import { toQuestion } from "./questions.ts";
@@ -42,6 +43,7 @@ export interface ThreadSessionOptions {
   readonly appServer: CodexAppServer;
   readonly inherited: InheritedServers;
   readonly stderrPipes: StderrPipes;
+  readonly managedHost: ManagedHost;
   readonly clock: Clock;
   readonly log: Log;
   readonly redactor: Redactor;
@@ -95,7 +97,7 @@ export class ThreadSession implements ThreadSink {
   constructor(options: ThreadSessionOptions, registry: SessionRegistry, start: ThreadStart) {
     this.#options = options;
     this.#registry = registry;
-    const { appServer, inherited, stderrPipes, clock, log, redactor, otherHome } = options;
+    const { appServer, inherited, stderrPipes, managedHost, clock, log, redactor, otherHome } = options;
     const onNamed = (threadId: string): void => {
       registry.onNamed(this, threadId);
       this.#active?.announce(threadId);
@@ -106,6 +108,7 @@ export class ThreadSession implements ThreadSink {
         appServer,
         inherited,
         stderrPipes,
+        managedHost,
         clock,
         log,
         redactor,
@@ -285,14 +288,16 @@ export class ThreadSession implements ThreadSink {
     const gone = closed.promise.then((why) => Promise.reject(why));
     const failures = await servers.settle(threadId, Promise.race([run.stopped, gone]));
     run.throwIfStopped();
-    for (const { server, reason: raw } of failures) {
-      const reason = this.#options.redactor.redact(raw);
+    for (const { server, reason: raw } of [...this.#thread.missing, ...failures]) {
+      const own = this.#thread.whyMissing(server);
+      const reason = this.#options.redactor.redact(own ?? raw);
       // Codex itself rejects such a thread, unless the environment of the server does not exist.
       if (run.request.spec.servers.some(({ name, required }) => name === server && required)) {
         const message = `A required MCP server did not start: "${server}": ${reason}`;
         throw new CodexError("mcp_server_failed", message);
       }
-      const message = `MCP server "${server}" did not start and is missing in this turn: ${reason}`;
+      const subject = own === undefined ? `MCP server "${server}" did not start and is missing` : "Missing";
+      const message = `${subject} in this turn: ${reason}`;
       this.#options.log("warn", message, { server });
       run.tell({ message, code: "mcp_server_failed", server, reason });
     }
@@ -377,6 +382,7 @@ export class ThreadSession implements ThreadSink {
 
   /** The thread is not loaded, and no run waits: nothing of it is kept but what is on disk. */
   #rest(): void {
+    this.#thread.endServers();
     this.#forgetSecrets();
     this.#thread.release();
     this.#registry.onCold(this);

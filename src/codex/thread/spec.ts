@@ -20,7 +20,8 @@ import { assign, codexConfig } from "../config-values.ts";
 import { CodexError } from "../errors.ts";
 import { fillInProviders } from "../providers.ts";
 import { processFeatures } from "../app-server/features.ts";
-import { type DirectServer, directServers } from "../direct/servers.ts";
+import { checkedServers, type DirectServer, directServers } from "../direct/servers.ts";
+import type { ManagedSpec } from "../managed/managed-servers.ts";
 import type { CodexOptions } from "../options.ts";
 import type { ApprovalPolicy, ThreadStartParams, WireInput } from "../app-server/protocol.ts";
 import { isDirectory, untrustedDirectories } from "./untrusted-directories.ts";
@@ -28,7 +29,10 @@ import { isDirectory, untrustedDirectories } from "./untrusted-directories.ts";
 /** Everything a thread is opened with, ready to be sent. */
 export interface ThreadSpec {
   readonly start: ThreadStartParams;
+  /** As Codex's own client would run them. */
   readonly servers: readonly DirectServer[];
+  /** The same, where we run them. */
+  readonly managed: ManagedSpec | undefined;
   readonly secrets: readonly string[];
 }
 
@@ -52,11 +56,12 @@ export function buildThreadSpec(
   const shared = config.features;
   delete config.features;
   for (const [key, value] of Object.entries(thread.config ?? {})) assign(config, key, value);
+  const mcp = thread.mcp ?? codex.mcp ?? "direct";
   // Switches for all threads are flags of the process: see `features.ts`.
   const hasMore = isObject(shared) && Object.values(shared).some((value) => typeof value !== "boolean");
-  if (isObject(config.features) || hasMore) {
+  if (isObject(config.features) || hasMore || mcp !== (codex.mcp ?? "direct")) {
     config.features = {
-      ...processFeatures(codex),
+      ...processFeatures({ ...codex, mcp }),
       ...(isObject(shared) ? shared : {}),
       ...(isObject(config.features) ? config.features : {}),
     };
@@ -67,12 +72,20 @@ export function buildThreadSpec(
 
   const approvalPolicy: ApprovalPolicy =
     thread.approvalPolicy === "on-failure" ? "on-request" : (thread.approvalPolicy ?? "never");
-  const servers = directServers(thread.mcpServers ?? fromConfig ?? {}, {
+  const at = thread.mcpServers === undefined ? ["config", "mcp_servers"] : ["mcpServers"];
+  const checked = checkedServers(thread.mcpServers ?? fromConfig ?? {}, at);
+  const servers = directServers(checked, {
     env,
-    at: thread.mcpServers === undefined ? ["config", "mcp_servers"] : ["mcpServers"],
+    at,
     defaultApproval: approvalPolicy === "never" ? "approve" : undefined,
     cwd,
   });
+  const { principal, onMcpServer } = thread;
+  // A thread without servers costs nothing of ours.
+  const managed =
+    mcp === "managed" && servers.length > 0
+      ? { configs: checked.configs, workspace: cwd, principal, env, onMcpServer }
+      : undefined;
   // By default Codex silently leaves out a server that is not ready after a second. 0 means: wait for it.
   config.mcp_optional_startup_grace_ms = 0;
   config.projects = Object.fromEntries(
@@ -108,7 +121,7 @@ export function buildThreadSpec(
     start.sandbox = thread.sandboxMode ?? "read-only";
   if (thread.ephemeral === true) start.ephemeral = true;
   if (thread.threadSource !== undefined) start.threadSource = thread.threadSource;
-  return { start, servers, secrets };
+  return { start, servers, managed, secrets };
 }
 
 /** As `codex exec` sends it: images first, then the text parts as one. */

@@ -99,7 +99,7 @@ export interface WrittenMcpServer {
   readonly tools?: Readonly<Record<string, McpServerToolConfig>>;
   /** An old display name; it is ignored. */
   readonly name?: string;
-  /** Who may share a connection to the server. Ours, in `switchyard.toml` only. */
+  /** Who may share a connection to the server. Ours: Codex has no such key. */
   readonly scope?: McpServerScope;
   /** Whether a shared stdio server of the 2025 protocol may ask questions; its calls then run one at a time. Ours, as `scope`. */
   readonly shared_elicitation?: boolean;

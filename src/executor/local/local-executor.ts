@@ -51,6 +51,8 @@ export interface LocalExecutorOptions {
   readonly graces?: Partial<Graces>;
   /** Bytes of output that can be read again, per process; at least 1 MiB. @default 1 MiB */
   readonly retainBytes?: number;
+  /** Whether our own process may end by itself while programs run; they are ended then. @default false */
+  readonly background?: boolean;
   /** Called before a process is started; throws to reject it. @default everything is allowed */
   readonly checkStart?: (start: StartRequest) => void;
 }
@@ -204,6 +206,7 @@ export class LocalExecutor implements Executor {
           // Sorted, as in `codex exec-server`.
           env: Object.fromEntries(Object.entries({ ...env, [TAG_VARIABLE]: tag }).toSorted(byName)),
           pipeStdin: spec.pipeStdin === true,
+          background: this.#options.background === true,
         };
         const handle = tty ? await startTerminal(options) : await startPiped(options);
         this.#reaper.watch(handle.pid);

@@ -23,8 +23,13 @@ class PipedProcess implements ProcessHandle {
   readonly #child: ChildProcess;
   #stdinBroken = false;
 
-  constructor(child: ChildProcess, { onOutput, onExit, onClosed }: StartOptions) {
+  constructor(child: ChildProcess, { onOutput, onExit, onClosed, background }: StartOptions) {
     this.#child = child;
+    // What waits for the program has a timer of its own.
+    if (background)
+      for (const each of [child, child.stdin, child.stdout, child.stderr] as ({ unref?(): void } | null)[]) {
+        each?.unref?.();
+      }
     child.stdout?.on("data", (chunk: Buffer) => onOutput("stdout", chunk));
     child.stderr?.on("data", (chunk: Buffer) => onOutput("stderr", chunk));
     for (const stream of [child.stdin, child.stdout, child.stderr]) {

@@ -36,4 +36,6 @@ export interface StartOptions extends ProcessHandleEvents {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
   readonly pipeStdin: boolean;
+  /** Whether our own process may end by itself meanwhile. */
+  readonly background: boolean;
 }

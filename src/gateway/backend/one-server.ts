@@ -77,7 +77,11 @@ export class OneServer implements Backend {
   }
 
   async #listTools(signal: AbortSignal | undefined): Promise<RelayOutcome> {
-    await this.#usable(signal);
+    const { status } = await this.#usable(signal);
+    // Of a server that still starts, or cannot list them now, what is known of it.
+    const waiting = signal === undefined ? {} : { signal };
+    if (status.state === "ready") await this.#thread.currentTools(this.#server, waiting).catch(() => []);
+    signal?.throwIfAborted();
     const tools = this.#thread.listTools(this.#server).map(({ tool }) => tool);
     return { kind: "answer", era: "legacy", result: { tools } as unknown as JsonObject };
   }

@@ -27,6 +27,8 @@ export interface ListenerOptions {
   /** What a path leads to. @returns `undefined` for nothing, and for what the request has no right to */
   readonly route: (path: string, request: IncomingMessage) => Endpoint | "unauthorized" | undefined;
   readonly endpoints: () => Iterable<Endpoint>;
+  /** Whether this process may end while it listens. */
+  readonly background: boolean;
   readonly clock: Clock;
   readonly onError: (error: unknown) => void;
 }
@@ -48,6 +50,7 @@ export class Listener implements AsyncDisposable {
       (request, response) => this.#handle(request, response),
     );
     this.#server.maxConnections = CONNECTIONS_MAX;
+    if (options.background) this.#server.unref().on("connection", (socket) => void socket.unref());
   }
 
   /** @throws {GatewayError} `cannot_listen` */

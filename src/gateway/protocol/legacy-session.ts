@@ -239,6 +239,8 @@ export class LegacySession {
       logLevel: this.#level ?? LEVEL,
       onAsk: (request, withdrawn) => this.#ask(request, outlet, withdrawn),
       onLog: (log) => this.#log(log, outlet),
+      // Before the answer, so that the client knows of a new tool when it reads that there is one.
+      onListChanged: (changed) => void outlet.send(notification(changed, {})),
       ...progressTo(outlet, progressToken),
     });
     if (outcome.kind === "answer") return resultMessage(id, outcome.result);

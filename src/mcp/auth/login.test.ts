@@ -96,7 +96,7 @@ class Desk implements AsyncDisposable {
 }
 
 function configOf(written: object): McpServerConfig {
-  const checked = check({ s: written }, [], { own: true });
+  const checked = check({ s: written }, []);
   assert.ok(checked.ok, JSON.stringify(checked));
   const config = checked.value.configs.get("s");
   assert.ok(config !== undefined);

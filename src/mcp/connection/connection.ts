@@ -30,6 +30,7 @@ import type { ConnectionOptions } from "./connection-options.ts";
 import type { Holder, InFlight } from "./in-flight.ts";
 import { isDeadOnProbe, openSession, persist } from "./open-session.ts";
 import type { ListKind } from "./list-pages.ts";
+import { LifeCheck } from "./life-check.ts";
 import { ListenLoop } from "./listen-loop.ts";
 import { answerServer } from "./questions.ts";
 import { reasonOf, StartTimedOut } from "./reason.ts";
@@ -62,6 +63,7 @@ export class Connection {
   readonly turns: Semaphore | undefined;
   readonly #holders = new Set<Holder>();
   readonly #catalog: Catalog;
+  readonly #life: LifeCheck;
   readonly #listen: ListenLoop;
   readonly #stop = new AbortController();
   readonly #backoff: Backoff;
@@ -95,6 +97,7 @@ export class Connection {
     const { clock, random, log, server } = options;
     this.turns = options.serial ? new Semaphore(1) : undefined;
     this.#backoff = new Backoff({ ...BACKOFF, random });
+    this.#life = new LifeCheck({ server, clock, renew: (session, reason) => this.renew(session, reason) });
     this.#catalog = new Catalog({
       clock,
       onTools: options.onTools,
@@ -254,6 +257,17 @@ export class Connection {
     });
   }
 
+  /** Finds out whether the server still knows our session, and renews it if not. @throws the signal's reason */
+  async check(signal: AbortSignal): Promise<void> {
+    // It is being asked already, because a request got no answer.
+    while (this.#state.kind === "ready" && this.#isInDoubt(this.#state.session))
+      await abortable(this.#changed.promise, signal);
+    if (this.#state.kind === "ready") await this.#life.check(this.#state.session, signal);
+    // It has just ended, and the loop has not noticed yet.
+    while (this.#state.kind === "ready" && this.#state.session.endError !== undefined)
+      await abortable(this.#changed.promise, signal);
+  }
+
   /** Whether a sign of life is awaited. Over HTTP a session may be lost; over stdio the server lives, and may be at work. */
   #isInDoubt(session: Session): boolean {
     return this.#pulse !== undefined && session.hasPerRequestStream;
@@ -355,7 +369,10 @@ export class Connection {
       // What kept it from being started says more than that its time was over.
       const isTimeout = limit.signal.aborted && !(error instanceof McpError);
       const reason = reasonOf(server, isTimeout ? limit.signal.reason : (ended ?? error));
-      return steps.current === undefined ? reason : { ...reason, step: steps.current };
+      const { current: step } = steps;
+      if (step === undefined) return reason;
+      // Before a step "initialize" there is no process, or that of an attempt before.
+      return { ...reason, step, ...(step === "start" ? {} : this.#said()) };
     } finally {
       timer.clear();
     }
@@ -377,11 +394,16 @@ export class Connection {
       this.#endWhenIdle(session);
       return renewal;
     }
-    const reason = renewal ?? reasonOf(server, error);
+    const reason = renewal ?? { ...reasonOf(server, error), ...this.#said() };
     // Whoever comes now waits for the next session.
     if (this.#state.kind === "ready") this.#set({ kind: "working", status: { state: "restarting", reason } });
     await within(clock, CLOSE_MS, session.close());
     return reason;
+  }
+
+  #said(): Pick<Reason, "stderr"> {
+    const { stderrLines: stderr = [] } = this.#transport ?? {};
+    return stderr.length === 0 ? {} : { stderr };
   }
 
   #endWhenIdle(session: Session): void {
@@ -438,8 +460,10 @@ export class Connection {
   #onNotification(method: string, params: JsonObject, asked: InFlight | undefined): void {
     this.noteLife();
     const kinds = CHANGED_LISTS[method];
-    if (kinds !== undefined) for (const kind of kinds) this.#catalog.noteChanged(kind);
-    else if (method === "notifications/resources/updated") this.#onUpdated(params["uri"]);
+    if (kinds !== undefined) {
+      for (const kind of kinds) this.#catalog.noteChanged(kind);
+      for (const { side } of this.inFlight) side?.onListChanged?.(method);
+    } else if (method === "notifications/resources/updated") this.#onUpdated(params["uri"]);
     else if (method === "notifications/message") this.#onLog(params, asked);
   }
 

@@ -18,6 +18,11 @@ export interface RequestSide {
   readonly onAsk?: ((request: ServerRequest, signal: AbortSignal) => Promise<JsonObject>) | undefined;
   /** A log message of the server. @default the holder is told */
   readonly onLog?: ((params: JsonObject) => void) | undefined;
+  /**
+   * The server says that a list has changed, while the request is under way; perhaps because of it. Told before the answer, and before
+   * the list was had again. @param method e.g. `notifications/tools/list_changed`
+   */
+  readonly onListChanged?: ((method: string) => void) | undefined;
 }
 
 /** What the server was asked, and by which thread. */

@@ -81,7 +81,9 @@ async function openAs(
   steps.begin("start");
   const transport = await open(signal);
   steps.begin("initialize");
-  const probeMs = Math.min(PROBE_MS_MAX, startupTimeoutMs / 3);
+  // Over HTTP there is an answer; who is slow with it is no server of the older era.
+  const probeMs =
+    transport.hasPerRequestStream === true ? startupTimeoutMs : Math.min(PROBE_MS_MAX, startupTimeoutMs / 3);
   try {
     return await Session.open({ ...events, transport, client, capabilities, era, probeMs, signal });
   } catch (error) {

@@ -38,6 +38,8 @@ export interface Reason {
   readonly wanted?: LoginWanted;
   /** The step of the start that failed. Absent where it failed later, or before the first step. */
   readonly step?: StartStep;
+  /** The last lines of its process on stderr, without secrets, at most 20. Absent where there are none. */
+  readonly stderr?: readonly string[];
   /** What the request failed with, over HTTP. */
   readonly http?: HttpReason;
 }

@@ -27,6 +27,8 @@ export interface NodeFetchOptions {
   readonly clock?: Clock;
   /** Where the proxy is looked up. @default the environment of this process */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Whether this process may end while exchanges are in progress. @default false */
+  readonly background?: boolean;
   /** How many exchanges may be in progress; the streams of servers are exchanges too. @default 4096 */
   readonly exchangesMax?: number;
 }
@@ -44,23 +46,26 @@ const NOT_LATIN = /[^\0-\x7f]/;
 export class NodeFetch implements Disposable {
   readonly #clock: Clock;
   readonly #exchangesMax: number;
+  readonly #background: boolean;
   readonly #http: HttpAgent;
   readonly #https: HttpsAgent;
   #exchanges = 0;
   #disposed = false;
 
-  constructor({ clock = systemClock, env = process.env, exchangesMax = 4096 }: NodeFetchOptions = {}) {
+  constructor(options: NodeFetchOptions = {}) {
+    const { clock = systemClock, env = process.env, exchangesMax = 4096, background = false } = options;
+    this.#background = background;
     this.#clock = clock;
     this.#exchangesMax = exchangesMax;
-    const options = {
+    const agentOptions = {
       keepAlive: true,
       keepAliveMsecs: PROBE_MS,
       timeout: IDLE_MS,
       maxFreeSockets: IDLE_CONNECTIONS_MAX,
       proxyEnv: env,
     };
-    this.#http = new HttpAgent(options);
-    this.#https = new HttpsAgent(options);
+    this.#http = new HttpAgent(agentOptions);
+    this.#https = new HttpsAgent(agentOptions);
   }
 
   /** Exchanges whose body was not read to its end. */
@@ -105,6 +110,7 @@ export class NodeFetch implements Disposable {
       maxHeaderSize: HEAD_BYTES_MAX,
     });
     this.#exchanges++;
+    if (this.#background) request.once("socket", (socket) => socket.unref());
     const connection = watchConnection(request, isHttps, this.#clock);
     let response: IncomingMessage | undefined;
     const onAbort = (): void => void (response ?? request).destroy(signal.reason as Error);

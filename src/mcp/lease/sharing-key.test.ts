@@ -11,7 +11,7 @@ function sharing(
   about: Partial<SharingInput> = {},
   env: Readonly<Record<string, string>> = {},
 ): Sharing {
-  const checked = check({ a: server }, [], { own: true });
+  const checked = check({ a: server }, []);
   const config = checked.ok ? checked.value.configs.get("a") : undefined;
   assert.ok(config !== undefined);
   const resolved = resolve(config, env, []);

@@ -181,6 +181,16 @@ export class McpConnectionManager implements AsyncDisposable {
   }
 
   /**
+   * The same of one server; it is asked again where it has said that they changed, and `listTools` does not know it yet.
+   *
+   * @throws {McpError} as `readResource`
+   */
+  async currentTools(server: string, options?: WaitOptions): Promise<readonly ThreadTool[]> {
+    await this.#list(server, "tools", options);
+    return this.listTools(server);
+  }
+
+  /**
    * Calls a tool by its declared name. Waits for a server that is still starting, within the call's own time.
    *
    * @param args `undefined` sends none
@@ -365,6 +375,19 @@ export class McpConnectionManager implements AsyncDisposable {
     const { signal, timeoutMs } = options;
     const until = signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
     return this.#get(server).authStatus({ signal: until, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
+  }
+
+  /**
+   * Asks servers for a sign of life before they are needed. A session that is lost is renewed: `ready` then waits for the new one.
+   * A server that is at work and says nothing is left alone, after two seconds at most.
+   *
+   * @param names @default all
+   * @throws {McpError} `unknown_server`
+   * @throws the signal's reason
+   */
+  async check(names?: readonly string[], { signal }: Pick<WaitOptions, "signal"> = {}): Promise<void> {
+    const servers = names === undefined ? [...this.#servers.values()] : names.map((name) => this.#get(name));
+    await Promise.all(servers.map((server) => server.check(signal ?? this.#stop.signal)));
   }
 
   /** Tries a server that failed, or needs a login, again now. @throws {McpError} `unknown_server` */

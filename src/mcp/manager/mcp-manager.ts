@@ -66,6 +66,11 @@ export interface McpManagerOptions {
   readonly publish?: boolean | { readonly folder: string };
   /** How it calls itself to servers. @default mcp-switchyard and its version */
   readonly client?: { readonly name: string; readonly version: string; readonly title?: string };
+  /**
+   * Whether this process may end by itself while servers of this machine run, when nothing waits for them; they are ended then.
+   * @default false
+   */
+  readonly background?: boolean;
   /** Receives diagnostics, and what servers write to stderr. @default silent */
   readonly log?: Log;
   /** Time, for tests. */
@@ -89,7 +94,7 @@ export class McpManager implements AsyncDisposable {
   readonly #environments: Environments;
   readonly #ownsEnvironments: boolean;
   readonly #local: LocalExecutor;
-  readonly #nodeFetch = new NodeFetch();
+  readonly #nodeFetch: NodeFetch;
   readonly #parts: TransportParts;
   readonly #pool: LeasePool;
   readonly #eras: EraMemory;
@@ -104,7 +109,9 @@ export class McpManager implements AsyncDisposable {
     this.#ownsEnvironments = !(environments instanceof Environments);
     this.#environments =
       environments instanceof Environments ? environments : new Environments(environments, { clock, log });
-    this.#local = new LocalExecutor({ clock, log });
+    const { background = false } = options;
+    this.#local = new LocalExecutor({ clock, log, background });
+    this.#nodeFetch = new NodeFetch({ background });
     this.#eras = options.eras ?? memoryOfEras(() => clock.now());
     const { catalogFolder } = options;
     const folder = (): string => catalogFolder || join(switchyardHome(this.#env), "cache", "catalogs");

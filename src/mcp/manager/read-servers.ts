@@ -11,7 +11,7 @@ export function readServers(servers: ThreadServers): ServerSet {
       ? ({ ok: true, value: servers } as const)
       : servers instanceof Map
         ? checkConfigs(servers, ["servers"])
-        : check(servers, ["servers"], { own: true });
+        : check(servers, ["servers"]);
   if (read.ok) return read.value;
   const sentences = read.problems.map((problem) => sentenceOf(problem, (path) => path.join(".")));
   throw new McpError("invalid_servers", sentences.join("\n"));

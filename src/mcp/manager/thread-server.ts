@@ -150,6 +150,11 @@ export class ThreadServer implements Holder {
     return state === "ready" || (state === "starting" && this.#remembered !== undefined);
   }
 
+  /** @throws the signal's reason */
+  async check(signal: AbortSignal): Promise<void> {
+    if (!this.#ended && this.#state.kind === "leased") await this.#state.lease.connection.check(signal);
+  }
+
   get toolTimeoutMs(): number {
     return (this.config.tool_timeout_sec ?? TOOL_SECONDS) * 1000;
   }

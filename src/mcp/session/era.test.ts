@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { eraKey, memoryOfEras } from "./era.ts";
+import { eraKey, legacyFirst, memoryOfEras } from "./era.ts";
 
 const LEGACY = { era: "legacy", version: "1.0.0" } as const;
 
@@ -25,6 +25,15 @@ suite("memoryOfEras", () => {
     assert.equal(memory.recall("0"), undefined);
     assert.equal(memory.recall("1")?.era, "legacy");
   });
+});
+
+test("legacyFirst takes a server for one of the legacy era until it rejects that", () => {
+  const memory = legacyFirst(() => 0);
+  assert.equal(memory.recall("a")?.era, "legacy");
+  memory.forget("a");
+  assert.equal(memory.recall("a")?.era, "modern");
+  memory.learn("a", { era: "modern", version: "2" });
+  assert.deepEqual([memory.recall("a")?.version, memory.recall("b")?.era], ["2", "legacy"]);
 });
 
 test("eraKey tells servers apart and shows nothing of them", () => {

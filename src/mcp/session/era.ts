@@ -51,6 +51,21 @@ export function memoryOfEras(now: () => number): EraMemory {
   };
 }
 
+/**
+ * The same for a host whose clients speak the legacy era alone, as Codex does (0.171): a server is asked for the modern era only when
+ * it rejects the legacy one. A server of both then answers as it does without us: some ask questions in the legacy way alone.
+ *
+ * @param now milliseconds, on any scale
+ */
+export function legacyFirst(now: () => number): EraMemory {
+  const memory = memoryOfEras(now);
+  return {
+    ...memory,
+    recall: (key) => memory.recall(key) ?? { era: "legacy", version: undefined },
+    forget: (key) => memory.learn(key, { era: "modern", version: undefined }),
+  };
+}
+
 /** What makes two servers the same program or endpoint, without any credential. */
 export function eraKey(parts: readonly string[]): string {
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 32);

@@ -119,6 +119,10 @@ export class ProcessTransport implements ServerTransport {
     return this.#process.pid;
   }
 
+  get stderrLines(): readonly string[] {
+    return this.#log.stderrLines;
+  }
+
   get ended(): Promise<TransportError> {
     return this.#ended.promise;
   }

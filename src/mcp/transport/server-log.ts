@@ -63,6 +63,11 @@ export class ServerLog {
     return this.#stderr.lastWords;
   }
 
+  /** The last lines on stderr, at most 20. */
+  get stderrLines(): readonly string[] {
+    return this.#stderr.lines;
+  }
+
   /**
    * @param what the predicate of a sentence whose subject is the server
    * @param line what it wrote, by where

@@ -7,6 +7,8 @@ export interface ServerTransport extends Transport, AsyncDisposable {
   readonly server: string;
   /** The number of its process, where that is one of this machine. Not `pid`: by that the SDK recognises stdio. */
   readonly localPid?: number | undefined;
+  /** The last lines that its process wrote to stderr, without secrets; empty over HTTP. */
+  readonly stderrLines?: readonly string[];
   /** Settles with the error everything was given when it ended. Never rejects. */
   readonly ended: Promise<TransportError>;
   /** Over HTTP: whether the session was begun by somebody else. Known once it was started. */

@@ -75,7 +75,7 @@ export async function outputsInCodex(
   const script = (): ModelReply =>
     asked++ > 0 ? say("done") : calls.map((args) => callTool({ server: "svc", tool: "t", arguments: args }));
   await using scripted = await ScriptedModel.start({ script });
-  await using bench = await startBench({}, scripted);
+  await using bench = await startBench({ mcp: "direct" }, scripted);
   const thread = bench.codex.startThread({
     workingDirectory: bench.cwd,
     ...(typeof model === "string" ? { model } : { model: "own", config: catalog(bench.cwd, model) }),

@@ -1,16 +1,19 @@
 /**
- * Where the MCP servers of an agent get the tokens of logins: the user's own by default, as in Codex.
+ * Where the MCP servers of a host's threads get the tokens of logins: the user's own by default, as in Codex.
  *
  * Invariants
  *   L1. A thread with a principal gets none of the user's logins.
  *   L2. A token that is in use shows in no message, and in nothing that a tool's output gives the model.
  */
-import type { Clock } from "../base/clock.ts";
-import type { Log } from "../base/log.ts";
-import { type CredentialSource, LoginBroker, type LoginStore, userLoginStore } from "../mcp/index.ts";
-import type { Variables } from "../servers/resolve.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { Log } from "../../base/log.ts";
+import type { Variables } from "../../servers/resolve.ts";
+import type { CredentialSource } from "./credential-source.ts";
+import { LoginBroker } from "./login-broker.ts";
+import type { LoginStore } from "./stored-login.ts";
+import { userLoginStore } from "./user-logins.ts";
 
-export interface AgentLoginsOptions {
+export interface HostLoginsOptions {
   readonly credentials: CredentialSource | undefined;
   readonly env: Variables;
   readonly log: Log;
@@ -22,13 +25,13 @@ export interface AgentLoginsOptions {
 /** Tokens that stay hidden; the one that was last in use longest ago is forgotten first. */
 const HIDDEN_MAX = 1_000;
 
-export class AgentLogins implements CredentialSource, AsyncDisposable {
+export class HostLogins implements CredentialSource, AsyncDisposable {
   readonly #source: CredentialSource;
   readonly #own: LoginBroker | undefined;
   readonly #hide: (secret: string) => () => void;
   readonly #hidden = new Map<string, () => void>();
 
-  constructor({ credentials, env, log, clock, hide }: AgentLoginsOptions) {
+  constructor({ credentials, env, log, clock, hide }: HostLoginsOptions) {
     let store: LoginStore | undefined;
     const stores = (principal: string | undefined): LoginStore | undefined =>
       principal === undefined ? (store ??= userLoginStore({ env })) : undefined;

@@ -1,0 +1,230 @@
+/**
+ * The MCP servers of one thread, which we run, and which Codex reaches through the gateway.
+ *
+ *   ThreadSpec ──> McpConnectionManager: starts, restarts, shares ──> Gateway: a URL for each ──> what Codex is given
+ *
+ * Codex gets the URL, a bearer that is worth nothing elsewhere, and the rules of a server that concern its own turn: approval,
+ * time-outs, which calls may overlap. Nothing else of its configuration leaves this process.
+ *
+ * Invariants
+ *   M1. What Codex is given holds no value of the server's own: no command, no variable, no header, no URL.
+ *   M2. A server that has not become ready is left out, with its reason, and the next turn tries it again; one that Codex has been
+ *       given stays, because its connection is restarted behind the same URL.
+ *   M3. The URL and the bearer of a thread stay the same until it is closed or unloaded; afterwards they are refused.
+ */
+import type { JsonObject } from "../../base/json.ts";
+import type { Log } from "../../base/log.ts";
+import type { Redactor } from "../../base/redact.ts";
+import type { McpServerConfig } from "../../config/server/types.ts";
+import type { ThreadGateway } from "../../gateway/index.ts";
+import type { McpConnectionManager, Reason, ServerView } from "../../mcp/index.ts";
+import type { Variables } from "../../servers/resolve.ts";
+import type { McpServerHandler } from "../../servers/server-event.ts";
+import type { DirectServer } from "../direct/servers.ts";
+import type { ServerFailure } from "../direct/thread-servers.ts";
+import type { ManagedHost } from "./managed-host.ts";
+import { ServerNews } from "./server-news.ts";
+
+/** What a thread wants of the manager. */
+export interface ManagedSpec {
+  readonly configs: ReadonlyMap<string, McpServerConfig>;
+  /** The folder of the thread, absolute. */
+  readonly workspace: string;
+  /** Whose credentials it works with. */
+  readonly principal: string | undefined;
+  /** Where references are looked up. */
+  readonly env: Variables;
+  /** Told what becomes of the servers. */
+  readonly onMcpServer: McpServerHandler | undefined;
+}
+
+/** The servers as Codex is given them, and those that are missing. */
+export interface PreparedServers {
+  readonly servers: readonly DirectServer[];
+  readonly failures: readonly ServerFailure[];
+}
+
+interface Opened {
+  readonly thread: McpConnectionManager;
+  readonly endpoints: ThreadGateway;
+  readonly workspace: string;
+  readonly principal: string | undefined;
+  /** The bearer is worth nothing any more. */
+  readonly forget: () => void;
+  /** Settles when the last news was told. */
+  readonly told: Promise<void>;
+}
+
+/** What Codex decides by itself. */
+const RULES: ReadonlySet<string> = new Set([
+  "enabled",
+  "required",
+  "startup_timeout_sec",
+  "enabled_tools",
+  "disabled_tools",
+  "supports_parallel_tool_calls",
+  "default_tools_approval_mode",
+  "tools",
+  "omit_tools_from",
+  "tool_input_schema_max_bytes",
+]);
+
+/** Codex's default, and ours. */
+const TOOL_TIMEOUT_SEC = 300;
+const MARGIN_SEC = 5;
+/** More than this Codex never answers (0.169). */
+const TIMEOUT_MAX_SEC = 2 ** 31;
+
+/** Codex offers its servers both kinds of questions, and nothing else (0.171). */
+const OFFERS = { elicitation: { form: {}, url: {} } } as const;
+
+export class ManagedServers {
+  readonly #host: ManagedHost;
+  readonly #redactor: Redactor;
+  readonly #news: ServerNews;
+  #opened: Opened | undefined;
+  #given: ReadonlySet<string> = new Set();
+
+  constructor(host: ManagedHost, redactor: Redactor, log: Log) {
+    this.#host = host;
+    this.#redactor = redactor;
+    this.#news = new ServerNews(redactor, log);
+  }
+
+  /** What Codex calls the thread. */
+  named(threadId: string): void {
+    this.#news.named(threadId);
+  }
+
+  /**
+   * Starts what is new, ends what is gone, and waits until each server is ready or has failed.
+   *
+   * @param servers as they would be given to Codex directly
+   * @param isLoaded whether Codex still has what was prepared before
+   * @throws the signal's reason
+   */
+  async prepare(
+    servers: readonly DirectServer[],
+    spec: ManagedSpec,
+    isLoaded: boolean,
+    signal: AbortSignal,
+  ): Promise<PreparedServers> {
+    this.#news.hear(spec.onMcpServer);
+    const { thread, endpoints } = await this.#open(spec);
+    const enabled = servers.filter((server) => server.enabled).map(({ name }) => name);
+    const settled = await Promise.all(enabled.map((name) => settle(thread, name, signal)));
+    const failures = settled.flatMap((reason, n): ServerFailure[] =>
+      reason === undefined ? [] : [{ server: enabled[n] ?? "", reason }],
+    );
+    const failed = new Set(failures.map(({ server }) => server));
+    const kept = isLoaded ? this.#given : new Set();
+    const given = servers.filter(({ name }) => !failed.has(name) || kept.has(name));
+    this.#given = new Set(given.map(({ name }) => name));
+    const headers = { Authorization: `Bearer ${endpoints.bearer}` };
+    return {
+      failures,
+      servers: given.map((server) => ({
+        ...server,
+        config: {
+          ...rulesOf(server.config),
+          tool_timeout_sec: timeoutOf(spec.configs.get(server.name)),
+          url: endpoints.urlOf(server.name),
+          http_headers: headers,
+        },
+      })),
+    };
+  }
+
+  /** Why a server does not work now. */
+  whyMissing(name: string): string | undefined {
+    const view = this.#opened?.thread.servers.find((each) => each.name === name);
+    return view === undefined ? undefined : reasonOf(view);
+  }
+
+  /** Ends the thread's servers, and its URLs (M3). Codex must not have the thread any more. */
+  end(): void {
+    const opened = this.#opened;
+    this.#opened = undefined;
+    if (opened === undefined) return;
+    this.#host.ending(opened.thread[Symbol.asyncDispose]().finally(opened.forget));
+    this.#host.ending(opened.told);
+  }
+
+  async #open({ configs, workspace, principal, env }: ManagedSpec): Promise<Opened> {
+    const before = this.#opened;
+    if (before?.workspace === workspace && before.principal === principal) {
+      await before.thread.update(configs);
+      return before;
+    }
+    this.end();
+    const { manager, gateway } = await this.#host.parts();
+    const thread = manager.openThread({
+      servers: configs,
+      workspace,
+      env,
+      offers: OFFERS,
+      ...(principal === undefined ? {} : { principal }),
+    });
+    const endpoints = gateway.openThread(thread);
+    const forget = this.#redactor.add(endpoints.bearer);
+    const told = this.#news.follow(thread);
+    this.#opened = { thread, endpoints, workspace, principal, forget, told };
+    return this.#opened;
+  }
+}
+
+/**
+ * Waits until a server is ready or has failed. One that was there before is asked for a sign of life first, and tried again when it
+ * had failed.
+ *
+ * @returns why it is missing; `undefined` where it works
+ * @throws the signal's reason
+ */
+async function settle(
+  thread: McpConnectionManager,
+  name: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  // What a required server failed with is in its status.
+  const ready = (): Promise<unknown> => thread.ready([name], { signal }).catch(() => signal.throwIfAborted());
+  const { state } = thread.server(name).status;
+  if (state === "ready") await thread.check([name], { signal });
+  else thread.retry(name);
+  await ready();
+  if (state === "ready" || state === "restarting") {
+    // One that was there, and ended in between, is not made to wait for its next attempt.
+    thread.retry(name);
+    await ready();
+  }
+  return reasonOf(thread.server(name));
+}
+
+function reasonOf({ status, config }: ServerView): string | undefined {
+  switch (status.state) {
+    case "failed":
+    case "needs_login":
+      return described(status.reason, config);
+    case "disabled":
+      return status.reason;
+    case "ended":
+      return "it was ended";
+    default:
+      return undefined;
+  }
+}
+
+/** Its sentence has the last words of the server; what came before them may say more. */
+function described({ message, code, stderr = [] }: Reason, config: McpServerConfig): string {
+  if (stderr.length === 0 || (code === "exited" && stderr.length === 1)) return message;
+  const program = "command" in config.transport ? JSON.stringify(config.transport.command) : "the server";
+  return `${message}; the last lines of ${program} on stderr:\n${stderr.join("\n")}`;
+}
+
+/** Ours ends first, says more, and asks the server whether it lives. */
+function timeoutOf(config: McpServerConfig | undefined): number {
+  return Math.min((config?.tool_timeout_sec ?? TOOL_TIMEOUT_SEC) + MARGIN_SEC, TIMEOUT_MAX_SEC);
+}
+
+function rulesOf(config: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(config).filter(([key]) => RULES.has(key)));
+}
