@@ -12,6 +12,8 @@ export const VARIANTS = [
   "switchyard",
   "switchyard+ca",
   "switchyard+ca+ephemeral",
+  "direct",
+  "direct+ca+ephemeral",
   "sdk",
   "sdk+settings",
 ] as const;
@@ -50,6 +52,10 @@ export function createHost(options: HostOptions): Host {
       return switchyard(options, { caFile: options.caFile }, false);
     case "switchyard+ca+ephemeral":
       return switchyard(options, { caFile: options.caFile }, true);
+    case "direct":
+      return switchyard(options, { mcp: "direct" }, false);
+    case "direct+ca+ephemeral":
+      return switchyard(options, { mcp: "direct", caFile: options.caFile }, true);
     case "sdk":
       return sdk(options, false);
     case "sdk+settings":
