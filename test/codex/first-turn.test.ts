@@ -59,9 +59,6 @@ interface Case {
   readonly thread: Thread;
 }
 
-/** A server that we run is given up by us, whatever becomes of Codex meanwhile. */
-const SOON = mcpMode === "managed" ? { startup_timeout_sec: 1 } : {};
-
 /** What ends a first turn while the only server of its thread does not answer. */
 const ENDS: readonly (readonly [what: string, end: (of: Case) => Promise<string>, expected: string])[] = [
   [
@@ -131,7 +128,7 @@ test("Codex ends between the opening of a thread and its first turn: the run has
 }, async () => {
   await using bench = await startBench();
   await using server = await RecordingMcpServer.start({ behaviour: { hangInitialize: true } });
-  const mcpServers = { svc: { url: server.url, ...SOON } };
+  const mcpServers = { svc: { url: server.url } };
   for (const ephemeral of [false, true]) {
     const before = server.requests.length;
     server.behaviour.hangInitialize = true;
@@ -183,7 +180,7 @@ test("a fork has its id at once, keeps it when its first turn does not begin, an
   const workingDirectory = bench.cwd;
   const source = bench.codex.startThread({ workingDirectory });
   await source.run("the beginning");
-  const mcpServers = { svc: { url: server.url, ...SOON } };
+  const mcpServers = { svc: { url: server.url } };
   const fork = bench.codex.forkThread(source.id as string, { workingDirectory, mcpServers });
   const abort = new AbortController();
   const { events } = await fork.runStreamed("hello", { signal: abort.signal });

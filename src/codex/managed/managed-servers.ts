@@ -8,8 +8,8 @@
  *
  * Invariants
  *   M1. What Codex is given holds no value of the server's own: no command, no variable, no header, no URL.
- *   M2. A server that has not become ready is left out, with its reason, and the next turn tries it again; one that Codex has been
- *       given stays, because its connection is restarted behind the same URL.
+ *   M2. Codex is given a server before it is ready, and connects to it through the gateway, which waits for it. One that fails is missing
+ *       with our reason; one that fails later comes back behind the same URL.
  *   M3. The URL and the bearer of a thread stay the same until it is closed or unloaded; afterwards they are refused.
  */
 import type { JsonObject } from "../../base/json.ts";
@@ -59,7 +59,6 @@ interface Opened {
 const RULES: ReadonlySet<string> = new Set([
   "enabled",
   "required",
-  "startup_timeout_sec",
   "enabled_tools",
   "disabled_tools",
   "supports_parallel_tool_calls",
@@ -71,6 +70,7 @@ const RULES: ReadonlySet<string> = new Set([
 
 /** Codex's default, and ours. */
 const TOOL_TIMEOUT_SEC = 300;
+const STARTUP_TIMEOUT_SEC = 30;
 const MARGIN_SEC = 5;
 /** More than this Codex never answers (0.169). */
 const TIMEOUT_MAX_SEC = 2 ** 31;
@@ -83,7 +83,6 @@ export class ManagedServers {
   readonly #redactor: Redactor;
   readonly #news: ServerNews;
   #opened: Opened | undefined;
-  #given: ReadonlySet<string> = new Set();
 
   constructor(host: ManagedHost, redactor: Redactor, log: Log) {
     this.#host = host;
@@ -97,10 +96,10 @@ export class ManagedServers {
   }
 
   /**
-   * Starts what is new, ends what is gone, and waits until each server is ready or has failed.
+   * Starts what is new, and ends what is gone.
    *
    * @param servers as they would be given to Codex directly
-   * @param isLoaded whether Codex still has what was prepared before
+   * @param isLoaded whether Codex still has what was prepared before: then it waits until each server is ready or has failed
    * @throws the signal's reason
    */
   async prepare(
@@ -112,22 +111,22 @@ export class ManagedServers {
     this.#news.hear(spec.onMcpServer);
     const { thread, endpoints } = await this.#open(spec);
     const enabled = servers.filter((server) => server.enabled).map(({ name }) => name);
-    const settled = await Promise.all(enabled.map((name) => settle(thread, name, signal)));
-    const failures = settled.flatMap((reason, n): ServerFailure[] =>
-      reason === undefined ? [] : [{ server: enabled[n] ?? "", reason }],
-    );
-    const failed = new Set(failures.map(({ server }) => server));
-    const kept = isLoaded ? this.#given : new Set();
-    const given = servers.filter(({ name }) => !failed.has(name) || kept.has(name));
-    this.#given = new Set(given.map(({ name }) => name));
+    // Codex is given all of them at once, and its own connections wait for them at the gateway. A thread that it has already may go on
+    // with servers that were lost meanwhile: they are looked after first.
+    const look = isLoaded ? settle : renew;
+    const reasons = await Promise.all(enabled.map((name) => look(thread, name, signal)));
+    const failures = enabled.flatMap((server, n): ServerFailure[] => {
+      const reason = reasons[n];
+      return reason === undefined ? [] : [{ server, reason }];
+    });
     const headers = { Authorization: `Bearer ${endpoints.bearer}` };
     return {
       failures,
-      servers: given.map((server) => ({
+      servers: servers.map((server) => ({
         ...server,
         config: {
           ...rulesOf(server.config),
-          tool_timeout_sec: timeoutOf(spec.configs.get(server.name)),
+          ...timeoutsOf(spec.configs.get(server.name)),
           url: endpoints.urlOf(server.name),
           http_headers: headers,
         },
@@ -199,6 +198,12 @@ async function settle(
   return reasonOf(thread.server(name));
 }
 
+/** The same without waiting: whoever connects at the gateway does. @throws the signal's reason */
+async function renew(thread: McpConnectionManager, name: string, signal: AbortSignal): Promise<undefined> {
+  if (thread.server(name).status.state === "ready") await thread.check([name], { signal });
+  else thread.retry(name);
+}
+
 function reasonOf({ status, config }: ServerView): string | undefined {
   switch (status.state) {
     case "failed":
@@ -221,8 +226,11 @@ function described({ message, code, stderr = [] }: Reason, config: McpServerConf
 }
 
 /** Ours ends first, says more, and asks the server whether it lives. */
-function timeoutOf(config: McpServerConfig | undefined): number {
-  return Math.min((config?.tool_timeout_sec ?? TOOL_TIMEOUT_SEC) + MARGIN_SEC, TIMEOUT_MAX_SEC);
+function timeoutsOf(config: McpServerConfig | undefined): JsonObject {
+  const { tool_timeout_sec: call = TOOL_TIMEOUT_SEC, startup_timeout_sec: start = STARTUP_TIMEOUT_SEC } =
+    config ?? {};
+  const later = (seconds: number): number => Math.min(seconds + MARGIN_SEC, TIMEOUT_MAX_SEC);
+  return { tool_timeout_sec: later(call), startup_timeout_sec: later(start) };
 }
 
 function rulesOf(config: JsonObject): JsonObject {

@@ -338,7 +338,7 @@ export class OpenThread {
     } catch (error) {
       const failures = error instanceof RpcError ? requiredServersFailures(error.message, wire.names) : [];
       const reasons = (failures ?? []).map(async (failure) => {
-        return `"${failure.server}": ${await launches.explain(failure)}`;
+        return this.whyMissing(failure.server) ?? `"${failure.server}": ${await launches.explain(failure)}`;
       });
       const required = (await Promise.all(reasons)).join("; ");
       launches[Symbol.dispose]();

@@ -288,7 +288,9 @@ export class ThreadSession implements ThreadSink {
     const gone = closed.promise.then((why) => Promise.reject(why));
     const failures = await servers.settle(threadId, Promise.race([run.stopped, gone]));
     run.throwIfStopped();
-    for (const { server, reason: raw } of [...this.#thread.missing, ...failures]) {
+    const failed = new Set(failures.map(({ server }) => server));
+    const others = this.#thread.missing.filter(({ server }) => !failed.has(server));
+    for (const { server, reason: raw } of [...failures, ...others]) {
       const own = this.#thread.whyMissing(server);
       const reason = this.#options.redactor.redact(own ?? raw);
       // Codex itself rejects such a thread, unless the environment of the server does not exist.
