@@ -19,7 +19,7 @@ export interface Load {
   readonly medianUs: number;
 }
 
-/** Makes so many requests, so many of them at once, each on a connection that it keeps. @throws for an answer that is none */
+/** Makes `count` requests, `atOnce` of them at the same time, on connections that are kept. @throws when an answer is an error */
 export async function load(target: Target, count: number, atOnce: number): Promise<Load> {
   const url = new URL(target.url);
   const sockets = await Promise.all(Array.from({ length: atOnce }, () => open(url)));

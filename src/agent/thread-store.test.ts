@@ -96,7 +96,7 @@ suite("a thread on disk", () => {
     openStore(folder, id, "existing").close();
   });
 
-  test("that is none is an error with its reason", () => {
+  test("that is no history is an error with its reason", () => {
     const id = randomUUID();
     assert.throws(() => openStore(folder, id, "existing"), { code: "thread_not_found" });
     writeFileSync(

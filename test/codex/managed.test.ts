@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
+import type { CredentialSource } from "../../src/mcp/index.ts";
 import type { McpServerEvent } from "../../src/servers/server-event.ts";
 import {
   callTool,
@@ -251,6 +252,26 @@ test("threads share one process of a server with the scope of the host, and it e
   assert.ok(serverProcesses().includes(pids[0] as number), "one thread still has it");
   await bench.codex.close();
   assert.deepEqual(await waitUntilGone(servers), []);
+});
+
+test("each thread's servers get the credentials of its principal", { timeout }, async () => {
+  await using http = await RecordingMcpServer.start({ stateless: true });
+  await using bench = await startBench();
+  const credentials: CredentialSource = {
+    token: ({ principal }) => Promise.resolve(principal === undefined ? undefined : `token-of-${principal}`),
+  };
+  const codex = bench.another({ credentials });
+  const mcpServers = { svc: { url: http.url } };
+  for (const principal of ["alice", "bob", undefined]) {
+    const options = principal === undefined ? {} : { principal };
+    await codex
+      .startThread({ workingDirectory: bench.cwd, mcpServers, ephemeral: true, ...options })
+      .run(whoami);
+  }
+  assert.deepEqual(
+    http.calls.map(({ headers }) => headers["authorization"]),
+    ["Bearer token-of-alice", "Bearer token-of-bob", undefined],
+  );
 });
 
 test("a bearer opens the servers of its thread, until the thread is closed; a proxy is not asked for them (M3)", {

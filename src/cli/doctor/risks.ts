@@ -108,7 +108,7 @@ function ofNoise({ stdout, snapshot, server }: Patient, about: About): Finding[]
   return [
     finding("stdout_noise", `it writes lines to stdout that are not MCP, such as ${JSON.stringify(first)}`, {
       ...about,
-      cause: `They are skipped here; other clients fail. Whoever makes ${JSON.stringify(server.name)} should write them to stderr`,
+      cause: `They are skipped here; other clients fail. The authors of ${JSON.stringify(server.name)} should write them to stderr`,
     }),
   ];
 }

@@ -62,7 +62,7 @@ function ofConnection(kind: HttpReason["kind"], code: string, endpoint: Endpoint
     case "CERT_HAS_EXPIRED":
       return {
         code: "tls_expired",
-        cause: `The certificate of ${host} has expired, and whoever runs it has to renew it; or the clock of this machine is wrong. This shows its dates`,
+        cause: `The certificate of ${host} has expired, and its operator has to renew it; or the clock of this machine is wrong. This shows its dates`,
         fix: certificate(url, "-dates"),
       };
     case "CERT_NOT_YET_VALID":

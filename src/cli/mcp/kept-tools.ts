@@ -6,7 +6,7 @@
  *
  * Invariants
  *   Q1. A list counts for a day, and only while the files that configure the server, its program, and the files among its arguments
- *       are older than the list. What changes elsewhere is not noticed: whoever shows a list says how old it is.
+ *       are older than the list. A change elsewhere is not noticed, so a list is shown with its age.
  *   Q2. A server that does not work has no list any more, nor one whose login a command has changed.
  *   Q3. The name of a file comes from nothing that may be a secret, and the file has nothing but tools.
  */

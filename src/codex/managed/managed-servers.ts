@@ -16,7 +16,7 @@ import type { JsonObject } from "../../base/json.ts";
 import type { Log } from "../../base/log.ts";
 import type { Redactor } from "../../base/redact.ts";
 import type { McpServerConfig } from "../../config/server/types.ts";
-import type { ThreadGateway } from "../../gateway/index.ts";
+import type { Gateway, ThreadGateway } from "../../gateway/index.ts";
 import type { McpConnectionManager, Reason, ServerView } from "../../mcp/index.ts";
 import type { Variables } from "../../servers/resolve.ts";
 import type { McpServerHandler } from "../../servers/server-event.ts";
@@ -164,11 +164,21 @@ export class ManagedServers {
       offers: OFFERS,
       ...(principal === undefined ? {} : { principal }),
     });
-    const endpoints = gateway.openThread(thread);
+    const endpoints = endpointsOf(gateway, thread);
     const forget = this.#redactor.add(endpoints.bearer);
     const told = this.#news.follow(thread);
     this.#opened = { thread, endpoints, workspace, principal, forget, told };
     return this.#opened;
+  }
+}
+
+/** @throws {GatewayError} the gateway has ended; then the thread has, too */
+function endpointsOf(gateway: Gateway, thread: McpConnectionManager): ThreadGateway {
+  try {
+    return gateway.openThread(thread);
+  } catch (error) {
+    void thread[Symbol.asyncDispose]();
+    throw error;
   }
 }
 

@@ -553,7 +553,7 @@ function writePrograms(home: TestHome): void {
   write(join(local, "local-mcp"), `#!/bin/sh\n${SMALL}`);
   // What npm 11 writes, without a registry to ask.
   const missing =
-    "npm error code E404\nnpm error 404 Not Found - GET https://registry.example/no-such-mcp\nnpm error 404\nnpm error 404  The requested resource\nnpm error 404\nnpm error 404 Note that you can also install from a\nnpm error 404 tarball, folder, http url, or git url.";
+    "npm error code E404\nnpm error 404 Not Found - GET https://packages.example/no-such-mcp\nnpm error 404\nnpm error 404  The requested resource\nnpm error 404\nnpm error 404 Note that you can also install from a\nnpm error 404 tarball, folder, http url, or git url.";
   const offline = "npm error code ECONNREFUSED\nnpm error syscall connect";
   write(
     join(bin, "npx"),
