@@ -180,8 +180,11 @@ export function sweepTags(tags: Iterable<string>, { onKill, spare = [] }: SweepO
   return killed;
 }
 
-/** Looks, with a millisecond between those that find nothing new. Something else may have no environment for ever. */
-const ROUNDS_MAX = 16;
+/**
+ * Looks, with a millisecond between those that find nothing new. Sixteen were too few on a busy machine; something else may have no
+ * environment for ever.
+ */
+const ROUNDS_MAX = 64;
 
 /** Between two programs (execve) a process shows an environment that is empty. Threads of the kernel always do. */
 function isBecomingAnother(pid: number): boolean {
