@@ -265,7 +265,7 @@ test("a stdio server that ended between two turns is there again in the next one
   const thread = bench.codex.startThread({ workingDirectory: bench.cwd, mcpServers });
   const pidIn = async (): Promise<number> => {
     const [call] = itemsOfType(await collect(thread.runStreamed(whoami)), "mcp_tool_call");
-    assert.equal(call?.status, "completed");
+    assert.equal(call?.status, "completed", JSON.stringify(call));
     return (JSON.parse(textOf(call)) as { pid: number }).pid;
   };
   let pid = await pidIn();
