@@ -10,7 +10,7 @@ import { OURS, TestHome } from "../cli/support/test-home.ts";
 import { startServer } from "../executor/support/subjects.ts";
 import { startTcpRelay } from "../executor/support/tcp-relay.ts";
 import { ScriptedHttpServer } from "../mcp/support/scripted-http.ts";
-import { scriptedServer, starts } from "../mcp/support/scripted.ts";
+import { eventOf, scriptedServer, starts } from "../mcp/support/scripted.ts";
 import { call, GatewayBench } from "./support/gateway-bench.ts";
 import { begin, modern, raw, rpc, session } from "./support/raw-post.ts";
 
@@ -46,6 +46,29 @@ suite("a gateway when something dies", { timeout }, () => {
     assert.match((await ask("other", "die_once")).text, /survived/);
     assert.equal(calls(other, "die_once"), 2);
     assert.deepEqual([starts(one.record()).length, starts(other.record()).length], [2, 2]);
+  });
+
+  test("a server that ends again and again is back for each call, at its own URL and at that of all servers", async () => {
+    await using bench = await GatewayBench.start();
+    const svc = bench.mcp.server();
+    const { thread, at } = bench.open({ svc });
+    const own = await bench.connect(at.urlOf("svc"), at.bearer, "2025-11-25");
+    const all = await bench.connect(at.urlOf(), at.bearer, "2025-11-25");
+    const kill = async (state: string): Promise<void> => {
+      const told = eventOf(thread, (event) => event.type === "status" && event.status.state === state);
+      process.kill(starts(svc.record()).at(-1) ?? 0, "SIGKILL");
+      await told;
+    };
+    // The first end is made good without anybody's call.
+    await kill("ready");
+    for (const [client, tool] of [
+      [own, "echo"],
+      [all, "mcp__svc__echo"],
+    ] as const) {
+      await kill("failed");
+      assert.equal(await call(client, tool, { text: tool }), tool);
+    }
+    assert.equal(starts(svc.record()).length, 4);
   });
 
   test("the link to an executor is cut in the middle of a call: the call goes on, once", async () => {

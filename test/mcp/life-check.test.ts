@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { legacyFirst, type McpConnectionManager } from "../../src/mcp/index.ts";
-import { isAlive, processesOfOwner } from "../../src/testing/leaks.ts";
 import { ScriptedHttpServer } from "./support/scripted-http.ts";
 import { McpBench } from "./support/scripted.ts";
 
@@ -59,22 +58,6 @@ test("a server that says nothing is waited for once (V2)", { timeout }, async ()
   const asked = server.record().filter((line) => line.includes("ping"));
   assert.equal(asked.length, 1, server.record().join("\n"));
   assert.equal(thread.server("svc").status.state, "ready");
-});
-
-test("a process that has just ended is noticed, also when no question is waited for (V3)", {
-  timeout,
-}, async () => {
-  await using bench = new McpBench({ eras: legacyFirst(() => 0) });
-  const thread = bench.manager.openThread({ servers: { svc: bench.server({ mute: ["ping"] }) } });
-  await thread.ready();
-  await thread.check();
-  const [pid = 0] = processesOfOwner(process.pid);
-  process.kill(pid, "SIGKILL");
-  // Nothing else of this process goes on meanwhile, so nobody can have heard of it.
-  while (isAlive(pid));
-  assert.equal(thread.server("svc").status.state, "ready");
-  await thread.check();
-  assert.notEqual(thread.server("svc").status.state, "ready");
 });
 
 test("a check ends with its signal, and with the thread", { timeout }, async () => {

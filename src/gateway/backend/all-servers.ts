@@ -21,6 +21,7 @@ import {
 import { type ServerTool, type ToolCatalog, ToolNames, toolsOf } from "../../tools/index.ts";
 import { type Backend, type Description, textOf, type Watcher } from "./backend.ts";
 import type { ThreadNews } from "./thread-news.ts";
+import { revived } from "./revived.ts";
 import { throughGate } from "./through-gate.ts";
 
 /** How long the first list waits for servers that are still starting, in milliseconds. */
@@ -110,7 +111,9 @@ export class AllServers implements Backend {
         await this.#settle(signal);
         return this.#routed(this.#catalog(), params["name"], "tool", async (server, name) => {
           const call = { ...params, name };
-          return throughGate(thread, server, name, signal, () => thread.relay(server, method, call, options));
+          return throughGate(thread, server, name, signal, () =>
+            revived(thread, server, () => thread.relay(server, method, call, options)),
+          );
         });
       }
       case "prompts/list": {

@@ -13,6 +13,7 @@ import {
 } from "../../mcp/index.ts";
 import { type Backend, type Description, textOf, type Watcher } from "./backend.ts";
 import type { ThreadNews } from "./thread-news.ts";
+import { revived } from "./revived.ts";
 import { throughGate } from "./through-gate.ts";
 
 export interface OneServerOptions {
@@ -55,7 +56,9 @@ export class OneServer implements Backend {
         case "tools/list":
           return await this.#listTools(options.signal);
         case "tools/call":
-          return await throughGate(this.#thread, this.#server, textOf(params["name"]), options.signal, relay);
+          return await throughGate(this.#thread, this.#server, textOf(params["name"]), options.signal, () =>
+            revived(this.#thread, this.#server, relay),
+          );
         case "logging/setLevel":
           return this.#hasLevelOfItsOwn ? await relay() : { kind: "answer", era: "legacy", result: {} };
         default:

@@ -5,7 +5,6 @@
  *   V1. A session that is lost over HTTP is renewed, whatever status or words the server has for that. A new session that looks just as
  *       lost is the server's way to answer: it is not checked again.
  *   V2. A server that says nothing in time may be at work: it is left alone, and not waited for a second time.
- *   V3. A process that has ended before the check is known to have ended after it, whether the server is asked or not.
  */
 import { ProtocolError } from "@modelcontextprotocol/client";
 import { failureOf } from "../session/failure.ts";
@@ -15,8 +14,6 @@ import type { Reason } from "./status.ts";
 
 /** No server that is well and idle takes longer. */
 const ANSWER_MS = { http: 2_000, stdio: 250 } as const;
-/** One that may have begun already, one that reads, one in which what was read closes. */
-const TURNS = 3;
 const METHOD_NOT_FOUND = -32601;
 
 export interface LifeCheckOptions {
@@ -39,8 +36,7 @@ export class LifeCheck {
 
   /** @param session that is ready. @throws the signal's reason */
   async check(session: Session, signal: AbortSignal): Promise<void> {
-    if (!session.hasPerRequestStream) await readTurns(signal);
-    if (!this.#isUseful || session.endError !== undefined) return;
+    if (!this.#isUseful) return;
     if (this.#wasLost) {
       this.#replacement = session;
       this.#wasLost = false;
@@ -67,12 +63,6 @@ export class LifeCheck {
       timer.clear();
     }
   }
-}
-
-/** What the kernel can tell by now is read: of a process that has ended, the end of its pipes and its exit. */
-async function readTurns(signal: AbortSignal): Promise<void> {
-  for (let turn = 0; turn < TURNS; turn++) await new Promise(setImmediate);
-  signal.throwIfAborted();
 }
 
 async function looksLost(session: Session, signal: AbortSignal): Promise<boolean> {
