@@ -5,8 +5,8 @@
  *      │           └────────> failed ──(backoff)──> starting
  *      └──> failed · needs_login                  end() ──> ended
  *
- * Who may hold it, and until when, is the business of `lease/`. How a call is sent again, and what its outcome is, stands in
- * `call.ts`; whose question a question is, in `questions.ts`.
+ * Who may hold it, and until when, is the business of `lease/`. How one start goes stands in `start-session.ts`; how a call is sent
+ * again, and what its outcome is, in `call.ts`; whose question a question is, in `questions.ts`.
  *
  * Invariants
  *   L1. At most one process at a time: the next one is started when the last one has ended, or could not be ended in `CLOSE_MS`.
@@ -19,31 +19,29 @@
 import type { ServerCapabilities, Tool } from "@modelcontextprotocol/client";
 import { abortable, within } from "../../base/abort.ts";
 import { Backoff } from "../../base/backoff.ts";
-import { sleep, type Timer } from "../../base/clock.ts";
+import { sleep } from "../../base/clock.ts";
 import type { JsonObject } from "../../base/json.ts";
 import { Semaphore } from "../../base/semaphore.ts";
 import { type LoginWanted, McpError } from "../errors.ts";
-import { Session } from "../session/session.ts";
+import type { ServerRequest, Session } from "../session/session.ts";
 import type { ServerTransport } from "../transport/server-transport.ts";
 import { Catalog, type Listed } from "./catalog.ts";
 import type { ConnectionOptions } from "./connection-options.ts";
 import type { Holder, InFlight } from "./in-flight.ts";
-import { isDeadOnProbe, openSession, persist } from "./open-session.ts";
 import type { ListKind } from "./list-pages.ts";
 import { LifeCheck } from "./life-check.ts";
 import { ListenLoop } from "./listen-loop.ts";
+import { Notices } from "./notices.ts";
+import { Pulse } from "./pulse.ts";
 import { answerServer } from "./questions.ts";
-import { reasonOf, StartTimedOut } from "./reason.ts";
+import { reasonOf } from "./reason.ts";
+import { CLOSE_MS, startSession } from "./start-session.ts";
 import { StartSteps } from "./start-steps.ts";
 import type { ReadyStatus, Reason, ServerStatus } from "./status.ts";
 
 /** A session that lived this long was a good one. */
 const STABLE_MS = 30_000;
 const BACKOFF = { firstMs: 1_000, maxMs: 60_000 };
-/** How long the end of the last session may hold up the next one. */
-const CLOSE_MS = 2_000;
-/** How long a server may leave a probe for life unanswered. */
-const PULSE_MS = 5_000;
 
 type State =
   | { readonly kind: "working"; readonly status: ServerStatus }
@@ -64,6 +62,8 @@ export class Connection {
   readonly #holders = new Set<Holder>();
   readonly #catalog: Catalog;
   readonly #life: LifeCheck;
+  readonly #pulse: Pulse;
+  readonly #notices: Notices;
   readonly #listen: ListenLoop;
   readonly #stop = new AbortController();
   readonly #backoff: Backoff;
@@ -78,9 +78,6 @@ export class Connection {
   #replaced = Promise.withResolvers<undefined>();
   /** Sessions that were replaced and have not ended (L5). */
   readonly #former = new Set<Session>();
-  #pulse: Timer | undefined;
-  /** What was under way when the server was first found silent; nothing was heard of it since. */
-  #workedOn: ReadonlySet<InFlight> | undefined;
   /** The last one. */
   #transport: ServerTransport | undefined;
   #starts = 0;
@@ -97,7 +94,16 @@ export class Connection {
     const { clock, random, log, server } = options;
     this.turns = options.serial ? new Semaphore(1) : undefined;
     this.#backoff = new Backoff({ ...BACKOFF, random });
-    this.#life = new LifeCheck({ server, clock, renew: (session, reason) => this.renew(session, reason) });
+    const { inFlight } = this;
+    const renew = (session: Session, reason: Reason): void => this.renew(session, reason);
+    this.#life = new LifeCheck({ server, clock, renew });
+    this.#pulse = new Pulse({ server, clock, inFlight, renew, onAnswer: () => this.#wake() });
+    this.#notices = new Notices({
+      holders: this.#holders,
+      inFlight,
+      shared: options.shared,
+      onListChanged: (kind) => this.#catalog.noteChanged(kind),
+    });
     this.#catalog = new Catalog({
       clock,
       onTools: options.onTools,
@@ -231,30 +237,9 @@ export class Connection {
     this.renew(session, { code: "unauthorized", message, ...(wanted === undefined ? {} : { wanted }) });
   }
 
-  /**
-   * Something went wrong that may mean the end of the session: asks the server for a sign of life, and renews the session
-   * without one. A server over stdio that may be at work on another request is left alone until that one is over, too.
-   */
+  /** Something went wrong that may mean the end of the session: asks the server for a sign of life, and renews the session without one. */
   suspect(session: Session): void {
-    if (this.#pulse !== undefined || this.#state.kind !== "ready" || this.#state.session !== session) return;
-    const { clock, server } = this.options;
-    const silent = new AbortController();
-    this.#pulse = clock.schedule(PULSE_MS, () => silent.abort("MCP request cancelled by caller"));
-    void isDeadOnProbe(session, silent.signal).then((dead) => {
-      this.#pulse?.clear();
-      this.#pulse = undefined;
-      this.#wake();
-      if (!dead) return this.noteLife();
-      if (silent.signal.aborted) {
-        // Later requests do not count: while many threads ask, some request is always under way.
-        this.#workedOn ??= new Set(this.inFlight);
-        if ([...this.#workedOn].some((each) => this.inFlight.has(each))) return;
-      }
-      const what = silent.signal.aborted
-        ? `does not answer: no sign of life in ${PULSE_MS / 1000} s`
-        : "lost our session";
-      this.renew(session, { code: "session_lost", message: `MCP server "${server}" ${what}` });
-    });
+    if (this.#state.kind === "ready" && this.#state.session === session) this.#pulse.ask(session);
   }
 
   /** Finds out whether the server still knows our session, and renews it if not. @throws the signal's reason */
@@ -270,12 +255,12 @@ export class Connection {
 
   /** Whether a sign of life is awaited. Over HTTP a session may be lost; over stdio the server lives, and may be at work. */
   #isInDoubt(session: Session): boolean {
-    return this.#pulse !== undefined && session.hasPerRequestStream;
+    return this.#pulse.isAwaited && session.hasPerRequestStream;
   }
 
   /** The server has said something. */
   noteLife(): void {
-    this.#workedOn = undefined;
+    this.#pulse.felt();
   }
 
   /** Ends it (L4). Returns when its process has ended, with everything it started. */
@@ -290,18 +275,19 @@ export class Connection {
       const startedAt = clock.now();
       const steps = new StartSteps(clock);
       const started = await this.#start(steps);
-      if (!(started instanceof Session)) {
+      if (!("session" in started)) {
         if (this.#stop.signal.aborted) break;
         await this.#pause(started);
         continue;
       }
+      const { session } = started;
       const readyAt = clock.now();
       this.#replaced = Promise.withResolvers();
       this.noteLife();
-      const status = this.#readyStatus(started, readyAt - startedAt, steps.tookMs);
-      this.#set({ kind: "ready", status, session: started });
-      this.#listen.begin(started);
-      const reason = await this.#untilEnd(started);
+      const status = this.#readyStatus(session, readyAt - startedAt, steps.tookMs);
+      this.#set({ kind: "ready", status, session });
+      this.#listen.begin(session);
+      const reason = await this.#untilEnd(session);
       this.#listen.end();
       if (reason === undefined) break;
       if (clock.now() - readyAt >= STABLE_MS) this.#backoff.reset();
@@ -312,70 +298,43 @@ export class Connection {
       }
     }
     this.#catalog.end();
-    this.#pulse?.clear();
+    this.#pulse.end();
     await Promise.all([...this.#former].map((session) => session.close()));
     this.#set({ kind: "ended", status: { state: "ended" } });
   }
 
   /** @returns the session, or why there is none */
-  async #start(steps: StartSteps): Promise<Session | Reason> {
-    const { server, startupTimeoutMs, clock, log } = this.options;
-    const limit = new AbortController();
-    const timer = clock.schedule(startupTimeoutMs, () =>
-      limit.abort(new StartTimedOut(timedOut(server, startupTimeoutMs))),
-    );
-    const signal = AbortSignal.any([this.#stop.signal, limit.signal]);
+  async #start(steps: StartSteps): Promise<{ readonly session: Session } | Reason> {
     this.#starts++;
+    const { server, log } = this.options;
     let session: Session | undefined;
-    try {
-      session = await openSession(
-        this.options,
-        {
-          onNotification: (method, params, asked) =>
-            this.#onNotification(method, params, asked as InFlight | undefined),
-          onRequest: (request, asked, aborted) => {
-            const { inFlight } = this;
-            const { shared, serial } = this.options;
-            const situation = {
-              asked: asked as InFlight | undefined,
-              inFlight,
-              holders: this.#holders,
-              shared,
-              serial,
-            };
-            return answerServer(request, situation, aborted);
-          },
-          onGap: () => this.#noteAllChanged(),
-          onLost: () => {
-            const what = `MCP server "${server}" lost our session`;
-            if (session !== undefined) this.renew(session, { code: "session_lost", message: what });
-          },
-          onError: (error) => log("debug", `MCP server "${server}": ${error.message}`, { server }),
+    return startSession({
+      options: this.options,
+      steps,
+      events: {
+        onNotification: (method, params, asked) =>
+          this.#onNotification(method, params, asked as InFlight | undefined),
+        onRequest: (request, asked, aborted) => this.#answer(request, asked as InFlight | undefined, aborted),
+        onGap: () => this.#noteAllChanged(),
+        onLost: () => {
+          const message = `MCP server "${server}" lost our session`;
+          if (session !== undefined) this.renew(session, { code: "session_lost", message });
         },
-        steps,
-        signal,
-      );
-      const opened = session;
-      await persist(clock, signal, () => {
-        steps.begin("list");
+        onError: (error) => log("debug", `MCP server "${server}": ${error.message}`, { server }),
+      },
+      list: (opened, signal) => {
+        session = opened;
         return this.#catalog.begin(opened, signal);
-      });
-      steps.end();
-      return session;
-    } catch (error) {
-      // The transport knows more than the SDK: the exit, and the last words on stderr.
-      const ended = session?.endError;
-      await within(clock, CLOSE_MS, session?.close() ?? Promise.resolve());
-      // What kept it from being started says more than that its time was over.
-      const isTimeout = limit.signal.aborted && !(error instanceof McpError);
-      const reason = reasonOf(server, isTimeout ? limit.signal.reason : (ended ?? error));
-      const { current: step } = steps;
-      if (step === undefined) return reason;
-      // Before a step "initialize" there is no process, or that of an attempt before.
-      return { ...reason, step, ...(step === "start" ? {} : this.#said()) };
-    } finally {
-      timer.clear();
-    }
+      },
+      said: () => this.#said(),
+      stop: this.#stop.signal,
+    });
+  }
+
+  #answer(request: ServerRequest, asked: InFlight | undefined, aborted: AbortSignal): Promise<JsonObject> {
+    const { inFlight } = this;
+    const { shared, serial } = this.options;
+    return answerServer(request, { asked, inFlight, holders: this.#holders, shared, serial }, aborted);
   }
 
   /** @returns why the session ended; `undefined` when `end` was called, and then the server has ended */
@@ -459,26 +418,7 @@ export class Connection {
 
   #onNotification(method: string, params: JsonObject, asked: InFlight | undefined): void {
     this.noteLife();
-    const kinds = CHANGED_LISTS[method];
-    if (kinds !== undefined) {
-      for (const kind of kinds) this.#catalog.noteChanged(kind);
-      for (const { side } of this.inFlight) side?.onListChanged?.(method);
-    } else if (method === "notifications/resources/updated") this.#onUpdated(params["uri"]);
-    else if (method === "notifications/message") this.#onLog(params, asked);
-  }
-
-  #onUpdated(uri: unknown): void {
-    if (typeof uri === "string") this.#tell((holder) => holder.onResourceUpdated(uri));
-  }
-
-  /** A message may tell of one thread's work: of several threads, only the one it belongs to gets it. */
-  #onLog(params: JsonObject, told: InFlight | undefined): void {
-    // Over stdio nothing tells; where one request alone is under way, it is that one's.
-    const [only] = this.inFlight.size === 1 && !this.options.shared ? this.inFlight : [];
-    const asked = told ?? only;
-    if (asked?.side?.onLog !== undefined) asked.side.onLog(params);
-    else if (told !== undefined) told.holder.onLog(params, told.call);
-    else if (!this.options.shared) this.#tell((holder) => holder.onLog(params, undefined));
+    this.#notices.take(method, params, asked);
   }
 
   #noteAllChanged(): void {
@@ -501,14 +441,4 @@ export class Connection {
         return new McpError("ended", `MCP server "${server}" was ended`, { server });
     }
   }
-}
-
-const CHANGED_LISTS: Readonly<Record<string, readonly ListKind[]>> = {
-  "notifications/tools/list_changed": ["tools"],
-  "notifications/prompts/list_changed": ["prompts"],
-  "notifications/resources/list_changed": ["resources", "resourceTemplates"],
-};
-
-function timedOut(server: string, ms: number): string {
-  return `MCP server "${server}" was not ready within ${ms / 1000} s; if it needs longer, raise startup_timeout_sec`;
 }
