@@ -292,6 +292,7 @@ export interface McpServerConfig {
     readonly oauth_resource?: string;
     readonly scope: McpServerScope;
     readonly shared_elicitation: boolean;
+    readonly startup: McpServerStartup;
 }
 
 export type McpServerDisabledReason =
@@ -321,6 +322,8 @@ export interface McpServerOAuthConfig {
 }
 
 export type McpServerScope = "thread" | "project" | "principal" | "host";
+
+export type McpServerStartup = "wait" | "background";
 
 export type McpServerTables = Readonly<Record<string, WrittenMcpServer>> | ReadonlyMap<string, WrittenMcpServer>;
 
@@ -531,6 +534,7 @@ export interface WrittenMcpServer {
     readonly name?: string;
     readonly scope?: McpServerScope;
     readonly shared_elicitation?: boolean;
+    readonly startup?: McpServerStartup;
 }
 
 export declare function checkConfig(root: TomlTable, options?: ReadOptions): ReadServersResult;

@@ -2,8 +2,8 @@
  * The MCP servers of one thread, from turn to turn: opened, changed, waited for, asked about, given back.
  *
  * Invariants
- *   V1. The model is not asked before every enabled server is ready or has failed. A failed one is an event; a failed one that
- *       is required fails the turn.
+ *   V1. The model is not asked before every enabled server is ready or has failed, but for those that join when they are ready. A
+ *       failed one is an event; a failed one that is required fails the turn.
  *   V2. A server that stays the same is kept, and so are the approvals of the thread while its tools and policy stay the same.
  *   V3. A secret of the servers shows in no message, and in nothing that a tool's output gives the model.
  *   V4. A host that wants to know is told every state of every server, in order, between turns too.
@@ -224,10 +224,11 @@ function failureOf({ status }: ServerView): string | undefined {
   switch (status.state) {
     case "ready":
     case "disabled":
-      return undefined;
+    // It joins when it is ready, or is used with the tools it had the last time: the others were waited for.
     case "starting":
+      return undefined;
     case "ended":
-      return `it is ${status.state}`;
+      return "it is ended";
     case "restarting":
     case "failed":
     case "needs_login":

@@ -86,6 +86,7 @@ export type {
   McpServerEnvVar,
   McpServerOAuthConfig,
   McpServerScope,
+  McpServerStartup,
   McpServerToolConfig,
   McpServerTransportConfig,
   McpStartupReadiness,

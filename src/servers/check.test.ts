@@ -508,6 +508,7 @@ test("check yields what was written with its defaults and nothing else (M2), and
     auth: "oauth",
     scope: "thread",
     shared_elicitation: false,
+    startup: "wait",
   });
   assert.deepEqual(given, { command: "node", env: { A: "1" }, cwd: undefined });
 });

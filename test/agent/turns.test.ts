@@ -1,6 +1,7 @@
 /** Turns of the agent against a scripted model and real MCP servers. */
 import assert from "node:assert/strict";
-import { statSync, writeFileSync } from "node:fs";
+import { mkdtempDisposableSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
@@ -9,6 +10,7 @@ import { McpManager } from "../../src/mcp/index.ts";
 import { promptOf, RecordingMcpServer, stdioServer } from "../../src/testing/index.ts";
 import { Gate } from "../../src/tools/index.ts";
 import { scriptedServer } from "../mcp/support/scripted.ts";
+import { lateServer } from "../support/late-server.ts";
 import { AgentBench, collect, failureOf } from "./support/agent-bench.ts";
 
 const PNG = Buffer.from("89504e470d0a1a0a0000000d49484452", "hex");
@@ -231,6 +233,44 @@ suite("a turn of the agent", () => {
     assert.equal(bench.model.received, 1);
     // It can go on without it.
     assert.equal((await thread.run("hi", { mcpServers: {} })).finalResponse, "You said: hi");
+  });
+
+  test("does not wait for a server in the background, whose tools join the turn at the next step (V1)", async () => {
+    await using bench = await AgentBench.start();
+    using folder = mkdtempDisposableSync(join(tmpdir(), "switchyard-late-"));
+    const begin = join(folder.path, "begin");
+    const tools = (): string => JSON.stringify(bench.lastBody["tools"] ?? []);
+    const joined = Promise.withResolvers<void>();
+    const tool: HostTool = {
+      name: "wait_for_it",
+      description: "",
+      parameters: { type: "object" },
+      run: async () => {
+        assert.doesNotMatch(tools(), /mcp__late/);
+        writeFileSync(begin, "");
+        await joined.promise;
+        return "it is there";
+      },
+    };
+    const thread = bench.agent.startThread({
+      tools: [tool],
+      mcpServers: { late: lateServer(begin) },
+      onMcpServer: ({ state }) => {
+        if (state === "ready") joined.resolve();
+      },
+    });
+    const wait = { raw: { type: "function_call", name: "wait_for_it", call_id: "w", arguments: "{}" } };
+    const call = { call: { server: "late", tool: "echo", arguments: { text: "hi" } } };
+    // Both in the first step, which does not have the tool yet, and once more in the second.
+    const { items } = await thread.run(JSON.stringify([[wait, call], call, { say: "done" }]));
+    assert.match(tools(), /mcp__late/);
+    assert.deepEqual(
+      items.map((item) => [item.type, "status" in item ? item.status : ""]),
+      [
+        ["mcp_tool_call", "completed"],
+        ["agent_message", ""],
+      ],
+    );
   });
 
   test("takes the servers of a turn from then on, and keeps those that stay the same (V2)", async () => {

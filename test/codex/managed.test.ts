@@ -1,6 +1,6 @@
 /** Threads of the real Codex whose MCP servers we run. What both modes have in common is in the other files of this folder. */
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -20,6 +20,7 @@ import {
   waitUntilGone,
 } from "../../src/testing/index.ts";
 import { collect, itemsOfType, serverProcesses, startBench, textOf } from "../support/codex-bench.ts";
+import { lateServer } from "../support/late-server.ts";
 import { meddledCodex } from "../support/meddled-codex.ts";
 import { exhaustive } from "../support/sample.ts";
 
@@ -228,6 +229,67 @@ test("a server that does not start says why, joins when it is back, and what bec
   assert.deepEqual(mine.map(({ state }) => state).slice(0, 2), ["starting", "failed"]);
   assert.equal(mine.at(-1)?.state, "ready");
   assert.ok(mine.every((event) => event.thread_id === thread.id));
+});
+
+test("a server in the background does not hold up the model, joins at its next step, and says why it is missing", {
+  timeout,
+}, async () => {
+  const news = new Map<string, McpServerEvent["state"]>();
+  let onNews = (): void => {};
+  const until = async (server: string, state: McpServerEvent["state"]): Promise<void> => {
+    while (news.get(server) !== state) await new Promise<void>((resolve) => void (onNews = resolve));
+  };
+  let wanted: { readonly server: string; readonly begin: () => void } | undefined;
+  const offers: boolean[] = [];
+  await using model = await ScriptedModel.start({
+    script: async ({ tools, step }) => {
+      if (wanted === undefined || step > 200) return say("done");
+      const { server, begin } = wanted;
+      const isOffered = tools.some(({ namespace }) => namespace === `mcp__${server}`);
+      offers.push(isOffered);
+      if (isOffered) wanted = undefined;
+      else {
+        begin();
+        await until(server, "ready");
+      }
+      return callTool({ server: isOffered ? server : "svc", tool: "whoami" });
+    },
+  });
+  await using bench = await startBench({}, model);
+  const first = await RecordingMcpServer.start();
+  const { url } = first;
+  await first[Symbol.asyncDispose]();
+  const file = join(bench.cwd, "begin");
+  const thread = bench.codex.startThread({
+    workingDirectory: bench.cwd,
+    model: "mock-model",
+    mcpServers: {
+      svc: stdioServer(),
+      late: lateServer(file),
+      gone: { url, startup: "background" },
+    },
+    onMcpServer: ({ server, state }) => {
+      news.set(server, state);
+      onNews();
+    },
+  });
+  const run = async (server: string, begin: () => void): Promise<(string | undefined)[]> => {
+    wanted = { server, begin };
+    offers.length = 0;
+    const { items } = await thread.run("go");
+    const call = items.find((item) => item.type === "mcp_tool_call" && item.server === server);
+    assert.ok(call?.type === "mcp_tool_call" && call.status === "completed", JSON.stringify(items));
+    return items.flatMap((item) =>
+      item.type === "error" && item.code === "mcp_server_failed" ? [`${item.server}: ${item.reason}`] : [],
+    );
+  };
+  assert.deepEqual(await run("late", () => writeFileSync(file, "")), []);
+  assert.equal(offers[0], false);
+  await until("gone", "failed");
+  await using _ = await RecordingMcpServer.start({ port: Number(new URL(url).port) });
+  const [reason = "", ...others] = await run("gone", () => {});
+  assert.match(reason, /^gone: MCP server "gone" at .* cannot be connected to/);
+  assert.deepEqual(others, []);
 });
 
 test("threads share one process of a server with the scope of the host, and it ends with the last of them (H1)", {

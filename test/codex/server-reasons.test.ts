@@ -133,11 +133,12 @@ suite("a server that does not start is reported with", { timeout }, () => {
   });
 });
 
-test("a server that dies in the middle of a thread is in the log with its exit and its last words", {
+test("a server that dies in the middle of a thread is in the log with its exit and its last words, and so are keys without effect", {
   timeout,
 }, async () => {
   await using bench = await startBench({ mcp: "direct" });
-  const thread = bench.codex.startThread({ workingDirectory: bench.cwd, mcpServers: { svc: stdioServer() } });
+  const svc = { ...stdioServer(), scope: "host", startup: "background" } as const;
+  const thread = bench.codex.startThread({ workingDirectory: bench.cwd, mcpServers: { svc } });
   const exit = promptOf(
     { call: { server: "svc", tool: "exit", arguments: { code: 9 } } },
     { say: "it died" },
@@ -149,6 +150,13 @@ test("a server that dies in the middle of a thread is in the log with its exit a
   assert.match(
     anew[0] ?? "",
     /MCP server "svc": its connection was closed \(exit code 9\); ".*node" wrote nothing/,
+  );
+  assert.deepEqual(
+    bench.log.filter((line) => line.includes("no effect")),
+    ["scope", "startup"].map(
+      (key) =>
+        `warn MCP server "svc": ${key} has no effect in a thread whose servers Codex runs (mcp: "direct")`,
+    ),
   );
 });
 

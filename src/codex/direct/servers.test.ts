@@ -113,6 +113,10 @@ suite("directServers gives Codex", () => {
       oauth_resource: "r",
     };
     assert.deepEqual(direct(http).config, http);
+    const ours = { scope: "host", shared_elicitation: true, startup: "background" };
+    const { config, ownKeys } = direct({ ...stdio, ...ours });
+    assert.deepEqual(config, stdio);
+    assert.deepEqual(ownKeys, ["scope", "shared_elicitation", "startup"]);
     const usual = { enabled: true, required: false, environment_id: "local", auth: "oauth", tools: {} };
     assert.deepEqual(direct({ url: URL_OF, ...usual }).config, { url: URL_OF, http_headers: {} });
   });

@@ -13,6 +13,7 @@
 import { resolve } from "node:path";
 import type { JsonObject } from "../../base/json.ts";
 import { showPath } from "../../base/reader.ts";
+import { SERVER } from "../../config/schema/server-keys.ts";
 import { toWritten } from "../../config/server/normal-form.ts";
 import {
   type AppToolApproval,
@@ -32,6 +33,8 @@ export interface DirectServer {
   readonly enabled: boolean;
   readonly required: boolean;
   readonly startupTimeoutMs: number;
+  /** Keys of ours that say something and mean nothing to Codex. */
+  readonly ownKeys: readonly string[];
   /** Values that must never show in a message of ours. */
   readonly secrets: readonly string[];
 }
@@ -47,6 +50,8 @@ export interface DirectOptions {
   readonly cwd?: string;
 }
 
+/** Codex does not know them. */
+const OWN_KEYS: readonly string[] = SERVER.fields.filter(({ own }) => own).map(({ name }) => name);
 /** Codex's default. */
 const STARTUP_TIMEOUT_SEC = 30;
 /** 68 years. Codex takes up to 2^64 seconds, but beyond 2^63 it never answers (seen with 0.169). */
@@ -77,8 +82,8 @@ export function directServers(servers: unknown, options: DirectOptions): DirectS
       ...bounded(server),
       transport: placed(filledIn(server.transport, own), server.environment_id, cwd),
     }) as JsonObject;
-    // Ours; Codex does not know it.
-    delete config.scope;
+    const ownKeys = OWN_KEYS.filter((key) => config[key] !== undefined);
+    for (const key of ownKeys) delete config[key];
     if (defaultApproval !== undefined) config.default_tools_approval_mode ??= defaultApproval;
     return {
       name,
@@ -86,6 +91,7 @@ export function directServers(servers: unknown, options: DirectOptions): DirectS
       enabled,
       required: required && enabled,
       startupTimeoutMs: Math.min(seconds * 1000, TIMER_MAX_MS),
+      ownKeys,
       secrets: own.secrets,
     };
   });

@@ -15,7 +15,7 @@
 import type { JsonObject } from "../../base/json.ts";
 import type { Log } from "../../base/log.ts";
 import type { Redactor } from "../../base/redact.ts";
-import type { McpServerConfig } from "../../config/server/types.ts";
+import { isInBackground, type McpServerConfig } from "../../config/server/types.ts";
 import type { Gateway, ThreadGateway } from "../../gateway/index.ts";
 import type { McpConnectionManager, Reason, ServerView } from "../../mcp/index.ts";
 import type { Variables } from "../../servers/resolve.ts";
@@ -113,8 +113,12 @@ export class ManagedServers {
     const enabled = servers.filter((server) => server.enabled).map(({ name }) => name);
     // Codex is given all of them at once, and its own connections wait for them at the gateway. A thread that it has already may go on
     // with servers that were lost meanwhile: they are looked after first.
-    const look = isLoaded ? settle : renew;
-    const reasons = await Promise.all(enabled.map((name) => look(thread, name, signal)));
+    const reasons = await Promise.all(
+      enabled.map((name) => {
+        const waits = isLoaded && !isInBackground(thread.server(name).config);
+        return waits ? settle(thread, name, signal) : renew(thread, name, signal);
+      }),
+    );
     const failures = enabled.flatMap((server, n): ServerFailure[] => {
       const reason = reasons[n];
       return reason === undefined ? [] : [{ server, reason }];
@@ -208,10 +212,21 @@ async function settle(
   return reasonOf(thread.server(name));
 }
 
-/** The same without waiting: whoever connects at the gateway does. @throws the signal's reason */
-async function renew(thread: McpConnectionManager, name: string, signal: AbortSignal): Promise<undefined> {
-  if (thread.server(name).status.state === "ready") await thread.check([name], { signal });
+/**
+ * The same without waiting: whoever connects at the gateway does.
+ *
+ * @returns why one in the background is missing now; the gateway says it of none
+ * @throws the signal's reason
+ */
+async function renew(
+  thread: McpConnectionManager,
+  name: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const view = thread.server(name);
+  if (view.status.state === "ready") await thread.check([name], { signal });
   else thread.retry(name);
+  return isInBackground(view.config) ? reasonOf(view) : undefined;
 }
 
 function reasonOf({ status, config }: ServerView): string | undefined {

@@ -177,6 +177,13 @@ export class OpenThread {
       await this.unload();
     }
     const isManaged = spec.managed !== undefined;
+    if (!isManaged && before === undefined)
+      for (const { name, ownKeys } of servers)
+        for (const key of ownKeys)
+          log(
+            "warn",
+            `MCP server "${name}": ${key} has no effect in a thread whose servers Codex runs (mcp: "direct")`,
+          );
     const place = { path: process.path, cwd: spec.start.cwd ?? "." };
     const launches = await Launches.prepare(wire.config, place, stderrPipes, clock);
     const { id, path } = (await this.#send(process, spec, wire, launches)).thread;

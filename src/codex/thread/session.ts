@@ -9,7 +9,8 @@
  *
  * Invariants
  *   T1. One run at a time; the next ones wait in order. Codex would take a second turn for more input to the first.
- *   T2. The model is not asked before every enabled server is ready or has failed. A failed one is an event.
+ *   T2. The model is not asked before every enabled server is ready or has failed, but for those in the background. A failed one is an
+ *       event.
  *   T3. A run ends exactly once: `turn.completed`, `turn.failed`, or an error thrown to its reader.
  *   T4. A run whose thread or process was gone before the model was asked is tried once more.
  */

@@ -38,6 +38,7 @@ const KEYS: Readonly<Record<keyof WrittenMcpServer, true>> = {
   name: true,
   scope: true,
   shared_elicitation: true,
+  startup: true,
 };
 
 test("SERVER has the fields of WrittenMcpServer: Codex's 30, and ours", () => {
@@ -45,9 +46,9 @@ test("SERVER has the fields of WrittenMcpServer: Codex's 30, and ours", () => {
   assert.deepEqual(names.toSorted(), Object.keys(KEYS).toSorted());
   assert.deepEqual(
     SERVER.fields.filter(({ own }) => own).map(({ name }) => name),
-    ["scope", "shared_elicitation"],
+    ["scope", "shared_elicitation", "startup"],
   );
-  assert.equal(names.length, 32);
+  assert.equal(names.length, 33);
 });
 
 test("REFUSED is what the fields say about their transports (F2)", () => {

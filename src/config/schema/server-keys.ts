@@ -245,6 +245,12 @@ export const SERVER: Struct = {
       "Whether a shared stdio server of the 2025 protocol may ask questions; its calls then run one at a time.",
       { default: false, own: true },
     ),
+    both(
+      "startup",
+      { type: "enum", variants: ["wait", "background"] },
+      "How a thread begins: it waits for the server, or goes on, and the server joins when it is ready.",
+      { default: "wait", own: true },
+    ),
   ],
 };
 
@@ -288,4 +294,5 @@ export const MISTAKEN_KEYS: ReadonlyMap<string, string> = new Map([
   ["approval_mode", "The key is default_tools_approval_mode"],
   ["scope", "It is a key of Switchyard's own; it belongs in switchyard.toml"],
   ["shared_elicitation", "It is a key of Switchyard's own; it belongs in switchyard.toml"],
+  ["startup", "It is a key of Switchyard's own; it belongs in switchyard.toml"],
 ]);

@@ -45,6 +45,7 @@ test("toWritten leaves out what is usual and keeps an empty list that means some
     tools: {},
     scope: "thread",
     shared_elicitation: false,
+    startup: "wait",
   };
   assert.deepEqual(toWritten(config(usual)), { command: "x" });
   const kept = {

@@ -55,6 +55,7 @@ export function toWritten(config: McpServerConfig): WrittenMcpServer {
     tool_timeout_sec: tool_timeout_sec ?? undefined,
     scope: unless(config.scope, "thread"),
     shared_elicitation: unless(config.shared_elicitation, false),
+    startup: unless(config.startup, "wait"),
   };
   return defined(raw);
 }

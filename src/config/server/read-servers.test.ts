@@ -66,6 +66,7 @@ suite("readMcpServers", () => {
       auth: "oauth",
       scope: "thread",
       shared_elicitation: false,
+      startup: "wait",
     };
     assert.deepEqual(
       servers,

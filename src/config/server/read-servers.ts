@@ -149,6 +149,7 @@ function serverConfig({ values, entries }: StructReading): McpServerConfig {
     auth: get("auth") ?? "oauth",
     scope: get("scope") ?? "thread",
     shared_elicitation: get("shared_elicitation") ?? false,
+    startup: get("startup") ?? "wait",
   };
 }
 

@@ -1,7 +1,7 @@
 /**
  * An MCP server as it is written (`WrittenMcpServer`) and with its defaults filled in (`McpServerConfig`).
  *
- * The keys are Codex 0.169's own, spelled as in its TOML; `scope` is ours.
+ * The keys are Codex 0.169's own, spelled as in its TOML; those marked as ours Codex does not know.
  */
 
 /** When a tool call needs approval. Codex's words. */
@@ -11,6 +11,8 @@ export type McpStartupReadiness = "connection" | "catalog";
 export type McpToolSurface = "code_mode" | "deferred" | "direct";
 /** Who may share a connection. */
 export type McpServerScope = "thread" | "project" | "principal" | "host";
+/** How a thread begins with a server: a server in the `background` joins when it is ready, unless it is `required`. */
+export type McpServerStartup = "wait" | "background";
 
 /** A variable of the environment that a stdio server is given, by name. A plain name is looked up on this machine. */
 export type McpServerEnvVar = string | { readonly name: string; readonly source?: "local" | "remote" };
@@ -103,6 +105,8 @@ export interface WrittenMcpServer {
   readonly scope?: McpServerScope;
   /** Whether a shared stdio server of the 2025 protocol may ask questions; its calls then run one at a time. Ours, as `scope`. */
   readonly shared_elicitation?: boolean;
+  /** How a thread begins: it waits for the server, or goes on, and the server joins when it is ready. Ours, as `scope`. */
+  readonly startup?: McpServerStartup;
 }
 
 /** The keys that only a stdio server may have. */
@@ -192,6 +196,13 @@ export interface McpServerConfig {
   readonly scope: McpServerScope;
   /** Ours. @default false */
   readonly shared_elicitation: boolean;
+  /** Ours. @default "wait" */
+  readonly startup: McpServerStartup;
+}
+
+/** Whether a thread begins without waiting for it. */
+export function isInBackground({ startup, required }: McpServerConfig): boolean {
+  return startup === "background" && !required;
 }
 
 /** The environment of a server without `environment_id`: this machine. */
@@ -207,6 +218,7 @@ const SETTING_ORDER: Readonly<Record<McpServerSetting, true>> = {
   environment_id: true,
   scope: true,
   shared_elicitation: true,
+  startup: true,
   required: true,
   startup_readiness: true,
   supports_parallel_tool_calls: true,

@@ -4,6 +4,7 @@
  */
 import type { Implementation, ServerCapabilities, Tool } from "@modelcontextprotocol/client";
 import type { JsonObject } from "../../base/json.ts";
+import { isInBackground } from "../../config/server/types.ts";
 import {
   type McpConnectionManager,
   McpError,
@@ -98,8 +99,11 @@ export class OneServer implements Backend {
   async #usable(signal: AbortSignal | undefined): Promise<ServerView> {
     const [view] = await this.#thread.ready([this.#server], signal === undefined ? {} : { signal });
     if (view === undefined) throw new McpError("ended", "The thread has ended");
-    const { status, name } = view;
-    if (status.state === "ready" || status.state === "starting" || status.state === "restarting") return view;
+    const { status, name, config } = view;
+    // What it has is told when it is ready, also where it failed before.
+    const mayJoin = isInBackground(config) && status.state !== "disabled" && status.state !== "ended";
+    if (mayJoin || status.state === "ready" || status.state === "starting" || status.state === "restarting")
+      return view;
     if (status.state === "ended") throw new McpError("ended", `MCP server "${name}" was ended`);
     const reason = typeof status.reason === "string" ? status.reason : status.reason.message;
     const code = status.state === "needs_login" ? "needs_login" : "server_unavailable";

@@ -76,6 +76,11 @@ export class ThreadNews {
   }
 }
 
+/** @param server @default all */
+function allChanged(server: string | undefined): readonly (readonly [string | undefined, News])[] {
+  return (["tools", "prompts", "resources"] as const).map((list) => [server, { kind: "changed", list }]);
+}
+
 /** @returns news, each with the server it is about; `undefined` for all of them */
 function newsOf(event: McpEvent): readonly (readonly [string | undefined, News])[] {
   switch (event.type) {
@@ -91,15 +96,10 @@ function newsOf(event: McpEvent): readonly (readonly [string | undefined, News])
       return [[event.server, { kind: "log", params }]];
     }
     case "status":
-      // What it offers now nobody has seen; the list of its tools is compared by the connection.
-      return event.status.state === "ready" && event.status.starts > 1
-        ? (["prompts", "resources"] as const).map((list) => [event.server, { kind: "changed", list }])
-        : [];
+      // Whoever is there already has seen nothing of what it offers now.
+      return event.status.state === "ready" ? allChanged(event.server) : [];
     case "dropped":
-      return (["tools", "prompts", "resources"] as const).map((list) => [
-        undefined,
-        { kind: "changed", list },
-      ]);
+      return allChanged(undefined);
     case "question_declined":
       return [];
   }

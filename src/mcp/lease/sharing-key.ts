@@ -39,7 +39,7 @@ export interface Sharing {
 
 export function sharingOf(input: SharingInput): Sharing {
   const { thread, server, config, resolved, principal, workspace, headers, offers } = input;
-  const { scope, enabled: _, disabled_reason: __, required: ___, ...rules } = config;
+  const { scope, enabled: _, disabled_reason: __, required: ___, startup: ____, ...rules } = config;
   const same = {
     server,
     rules,

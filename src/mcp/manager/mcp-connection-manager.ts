@@ -134,7 +134,7 @@ export class McpConnectionManager implements AsyncDisposable {
    *
    * @param names of servers. @default all
    * @param options.live whether a server is waited for that could be used with the tools it had the last time
-   *   (`startup_readiness = "catalog"`). @default false
+   *   (`startup_readiness = "catalog"`), or that joins when it is ready (`startup = "background"`). @default false
    * @returns their statuses
    * @throws {McpError} `server_unavailable`, when one that is `required` is not ready; `unknown_server`, `ended`
    * @throws the signal's reason

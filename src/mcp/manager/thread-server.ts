@@ -4,7 +4,7 @@ import type { ClientCapabilities, Implementation, Tool } from "@modelcontextprot
 import { abortable, within } from "../../base/abort.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { JsonObject } from "../../base/json.ts";
-import type { McpServerConfig } from "../../config/server/types.ts";
+import { isInBackground, type McpServerConfig } from "../../config/server/types.ts";
 import { sentenceOf } from "../../servers/problem.ts";
 import { resolve, type Variables } from "../../servers/resolve.ts";
 import { authStatusOf } from "../auth/auth-status.ts";
@@ -230,9 +230,12 @@ export class ThreadServer implements Holder {
     return authStatusOf({ ...about, signal, timeoutMs });
   }
 
-  /** Waits until it is ready, or will not be for now; with a remembered catalog, for nothing, unless `live`. Never rejects. */
+  /**
+   * Waits until it is ready, or will not be for now; for nothing with a remembered catalog or in the background, unless `live`.
+   * Never rejects.
+   */
   async settled(signal: AbortSignal, live: boolean): Promise<void> {
-    if (!live && this.isUsable) return;
+    if (!live && (this.isUsable || isInBackground(this.config))) return;
     if (this.#state.kind === "leased") await this.connection.session(signal).catch(() => {});
   }
 
