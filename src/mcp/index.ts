@@ -58,9 +58,9 @@ export type {
   McpConnectionManager,
   RelayOptions,
   ThreadTool,
-  ThreadUpdate,
 } from "./manager/mcp-connection-manager.ts";
 export { type ConnectionSnapshot, McpManager, type McpManagerOptions } from "./manager/mcp-manager.ts";
+export type { ThreadUpdate } from "./manager/server-table.ts";
 export type { ServerView, WaitOptions } from "./manager/server-view.ts";
 export {
   collectMcpSnapshot,

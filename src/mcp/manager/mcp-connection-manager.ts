@@ -18,9 +18,7 @@ import type {
 } from "@modelcontextprotocol/client";
 import { abortable } from "../../base/abort.ts";
 import { isObject, type JsonObject } from "../../base/json.ts";
-import { nearest } from "../../base/suggest.ts";
 import type { McpServerConfig } from "../../config/server/types.ts";
-import { isDeepStrictEqual } from "node:util";
 import type { ServerSet } from "../../servers/check.ts";
 import type { AuthStatus } from "../auth/configured-auth.ts";
 import type { LoginOptions, PendingLogin } from "../auth/login.ts";
@@ -33,6 +31,7 @@ import { McpError } from "../errors.ts";
 import type { Progress } from "../session/session.ts";
 import { EventHub, type McpEvent } from "./events.ts";
 import { readServers } from "./read-servers.ts";
+import { ServerTable, type ThreadUpdate } from "./server-table.ts";
 import type { ServerView, WaitOptions } from "./server-view.ts";
 import { type Answerer, ThreadServer, type ThreadServerOptions } from "./thread-server.ts";
 import type { ThreadServers } from "./thread-options.ts";
@@ -51,15 +50,6 @@ export interface CallOptions extends WaitOptions {
   readonly meta?: JsonObject;
   /** Told whenever the server reports progress. */
   readonly onProgress?: (progress: Progress) => void;
-}
-
-/** What an update did, by the names of servers. */
-export interface ThreadUpdate {
-  readonly started: readonly string[];
-  readonly ended: readonly string[];
-  /** Ended and started again, because their configuration differs. */
-  readonly replaced: readonly string[];
-  readonly kept: readonly string[];
 }
 
 /** A request that is relayed for somebody else: a client of a gateway. */
@@ -89,11 +79,9 @@ export class McpConnectionManager implements AsyncDisposable {
   readonly #internals: ThreadInternals;
   readonly #events = new EventHub();
   readonly #stop = new AbortController();
-  #servers = new Map<string, ThreadServer>();
+  readonly #servers: ServerTable;
   #calls = 0;
   #answerer: Answerer | undefined;
-  /** One update after the other. */
-  #updates: Promise<unknown> = Promise.resolve();
   #ending: Promise<void> | undefined;
   readonly #onAbort = (): void => void this[Symbol.asyncDispose]();
 
@@ -103,8 +91,13 @@ export class McpConnectionManager implements AsyncDisposable {
     this.id = internals.id;
     this.principal = internals.principal;
     this.workspace = internals.workspace;
-    for (const [name, config] of internals.servers.configs) this.#servers.set(name, this.#open(name, config));
-    const { signal } = internals;
+    const { id, servers, signal } = internals;
+    this.#servers = new ServerTable({
+      id,
+      open: (name, config) => this.#open(name, config),
+      ended: this.#stop.signal,
+    });
+    this.#servers.begin(servers.configs);
     signal?.addEventListener("abort", this.#onAbort, { once: true });
     if (signal?.aborted === true) this.#onAbort();
   }
@@ -121,12 +114,12 @@ export class McpConnectionManager implements AsyncDisposable {
 
   /** All servers, in the order they were given in. */
   get servers(): readonly ServerView[] {
-    return [...this.#servers.values()].map((server) => server.view);
+    return this.#servers.all.map((server) => server.view);
   }
 
   /** One server. @throws {McpError} `unknown_server`, with the nearest name */
   server(name: string): ServerView {
-    return this.#get(name).view;
+    return this.#servers.get(name).view;
   }
 
   /**
@@ -143,7 +136,7 @@ export class McpConnectionManager implements AsyncDisposable {
     names?: readonly string[],
     { signal, live = false }: { readonly signal?: AbortSignal; readonly live?: boolean } = {},
   ): Promise<readonly ServerView[]> {
-    const servers = (names ?? [...this.#servers.keys()]).map((name) => this.#get(name));
+    const servers = names === undefined ? this.#servers.all : names.map((name) => this.#servers.get(name));
     await abortable(Promise.all(servers.map((server) => server.settled(this.#stop.signal, live))), signal);
     this.#stop.signal.throwIfAborted();
     const missing = servers.filter(
@@ -167,7 +160,7 @@ export class McpConnectionManager implements AsyncDisposable {
    * Waits for nothing; `ready` does.
    */
   listTools(server?: string): readonly ThreadTool[] {
-    const servers = server === undefined ? [...this.#servers.values()] : [this.#get(server)];
+    const servers = server === undefined ? this.#servers.all : [this.#servers.get(server)];
     return servers.flatMap((each) => each.tools.map((tool) => ({ server: each.name, tool })));
   }
 
@@ -177,7 +170,7 @@ export class McpConnectionManager implements AsyncDisposable {
    * @throws {McpError} `unknown_server`
    */
   tool(server: string, name: string): Tool | undefined {
-    return this.#get(server).tool(name);
+    return this.#servers.get(server).tool(name);
   }
 
   /**
@@ -202,9 +195,9 @@ export class McpConnectionManager implements AsyncDisposable {
     args?: JsonObject,
     options: CallOptions = {},
   ): Promise<CallOutcome> {
-    const found = this.#servers.get(server);
+    const found = this.#servers.find(server);
     if (found === undefined)
-      return { kind: "not_sent", reason: "unknown_server", message: this.#unknown(server).message };
+      return { kind: "not_sent", reason: "unknown_server", message: this.#servers.unknown(server).message };
     const refusal = this.#stop.signal.aborted
       ? ({ kind: "not_sent", reason: "server_unavailable", message: `Thread ${this.id} has ended` } as const)
       : found.refusal(tool);
@@ -218,7 +211,7 @@ export class McpConnectionManager implements AsyncDisposable {
       timeoutMs: timeoutMs ?? found.toolTimeoutMs,
       progressCapMs: this.#internals.progressCapMs,
       resultBytesMax: RESULT_BYTES_MAX,
-      signal: signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]),
+      signal: this.#until(signal),
       onProgress,
     });
   }
@@ -266,7 +259,7 @@ export class McpConnectionManager implements AsyncDisposable {
   ): Promise<JsonObject> {
     const found = this.#usable(server);
     const { signal, timeoutMs = found.toolTimeoutMs } = options;
-    const until = signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
+    const until = this.#until(signal);
     const { connection } = found;
     return sendRequest(connection, {
       holder: found,
@@ -290,9 +283,9 @@ export class McpConnectionManager implements AsyncDisposable {
     params: JsonObject,
     options: RelayOptions = {},
   ): Promise<RelayOutcome> {
-    const found = this.#servers.get(server);
+    const found = this.#servers.find(server);
     if (found === undefined)
-      return { kind: "not_sent", reason: "unknown_server", message: this.#unknown(server).message };
+      return { kind: "not_sent", reason: "unknown_server", message: this.#servers.unknown(server).message };
     const { name } = params;
     const tool = method === "tools/call" ? (typeof name === "string" ? name : "") : undefined;
     const refusal = this.#stop.signal.aborted
@@ -314,7 +307,7 @@ export class McpConnectionManager implements AsyncDisposable {
         return Object.keys(sent).length === 0 ? others : { ...others, _meta: sent };
       },
       timeoutMs,
-      signal: signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]),
+      signal: this.#until(signal),
     });
   }
 
@@ -358,8 +351,8 @@ export class McpConnectionManager implements AsyncDisposable {
   async beginLogin(server: string, options: LoginOptions): Promise<PendingLogin> {
     this.#stop.signal.throwIfAborted();
     const { signal } = options;
-    const until = signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
-    return this.#get(server).beginLogin({ ...options, signal: until });
+    const until = this.#until(signal);
+    return this.#servers.get(server).beginLogin({ ...options, signal: until });
   }
 
   /**
@@ -373,8 +366,10 @@ export class McpConnectionManager implements AsyncDisposable {
   async authStatus(server: string, options: WaitOptions = {}): Promise<AuthStatus> {
     this.#stop.signal.throwIfAborted();
     const { signal, timeoutMs } = options;
-    const until = signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
-    return this.#get(server).authStatus({ signal: until, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
+    const until = this.#until(signal);
+    return this.#servers
+      .get(server)
+      .authStatus({ signal: until, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
   }
 
   /**
@@ -386,13 +381,13 @@ export class McpConnectionManager implements AsyncDisposable {
    * @throws the signal's reason
    */
   async check(names?: readonly string[], { signal }: Pick<WaitOptions, "signal"> = {}): Promise<void> {
-    const servers = names === undefined ? [...this.#servers.values()] : names.map((name) => this.#get(name));
+    const servers = names === undefined ? this.#servers.all : names.map((name) => this.#servers.get(name));
     await Promise.all(servers.map((server) => server.check(signal ?? this.#stop.signal)));
   }
 
   /** Tries a server that failed, or needs a login, again now. @throws {McpError} `unknown_server` */
   retry(server: string): void {
-    this.#get(server).retry();
+    this.#servers.get(server).retry();
   }
 
   /**
@@ -403,39 +398,7 @@ export class McpConnectionManager implements AsyncDisposable {
    */
   async update(servers: ThreadServers): Promise<ThreadUpdate> {
     const { configs } = readServers(servers);
-    const update = this.#updates.then(() => this.#update(configs));
-    this.#updates = update.catch(() => {});
-    return update;
-  }
-
-  async #update(configs: ReadonlyMap<string, McpServerConfig>): Promise<ThreadUpdate> {
-    this.#stop.signal.throwIfAborted();
-    const before = this.#servers;
-    const kept = [...configs].flatMap(([name, config]) => {
-      const old = before.get(name);
-      return old !== undefined && isDeepStrictEqual(old.config, config) ? [name] : [];
-    });
-    const started = [...configs.keys()].filter((name) => !before.has(name));
-    const replaced = [...configs.keys()].filter((name) => before.has(name) && !kept.includes(name));
-    const ended = [...before.keys()].filter((name) => !configs.has(name));
-    const add = (names: readonly string[]): void => {
-      const servers = new Map<string, ThreadServer>();
-      for (const [name, config] of configs) {
-        const opened =
-          this.#servers.get(name) ?? (names.includes(name) ? this.#open(name, config) : undefined);
-        if (opened !== undefined) servers.set(name, opened);
-      }
-      this.#servers = servers;
-    };
-    const leaving = [...replaced, ...ended].flatMap((name) => this.#servers.get(name) ?? []);
-    this.#servers = new Map([...before].filter(([name]) => !ended.includes(name)));
-    add(started);
-    await Promise.all(leaving.map((server) => server.end()));
-    // Two of one server at a time would be in each other's way.
-    this.#stop.signal.throwIfAborted();
-    for (const name of replaced) this.#servers.delete(name);
-    add(replaced);
-    return { started, ended, replaced, kept };
+    return this.#servers.update(configs);
   }
 
   /** Ends the thread (B4). */
@@ -447,7 +410,7 @@ export class McpConnectionManager implements AsyncDisposable {
   async #end(): Promise<void> {
     this.#internals.signal?.removeEventListener("abort", this.#onAbort);
     this.#stop.abort(new McpError("ended", `Thread ${this.id} has ended`));
-    await Promise.all([...this.#servers.values()].map((server) => server.end()));
+    await Promise.all(this.#servers.all.map((server) => server.end()));
     this.#events.end();
     this.#internals.onEnd();
   }
@@ -467,31 +430,16 @@ export class McpConnectionManager implements AsyncDisposable {
     return this.#usable(server).list(kind, options, this.#stop.signal);
   }
 
+  /** Whichever comes first: the caller's signal, or the end of the thread. */
+  #until(signal: AbortSignal | undefined): AbortSignal {
+    return signal === undefined ? this.#stop.signal : AbortSignal.any([signal, this.#stop.signal]);
+  }
+
   #usable(name: string): ThreadServer {
     this.#stop.signal.throwIfAborted();
-    const server = this.#get(name);
+    const server = this.#servers.get(name);
     server.assertUsable();
     return server;
-  }
-
-  #get(name: string): ThreadServer {
-    const server = this.#servers.get(name);
-    if (server === undefined) throw this.#unknown(name);
-    return server;
-  }
-
-  #unknown(name: string): McpError {
-    const names = [...this.#servers.keys()];
-    const near = nearest(name, names);
-    const hint =
-      near === undefined
-        ? names.length === 0
-          ? "it has none"
-          : `there are: ${names.join(", ")}`
-        : `did you mean "${near}"?`;
-    return new McpError("unknown_server", `Thread ${this.id} has no MCP server "${name}"; ${hint}`, {
-      server: name,
-    });
   }
 }
 
