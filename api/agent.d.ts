@@ -53,7 +53,6 @@ export declare class AgentThread implements EngineThread, AsyncDisposable {
 export type AgentThreadOptions = ThreadOptions & {
     instructions?: string;
     tools?: readonly HostTool[];
-    provenance?: ToolPluginProvenance;
 };
 
 export interface Answer {
@@ -163,6 +162,7 @@ export type ThreadOptions = {
     additionalDirectories?: string[];
     mcpServers?: McpServers | ServerSet;
     mcp?: "managed" | "direct";
+    provenance?: ToolPluginProvenance;
     principal?: string;
     onQuestion?: QuestionHandler;
     questionTimeoutMs?: number;

@@ -332,6 +332,7 @@ export type ThreadOptions = {
     additionalDirectories?: string[];
     mcpServers?: McpServers | ServerSet;
     mcp?: "managed" | "direct";
+    provenance?: ToolPluginProvenance;
     principal?: string;
     onQuestion?: QuestionHandler;
     questionTimeoutMs?: number;

@@ -1,7 +1,6 @@
 /** What a host can say about an `Agent`. */
 import type { Clock } from "../base/clock.ts";
 import type { Log } from "../base/log.ts";
-import type { ToolPluginProvenance } from "../config/plugins/types.ts";
 import type { CredentialSource, EnvironmentDefinition, McpManager } from "../mcp/index.ts";
 import type { ThreadOptions } from "../thread/options.ts";
 import type { HostTool } from "../tools/router/contract.ts";
@@ -70,6 +69,4 @@ export type AgentThreadOptions = ThreadOptions & {
   instructions?: string;
   /** Tools of the host itself. @default those of the agent */
   tools?: readonly HostTool[];
-  /** Which servers come from a plugin: `provenance` of `effectiveMcpServers`. The model is told. @default none */
-  provenance?: ToolPluginProvenance;
 };

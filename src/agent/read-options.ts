@@ -17,7 +17,6 @@ import {
   showPath,
   string,
 } from "../base/reader.ts";
-import type { ToolPluginProvenance } from "../config/plugins/types.ts";
 import type { CredentialSource, EnvironmentDefinition, McpManager } from "../mcp/index.ts";
 import { check, checkConfigs, type ServerSet } from "../servers/check.ts";
 import { sentenceOf } from "../servers/problem.ts";
@@ -105,7 +104,6 @@ const agentThreadOptions: Reader<AgentThreadOptions> = object(
     baseUrl: httpUrl,
     instructions: text,
     tools: hostTools,
-    provenance: objectOf<ToolPluginProvenance>(),
   },
   "near",
 );

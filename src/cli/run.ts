@@ -1,7 +1,6 @@
 /** `switchyard run`: one turn, watched by a person. */
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
-import type { AgentThreadOptions } from "../agent/options.ts";
 import { systemClock } from "../base/clock.ts";
 import { isObject } from "../base/json.ts";
 import type { Log } from "../base/log.ts";
@@ -123,10 +122,10 @@ async function runTurn(args: Args, stop: Stop): Promise<number> {
   try {
     const model = args.one("model");
     const sandbox = args.one("sandbox") as ThreadOptions["sandboxMode"];
-    const options: ThreadOptions & Pick<AgentThreadOptions, "provenance"> = {
+    const options: ThreadOptions = {
       mcpServers,
       onMcpServer: (event) => screen.showServer(event),
-      ...(engineName === "responses" ? { provenance } : {}),
+      provenance,
       ...(model === undefined ? {} : { model }),
       ...(cd === undefined ? {} : { workingDirectory: cd }),
       ...(sandbox === undefined ? {} : { sandboxMode: sandbox }),

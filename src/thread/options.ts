@@ -1,4 +1,5 @@
 /** What a host can say about a thread and a turn. The options of `@openai/codex-sdk`, and ours marked as such. */
+import type { ToolPluginProvenance } from "../servers/provenance.ts";
 import type { ServerSet } from "../servers/check.ts";
 import type { McpServerHandler } from "../servers/server-event.ts";
 import type { McpServers } from "../servers/written.ts";
@@ -55,6 +56,11 @@ export type ThreadOptions = {
    * The engine `responses` has `"managed"` alone. @default that of `CodexOptions`
    */
   mcp?: "managed" | "direct";
+  /**
+   * Which of the servers come from a plugin: `provenance` of `effectiveMcpServers`. The model is told at each of their tools, where they
+   * are managed. @default none
+   */
+  provenance?: ToolPluginProvenance;
   /** Whose credentials the thread works with, where its servers are managed: see `McpThreadOptions`. */
   principal?: string;
   /** Answers the engine's questions. @default decline them, with an event for each */

@@ -23,6 +23,7 @@ import {
   string,
 } from "../base/reader.ts";
 import type { McpServerHandler } from "../servers/server-event.ts";
+import type { ToolPluginProvenance } from "../servers/provenance.ts";
 import type { McpServers } from "../servers/written.ts";
 import type { CodexConfigObject, ThreadOptions, TurnOptions } from "./options.ts";
 import type { QuestionHandler } from "./questions.ts";
@@ -58,6 +59,7 @@ export const threadFields: Fields<ThreadOptions> = {
   additionalDirectories: texts,
   mcpServers: objectOf<McpServers>(),
   mcp: optional(oneOf("managed", "direct")),
+  provenance: objectOf<ToolPluginProvenance>(),
   principal: text,
   onQuestion: functionOf<QuestionHandler>(),
   questionTimeoutMs: milliseconds,

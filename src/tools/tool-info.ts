@@ -43,6 +43,8 @@ export interface ToolProvenance {
   readonly plugin?: PluginAttribution;
 }
 
+type Tool = ThreadTool["tool"];
+
 /** A tool that has no visible name yet. */
 export interface ServerTool {
   readonly server: string;
@@ -99,8 +101,13 @@ export function modelDescription({
   tool,
   provenance: { plugin },
 }: Pick<ServerTool, "tool" | "provenance">): string {
-  const { description = "" } = tool;
-  return plugin === undefined ? description : withPluginNote(description, [plugin.displayName]);
+  return ofPlugin(tool, plugin).description ?? "";
+}
+
+/** A tool with that description. */
+export function ofPlugin(tool: Tool, plugin: PluginAttribution | undefined): Tool {
+  if (plugin === undefined) return tool;
+  return { ...tool, description: withPluginNote(tool.description ?? "", [plugin.displayName]) };
 }
 
 /** @param names of plugins, as people are told them; of a tool of an app there may be several */

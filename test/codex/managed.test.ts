@@ -21,6 +21,7 @@ import {
 } from "../../src/testing/index.ts";
 import { collect, itemsOfType, serverProcesses, startBench, textOf } from "../support/codex-bench.ts";
 import { lateServer } from "../support/late-server.ts";
+import { install, legacy } from "../config/support/plugin-folders.ts";
 import { meddledCodex } from "../support/meddled-codex.ts";
 import { exhaustive } from "../support/sample.ts";
 
@@ -290,6 +291,46 @@ test("a server in the background does not hold up the model, joins at its next s
   const [reason = "", ...others] = await run("gone", () => {});
   assert.match(reason, /^gone: MCP server "gone" at .* cannot be connected to/);
   assert.deepEqual(others, []);
+});
+
+test("a tool of a plugin says so to the model, in the words of Codex where it runs the plugin's server itself", {
+  timeout,
+}, async () => {
+  await using bench = await startBench({ configOverrides: ["features.plugins=true"] });
+  const program = `
+    const described = { a: "Does it", b: undefined, c: "Does it.", d: "  Twice? \\n", e: " " };
+    const tools = Object.entries(described).map(([name, description]) => ({ name, description, inputSchema: { type: "object" } }));
+    const answer = (id, result) => console.log(JSON.stringify({ jsonrpc: "2.0", id, result }));
+    require("node:readline").createInterface({ input: process.stdin }).on("line", (line) => {
+      const { id, method, params } = JSON.parse(line);
+      if (method === "initialize") answer(id, { protocolVersion: params.protocolVersion, capabilities: { tools: {} },
+        serverInfo: { name: "described", version: "1" } });
+      else if (method === "tools/list") answer(id, { tools });
+      else if (id !== undefined) answer(id, {});
+    });`;
+  const server = { command: process.execPath, args: ["-e", program] };
+  mkdirSync(bench.home, { recursive: true });
+  writeFileSync(join(bench.home, "config.toml"), '[plugins."p@m"]\nenabled = true\n');
+  install(bench.home, "p@m", legacy({ theirs: server }, { name: "p", interface: { displayName: "The P" } }));
+  const thread = bench.codex.startThread({
+    workingDirectory: bench.cwd,
+    model: "mock-model",
+    mcpServers: { ours: server, other: server },
+    provenance: new Map([["ours", { id: "p@m", displayName: "The P" }]]),
+  });
+  await thread.run("hi");
+  const { request } = bench.model.requests.at(-1) ?? {};
+  const toolsOf = (name: string): unknown => {
+    const spaces = request?.body["tools"] as readonly {
+      name?: string;
+      tools?: readonly { description?: string }[];
+    }[];
+    return spaces.find((space) => space.name === name)?.tools?.map(({ description }) => description);
+  };
+  const inCodex = toolsOf("mcp__theirs");
+  assert.match(JSON.stringify(inCodex), /^\["Does it\. This tool is part of plugin `The P`\."/);
+  assert.deepEqual(toolsOf("mcp__ours"), inCodex);
+  assert.doesNotMatch(JSON.stringify(toolsOf("mcp__other")), /plugin/);
 });
 
 test("threads share one process of a server with the scope of the host, and it ends with the last of them (H1)", {

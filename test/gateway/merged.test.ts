@@ -13,15 +13,26 @@ suite("all servers of a thread at one URL", { timeout: 30_000 }, () => {
       await using bench = await GatewayBench.start();
       await using one = await ScriptedHttpServer.start({ era: "modern" });
       await using two = await ScriptedHttpServer.start({ era: "legacy" });
-      const { thread, at } = bench.open({
-        one: { url: one.url, disabled_tools: ["die"] },
-        two: { url: two.url },
-        // It does not work, and the others do.
-        three: { command: "/nowhere/at/all" },
-      });
+      const { thread, at } = bench.open(
+        {
+          one: { url: one.url, disabled_tools: ["die"] },
+          two: { url: two.url },
+          // It does not work, and the others do.
+          three: { command: "/nowhere/at/all" },
+        },
+        { provenance: new Map([["two", { id: "p@m", displayName: "The P" }]]) },
+      );
       const client = await bench.connect(at.urlOf(), at.bearer, version);
       assert.equal(client.getServerVersion()?.name, "switchyard");
-      const names = (await client.listTools()).tools.map(({ name }) => name);
+      const { tools } = await client.listTools();
+      const names = tools.map(({ name }) => name);
+      const ofPlugin = tools.filter(({ description = "" }) =>
+        description.endsWith("part of plugin `The P`."),
+      );
+      assert.deepEqual(
+        ofPlugin.map(({ name }) => name),
+        names.filter((name) => name.startsWith("mcp__two__")),
+      );
       assert.ok(names.includes("mcp__one__echo") && names.includes("mcp__two__die"));
       assert.ok(!names.includes("mcp__one__die"));
       assert.equal(await call(client, "mcp__two__count"), "1");

@@ -18,6 +18,7 @@ import type { Redactor } from "../../base/redact.ts";
 import { isInBackground, type McpServerConfig } from "../../config/server/types.ts";
 import type { Gateway, ThreadGateway } from "../../gateway/index.ts";
 import type { McpConnectionManager, Reason, ServerView } from "../../mcp/index.ts";
+import type { ToolPluginProvenance } from "../../servers/provenance.ts";
 import type { Variables } from "../../servers/resolve.ts";
 import type { McpServerHandler } from "../../servers/server-event.ts";
 import type { DirectServer } from "../direct/servers.ts";
@@ -32,6 +33,8 @@ export interface ManagedSpec {
   readonly workspace: string;
   /** Whose credentials it works with. */
   readonly principal: string | undefined;
+  /** Which of them come from a plugin. */
+  readonly provenance: ToolPluginProvenance | undefined;
   /** Where references are looked up. */
   readonly env: Variables;
   /** Told what becomes of the servers. */
@@ -153,7 +156,7 @@ export class ManagedServers {
     this.#host.ending(opened.told);
   }
 
-  async #open({ configs, workspace, principal, env }: ManagedSpec): Promise<Opened> {
+  async #open({ configs, workspace, principal, provenance, env }: ManagedSpec): Promise<Opened> {
     const before = this.#opened;
     if (before?.workspace === workspace && before.principal === principal) {
       await before.thread.update(configs);
@@ -167,6 +170,7 @@ export class ManagedServers {
       env,
       offers: OFFERS,
       ...(principal === undefined ? {} : { principal }),
+      ...(provenance === undefined ? {} : { provenance }),
     });
     const endpoints = endpointsOf(gateway, thread);
     const forget = this.#redactor.add(endpoints.bearer);

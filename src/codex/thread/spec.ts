@@ -80,11 +80,11 @@ export function buildThreadSpec(
     defaultApproval: approvalPolicy === "never" ? "approve" : undefined,
     cwd,
   });
-  const { principal, onMcpServer } = thread;
+  const { principal, provenance, onMcpServer } = thread;
   // A thread without servers costs nothing of ours.
   const managed =
     mcp === "managed" && servers.length > 0
-      ? { configs: checked.configs, workspace: cwd, principal, env, onMcpServer }
+      ? { configs: checked.configs, workspace: cwd, principal, provenance, env, onMcpServer }
       : undefined;
   // By default Codex silently leaves out a server that is not ready after a second. 0 means: wait for it.
   config.mcp_optional_startup_grace_ms = 0;

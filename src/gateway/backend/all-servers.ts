@@ -19,6 +19,7 @@ import {
   type ThreadTool,
 } from "../../mcp/index.ts";
 import { type ServerTool, type ToolCatalog, ToolNames, toolsOf } from "../../tools/index.ts";
+import { ofPlugin } from "../../tools/tool-info.ts";
 import { type Backend, type Description, textOf, type Watcher } from "./backend.ts";
 import type { ThreadNews } from "./thread-news.ts";
 import { revived } from "./revived.ts";
@@ -104,7 +105,10 @@ export class AllServers implements Backend {
         return answer({
           tools: [...this.#catalog().offered.values()]
             .flat()
-            .map(({ tool, visible }) => ({ ...tool, name: visible.flat })),
+            .map(({ tool, visible, provenance: { plugin } }) => ({
+              ...ofPlugin(tool, plugin),
+              name: visible.flat,
+            })),
         });
       }
       case "tools/call": {

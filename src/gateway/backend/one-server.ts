@@ -1,6 +1,6 @@
 /**
  * One server of a thread, passed through: what a client asks goes to it as it is, and its results come back as they are. Only its
- * tools are listed here, because the thread's rules may take some away.
+ * tools are listed here, because the thread's rules may take some away, and models are told of which plugin they are part.
  */
 import type { Implementation, ServerCapabilities, Tool } from "@modelcontextprotocol/client";
 import type { JsonObject } from "../../base/json.ts";
@@ -12,6 +12,7 @@ import {
   type RelayOutcome,
   type ServerView,
 } from "../../mcp/index.ts";
+import { ofPlugin } from "../../tools/tool-info.ts";
 import { type Backend, type Description, textOf, type Watcher } from "./backend.ts";
 import type { ThreadNews } from "./thread-news.ts";
 import { revived } from "./revived.ts";
@@ -86,7 +87,8 @@ export class OneServer implements Backend {
     const waiting = signal === undefined ? {} : { signal };
     if (status.state === "ready") await this.#thread.currentTools(this.#server, waiting).catch(() => []);
     signal?.throwIfAborted();
-    const tools = this.#thread.listTools(this.#server).map(({ tool }) => tool);
+    const { plugin } = this.#thread.server(this.#server);
+    const tools = this.#thread.listTools(this.#server).map(({ tool }) => ofPlugin(tool, plugin));
     return { kind: "answer", era: "legacy", result: { tools } as unknown as JsonObject };
   }
 
