@@ -520,6 +520,7 @@ export interface ReadyStatus {
 export interface Reason {
     readonly code: FailureCode;
     readonly message: string;
+    readonly brief?: string;
     readonly wanted?: LoginWanted;
     readonly step?: StartStep;
     readonly stderr?: readonly string[];
@@ -718,7 +719,10 @@ export declare class TransportError extends Error {
     readonly name = "TransportError";
     readonly code: TransportErrorCode;
     readonly server: string;
-    constructor(code: TransportErrorCode, server: string, what: string, options?: ErrorOptions);
+    readonly brief: string | undefined;
+    constructor(code: TransportErrorCode, server: string, what: string, { lastWords, ...options }?: ErrorOptions & {
+        readonly lastWords?: string | undefined;
+    });
     get remedy(): Remedy;
 }
 

@@ -52,12 +52,24 @@ export class TransportError extends Error {
   readonly code: TransportErrorCode;
   /** The name of the server. */
   readonly server: string;
+  /** The message without the server's last words; `undefined` where it has none. */
+  readonly brief: string | undefined;
 
-  /** @param what the predicate of a sentence whose subject is the server, such as `ended with exit code 3` */
-  constructor(code: TransportErrorCode, server: string, what: string, options?: ErrorOptions) {
-    super(`MCP server "${server}" ${what} [${code}]`, options);
+  /**
+   * @param what the predicate of a sentence whose subject is the server, such as `ended with exit code 3`
+   * @param options.lastWords of the server on stderr, in one line
+   */
+  constructor(
+    code: TransportErrorCode,
+    server: string,
+    what: string,
+    { lastWords, ...options }: ErrorOptions & { readonly lastWords?: string | undefined } = {},
+  ) {
+    const sentence = (predicate: string): string => `MCP server "${server}" ${predicate} [${code}]`;
+    super(sentence(lastWords === undefined ? what : `${what}; its last words: ${lastWords}`), options);
     this.code = code;
     this.server = server;
+    this.brief = lastWords === undefined ? undefined : sentence(what);
   }
 
   get remedy(): Remedy {

@@ -213,11 +213,19 @@ test("a server that does not start says why, joins when it is back, and what bec
   const news: McpServerEvent[] = [];
   const thread = bench.codex.startThread({
     workingDirectory: bench.cwd,
-    mcpServers: { svc: { url } },
+    mcpServers: {
+      svc: { url },
+      wordy: { command: "sh", args: ["-c", "echo one >&2; echo two >&2; exit 3"] },
+    },
     onMcpServer: (event) => news.push(event),
   });
   const events = await collect(thread.runStreamed(promptOf({ say: "without it" })));
-  const [missing] = itemsOfType(events, "error");
+  const errors = itemsOfType(events, "error");
+  assert.equal(
+    errors.find(({ server }) => server === "wordy")?.message,
+    'Missing in this turn: MCP server "wordy" ended with exit code 3 [process_exited]; the last lines of "sh" on stderr:\none\ntwo',
+  );
+  const missing = errors.find(({ server }) => server === "svc");
   assert.equal(missing?.code, "mcp_server_failed");
   assert.match(
     missing?.message ?? "",

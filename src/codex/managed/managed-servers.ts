@@ -247,11 +247,11 @@ function reasonOf({ status, config }: ServerView): string | undefined {
   }
 }
 
-/** Its sentence has the last words of the server; what came before them may say more. */
-function described({ message, code, stderr = [] }: Reason, config: McpServerConfig): string {
-  if (stderr.length === 0 || (code === "exited" && stderr.length === 1)) return message;
+/** With what it wrote at last: its last words, where they are all, or the lines that they are among. */
+function described({ message, brief, stderr = [] }: Reason, config: McpServerConfig): string {
+  if (stderr.length === 0 || (brief !== undefined && stderr.length === 1)) return message;
   const program = "command" in config.transport ? JSON.stringify(config.transport.command) : "the server";
-  return `${message}; the last lines of ${program} on stderr:\n${stderr.join("\n")}`;
+  return `${brief ?? message}; the last lines of ${program} on stderr:\n${stderr.join("\n")}`;
 }
 
 /** Ours ends first, says more, and asks the server whether it lives. */

@@ -32,7 +32,10 @@ export function reasonOf(server: string, thrown: unknown): Reason {
     const known = { code: codeOfHttp(error), message, http: httpReason(error) };
     return wanted === undefined ? known : { ...known, wanted };
   }
-  if (error instanceof TransportError) return { code: OF_TRANSPORT[error.code], message: error.message };
+  if (error instanceof TransportError) {
+    const { message, brief } = error;
+    return { code: OF_TRANSPORT[error.code], message, ...(brief === undefined ? {} : { brief }) };
+  }
   if (error instanceof StartTimedOut) return { code: "timed_out", message: error.message };
   if (error instanceof McpError) {
     return { code: error.code === "budget" ? "budget" : "start_failed", message: error.message };

@@ -34,6 +34,8 @@ export interface Reason {
   readonly code: FailureCode;
   /** A sentence that names the server, without secrets; with the last words on its stderr where there are any. */
   readonly message: string;
+  /** The same without the last words, for those who show `stderr`. Absent where it has none. */
+  readonly brief?: string;
   /** With `unauthorized` of an HTTP server: what `beginLogin` needs to know of it. */
   readonly wanted?: LoginWanted;
   /** The step of the start that failed. Absent where it failed later, or before the first step. */

@@ -325,8 +325,8 @@ export class ProcessTransport implements ServerTransport {
   #exitError(): TransportError {
     const how =
       this.#exitCode === undefined ? "no longer reads its input" : `ended with ${exitName(this.#exitCode)}`;
-    const words = this.#log.lastWords;
-    return this.#error("process_exited", words === undefined ? how : `${how}; its last words: ${words}`);
+    const { lastWords } = this.#log;
+    return new TransportError("process_exited", this.server, how, { lastWords });
   }
 
   #lost(cause: unknown): TransportError {
