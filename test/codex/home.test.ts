@@ -13,6 +13,8 @@ function pathsIn(folder: string): string[] {
 
 test("a key in the URL of a server that does not answer is in no file of the home, event or log entry", async () => {
   await using bench = await startBench();
+  // Every file in it shall be made here.
+  rmSync(bench.home, { recursive: true, force: true });
   // It accepts connections and says nothing.
   const silent = createServer(() => {});
   silent.listen(0, "127.0.0.1");
@@ -45,6 +47,7 @@ test("a key in the URL of a server that does not answer is in no file of the hom
 
 test("a home that cannot be used fails the turn with its path, and works as soon as it is mended", async () => {
   await using bench = await startBench();
+  rmSync(bench.home, { recursive: true, force: true });
   writeFileSync(bench.home, "a file");
   const thread = bench.codex.startThread({ workingDirectory: bench.cwd });
   for (let round = 0; round < 3; round++) {

@@ -1,6 +1,5 @@
 /** What must not reach a hosted thread, and what must not leave it. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import {
   existsSync,
   lstatSync,
@@ -243,13 +242,6 @@ test("the user's login is carried over as a link, and Codex sees it", { timeout 
   assert.equal(statSync(join(bench.cwd, "ours")).mode & 0o777, 0o700);
   prepareCodexHome(join(bench.cwd, "ours"), env, true);
   assert.ok(lstatSync(join(bench.cwd, "ours", "auth.json")).isSymbolicLink());
-});
-
-test("Switchyard's own files are readable by their owner only", { timeout }, async () => {
-  await using bench = await startBench();
-  await bench.codex.startThread({ workingDirectory: bench.cwd }).run("hello");
-  const mode = execFileSync("stat", ["-c", "%a", bench.home], { encoding: "utf8" }).trim();
-  assert.equal(mode, "700");
 });
 
 test("a server's relative cwd begins at the working directory of its thread", { timeout }, async () => {

@@ -130,7 +130,7 @@ test("a login counts where the user's own home has the server, and no field of a
 }, async () => {
   await using server = await RecordingMcpServer.start({ stateless: true });
   await using bench = await startBench();
-  mkdirSync(bench.home);
+  mkdirSync(bench.home, { recursive: true });
   const url = (name: string): string => `${server.origin}/${name}`;
   const toml = `[mcp_servers.plain]\nurl = "${url("plain")}"\n
 [mcp_servers.other]\nurl = "${url("elsewhere")}"\n
@@ -160,7 +160,7 @@ test("a server that needs a login is named as the host named it, and the advice 
   t.after(() => void http.close());
   const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}/mcp`;
   await using bench = await startBench();
-  mkdirSync(bench.home);
+  mkdirSync(bench.home, { recursive: true });
   // A server of the file with another field, so that the thread's has another name inside Codex.
   const toml = (name: string): string => `[mcp_servers."${name}"]\nurl = "${url}"\nrequired = false\n`;
   writeFileSync(join(bench.home, "config.toml"), ["linear", "a.b", "@x/y"].map(toml).join("\n"));

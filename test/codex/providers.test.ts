@@ -101,7 +101,7 @@ test("a provider in the files of the home gets its variables, and the process no
   timeout,
 }, async () => {
   await using bench = await startBench();
-  mkdirSync(bench.home);
+  mkdirSync(bench.home, { recursive: true });
   const toml = `model_provider = "litellm"
 [model_providers.litellm]
 name = "LiteLLM"
@@ -127,7 +127,7 @@ env_key = "AZURE_TEST_KEY"
 
 test("a provider in use whose key is not set is named before anything starts (P3)", { timeout }, async () => {
   await using bench = await startBench();
-  mkdirSync(bench.home);
+  mkdirSync(bench.home, { recursive: true });
   const unset = providerOf(bench.model, { env_key: "NO_SUCH_VARIABLE" });
   const empty = providerOf(bench.model, { env_key: "EMPTY_TEST_KEY" });
   const config = { model_providers: { unset, empty } };

@@ -243,7 +243,7 @@ test("a runner without a usable Codex says so as a fatal line, and exits with 1"
 
 suite("the exit code is", () => {
   test("0 when stdin ends before anything was asked; Codex is not even started", TIMEOUT, async () => {
-    await using runner = await RunnerProcess.start();
+    await using runner = await RunnerProcess.start({ fresh: true });
     runner.child.stdin.end();
     assert.equal(await runner.exited, 0);
     assert.deepEqual([runner.messages, runner.diagnostics], [[], []]);

@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Codex, type CodexOptions, type ThreadEvent, type ThreadItem } from "../../src/index.ts";
 import { descendants, processesWithEnv, ScriptedModel, waitUntilGone } from "../../src/testing/index.ts";
+import { fillHome } from "./codex-home.ts";
 
 // The login shells that Codex starts would take as long as the account's own files take.
 const ownHome = mkdtempSync(join(tmpdir(), "switchyard-home-"));
@@ -37,6 +38,7 @@ export async function startBench(options: CodexOptions = {}, model?: ScriptedMod
   const home = join(root, "home");
   const cwd = join(root, "work");
   mkdirSync(cwd);
+  await fillHome(home);
   const ownModel = model ?? (await ScriptedModel.start());
   const log: string[] = [];
   const all: Codex[] = [];

@@ -52,6 +52,13 @@ export class Run {
     mkdirSync(join(this.#folder, "jobs"));
     mkdirSync(this.#authorities);
     writeFileSync(`${this.#authorities}.pem`, `${rootCertificates[0]}\n`);
+    mkdirSync(this.#programs);
+    writeFileSync(join(this.#programs, "lsb_release"), "#!/bin/sh\nexit 1\n", { mode: 0o755 });
+  }
+
+  /** Before the account's own: Codex asks `lsb_release` twice in every start, which is a script that starts ten programs. */
+  get #programs(): string {
+    return join(this.#folder, "programs");
   }
 
   /**
@@ -80,12 +87,13 @@ export class Run {
     mkdirSync(home, { recursive: true });
     const environment: NodeJS.ProcessEnv = {
       ...process.env,
-      PATH: `${this.#options.binaries}${delimiter}${process.env["PATH"] ?? ""}`,
+      PATH: [this.#options.binaries, this.#programs, process.env["PATH"] ?? ""].join(delimiter),
       SWITCHYARD_CHECK: this.id,
       TMPDIR: temporary,
       NO_COLOR: "1",
       // Not in a TMPDIR, where it would read as something a job forgot.
       NODE_COMPILE_CACHE: join(this.#folder, "compiled"),
+      SWITCHYARD_TEST_CACHE: join(this.#folder, "made"),
       ...(keepsHome
         ? {}
         : { HOME: home, SSL_CERT_FILE: `${this.#authorities}.pem`, SSL_CERT_DIR: this.#authorities }),

@@ -24,6 +24,7 @@ import type {
 } from "../../../src/runner/index.ts";
 import { descendants, processesWithEnv, ScriptedModel, waitUntilGone } from "../../../src/testing/index.ts";
 import { Watch } from "../../../src/testing/watch.ts";
+import { fillHome } from "../../support/codex-home.ts";
 import { MAIN } from "../../support/command.ts";
 
 export const API_KEY = "sk-key-of-the-runner";
@@ -35,6 +36,8 @@ export interface RunnerProcessOptions {
   readonly model?: ScriptedModel;
   /** Goes on in the home of another one, which must be disposed later. */
   readonly home?: string;
+  /** Codex has never been in the home. */
+  readonly fresh?: true;
 }
 
 export class RunnerProcess implements AsyncDisposable {
@@ -56,14 +59,15 @@ export class RunnerProcess implements AsyncDisposable {
   #exitCode: number | null | undefined;
 
   static async start(options: RunnerProcessOptions = {}): Promise<RunnerProcess> {
+    const root = mkdtempSync(join(tmpdir(), "switchyard-runner-"));
+    if (options.home === undefined && options.fresh !== true) await fillHome(join(root, "home", "codex"));
     const model = options.model ?? (await ScriptedModel.start());
-    return new RunnerProcess(options, model);
+    return new RunnerProcess(options, model, root);
   }
 
-  private constructor(options: RunnerProcessOptions, model: ScriptedModel) {
+  private constructor(options: RunnerProcessOptions, model: ScriptedModel, root: string) {
     this.model = model;
     if (options.model === undefined) this.#cleanups.push(() => model[Symbol.asyncDispose]());
-    const root = mkdtempSync(join(tmpdir(), "switchyard-runner-"));
     this.#cleanups.push(() => rmSync(root, { recursive: true, force: true }));
     this.home = options.home ?? join(root, "home");
     this.cwd = join(root, "work");
