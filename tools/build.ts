@@ -6,6 +6,7 @@
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { bundle } from "./bundle.ts";
 
 const root = join(import.meta.dirname, "..");
 const dist = join(root, "dist");
@@ -27,6 +28,7 @@ function compile(project: string): void {
 
 rmSync(dist, { recursive: true, force: true });
 compile("tsconfig.build.json");
+await bundle(dist);
 if (!existsSync(command)) fail("src/cli/main.ts, the switchyard command, is missing");
 if (!readFileSync(command, "utf8").startsWith("#!/usr/bin/env node\n")) {
   fail("src/cli/main.ts must begin with #!/usr/bin/env node, or the switchyard command will not start");

@@ -5,8 +5,8 @@
  * some network file systems), the system says "no such file", and Node then tries for ever, on a full core (seen with
  * Node 24). Here each folder is tried at most twice.
  */
+import fs from "node:fs";
 import { dirname, resolve } from "node:path";
-import { fs } from "./builtin.ts";
 import { codeOf, messageOf } from "./errors.ts";
 
 /**

@@ -1,6 +1,6 @@
 /** What a command prints: results on stdout, everything about them on stderr. */
+import fs from "node:fs";
 import { sep } from "node:path";
-import { fs } from "../base/builtin.ts";
 import type { Stop } from "./signals.ts";
 
 /** The output cannot be written. Without a message when its reader has left, as `| head` does. */

@@ -1,6 +1,6 @@
 /** `--configured`, `--servers`, `--server` and the header flags: the MCP servers of one turn, from the command line. */
+import fs from "node:fs";
 import { resolve } from "node:path";
-import { fs } from "../base/builtin.ts";
 import { messageOf } from "../base/errors.ts";
 import { missingServer } from "../base/suggest.ts";
 import { parseArgsStringToArgv } from "string-argv";

@@ -133,6 +133,16 @@ function writeImports(user: string): string[] {
       `if (Object.keys(module${index}).length === 0) throw new Error("${specifier} exports nothing");`,
     ];
   });
+  // A class that two entry points export is one class: `instanceof` holds between them.
+  const modules = specifiers.map((_, index) => `module${index}`).join(", ");
+  lines.push(
+    "const seen = new Map();",
+    `for (const [name, value] of [${modules}].flatMap((each) => Object.entries(each))) {`,
+    "  if (!String(value).startsWith('class ')) continue;",
+    "  if (seen.has(name) && seen.get(name) !== value) throw new Error(`the class ${name} exists twice`);",
+    "  seen.set(name, value);",
+    "}",
+  );
   for (const name of ["imports.mjs", "imports.mts"]) writeFileSync(join(user, name), `${lines.join("\n")}\n`);
   return specifiers;
 }

@@ -1,6 +1,6 @@
 /** What programs write before they end: what it means, and which of their lines say most. */
+import fs from "node:fs";
 import { join } from "node:path";
-import { fs } from "../../base/builtin.ts";
 import { shellWord } from "../../base/shell-word.ts";
 import { variable } from "../../servers/resolve.ts";
 import { openOf, type Patient, stdioOf, type Verdict } from "./patient.ts";

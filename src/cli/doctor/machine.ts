@@ -1,7 +1,7 @@
 /** What is around the servers: Codex, logins, homes, locks of the editor, and what dead hosts have left behind. */
 import type { Stats } from "node:fs";
+import fs from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { fs } from "../../base/builtin.ts";
 import { codeOf, messageOf } from "../../base/errors.ts";
 import { isObject } from "../../base/json.ts";
 import { shellWord } from "../../base/shell-word.ts";

@@ -1,6 +1,6 @@
 /** The program of a stdio server on this machine: its file, the package it is of, and what package runners get. */
+import fs from "node:fs";
 import { basename, dirname, extname, join, resolve } from "node:path";
-import { fs } from "../../base/builtin.ts";
 import { isObject, type JsonObject } from "../../base/json.ts";
 import { LOCAL_ENVIRONMENT_ID, type McpServerConfig } from "../../config/server/types.ts";
 import { findProgram } from "../../executor/local/find-program.ts";

@@ -1,6 +1,6 @@
 /** Why a program does not start, or ends: by the file that would be started, and by what it wrote. */
+import fs from "node:fs";
 import { basename, extname, join, relative, resolve } from "node:path";
-import { fs } from "../../base/builtin.ts";
 import { isObject } from "../../base/json.ts";
 import { shellWord } from "../../base/shell-word.ts";
 import { nearest } from "../../base/suggest.ts";

@@ -1,6 +1,6 @@
 /** Why one server does not work: from facts about its start to a verdict, and the command that mends it. */
+import fs from "node:fs";
 import { basename, join } from "node:path";
-import { fs } from "../../base/builtin.ts";
 import { shellWord } from "../../base/shell-word.ts";
 import { policyPath } from "../../config/plugins/plugin-tables.ts";
 import { maskText } from "../../config/show/mask-text.ts";

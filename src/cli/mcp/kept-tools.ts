@@ -10,8 +10,8 @@
  *   Q2. A server that does not work has no list any more, nor one whose login a command has changed.
  *   Q3. The name of a file comes from nothing that may be a secret, and the file has nothing but tools.
  */
+import fs from "node:fs";
 import { join, resolve } from "node:path";
-import { fs } from "../../base/builtin.ts";
 import type { EffectiveMcpServer } from "../../config/effective/effective.ts";
 import { switchyardHome } from "../../config/layers/homes.ts";
 import { LOCAL_ENVIRONMENT_ID, type McpServerConfig } from "../../config/server/types.ts";

@@ -2,8 +2,8 @@
  * Why a server of the configuration cannot start on this machine now: a variable, a program, a folder or an environment
  * that is missing. It is a status with a reason, and stops no other server.
  */
+import fs from "node:fs";
 import { posix, resolve as resolvePath, win32 } from "node:path";
-import { fs } from "../../base/builtin.ts";
 import { codeOf } from "../../base/errors.ts";
 import type { EffectiveMcpServer } from "../../config/effective/effective.ts";
 import { findEnvironment } from "../../config/environments/find-environment.ts";

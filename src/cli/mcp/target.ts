@@ -1,6 +1,6 @@
 /** The files a command reads and the one it writes, from its flags. */
+import fs from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { fs } from "../../base/builtin.ts";
 import { shellWord } from "../../base/shell-word.ts";
 import { existingCodexHome, switchyardHome, userCodexHome } from "../../config/layers/homes.ts";
 import {

@@ -8,7 +8,7 @@
  * Invariants
  *   E1. A project's files never contribute to the identity provider, to the switch for it, or to who a server is.
  */
-import { util } from "../../base/builtin.ts";
+import util from "node:util";
 import { type ConfigLayer, type ConfigLayers, isProjectFile, mergeLayers } from "../layers/layers.ts";
 import { compareBytes } from "../../base/byte-order.ts";
 import type { ConfigProblem } from "../problem.ts";

@@ -1,6 +1,7 @@
 /** Where the user's own files are. */
+import fs from "node:fs";
+import os from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
-import { fs, os } from "../../base/builtin.ts";
 import { ConfigError } from "../problem.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;

@@ -20,8 +20,8 @@
  *   L2. Any other file that exists and cannot be read makes loading fail: silently skipping it could run servers that
  *       its owner has disabled. Files of plugins make nothing fail (`plugins/`).
  */
+import fs from "node:fs";
 import { join, resolve } from "node:path";
-import { fs } from "../../base/builtin.ts";
 import { shellWord } from "../../base/shell-word.ts";
 import { decodeText, FILE_BYTES_MAX, TOO_LARGE } from "../file/text.ts";
 import { existingCodexHome, switchyardHome } from "./homes.ts";

@@ -10,8 +10,8 @@
  *   T2. The folder itself decides, then the project root, then the git repository; the first that is named wins. A
  *       folder in between or above decides nothing.
  */
+import fs from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { fs } from "../../base/builtin.ts";
 import { nodeAt, type Place, type TomlTable } from "../../toml/node.ts";
 
 export type TrustLevel = "trusted" | "untrusted";

@@ -8,8 +8,8 @@
  *   P2. Reading changes nothing on disk.
  *   P3. At most 256 servers of a plugin count, and 256 plugins.
  */
+import fs from "node:fs";
 import { join } from "node:path";
-import { fs } from "../../base/builtin.ts";
 import { compareBytes } from "../../base/byte-order.ts";
 import { messageOf } from "../../base/errors.ts";
 import { shellWord } from "../../base/shell-word.ts";

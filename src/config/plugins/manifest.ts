@@ -8,8 +8,8 @@
  *   N1. The first manifest that is there decides: a broken one is not made up for by another.
  *   N2. A manifest and its folder are no symbolic links, as in Codex.
  */
+import fs from "node:fs";
 import { basename, join } from "node:path";
-import { fs } from "../../base/builtin.ts";
 import { AGENT_MANIFEST, AGENT_SCHEMAS, readAgentManifest, SKILLS } from "./agent-manifest.ts";
 import type { JsonText } from "./json-text.ts";
 import {

@@ -6,8 +6,8 @@
  *       links that leave it; its own installing copies none, so nothing that it installs is lost.
  *   F2. A file of more than 1 MiB is not read.
  */
+import fs from "node:fs";
 import { dirname, join, normalize, sep } from "node:path";
-import { fs } from "../../base/builtin.ts";
 import { decodeText } from "../file/text.ts";
 import { type ConfigProblem, problem } from "../problem.ts";
 import { type JsonText, readJson } from "./json-text.ts";

@@ -1,6 +1,6 @@
 /** Where Codex keeps installed plugins: `plugins/cache/MARKETPLACE/PLUGIN/VERSION` in its home (0.171, measured). */
+import fs from "node:fs";
 import { join } from "node:path";
-import { fs } from "../../base/builtin.ts";
 
 export interface PluginId {
   readonly name: string;

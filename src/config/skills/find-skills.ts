@@ -13,8 +13,8 @@
  *   K4. Of a root, folders to the depth of `DEPTH_MAX` and no more than `FOLDERS_MAX` are read; more are a problem.
  */
 import type { Dirent } from "node:fs";
+import fs from "node:fs";
 import { join } from "node:path";
-import { fs } from "../../base/builtin.ts";
 import { messageOf } from "../../base/errors.ts";
 import type { ConfigProblem } from "../problem.ts";
 import type { SkillFile, SkillScope } from "./read-skill.ts";

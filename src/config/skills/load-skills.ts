@@ -3,9 +3,9 @@
  *
  *   findSkills ──> readSkill: SKILL.md, agents/openai.yaml ──> sorted by scope, name and file
  */
+import os from "node:os";
 import { isAbsolute } from "node:path";
 import { compareBytes } from "../../base/byte-order.ts";
-import { os } from "../../base/builtin.ts";
 import { nodeAt, type TomlNode } from "../../toml/node.ts";
 import { existingCodexHome } from "../layers/homes.ts";
 import type { ConfigLayers } from "../layers/layers.ts";

@@ -1,6 +1,6 @@
 /** The plugin that a file belongs to: the nearest folder above it with a manifest. */
+import fs from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { fs } from "../../base/builtin.ts";
 import { isObject } from "../../base/json.ts";
 import { readHead } from "./read-head.ts";
 import { YamlProblem } from "./yaml-file.ts";

@@ -1,5 +1,5 @@
 /** The beginning of a file of a skill. */
-import { fs } from "../../base/builtin.ts";
+import fs from "node:fs";
 import { messageOf } from "../../base/errors.ts";
 import type { Source } from "../../toml/node.ts";
 import { decodeText } from "../file/text.ts";

@@ -4,7 +4,7 @@
  * Node starts programs with `execvp`, which passes any other file to `/bin/sh`: notes, an empty file, or a program of
  * another machine would run as a script. The kernel would reject them, and so does `codex exec-server`.
  */
-import { fs } from "../../base/builtin.ts";
+import fs from "node:fs";
 
 const ELF_MAGIC = "\x7fELF";
 const ELF_MACHINE_OFFSET = 18;

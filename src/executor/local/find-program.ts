@@ -16,8 +16,8 @@
  *       program.
  *   F4. The search for a start gives up its turn at every folder, and ends with the executor.
  */
+import fs from "node:fs";
 import { isAbsolute } from "node:path";
-import { fs } from "../../base/builtin.ts";
 import { ExecutorError } from "../errors.ts";
 import { hasExecFormat } from "./exec-format.ts";
 import { systemError } from "./system-error.ts";

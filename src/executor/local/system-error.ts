@@ -2,7 +2,8 @@
  * Errors of the operating system in the words of `codex exec-server` 0.171: Rust's standard library around the texts
  * of the C library it is linked with, which on Linux is musl.
  */
-import { os, util } from "../../base/builtin.ts";
+import os from "node:os";
+import util from "node:util";
 
 /** musl's texts. For other codes libuv's are used. */
 const TEXTS: Readonly<Record<string, string>> = {

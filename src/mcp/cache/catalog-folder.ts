@@ -1,8 +1,8 @@
 /** Lists of tools in a folder, each in a file of its own. MCP's SDK is not loaded here: commands read such lists while a person waits. */
 import { createHash, randomUUID } from "node:crypto";
+import fs from "node:fs";
 import { join } from "node:path";
 import type { Tool } from "@modelcontextprotocol/client";
-import { fs } from "../../base/builtin.ts";
 import { wallTime } from "../../base/clock.ts";
 import { isObject } from "../../base/json.ts";
 import { makeFolder } from "../../base/make-folder.ts";

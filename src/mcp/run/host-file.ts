@@ -8,7 +8,8 @@
  *   F1. Reading survives every file: one that is not a host's is reported, and nothing of it is believed.
  *   F2. A host is dead only if that is certain: one of another machine or process namespace is `elsewhere`.
  */
-import { fs, os } from "../../base/builtin.ts";
+import fs from "node:fs";
+import os from "node:os";
 import { codeOf, messageOf } from "../../base/errors.ts";
 import {
   boolean,

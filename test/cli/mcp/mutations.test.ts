@@ -1,7 +1,7 @@
 /** However a file with secrets is misspelt, no command shows one of them. */
 import assert from "node:assert/strict";
+import fs from "node:fs";
 import { test } from "node:test";
-import { fs } from "../../../src/base/builtin.ts";
 import { runCommandLine } from "../../../src/cli/command-line.ts";
 import { maskLines } from "../../../src/config/show/mask-source.ts";
 import { parseToml } from "../../../src/toml/parse.ts";

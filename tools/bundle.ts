@@ -1,0 +1,106 @@
+/**
+ * Bundles src/ into dist/: one file for each entry point, and `dist/chunks/` for what they share.
+ *
+ * Loading is most of what the command and a host's first turn cost, and hundreds of small modules are dear to load: each is
+ * resolved, read, compiled and linked by itself. Dependencies stay what they are, packages of their own.
+ *
+ * All entry points are bundled together, so that a class exists once: `instanceof` holds between them.
+ */
+import { globSync, readFileSync } from "node:fs";
+import { join, relative, sep } from "node:path";
+import { type Plugin, rolldown } from "rolldown";
+
+const root = join(import.meta.dirname, "..");
+const src = join(root, "src");
+
+/** What dist/ has a file for: the entry points of the package, the command, and a server that tests start. */
+function entryPoints(): Record<string, string> {
+  const files = [
+    ...globSync("{.,*}/index.ts", { cwd: src }),
+    "cli/main.ts",
+    "testing/stdio-server/stdio-server.ts",
+  ];
+  return Object.fromEntries(files.map((file) => [file.replace(/\.ts$/, ""), join(src, file)]));
+}
+
+/** A file that asks where it is gets the answer that it has in src/. Chunks are one folder deep. */
+const places: Plugin = {
+  name: "places",
+  transform(code, id) {
+    const file = relative(src, id).split(sep).join("/");
+    if (file.startsWith("../") || file === "cli/main.ts" || !code.includes("import.meta.url")) return null;
+    const place = JSON.stringify(`../${file.replace(/\.ts$/, ".js")}`);
+    return { code: code.replaceAll("import.meta.url", `new URL(${place}, import.meta.url).href`), map: null };
+  },
+  generateBundle(_, bundle) {
+    for (const [file, chunk] of Object.entries(bundle)) {
+      if (chunk.type === "chunk" && file.split("/").length !== 2 && chunk.code.includes("import.meta.url")) {
+        this.error(`${file} asks where it is, and is not one folder deep`);
+      }
+    }
+  },
+};
+
+const IMPORT =
+  /^import (?:\{ (?<names>[^}]*) \}|(?:\* as )?(?<whole>[\w$]+)) from "(?<from>node:[\w/]+)";$/gm;
+
+/**
+ * Node's own modules are taken without their ES module: for that, Node reads every export, and those of `node:http` load
+ * a WebSocket and a fetch that nobody uses (16 ms), those of `node:fs` and `node:util` 2 ms each.
+ */
+const builtins: Plugin = {
+  name: "builtins",
+  // Not in the command itself: it says to an old Node, in words, that it is too old.
+  renderChunk: (code, { fileName }) =>
+    fileName === "cli/main.js"
+      ? null
+      : {
+          code: code.replace(IMPORT, (...args) => {
+            const { names, whole, from } = args.at(-1) as Record<string, string | undefined>;
+            const taken = names === undefined ? whole : `{ ${names.replaceAll(" as ", ": ")} }`;
+            return `const ${taken} = process.getBuiltinModule("${from}");`;
+          }),
+          map: null,
+        },
+};
+
+/**
+ * Whatever needs some of these needs most of it, and of no other package or dear module of Node: as one file it is loaded
+ * faster. A module that is not in a group goes to what is needed by the same entry points and commands.
+ */
+const groups = [
+  { name: "base", test: /\bsrc\/base\//, priority: 1 },
+  {
+    name: "config",
+    test: /\bsrc\/(toml|config\/(effective|environments|layers|plugins|requirements|schema|server|show))\//,
+  },
+];
+
+export async function bundle(dist: string): Promise<void> {
+  const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    readonly dependencies: Readonly<Record<string, string>>;
+    readonly peerDependencies: Readonly<Record<string, string>>;
+  };
+  const packages = Object.keys({ ...dependencies, ...peerDependencies });
+  const build = await rolldown({
+    input: entryPoints(),
+    platform: "node",
+    external: [/^node:/, ...packages.map((name) => new RegExp(`^${name}(/|$)`))],
+    // Node 22 has no `await using`.
+    transform: { target: "es2024" },
+    treeshake: { moduleSideEffects: false },
+    plugins: [places, builtins],
+    onLog(level, log) {
+      throw new Error(`${level}: ${log.message}`);
+    },
+  });
+  await build.write({
+    dir: dist,
+    format: "esm",
+    chunkFileNames: "chunks/[name]-[hash].js",
+    sourcemap: true,
+    sourcemapExcludeSources: true,
+    codeSplitting: { groups },
+  });
+  await build.close();
+}
