@@ -12,7 +12,8 @@ import {
   TIMED_OUT,
 } from "./messages.ts";
 
-type Failed = Exclude<RelayOutcome, { readonly kind: "answer" }>;
+type Answered = Extract<RelayOutcome, { readonly kind: "answer" }>;
+type Failed = Exclude<RelayOutcome, Answered>;
 
 /** `data.outcome` says the kind, for clients that want to know whether the call may have been carried out. */
 export function errorOf(outcome: Failed, era: "legacy" | "modern"): RpcError {
@@ -52,6 +53,15 @@ const CACHEABLE: ReadonlySet<string> = new Set([
   "resources/templates/list",
   "resources/read",
 ]);
+
+/** A result for a client of the legacy era: without what a server of the modern era says in its own. */
+export function legacyResult({ result, era }: Answered): JsonObject {
+  if (era === "legacy") return result;
+  const { resultType: _type, ttlMs: _ttl, cacheScope: _scope, _meta: meta, ...others } = result;
+  if (!isObject(meta)) return meta === undefined ? others : { ...others, _meta: meta };
+  const { [META.server]: _server, ...kept } = meta;
+  return Object.keys(kept).length === 0 ? others : { ...others, _meta: kept };
+}
 
 /** A result for a client of the modern era: with what that era demands, where the server did not say it. */
 export function modernResult(

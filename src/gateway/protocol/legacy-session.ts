@@ -15,7 +15,7 @@ import type { ClientCapabilities } from "@modelcontextprotocol/client";
 import { isObject, type JsonObject } from "../../base/json.ts";
 import type { RelayOptions, ServerRequest } from "../../mcp/index.ts";
 import type { ClientFacts, Description, News, OpenBackend } from "../backend/backend.ts";
-import { errorOf, errorOfThrown } from "./answers.ts";
+import { errorOf, errorOfThrown, legacyResult } from "./answers.ts";
 import { canAnswer, cannotAnswer, readCapabilities, refused } from "./client-capabilities.ts";
 import {
   errorMessage,
@@ -243,7 +243,7 @@ export class LegacySession {
       onListChanged: (changed) => void outlet.send(notification(changed, {})),
       ...progressTo(outlet, progressToken),
     });
-    if (outcome.kind === "answer") return resultMessage(id, outcome.result);
+    if (outcome.kind === "answer") return resultMessage(id, legacyResult(outcome));
     return errorMessage(id, errorOf(outcome, "legacy"));
   }
 
