@@ -1,7 +1,9 @@
 /** Which command a command line names; help and version at every level; what a mistake prints. */
 import { existsSync, readFileSync } from "node:fs";
 import assert from "node:assert/strict";
+import { extname } from "node:path";
 import { test } from "node:test";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { MAIN } from "../support/command.ts";
 import { type Case, testCases } from "./support/cases.ts";
 import { DOCS, OURS, SECRET, TestHome } from "./support/test-home.ts";
@@ -162,14 +164,21 @@ testCases("a command line", [
   },
 ]);
 
+/** A module by which Node names on stderr what it loads. */
+const REPORT_LOADS = `data:text/javascript,${encodeURIComponent(
+  'import module from "node:module"; const load = (url, context, next) => { ' +
+    "process.stderr.write(`${url}\\n`); return next(url, context); }; module.registerHooks({ load });",
+)}`;
+
 test("a command loads no other command (P1)", { timeout: 60_000 }, async () => {
   using home = new TestHome({ [OURS]: DOCS });
-  const report =
-    'import module from "node:module"; const load = (url, context, next) => { ' +
-    "process.stderr.write(`${url}\\n`); return next(url, context); }; module.registerHooks({ load });";
-  const hook = `data:text/javascript,${encodeURIComponent(report)}`;
   const loaded = async (...args: string[]): Promise<string[]> => {
-    const { stderr, code } = await home.runProgram(process.execPath, ["--import", hook, MAIN, ...args]);
+    const { stderr, code } = await home.runProgram(process.execPath, [
+      "--import",
+      REPORT_LOADS,
+      MAIN,
+      ...args,
+    ]);
     assert.equal(code, 0, stderr);
     assert.doesNotMatch(stderr, /\/node_modules\//, "it starts about as fast as Node");
     const files = stderr.split("\n").filter((url) => /\/(?:dist|src)\/.*\.[jt]s$/.test(url));
@@ -189,6 +198,18 @@ test("a command loads no other command (P1)", { timeout: 60_000 }, async () => {
   }
   const json = await loaded("mcp", "list", "--json");
   assert.ok(json.length <= list.length + 1, "nothing is loaded that asks a server");
+});
+
+test("a gateway without executors and modern clients loads no packages for them", async () => {
+  using home = new TestHome({});
+  const gateway = fileURLToPath(new URL(`../gateway/index${extname(MAIN)}`, pathToFileURL(MAIN)));
+  const { stderr, code } = await home.runProgram(process.execPath, ["--import", REPORT_LOADS, gateway]);
+  assert.equal(code, 0, stderr);
+  const packages = [...stderr.matchAll(/\/node_modules\/((?:@[\w-]+\/)?[\w-]+)\//g)].map(([, name]) => name);
+  assert.ok(packages.includes("@modelcontextprotocol/client"), stderr);
+  for (const other of ["ws", "@modelcontextprotocol/server", "@modelcontextprotocol/node"]) {
+    assert.ok(!packages.includes(other), other);
+  }
 });
 
 /** The modules that a file of `dist/` was made of, or the file itself. */

@@ -1,6 +1,6 @@
 /** Opens links to an executor: at a URL, or over the pipes of a program. */
 import { type Duplex, Readable, Writable } from "node:stream";
-import { type ClientOptions, WebSocket } from "ws";
+import type { ClientOptions, WebSocket as Socket } from "ws";
 import { type Clock, systemClock } from "../../base/clock.ts";
 import { messageOf } from "../../base/errors.ts";
 import { ProcessStderr } from "../../process/stderr.ts";
@@ -50,8 +50,10 @@ export function websocketOpener(options: WebSocketOpenerOptions): LinkOpener {
   return {
     target,
     resumable: true,
-    open: (events, signal) =>
-      new Promise((resolve) => {
+    open: async (events, signal) => {
+      // Loaded here: most hosts have no executor at a URL.
+      const { WebSocket } = await import("ws");
+      return await new Promise((resolve) => {
         const refuse = (why: string, final: boolean, cause?: unknown): void => {
           const message = `Cannot connect to the executor at ${target}: ${why}`;
           const error = new ExecutorError("executor_unreachable", message, { cause });
@@ -66,7 +68,7 @@ export function websocketOpener(options: WebSocketOpenerOptions): LinkOpener {
           headers: bearerToken === undefined ? {} : { Authorization: `Bearer ${bearerToken}` },
           closeTimeout: CLOSE_MS,
         };
-        let socket: WebSocket;
+        let socket: Socket;
         try {
           socket = new WebSocket(url, socketOptions);
         } catch (error) {
@@ -116,7 +118,8 @@ export function websocketOpener(options: WebSocketOpenerOptions): LinkOpener {
         });
         if (signal.aborted) onAbort();
         else signal.addEventListener("abort", onAbort, { once: true });
-      }),
+      });
+    },
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
 }

@@ -14,7 +14,7 @@
  */
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { classifyInboundRequest } from "@modelcontextprotocol/server";
+import type { classifyInboundRequest } from "@modelcontextprotocol/server";
 import type { Clock } from "../../base/clock.ts";
 import { isObject, type JsonObject } from "../../base/json.ts";
 import { type ClientFacts, type OpenBackend, textOf } from "../backend/backend.ts";
@@ -142,11 +142,11 @@ export class Endpoint {
     } catch {
       return refuse(response, 400, { code: PARSE_ERROR, message: "Parse error: the body is not valid JSON" });
     }
-    if (this.#over.signal.aborted) return refuse(response, 404, GONE);
     const message = readMessage(body);
-    const isLegacy = headers["mcp-session-id"] !== undefined && !claims(body) && !isModern(headers);
-    if (!isLegacy) {
-      const verdict = classifyInboundRequest({
+    const classify = message !== undefined && isLegacy(headers, body) ? undefined : await loadClassify();
+    if (this.#over.signal.aborted) return refuse(response, 404, GONE);
+    if (classify !== undefined) {
+      const verdict = classify({
         httpMethod: "POST",
         ...named("protocolVersionHeader", header(headers, "mcp-protocol-version")),
         ...named("mcpMethodHeader", header(headers, "mcp-method")),
@@ -358,8 +358,18 @@ function claims(body: unknown): boolean {
   return isObject(meta) && META.version in meta;
 }
 
-function isModern(headers: IncomingMessage["headers"]): boolean {
-  return header(headers, "mcp-protocol-version") === MODERN_VERSION;
+/** A message that names no version, or an old one, is of the legacy era. The SDK compares versions as texts, too. */
+function isLegacy(headers: IncomingMessage["headers"], body: unknown): boolean {
+  const version = header(headers, "mcp-protocol-version");
+  return (version === undefined || version < MODERN_VERSION) && !claims(body);
+}
+
+let classify: typeof classifyInboundRequest | undefined;
+
+/** The SDK's rules for what may be of the modern era. A host whose clients are all of the legacy one does not load them. */
+async function loadClassify(): Promise<typeof classifyInboundRequest> {
+  classify ??= (await import("@modelcontextprotocol/server")).classifyInboundRequest;
+  return classify;
 }
 
 function takesStream({ accept }: IncomingMessage["headers"]): boolean {
