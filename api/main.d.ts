@@ -39,12 +39,7 @@ export type CodexConfigObject = {
 
 export type CodexConfigValue = string | number | boolean | CodexConfigValue[] | CodexConfigObject;
 
-export type CodexEnvironment = {
-    readonly id: string;
-    readonly url: string;
-    readonly bearerToken?: string;
-    readonly connectTimeoutMs?: number;
-};
+export type CodexEnvironment = CodexUrlEnvironment | CodexProgramEnvironment;
 
 export declare class CodexError extends EngineError {
     readonly name = "CodexError";
@@ -74,6 +69,25 @@ export type CodexOptions = {
     readerStallMs?: number;
     log?: Log;
     clock?: Clock;
+};
+
+export type CodexProgramEnvironment = {
+    readonly id: string;
+    readonly kind?: "program";
+    readonly program: string;
+    readonly args?: readonly string[];
+    readonly cwd?: string;
+    readonly env?: Readonly<Record<string, string>>;
+    readonly initializeTimeoutMs?: number;
+};
+
+export type CodexUrlEnvironment = {
+    readonly id: string;
+    readonly kind?: "url";
+    readonly url: string;
+    readonly bearerToken?: string;
+    readonly connectTimeoutMs?: number;
+    readonly initializeTimeoutMs?: number;
 };
 
 export type CommandExecutionItem = {

@@ -1,7 +1,12 @@
 /** `mcp-switchyard`: code written for `@openai/codex-sdk` works by changing the import. */
 export { Codex, type RunResult, type RunStreamedResult, Thread } from "./codex/codex.ts";
 export { CodexError, type CodexErrorCode } from "./codex/errors.ts";
-export type { CodexEnvironment, CodexOptions } from "./codex/options.ts";
+export type {
+  CodexEnvironment,
+  CodexOptions,
+  CodexProgramEnvironment,
+  CodexUrlEnvironment,
+} from "./codex/options.ts";
 export type { StreamedTurn } from "./thread/engine.ts";
 export { AbortError } from "./thread/errors.ts";
 export type {

@@ -16,7 +16,7 @@ interface EnvironmentFlags {
   readonly cd?: string;
   /** Codex runs in the user's own home, and reads the file there. @default false */
   readonly userHome?: boolean;
-  /** The engine starts environments that are programs. @default false */
+  /** This process starts environments that are programs. @default false */
   readonly programs?: boolean;
 }
 
@@ -57,7 +57,7 @@ function find(
     if (userHome === true && basename(definedIn?.file ?? "") === "environments.toml") return [];
     const definition = toEnvironmentDefinition(found.environment, env);
     if (definition.kind === "url" || programs === true) return [definition];
-    return `cannot run: environment ${JSON.stringify(id)} is a program, and Codex starts those only from environments.toml in its own home (--user-home)`;
+    return `cannot run: environment ${JSON.stringify(id)} is a program, and Codex starts those only from environments.toml in its own home (--user-home); with --mcp managed Switchyard starts it`;
   } catch (error) {
     if (error instanceof ConfigError) return `cannot run: ${error.message}`;
     throw error;

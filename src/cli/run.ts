@@ -17,7 +17,7 @@ import { folderOf } from "./mcp/target.ts";
 import { readInput, readStdin } from "./input.ts";
 import { shortPath, shortPaths, stopWhenOutputFails, tell, writeAside } from "./output.ts";
 import { environmentsOf } from "./run-environments.ts";
-import { MCP_FLAG, mcpModeOf, parseServerFlags, SERVER_FLAGS } from "./server-flags.ts";
+import { MCP_FLAG, mcpModeOf, parseServerFlags, SERVER_FLAGS, startsPrograms } from "./server-flags.ts";
 import type { Stop } from "./signals.ts";
 import { type Line, TurnRenderer } from "./turn-renderer.ts";
 
@@ -97,10 +97,9 @@ async function runTurn(args: Args, stop: Stop): Promise<number> {
     // What is wrong with a server is an event of the turn, too.
     else if (level === "warn" && about?.["server"] === undefined) tell(`warning: ${message}`);
   };
-  const programs = engineName === "responses";
   const environments = environmentsOf(mcpServers, {
     userHome,
-    programs,
+    programs: startsPrograms(args),
     ...(cd === undefined ? {} : { cd }),
   });
   const screen = new Screen(args.has("json"));
@@ -114,7 +113,7 @@ async function runTurn(args: Args, stop: Stop): Promise<number> {
       ? await openAgent({ ...shared, environments })
       : openEngine({
           ...shared,
-          environments: environments.flatMap((each) => (each.kind === "url" ? [each] : [])),
+          environments: environments.flatMap((each) => (each.kind === "local" ? [] : [each])),
           configOverrides,
           mcp: mcpModeOf(args),
           ...(userHome ? { home: "user" as const } : {}),

@@ -7,12 +7,15 @@ import { toWritten } from "../config/server/normal-form.ts";
 import type { ServerSet } from "../servers/check.ts";
 import { parseArgs } from "./args/parse.ts";
 import { CD } from "./mcp/target.ts";
-import { type GivenServers, parseServerFlags, SERVER_FLAGS } from "./server-flags.ts";
+import { type GivenServers, MCP_FLAG, parseServerFlags, SERVER_FLAGS } from "./server-flags.ts";
 
 type Variables = Readonly<Record<string, string>>;
 
 function given(argv: readonly string[], env?: Variables): GivenServers {
-  return parseServerFlags(parseArgs({ name: "x", about: "", flags: [...SERVER_FLAGS, CD] }, argv), env);
+  return parseServerFlags(
+    parseArgs({ name: "x", about: "", flags: [...SERVER_FLAGS, CD, MCP_FLAG] }, argv),
+    env,
+  );
 }
 
 function parse(argv: readonly string[], env?: Variables): ServerSet {
@@ -126,9 +129,12 @@ test("a configured server that cannot start is left out, and the others stay", (
       '[environments.locked]\nurl = "ws://127.0.0.1:1"\nauth_bearer_token_env_var = "NOT_SET"\n';
     const good = '[mcp_servers.good]\ncommand = "sh"\n[mcp_servers.web]\nurl = "http://h/mcp"\n';
     const write = (text: string): void => writeFileSync(join(home, "switchyard.toml"), text);
-    const configured = ["--configured", "--cd", home];
+    const managed = ["--configured", "--cd", home];
+    const configured = [...managed, "--mcp", "direct"];
     write(environments + tables.join("") + good);
     assert.deepEqual(Object.keys(written(configured, env)), ["good", "web"]);
+    const ofProgram = `s${cannotStart.findIndex((keys) => keys.includes('"program"'))}`;
+    assert.deepEqual(Object.keys(written(managed, env)), ["good", ofProgram, "web"]);
     for (const keys of cannotStart) {
       write(`${environments}[mcp_servers.s]\n${keys}\nrequired = true\n${good}`);
       assert.throws(

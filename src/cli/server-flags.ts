@@ -41,6 +41,11 @@ export function mcpModeOf(args: Args): "managed" | "direct" {
   return args.one("mcp") === "direct" ? "direct" : "managed";
 }
 
+/** Whether environments that are programs are started by this process, and not by Codex. */
+export function startsPrograms(args: Args): boolean {
+  return args.one("engine") === "responses" || mcpModeOf(args) === "managed";
+}
+
 export const SERVER_FLAGS: readonly Flag[] = [
   {
     name: "server",
@@ -238,7 +243,8 @@ function startReason(
     return `cannot start: the data folder of its plugin cannot be made: ${messageOf(error)}`;
   }
   const cd = args.one("cd");
-  const flags = { userHome: args.has("user-home"), ...(cd === undefined ? {} : { cd }) };
+  const programs = startsPrograms(args);
+  const flags = { programs, userHome: args.has("user-home"), ...(cd === undefined ? {} : { cd }) };
   return environmentProblem(config.environment_id, flags, env);
 }
 

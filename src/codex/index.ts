@@ -8,4 +8,9 @@ export { codexConfig } from "./config-values.ts";
 export { lastThread } from "./app-server/last-thread.ts";
 export { Codex, Thread } from "./codex.ts";
 export { CodexError, type CodexErrorCode } from "./errors.ts";
-export type { CodexEnvironment, CodexOptions } from "./options.ts";
+export type {
+  CodexEnvironment,
+  CodexOptions,
+  CodexProgramEnvironment,
+  CodexUrlEnvironment,
+} from "./options.ts";

@@ -35,8 +35,8 @@ export type CodexOptions = {
    */
   caFile?: string;
   /**
-   * Executors that servers can name as their `environment_id`, besides those of `environments.toml` in the home.
-   * @default none
+   * Executors that servers can name as their `environment_id`, besides those of `environments.toml` in the home. Those of an
+   * `McpManager` will do, too. @default none
    */
   environments?: readonly CodexEnvironment[];
   /** Who runs the MCP servers of threads that do not say it: see `ThreadOptions`. @default "managed" */
@@ -63,14 +63,38 @@ export type CodexOptions = {
   clock?: Clock;
 };
 
-/** An executor that Codex reaches by a URL: `switchyard executor`, or `codex exec-server`. */
-export type CodexEnvironment = {
+/** An executor (`switchyard executor`, or `codex exec-server`) that is reached by a URL, or is a program that we start. */
+export type CodexEnvironment = CodexUrlEnvironment | CodexProgramEnvironment;
+
+export type CodexUrlEnvironment = {
   /** The name that servers give as their `environment_id`. */
   readonly id: string;
+  /** As the definitions of an `McpManager` say it. */
+  readonly kind?: "url";
   /** `ws://` or `wss://`. */
   readonly url: string;
   /** Sent only to `wss://` URLs and to this machine. Codex gets it over the pipe and keeps it in memory. */
   readonly bearerToken?: string;
   /** Milliseconds until a connection has to stand. @default 10 000 */
   readonly connectTimeoutMs?: number;
+  /** Milliseconds until it has answered; of managed threads. @default 10 000 */
+  readonly initializeTimeoutMs?: number;
+};
+
+/** For managed threads alone: Codex starts only the programs of `environments.toml` in its home. */
+export type CodexProgramEnvironment = {
+  /** The name that servers give as their `environment_id`. */
+  readonly id: string;
+  /** As the definitions of an `McpManager` say it. */
+  readonly kind?: "program";
+  /** Speaks the executor's protocol on its stdin and stdout; e.g. `ssh`. */
+  readonly program: string;
+  /** Its arguments. @default none */
+  readonly args?: readonly string[];
+  /** Absolute. @default the folder of this process */
+  readonly cwd?: string;
+  /** Variables of the program, besides those of this process. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Milliseconds until it has answered. @default 10 000 */
+  readonly initializeTimeoutMs?: number;
 };

@@ -73,6 +73,18 @@ const refused: readonly (readonly [
     { environments: [{ id: "box", url: "ws://h", connectTimeoutMs: 0 }] },
     /^environments\[0\]\.connectTimeoutMs must be more than 0 milliseconds$/,
   ],
+  [
+    "an environment with a program in no place",
+    readCodexOptions,
+    { environments: [{ id: "box", program: "ssh", cwd: "here" }] },
+    /^environments\[0\]\.cwd must be an absolute path$/,
+  ],
+  [
+    "an environment of neither kind",
+    readCodexOptions,
+    { environments: [{ id: "box" }] },
+    /^environments\[0\]\.url is missing$/,
+  ],
   ...[null, [], "x", 1, true].map(
     (outputSchema) =>
       [

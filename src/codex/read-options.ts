@@ -7,6 +7,7 @@
  * mean is the business of the modules that use them.
  */
 import { accessSync, constants, readFileSync } from "node:fs";
+import { isAbsolute } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { isObject } from "../base/json.ts";
 import type { Log } from "../base/log.ts";
@@ -27,26 +28,53 @@ import {
   turnOptions,
 } from "../thread/read-options.ts";
 import { CodexError } from "./errors.ts";
-import type { CodexEnvironment, CodexOptions } from "./options.ts";
+import type {
+  CodexEnvironment,
+  CodexOptions,
+  CodexProgramEnvironment,
+  CodexUrlEnvironment,
+} from "./options.ts";
 
-const environment: Reader<CodexEnvironment> = object(
+const environmentId = refine(string, (id) => {
+  const problem = environmentIdProblem(id);
+  return problem === undefined ? undefined : `cannot be used: ${problem}`;
+});
+
+const wait = optional(
+  refine(number({ unit: "milliseconds" }), (ms) => (ms > 0 ? undefined : "must be more than 0 milliseconds")),
+);
+
+const urlEnvironment: Reader<CodexUrlEnvironment> = object(
   {
-    id: refine(string, (id) => {
-      const problem = environmentIdProblem(id);
-      return problem === undefined ? undefined : `cannot be used: ${problem}`;
-    }),
+    id: environmentId,
+    kind: optional(oneOf("url")),
     url: refine(string, (url) =>
       ["ws:", "wss:"].includes(URL.parse(url)?.protocol ?? "") ? undefined : "must be a ws or wss URL",
     ),
     bearerToken: text,
-    connectTimeoutMs: optional(
-      refine(number({ unit: "milliseconds" }), (ms) =>
-        ms > 0 ? undefined : "must be more than 0 milliseconds",
-      ),
-    ),
+    connectTimeoutMs: wait,
+    initializeTimeoutMs: wait,
   },
   "near",
 );
+
+const programEnvironment: Reader<CodexProgramEnvironment> = object(
+  {
+    id: environmentId,
+    kind: optional(oneOf("program")),
+    program: refine(string, (program) => (program === "" ? "must not be empty" : undefined)),
+    args: optional(list(string)),
+    cwd: optional(refine(string, (cwd) => (isAbsolute(cwd) ? undefined : "must be an absolute path"))),
+    env: textByName,
+    initializeTimeoutMs: wait,
+  },
+  "near",
+);
+
+function environment(input: unknown): CodexEnvironment | Issue {
+  const isProgram = isObject(input) && (input.kind === "program" || input.program !== undefined);
+  return isProgram ? programEnvironment(input) : urlEnvironment(input);
+}
 
 function home(input: unknown): NonNullable<CodexOptions["home"]> | Issue {
   if (input === "switchyard" || input === "user") return input;

@@ -20,6 +20,7 @@ import {
   waitUntilGone,
 } from "../../src/testing/index.ts";
 import { collect, itemsOfType, serverProcesses, startBench, textOf } from "../support/codex-bench.ts";
+import { MAIN } from "../support/command.ts";
 import { lateServer } from "../support/late-server.ts";
 import { install, legacy } from "../config/support/plugin-folders.ts";
 import { meddledCodex } from "../support/meddled-codex.ts";
@@ -339,6 +340,22 @@ test("a tool of a plugin says so to the model, in the words of Codex where it ru
   assert.match(JSON.stringify(inCodex), /^\["Does it\. This tool is part of plugin `The P`\."/);
   assert.deepEqual(toolsOf("mcp__ours"), inCodex);
   assert.doesNotMatch(JSON.stringify(toolsOf("mcp__other")), /plugin/);
+});
+
+test("an environment that is a program is started for managed threads, and a direct one says that Codex cannot have it", {
+  timeout,
+}, async () => {
+  const box = { id: "box", program: process.execPath, args: [MAIN, "executor", "--listen", "stdio"] };
+  await using bench = await startBench({ environments: [box] });
+  const svc = { ...stdioServer(), environment_id: "box", cwd: bench.cwd };
+  const options = { workingDirectory: bench.cwd, mcpServers: { svc }, ephemeral: true };
+  const managed = await bench.codex.startThread({ ...options, mcp: "managed" }).run(whoami);
+  const call = managed.items.find((item) => item.type === "mcp_tool_call");
+  assert.equal(call?.status, "completed", JSON.stringify(managed.items));
+  const direct = await bench.codex.startThread({ ...options, mcp: "direct" }).run("hi");
+  const missing = direct.items.find((item) => item.type === "error" && item.server === "svc");
+  const says = /environment "box" is a program: Codex starts those only from environments\.toml/;
+  assert.match(missing?.type === "error" ? (missing.reason ?? "") : "", says);
 });
 
 test("threads share one process of a server with the scope of the host, and it ends with the last of them (H1)", {

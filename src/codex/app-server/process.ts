@@ -29,7 +29,7 @@ import { ProcessStderr } from "../../process/stderr.ts";
 import { Peer, PeerError, type RequestId, RpcError } from "../../jsonrpc/index.ts";
 import { type CodexBinary, checkCodexVersion } from "./binary.ts";
 import { CodexError } from "../errors.ts";
-import type { CodexEnvironment } from "../options.ts";
+import type { CodexEnvironment, CodexUrlEnvironment } from "../options.ts";
 import { HttpAnswers } from "./http-answers.ts";
 import { type RejectedTool, takeToolLine } from "./tool-log.ts";
 import { type Requests, UNUSED_NOTIFICATIONS } from "./protocol.ts";
@@ -43,7 +43,7 @@ export interface AppServerProcessOptions {
   readonly flags: readonly string[];
   /** Given to Codex over the pipe and kept in its memory only. */
   readonly apiKey: string | undefined;
-  /** Announced to Codex before any thread, in addition to those of its `environments.toml`. @default none */
+  /** Those with a URL are announced to Codex before any thread, in addition to those of its `environments.toml`. @default none */
   readonly environments?: readonly CodexEnvironment[];
   readonly clock: Clock;
   readonly log: Log;
@@ -159,7 +159,16 @@ export class AppServerProcess {
 
   /** Ids of the environments that were announced to it. */
   get environmentIds(): readonly string[] {
-    return (this.#options.environments ?? []).map(({ id }) => id);
+    return this.#announced.map(({ id }) => id);
+  }
+
+  /** Ids of those that are programs: it cannot be given them. */
+  get programIds(): readonly string[] {
+    return (this.#options.environments ?? []).flatMap((each) => ("program" in each ? [each.id] : []));
+  }
+
+  get #announced(): readonly CodexUrlEnvironment[] {
+    return (this.#options.environments ?? []).flatMap((each) => ("url" in each ? [each] : []));
   }
 
   /**
@@ -286,7 +295,7 @@ export class AppServerProcess {
     if (apiKey !== undefined) {
       await this.request("account/login/start", { type: "apiKey", apiKey }, { timeoutMs });
     }
-    for (const { id, url, bearerToken, connectTimeoutMs } of this.#options.environments ?? []) {
+    for (const { id, url, bearerToken, connectTimeoutMs } of this.#announced) {
       if (bearerToken !== undefined) this.#options.redactor.add(bearerToken);
       const more = {
         ...(bearerToken === undefined ? {} : { authBearerToken: bearerToken }),

@@ -21,12 +21,14 @@ export interface StartupFailure {
  * @param id the server's `environment_id`, if it has one
  * @param codexHome where this Codex has its `environments.toml`
  * @param added ids of the environments that were announced to it
+ * @param programs ids of those that it cannot be given
  * @returns a sentence, or `undefined` when the environment exists
  */
 export function missingEnvironment(
   id: unknown,
   codexHome: string,
   added: readonly string[],
+  programs: readonly string[],
 ): string | undefined {
   if (typeof id !== "string" || id === LOCAL_ENVIRONMENT_ID || added.includes(id)) return undefined;
   try {
@@ -34,6 +36,8 @@ export function missingEnvironment(
     const loaded = loadEnvironments({ codexHome, switchyardHome: "/dev/null", cwd: codexHome, env: {} });
     const found = findEnvironment(loaded, id);
     if (found.ok) return undefined;
+    if (programs.includes(id))
+      return `environment ${JSON.stringify(id)} is a program: Codex starts those only from environments.toml in its home, and we where the servers are managed (mcp: "managed")`;
     const more =
       added.length === 0 ? "" : `, and of this Codex ${added.map((each) => `"${each}"`).join(", ")}`;
     return `${found.message} (${found.hint} in environments.toml${more})`;

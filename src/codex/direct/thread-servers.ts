@@ -229,7 +229,7 @@ export class ThreadServers implements Disposable {
 
   /** Asks for the state of servers that Codex has not reported, e.g. because an administrator forbids them. */
   async #probe(threadId: string): Promise<void> {
-    const { codexHome, environmentIds } = this.#process;
+    const { codexHome, environmentIds, programIds } = this.#process;
     const { data } = await this.#process.request("mcpServerStatus/list", {
       threadId,
       detail: "toolsAndAuthOnly",
@@ -238,7 +238,7 @@ export class ThreadServers implements Disposable {
       const { environment_id } = (this.#wire.config[name] ?? {}) as JsonObject;
       const missing =
         runtimeStatus === "disabled"
-          ? missingEnvironment(environment_id, codexHome, environmentIds)
+          ? missingEnvironment(environment_id, codexHome, environmentIds, programIds)
           : undefined;
       this.#startups.probed(name, runtimeStatus, toolsError ?? missing ?? null);
     }

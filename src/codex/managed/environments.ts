@@ -18,7 +18,10 @@ export function managedEnvironments(
 ): EnvironmentDefinition[] {
   const ids = new Set([LOCAL_ENVIRONMENT_ID, ...announced.map(({ id }) => id)]);
   return [
-    ...announced.map((each) => ({ ...each, kind: "url" as const })),
+    ...announced.map((each): EnvironmentDefinition => {
+      if ("url" in each) return { ...each, kind: "url" };
+      return { ...each, kind: "program", args: each.args ?? [], env: each.env ?? {} };
+    }),
     ...definedIn(codexHome, env).filter(({ id }) => !ids.has(id)),
   ];
 }
