@@ -43,13 +43,18 @@ const root = join(import.meta.dirname, "..");
 const binaries = join(root, "node_modules", ".bin");
 const seconds = 1_000;
 
-/** These start first, in this order, so that no long one is left for the end; after them comes what shares a process. */
+/** These start first, so that no long one is left for the end: what computes needs no build, and what waits longest comes next. */
 const longest = [
   "unit",
-  "package",
   "test/codex/faults",
-  "test/codex/ten-rules",
+  "test/runner (",
+  "test/mcp (",
+  "test/codex/first-turn",
+  "test/codex (",
+  "test/executor (",
   "test/mcp/connections",
+  "test/codex/ten-rules",
+  "package",
   "test/mcp/conformance",
 ];
 
@@ -264,8 +269,10 @@ const checks: readonly Check[] = [
   },
 ];
 
+/** After the longest comes what shares a process. */
 function rank({ name }: Job): number {
-  const found = longest.findIndex((start) => name.startsWith(start));
+  if (name === "build") return -1;
+  const found = longest.findIndex((part) => name.includes(part));
   if (found !== -1) return found;
   return name.endsWith(" files)") ? longest.length : longest.length + 1;
 }
@@ -288,22 +295,27 @@ async function runChecks(
     return { check, jobs, left: jobs.length, results: [] as Result[], startedMs: Number.POSITIVE_INFINITY };
   });
   type Open = (typeof open)[number];
+  const built = Promise.withResolvers<void>();
   const runOne = async ({ of, job }: { readonly of: Open; readonly job: Job }): Promise<void> => {
+    if (run.signal.aborted) return;
+    // What the tests start is built before any of them. The build itself has begun: it is the first of all.
+    if (of.check.needsBuild === true) await built.promise;
     if (run.signal.aborted) return;
     of.startedMs = Math.min(of.startedMs, performance.now());
     const env = { ...run.environment(job.name, of.check.keepsHome === true), ...of.check.variables };
-    of.results.push(await runJob(job, { cwd: root, env, stop: run.signal, measure }));
+    const result = await runJob(job, { cwd: root, env, stop: run.signal, measure });
+    of.results.push(result);
+    if (of.check.name === "build") {
+      if (result.ok) run.builtCommand = join(root, "dist", "cli", "main.js");
+      built.resolve();
+    }
     if (--of.left > 0) return;
-    const ok = of.results.every((result) => result.ok);
+    const ok = of.results.every(({ ok }) => ok);
     outcomes.push({ ok, results: of.results });
     printCheck(of.check.name, (performance.now() - of.startedMs) / 1_000, of.results);
   };
-  const [first, ...rest] = open;
-  const isBuild = first?.check.name === "build";
-  // What the tests start is built before any of them.
-  if (first !== undefined && isBuild) for (const job of first.jobs) await runOne({ of: first, job });
-  if (isBuild && outcomes[0]?.ok === true) run.builtCommand = join(root, "dist", "cli", "main.js");
-  const jobs = (isBuild ? rest : open).flatMap((of) => of.jobs.map((job) => ({ of, job })));
+  if (open[0]?.check.name !== "build") built.resolve();
+  const jobs = open.flatMap((of) => of.jobs.map((job) => ({ of, job })));
   await runAll(
     jobs.toSorted((one, other) => rank(one.job) - rank(other.job)),
     runOne,

@@ -128,7 +128,8 @@ test("Codex ends between the opening of a thread and its first turn: the run has
 }, async () => {
   await using bench = await startBench();
   await using server = await RecordingMcpServer.start({ behaviour: { hangInitialize: true } });
-  const mcpServers = { svc: { url: server.url } };
+  // A start that we make does not end with Codex.
+  const mcpServers = { svc: { url: server.url, startup_timeout_sec: 5 } };
   for (const ephemeral of [false, true]) {
     const before = server.requests.length;
     server.behaviour.hangInitialize = true;

@@ -44,7 +44,8 @@ suite("a run whose server never answers", () => {
     await using runner = await RunnerProcess.start();
     const { thread_id: resume } = await runner.runToEnd("a", { input: "hello" }, t.signal);
     assert.ok(resume !== undefined);
-    runner.run("b", { input: "hello", resume, mcp_servers: { svc: { url: server.url } } });
+    const svc = { url: server.url, startup_timeout_sec: 5 };
+    runner.run("b", { input: "hello", resume, mcp_servers: { svc } });
     await runner.waitFor(() => ids(runner, "b").length > 0, t.signal);
     runner.send({ type: "cancel", id: "b" });
     assert.equal((await runner.end("b", t.signal)).thread_id, resume);

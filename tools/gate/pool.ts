@@ -9,8 +9,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const lookEveryMs = 400;
 /** Share of the time since the last look in which the processors did nothing. */
-const idleEnough = 0.25;
-const perProcessor = 3;
+const idleEnough = 0.12;
+const perProcessor = 4;
 
 /** Calls `run` for every item, in their order, until all have ended. `run` must not throw. */
 export async function runAll<T>(items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {
