@@ -99,7 +99,7 @@ suite("Frames at random", () => {
           await Promise.all([babble(server.url, frames, greeted), neighbour.talk()]);
           await neighbour.talk();
         }),
-        { ...runOf(25, 100), endOnFailure: true },
+        { ...runOf(12, 100), endOnFailure: true },
       );
       assert.ok(neighbour.longestMs < LONGEST_MS, `the neighbour waited ${neighbour.longestMs} ms`);
     }
@@ -117,7 +117,7 @@ suite("Frames at random", () => {
     const { server } = subject;
     await fc.assert(
       fc.asyncProperty(conversation(place), ([frames, greeted]) => babble(subject.url, frames, greeted)),
-      { ...runOf(10, 40), endOnFailure: true },
+      { ...runOf(6, 40), endOnFailure: true },
     );
     await until("the books are empty", () => server.connections + server.sessions + server.processes === 0);
     await until("nothing is left", () => processesWithEnv(TAG, place.tag).length === 0);

@@ -1,5 +1,5 @@
 /**
- * Everything at once: hundreds of threads over servers that misbehave, while servers, links and calls are ended at random.
+ * Everything at once: threads over servers that misbehave, while servers, links and calls are ended at random.
  *
  * SWITCHYARD_SEED decides what each thread does, and when something is killed; what meets what depends on the machine too.
  */
@@ -17,7 +17,7 @@ import { Chance } from "./support/chance.ts";
 import { act, Ledger, meddle } from "./support/mischief.ts";
 import { McpBench, type Script, starts, type Wrapper } from "./support/scripted.ts";
 
-const THREADS = exhaustive ? 200 : 100;
+const THREADS = exhaustive ? 200 : 50;
 /** Over so much time they are opened, in milliseconds. */
 const OPENING_MS = THREADS * 40;
 /** At once. Above it a server is not started, which is one more thing that happens. */

@@ -17,7 +17,7 @@ import { exhaustive } from "../support/sample.ts";
 import type { Answered, Asked } from "./support/refreshing-process.ts";
 
 const PROGRAM = join(import.meta.dirname, "support", "refreshing-process.ts");
-const PROCESSES = exhaustive ? 50 : 8;
+const PROCESSES = exhaustive ? 50 : 5;
 const url = "http://127.0.0.1:4712/mcp";
 const { signal } = new AbortController();
 

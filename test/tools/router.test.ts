@@ -12,6 +12,7 @@ import type {
 } from "../../src/tools/router/contract.ts";
 import { ToolRouter, type ToolRouterOptions } from "../../src/tools/router/tool-router.ts";
 import { McpBench } from "../mcp/support/scripted.ts";
+import { anyText } from "../support/any-text.ts";
 
 function call(name: string, args: unknown = {}, more: Partial<FunctionCallItem> = {}): FunctionCallItem {
   const text = typeof args === "string" ? args : JSON.stringify(args);
@@ -254,7 +255,7 @@ suite("ToolRouter routes", () => {
     );
     const text = fc.oneof(
       fc.string(),
-      fc.string({ unit: "binary" }),
+      anyText(),
       fc.constantFrom("now", "echo", "mcp__a", "mcp__a__echo", "__proto__", "constructor"),
     );
     const item = fc.record({

@@ -18,7 +18,7 @@ function program(tool: string): string {
     { name: tool, inputSchema: { type: "object" }, annotations: { readOnlyHint: true } },
     { name: "gone", inputSchema: { type: "object" } },
   ];
-  return smallServer(tools, "echo start >>../starts\n[ -e ../broken ] && exit 3");
+  return smallServer(tools, { first: "echo start >>../starts\n[ -e ../broken ] && exit 3" });
 }
 
 const SERVER = `[mcp_servers.a]

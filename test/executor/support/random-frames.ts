@@ -5,6 +5,7 @@
  * processes run in their folder and have their tag.
  */
 import fc from "fast-check";
+import { anyText } from "../../support/any-text.ts";
 
 /** One frame, or several that make one message. */
 export type Frame =
@@ -148,7 +149,7 @@ const odd: fc.Arbitrary<unknown> = fc.oneof(
     "\ud800",
     "x".repeat(100_000),
   ),
-  fc.string({ unit: "binary" }),
+  anyText(),
   fc.integer(),
   fc.jsonValue(),
   fc.constant(JSON.parse('{"__proto__":{"argv":["sleep","300"]},"constructor":{"prototype":1}}')),
@@ -224,7 +225,7 @@ const noise: fc.Arbitrary<string> = fc.oneof(
     "{".repeat(5_000),
     "[".repeat(200_000),
   ),
-  fc.string({ unit: "binary" }),
+  anyText(),
   fc.json(),
 );
 

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite, test } from "node:test";
+import { smallServer } from "../../cli/support/small-server.ts";
 import { stdioServer, waitUntilGone } from "../../../src/testing/index.ts";
 import { Launched, transportError } from "../support/connected.ts";
 import { type Identity, type Site, TIMEOUT_MS as timeout } from "../support/site.ts";
@@ -40,7 +41,7 @@ export function startsSuite(site: Site): void {
       const abortAfter = async (turns: number): Promise<void> => {
         const controller = new AbortController();
         const reason = new Error(`after ${turns} turns`);
-        const launching = site.launch(stdioServer(), { signal: controller.signal });
+        const launching = site.launch({ command: "cat" }, { signal: controller.signal });
         const outcome = launching.catch((error: unknown) => error);
         for (let n = 0; n < turns; n++) await new Promise((resolve) => setImmediate(resolve));
         controller.abort(reason);
@@ -59,10 +60,14 @@ export function startsSuite(site: Site): void {
 
     test("of twenty servers at once gives each its own", { timeout }, async () => {
       const names = Array.from({ length: 20 }, (_, n) => `server-${n}`);
+      // A shell's pid and its variable, as JSON in JSON.
+      const identity = String.raw`{\"pid\":'$$',\"env\":{\"NAME\":\"'"$NAME"'\"}}`;
+      const content = `[{"type":"text","text":"${identity}"}]`;
+      const args = ["-c", smallServer([{ name: "whoami", inputSchema: { type: "object" } }], { content })];
       await using stack = new AsyncDisposableStack();
       const servers = await Promise.all(
         names.map(async (name) =>
-          stack.use(await site.connect({ name, ...stdioServer({ whoamiEnv: ["NAME"] }, { NAME: name }) })),
+          stack.use(await site.connect({ name, command: "sh", args, env: { NAME: name } })),
         ),
       );
       const identities = await Promise.all(servers.map((server) => server.callJson<Identity>("whoami")));
