@@ -14,6 +14,7 @@ import { isObject } from "../base/json.ts";
 import type { Log } from "../base/log.ts";
 import type { Redactor } from "../base/redact.ts";
 import type { ToolPluginProvenance } from "../config/plugins/types.ts";
+import { isInBackground } from "../config/server/types.ts";
 import { mayNameSecret } from "../config/show/mask-text.ts";
 import {
   type Elicitation,
@@ -24,7 +25,7 @@ import {
   type ServerView,
 } from "../mcp/index.ts";
 import type { ServerSet } from "../servers/check.ts";
-import { serverEvents } from "../mcp/manager/server-events.ts";
+import { failsInBackground, serverEvents } from "../mcp/manager/server-events.ts";
 import type { McpServerHandler } from "../servers/server-event.ts";
 import { type ResolvedMcpServer, resolve, type Variables } from "../servers/resolve.ts";
 import { EngineError } from "../thread/errors.ts";
@@ -72,6 +73,8 @@ export class ThreadServers {
   #opened: Opened | undefined;
   #forgetSecrets: readonly (() => void)[] = [];
   #onMcpServer: McpServerHandler | undefined;
+  /** Servers of which the turn has told already that they are missing. */
+  readonly #missing = new Set<string>();
   /** The thread whose servers the host is told about, until all is told. */
   #watched: { readonly thread: McpConnectionManager; readonly told: Promise<void> } | undefined;
 
@@ -86,12 +89,13 @@ export class ThreadServers {
    * @throws the signal's reason
    */
   async open(id: string, turn: ActiveTurn, wanted: ServersOfTurn): Promise<StepTools> {
-    const { log } = this.#options;
     this.#hideSecrets(wanted.servers);
     this.#onMcpServer = wanted.onMcpServer;
     const { thread, tools } = await this.#connect(id, wanted);
-    if (this.#onMcpServer !== undefined && this.#watched?.thread !== thread)
-      this.#watched = { thread, told: this.#tell(thread) };
+    this.#missing.clear();
+    const isNews =
+      this.#onMcpServer !== undefined || thread.servers.some(({ config }) => isInBackground(config));
+    if (isNews && this.#watched?.thread !== thread) this.#watched = { thread, told: this.#tell(thread) };
     try {
       await thread.ready(undefined, { signal: turn.signal });
     } catch (error) {
@@ -104,11 +108,18 @@ export class ThreadServers {
       const { name: server, config } = view;
       if (config.required)
         throw new EngineError("mcp_server_failed", `A required MCP server did not start: ${reason}`);
-      const message = `Missing in this turn: ${reason}`;
-      log("warn", message, { server });
-      turn.tell({ message, code: "mcp_server_failed", server, reason });
+      this.#tellMissing(turn, server, reason);
     }
     return tools;
+  }
+
+  /** Once in a turn. */
+  #tellMissing(turn: ActiveTurn, server: string, reason: string): void {
+    if (this.#missing.has(server)) return;
+    this.#missing.add(server);
+    const message = `Missing in this turn: ${reason}`;
+    this.#options.log("warn", message, { server });
+    turn.tell({ message, code: "mcp_server_failed", server, reason });
   }
 
   /** Ends what no other thread uses. It can be opened again. */
@@ -125,7 +136,10 @@ export class ThreadServers {
   /** V4. Ends with the thread. */
   async #tell(thread: McpConnectionManager): Promise<void> {
     const { redactor, log } = this.#options;
+    const fails = failsInBackground(thread);
     for await (const event of serverEvents(thread)) {
+      const turn = this.#options.turn();
+      if (fails(event) && turn !== undefined) this.#tellMissing(turn, event.server, event.reason);
       const shown = "reason" in event ? { ...event, reason: redactor.redact(event.reason) } : event;
       try {
         this.#onMcpServer?.(shown);

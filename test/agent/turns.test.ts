@@ -240,7 +240,7 @@ suite("a turn of the agent", () => {
     using folder = mkdtempDisposableSync(join(tmpdir(), "switchyard-late-"));
     const begin = join(folder.path, "begin");
     const tools = (): string => JSON.stringify(bench.lastBody["tools"] ?? []);
-    const joined = Promise.withResolvers<void>();
+    const [joined, failed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const tool: HostTool = {
       name: "wait_for_it",
       description: "",
@@ -248,15 +248,19 @@ suite("a turn of the agent", () => {
       run: async () => {
         assert.doesNotMatch(tools(), /mcp__late/);
         writeFileSync(begin, "");
-        await joined.promise;
+        await Promise.all([joined.promise, failed.promise]);
         return "it is there";
       },
     };
     const thread = bench.agent.startThread({
       tools: [tool],
-      mcpServers: { late: lateServer(begin) },
+      mcpServers: {
+        late: lateServer(begin),
+        broken: { command: "sh", args: ["-c", "exit 3"], startup: "background" },
+      },
       onMcpServer: ({ state }) => {
         if (state === "ready") joined.resolve();
+        if (state === "failed") failed.resolve();
       },
     });
     const wait = { raw: { type: "function_call", name: "wait_for_it", call_id: "w", arguments: "{}" } };
@@ -267,10 +271,14 @@ suite("a turn of the agent", () => {
     assert.deepEqual(
       items.map((item) => [item.type, "status" in item ? item.status : ""]),
       [
+        ["error", ""],
         ["mcp_tool_call", "completed"],
         ["agent_message", ""],
       ],
     );
+    const [missing] = items;
+    assert.ok(missing?.type === "error");
+    assert.match(missing.message, /^Missing in this turn: MCP server "broken" ended with exit code 3/);
   });
 
   test("takes the servers of a turn from then on, and keeps those that stay the same (V2)", async () => {

@@ -87,10 +87,13 @@ export class ManagedServers {
   readonly #news: ServerNews;
   #opened: Opened | undefined;
 
-  constructor(host: ManagedHost, redactor: Redactor, log: Log) {
+  /** @param onMissing is told of a server for which nobody waits that it did not start */
+  constructor(host: ManagedHost, redactor: Redactor, log: Log, onMissing: (failure: ServerFailure) => void) {
     this.#host = host;
     this.#redactor = redactor;
-    this.#news = new ServerNews(redactor, log);
+    this.#news = new ServerNews(redactor, log, (server, reason) =>
+      onMissing({ server, reason: this.whyMissing(server) ?? reason }),
+    );
   }
 
   /** What Codex calls the thread. */

@@ -20,9 +20,13 @@ export class ServerNews {
   /** That of the last turn. */
   #handler: McpServerHandler | undefined;
 
-  constructor(redactor: Redactor, log: Log) {
+  readonly #onMissing: (server: string, reason: string) => void;
+
+  /** @param onMissing is told of a server for which nobody waits that it did not start */
+  constructor(redactor: Redactor, log: Log, onMissing: (server: string, reason: string) => void) {
     this.#redactor = redactor;
     this.#log = log;
+    this.#onMissing = onMissing;
   }
 
   hear(handler: McpServerHandler | undefined): void {
@@ -37,8 +41,10 @@ export class ServerNews {
 
   /** Until the thread ends. Never rejects. */
   async follow(thread: McpConnectionManager): Promise<void> {
-    const { serverEvents } = await import("../../mcp/manager/server-events.ts");
+    const { failsInBackground, serverEvents } = await import("../../mcp/manager/server-events.ts");
+    const fails = failsInBackground(thread);
     for await (const event of serverEvents(thread)) {
+      if (fails(event)) this.#onMissing(event.server, event.reason);
       if (this.#threadId !== undefined) this.#tell(event);
       else if (this.#untold.length < UNTOLD_MAX) this.#untold.push(event);
     }

@@ -59,6 +59,8 @@ export interface OpenThreadOptions {
   readonly sink: ThreadSink;
   /** The thread has got its id (O3). */
   readonly onNamed: (threadId: string) => void;
+  /** A server that we run, and for which nobody waits, did not start. */
+  readonly onMissing: (failure: ServerFailure) => void;
   /** The thread has been opened; its messages come after this call. */
   readonly onOpened: () => void;
 }
@@ -95,7 +97,8 @@ export class OpenThread {
 
   constructor(options: OpenThreadOptions, start: ThreadStart) {
     this.#options = options;
-    this.#managed = new ManagedServers(options.managedHost, options.redactor, options.log);
+    const { managedHost, redactor, log, onMissing } = options;
+    this.#managed = new ManagedServers(managedHost, redactor, log, onMissing);
     this.#start = start;
     this.#threadId = start.kind === "existing" ? start.threadId : null;
   }

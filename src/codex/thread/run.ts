@@ -80,6 +80,8 @@ const EVENTS_WEIGHT_MAX = 4 * 1024 * 1024;
 export class ActiveRun {
   readonly request: RunRequest;
   readonly signal: AbortSignal;
+  /** Servers of which it has told that they are missing. */
+  readonly missing: Set<string> = new Set();
   readonly #options: ActiveRunOptions;
   readonly #channel: Channel<ThreadEvent>;
   readonly #mapper: EventMapper;

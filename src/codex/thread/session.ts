@@ -30,6 +30,7 @@ import type { ThreadSink } from "../app-server/router.ts";
 import type { CodexAppServer } from "../app-server/supervisor.ts";
 import type { InheritedServers } from "../direct/inherited-servers.ts";
 import { inHostsWords } from "../direct/reasons.ts";
+import type { ServerFailure } from "../direct/thread-servers.ts";
 import { CodexError } from "../errors.ts";
 import type { ManagedHost } from "../managed/managed-host.ts";
 import { NO_USAGE, toUsage } from "./event-mapper.ts";
@@ -103,6 +104,9 @@ export class ThreadSession implements ThreadSink {
       registry.onNamed(this, threadId);
       this.#active?.announce(threadId);
     };
+    const onMissing = (failure: ServerFailure): void => {
+      if (this.#active !== undefined) this.#tellMissing(this.#active, failure, "Missing");
+    };
     const onOpened = (): void => this.#active?.warn(appServer.threads.processWarnings);
     this.#thread = new OpenThread(
       {
@@ -116,6 +120,7 @@ export class ThreadSession implements ThreadSink {
         otherHome,
         sink: this,
         onNamed,
+        onMissing,
         onOpened,
       },
       start,
@@ -300,10 +305,18 @@ export class ThreadSession implements ThreadSink {
         throw new CodexError("mcp_server_failed", message);
       }
       const subject = own === undefined ? `MCP server "${server}" did not start and is missing` : "Missing";
-      const message = `${subject} in this turn: ${reason}`;
-      this.#options.log("warn", message, { server });
-      run.tell({ message, code: "mcp_server_failed", server, reason });
+      this.#tellMissing(run, { server, reason }, subject);
     }
+  }
+
+  /** Once in a run. */
+  #tellMissing(run: ActiveRun, { server, reason: raw }: ServerFailure, subject: string): void {
+    if (run.missing.has(server)) return;
+    run.missing.add(server);
+    const reason = this.#options.redactor.redact(raw);
+    const message = `${subject} in this turn: ${reason}`;
+    this.#options.log("warn", message, { server });
+    run.tell({ message, code: "mcp_server_failed", server, reason });
   }
 
   #createRun(request: RunRequest, signal: AbortSignal): ActiveRun {

@@ -1,4 +1,5 @@
 /** What becomes of the servers of a thread, for hosts: `thread.events` without what only a client of MCP needs. */
+import { isInBackground } from "../../config/server/types.ts";
 import type { McpServerEvent } from "../../servers/server-event.ts";
 import type { ServerStatus } from "../connection/status.ts";
 import type { McpConnectionManager } from "./mcp-connection-manager.ts";
@@ -26,6 +27,23 @@ export async function* serverEvents(
   } finally {
     await events.return(undefined);
   }
+}
+
+/** An event that says why a server does not work. */
+export type McpServerFailed = McpServerEvent & { readonly state: "failed" | "needs_login" };
+
+/** @returns whether an event of the thread says that a server has failed for which nobody waits, and which has not been ready so far */
+export function failsInBackground(
+  thread: McpConnectionManager,
+): (event: McpServerEvent) => event is McpServerFailed {
+  const ready = new Set<string>();
+  return (event): event is McpServerFailed => {
+    const { server, state } = event;
+    if (state === "ready") ready.add(server);
+    if ((state !== "failed" && state !== "needs_login") || ready.has(server)) return false;
+    const view = thread.servers.find(({ name }) => name === server);
+    return view !== undefined && isInBackground(view.config);
+  };
 }
 
 function eventOf(
