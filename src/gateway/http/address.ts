@@ -56,10 +56,13 @@ export function strangerProblem(
   if (origin !== undefined && !isThisMachine(hostOf(origin)))
     return "Forbidden: the Origin is not of this machine";
   // Beyond loopback it has many names, and a token, which a page that was led here does not know.
-  if (!isLoopback(address.host) || host === undefined || isThisMachine(hostOf(`http://${host}`)))
-    return undefined;
+  if (!isLoopback(address.host) || host === undefined) return undefined;
+  if (PLAIN_HOST.test(host) || isThisMachine(hostOf(`http://${host}`))) return undefined;
   return "Forbidden: the Host header has to name this machine, as 127.0.0.1 or localhost";
 }
+
+/** What nearly every client sends, without the cost of a URL. */
+const PLAIN_HOST = /^(?:127\.0\.0\.1|localhost)(?::\d{1,5})?$/;
 
 function hostOf(url: string): string {
   return URL.parse(url)?.hostname.replace(/^\[(.*)\]$/, "$1") ?? "";

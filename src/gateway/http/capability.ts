@@ -4,7 +4,7 @@
  * Invariants
  *   K1. It is compared by its digest and in constant time, so that an answer tells nothing of how near a guess was.
  */
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { hash, randomBytes, timingSafeEqual } from "node:crypto";
 
 export class Capability {
   readonly #digest: Buffer;
@@ -25,7 +25,7 @@ export class Capability {
 }
 
 function digest(text: string): Buffer {
-  return createHash("sha256").update(text).digest();
+  return hash("sha256", text, "buffer");
 }
 
 /** The token of `Authorization: Bearer …`. */

@@ -405,7 +405,8 @@ function json(
   message: JsonObject,
   headers: Readonly<Record<string, string>> = {},
 ): void {
-  const body = Buffer.from(JSON.stringify(message));
-  const own = { "content-type": "application/json", "content-length": body.length };
+  // As text: then Node sends head and body as one piece.
+  const body = JSON.stringify(message);
+  const own = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
   response.writeHead(status, { ...own, ...headers }).end(body);
 }

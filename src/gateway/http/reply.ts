@@ -91,11 +91,12 @@ export class HttpReply implements Outlet {
     } else if (message === undefined) {
       response.writeHead(204, headers).end();
     } else {
-      const body = Buffer.from(JSON.stringify(message));
+      // As text: then Node sends head and body as one piece.
+      const body = JSON.stringify(message);
       response
         .writeHead(statusOf?.(message) ?? 200, {
           "content-type": "application/json",
-          "content-length": body.length,
+          "content-length": Buffer.byteLength(body),
           ...headers,
         })
         .end(body);

@@ -10,6 +10,7 @@
  *   C3. A file that is not of this format is an error and stays. No error shows what is in it.
  */
 import { createHash } from "node:crypto";
+import { statSync } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { fileError, nodeFileSystem, removeFile } from "../../config/file/file-system.ts";
 import { readVersioned, replaceFile, resolveTarget } from "../../config/file/safe-write.ts";
@@ -35,6 +36,8 @@ export class CredentialsFile {
 
   /** @throws {ConfigError} `unreadable` */
   async read(key: LoginKey): Promise<StoredLogin | undefined> {
+    // Asked at each start of a server: most often there is no file, and to find that out by following links takes five calls.
+    if (isAbsent(this.#path)) return undefined;
     const { entries } = await this.#load();
     const entry = [...entries.values()].find((each) => isOf(each, key));
     if (entry === undefined) return undefined;
@@ -84,6 +87,15 @@ export class CredentialsFile {
     const target = await resolveTarget(this.#path);
     const file = await readVersioned(target);
     return { entries: parse(this.#path, file?.text ?? "{}"), target, version: file?.version };
+  }
+}
+
+/** @returns `false` also where that cannot be found out: reading it says why */
+function isAbsent(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) === undefined;
+  } catch {
+    return false;
   }
 }
 

@@ -23,6 +23,7 @@ import {
   SdkError,
   SdkErrorCode,
   type ServerCapabilities,
+  specTypeSchemas,
   type StandardSchemaV1,
   type Tool,
 } from "@modelcontextprotocol/client";
@@ -126,6 +127,7 @@ export class Session {
       inputRequired: { autoFulfill: false },
       listMaxPages: 100,
     });
+    bringSchema(client);
     client.onerror = options.onError;
     transport.onStreamRestored = options.onGap;
     transport.onSessionLost = options.onLost;
@@ -237,4 +239,16 @@ export class Session {
     const tells = call !== undefined && this.hasPerRequestStream;
     return tells ? this.#calls.run(call, send, options) : send(options);
   }
+}
+
+/**
+ * The request that the SDK's client makes by itself. Without a schema for its result the client first lets the schema that it knows
+ * check `undefined`, and words all that is wrong with it: that costs more than the rest of the request.
+ */
+function bringSchema(client: Client): void {
+  const send = client.request.bind(client) as (asked: object, ...others: unknown[]) => Promise<unknown>;
+  client.request = (asked: { readonly method: string }, ...others: unknown[]): Promise<never> => {
+    const known = asked.method === "initialize" ? [specTypeSchemas.InitializeResult] : [];
+    return send(asked, ...known, ...others) as Promise<never>;
+  };
 }

@@ -1,14 +1,14 @@
 /**
  * MCP messages over streamable HTTP, of both eras.
  *
- *   client --send()--> SDK: the protocol's headers --> ServerRequests: configured headers, 401 --> fetch --> server
- *   client <--onmessage-- JSON, or the events of the answer <-----------------------------------------------┘
+ *   client --send()--> the protocol's headers --> ServerRequests: configured headers, 401 --> fetch --> server
+ *   client <--onmessage-- JSON, or the events of the answer <-------------------------------------------┘
  *   client <--onmessage-- the standing stream (2025 era)
  *
- * The SDK's transport decides what is sent: versions, sessions, `Mcp-Method` and its like, when the standing stream is
- * opened. It never sees an answer: it is given an empty one, and this module takes the real one. The SDK would wait for
- * ever where an answer ends early, and has one error for everything else (measured with 2.4.0). `fetch` says from which
- * machine.
+ * The headers of a request of the 2026 era (`Mcp-Method` and its like) are the SDK's; those of the 2025 era are two, and made
+ * here: for each message the SDK makes the web's `Headers` and `Request` and reads the message with zod. The SDK's transport
+ * never sees an answer: it is given an empty one, and this module takes the real one. The SDK would wait for ever where an answer
+ * ends early, and has one error for everything else (measured with 2.4.0). `fetch` says from which machine.
  *
  * Invariants
  *   H1. A request ends in exactly one of its answer and one `HttpFailure`, with which `send` rejects; it is pending until
@@ -30,6 +30,7 @@
  */
 import {
   type JSONRPCMessage,
+  PROTOCOL_VERSION_META_KEY,
   type RequestId,
   SdkErrorCode,
   SdkHttpError,
@@ -84,11 +85,8 @@ const STRAY_CHARS_MAX = 200;
 const METHOD_NOT_FOUND = -32_601;
 /** Tells the SDK's call of `fetch` for which message it is; it is not sent. */
 const LINK = "x-switchyard-exchange";
-/** What the SDK is given instead of an answer: to a request, and to a notification after which it opens the stream. */
-const TAKEN: Response = new Response(null, { status: 202 });
-/** The same without the stream. */
-const TAKEN_WITHOUT_STREAM: Response = new Response(null, { status: 200 });
-const NO_STREAM: Response = new Response(null, { status: 405 });
+/** What the SDK is given instead of an answer. Made when there is a need: the first one of a process takes 15 ms. */
+let taken: Response | undefined;
 
 export class HttpTransport extends StreamableHTTPClientTransport implements ServerTransport {
   readonly server: string;
@@ -110,6 +108,8 @@ export class HttpTransport extends StreamableHTTPClientTransport implements Serv
   readonly #closed = new AbortController();
   readonly #ended = Promise.withResolvers<TransportError>();
   #sent = 0;
+  /** That the server began with us. */
+  #session: string | undefined;
   #hasStream = false;
   #closing: Promise<void> | undefined;
 
@@ -138,7 +138,7 @@ export class HttpTransport extends StreamableHTTPClientTransport implements Serv
   }
 
   override get sessionId(): string | undefined {
-    return this.#requests.joinedSession ?? super.sessionId;
+    return this.#requests.joinedSession ?? this.#session;
   }
 
   /**
@@ -181,7 +181,8 @@ export class HttpTransport extends StreamableHTTPClientTransport implements Serv
     this.#exchanges.set(link, exchange);
     if (exchange.id !== undefined) this.#asked.set(exchange.id, exchange);
     try {
-      await super.send(message, { headers: { ...options.headers, [LINK]: link } });
+      if (isModern(message)) await super.send(message, { headers: { ...options.headers, [LINK]: link } });
+      else await this.#post(message, exchange);
       await this.#finish(exchange);
       if (exchange.isStream) options.onRequestStreamEnd?.();
     } catch (error) {
@@ -212,7 +213,7 @@ export class HttpTransport extends StreamableHTTPClientTransport implements Serv
     for (const exchange of this.#exchanges.values()) if (exchange.cancels === undefined) exchange.stop(error);
     const goodbye = async (): Promise<void> => {
       await Promise.allSettled(this.#cancelling);
-      if (super.sessionId !== undefined) await this.terminateSession();
+      await this.#endSession();
     };
     const said = goodbye().catch((cause: unknown) =>
       this.#log("debug", `did not end its session: ${String(cause)}`),
@@ -232,47 +233,68 @@ export class HttpTransport extends StreamableHTTPClientTransport implements Serv
     this.#asked.get(id)?.stop(new TransportError("closed", this.server, "was told to cancel this request"));
   }
 
-  /** What the SDK takes for its `fetch`. It never rejects for a message: `send` finds the outcome in the exchange. */
+  /** Sends a message of the 2025 era. `#finish` finds the outcome in the exchange. */
+  async #post(message: JSONRPCMessage | JSONRPCMessage[], exchange: Exchange): Promise<void> {
+    const { method, signal } = exchange;
+    const headers = this.#headers(method === "initialize" ? undefined : this.#session);
+    headers.set("content-type", "application/json").set("accept", "application/json, text/event-stream");
+    exchange.headers = headers;
+    exchange.outcome = this.#requests.send({
+      method: "POST",
+      headers,
+      body: JSON.stringify(message),
+      signal,
+    });
+    const outcome = await exchange.outcome.catch(() => undefined);
+    if (outcome?.kind !== "answer") return;
+    if (method === "initialize") this.#session = outcome.answer.header("mcp-session-id") || undefined;
+    if (method === "notifications/initialized") void this.#keepStream();
+  }
+
+  /** Those of the protocol, in the 2025 era. */
+  #headers(session: string | undefined): Map<string, string> {
+    const headers = new Map<string, string>();
+    if (session !== undefined) headers.set("mcp-session-id", session);
+    if (this.protocolVersion !== undefined) headers.set("mcp-protocol-version", this.protocolVersion);
+    return headers;
+  }
+
+  /** What the SDK takes for its `fetch`, for a message of the 2026 era. It never rejects: `#finish` finds the outcome in the exchange. */
   async #fetch(init: RequestInit = {}): Promise<Response> {
     const headers = new Map(init.headers instanceof Headers ? init.headers : []);
-    const link = headers.get(LINK);
-    const exchange = link === undefined ? undefined : this.#exchanges.get(link);
-    if (exchange === undefined) return await this.#fetchAside(init.method, headers);
+    const exchange = this.#exchanges.get(headers.get(LINK) ?? "");
+    if (exchange === undefined) throw new Error("The SDK's transport sends what it was not given");
     headers.delete(LINK);
     exchange.headers = headers;
     const body = typeof init.body === "string" ? init.body : "";
     exchange.outcome = this.#requests.send({ method: "POST", headers, body, signal: exchange.signal });
-    const outcome = await exchange.outcome.catch(() => undefined);
-    if (outcome?.kind !== "answer") return exchange.id === undefined ? TAKEN_WITHOUT_STREAM : TAKEN;
-    const session = exchange.method === "initialize" ? outcome.answer.header("mcp-session-id") : undefined;
-    return session === undefined
-      ? TAKEN
-      : new Response(null, { status: 202, headers: { "mcp-session-id": session } });
+    await exchange.outcome.catch(() => undefined);
+    taken ??= new Response(null, { status: 202 });
+    return taken;
   }
 
-  /** The standing stream, and the end of the session. */
-  async #fetchAside(method: string | undefined, headers: ReadonlyMap<string, string>): Promise<Response> {
-    if (method === "GET") {
-      void this.#keepStream([...headers]);
-      return NO_STREAM;
-    }
-    const outcome = await this.#requests.send({
-      method: "DELETE",
-      headers,
-      signal: this.#closed.signal,
-      mayAskAgain: false,
-    });
+  /** Opens the standing stream of a session that somebody else began. */
+  override resumeStream(): Promise<void> {
+    void this.#keepStream();
+    return Promise.resolve();
+  }
+
+  async #endSession(): Promise<void> {
+    if (this.#session === undefined) return;
+    const headers = this.#headers(this.#session);
+    const { signal } = this.#closed;
+    const outcome = await this.#requests.send({ method: "DELETE", headers, signal, mayAskAgain: false });
     if (outcome.kind === "failure" && outcome.failure.status === undefined) throw outcome.failure;
     if (outcome.kind === "answer") await this.#requests.drain(outcome.answer);
-    return TAKEN;
+    this.#session = undefined;
   }
 
-  async #keepStream(headers: readonly (readonly [string, string])[]): Promise<void> {
+  async #keepStream(): Promise<void> {
     if (this.#hasStream) return;
     this.#hasStream = true;
     await keepStream({
       requests: this.#requests,
-      headers,
+      headers: [...this.#headers(this.#session).set("accept", "text/event-stream")],
       clock: this.#clock,
       random: this.#options.random,
       eventBytesMax: BODY_BYTES_MAX,
@@ -447,4 +469,10 @@ export class HttpTransport extends StreamableHTTPClientTransport implements Serv
     const { log = silentLog, server, environment = "local" } = this.#options;
     log(level, `MCP server "${server}" ${what}`, { server, environment });
   }
+}
+
+/** Whether a message is a request of the 2026 era: it names its version. */
+function isModern(message: JSONRPCMessage | readonly JSONRPCMessage[]): boolean {
+  if (!("method" in message) || !("id" in message)) return false;
+  return typeof message.params?._meta?.[PROTOCOL_VERSION_META_KEY] === "string";
 }

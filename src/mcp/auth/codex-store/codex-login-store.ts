@@ -90,7 +90,7 @@ class CodexLoginStore implements LoginStore {
 
   /** @returns `undefined` where there is no keyring to be used (K2) */
   async #inKeyring<T>(use: (keyring: Keyring) => Promise<T>): Promise<T | undefined> {
-    if (this.#keyring === undefined) return undefined;
+    if (this.#keyring === undefined || (this.#isAuto && this.#keyring.isMissing)) return undefined;
     try {
       return await use(this.#keyring);
     } catch (error) {

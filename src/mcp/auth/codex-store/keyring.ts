@@ -27,6 +27,12 @@ type KeyringPackage = { readonly AsyncEntry: new (service: string, account: stri
 export class Keyring {
   #package: KeyringPackage | Error | undefined;
 
+  /** Whether it is known that there is no package for it. */
+  get isMissing(): boolean {
+    this.#package ??= load();
+    return this.#package instanceof Error && isMissing(this.#package);
+  }
+
   async read(key: LoginKey, signal: AbortSignal): Promise<StoredLogin | undefined> {
     return this.#use("unreadable", key, signal, async (entry) => {
       const text = await entry.getPassword(signal);
