@@ -163,6 +163,7 @@ export type ThreadOptions = {
     mcpServers?: McpServers | ServerSet;
     mcp?: "managed" | "direct";
     provenance?: ToolPluginProvenance;
+    modelRequests?: "relayed" | "direct";
     principal?: string;
     onQuestion?: QuestionHandler;
     questionTimeoutMs?: number;

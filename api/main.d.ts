@@ -62,6 +62,7 @@ export type CodexOptions = {
     caFile?: string;
     environments?: readonly CodexEnvironment[];
     mcp?: "managed" | "direct";
+    modelRequests?: "relayed" | "direct";
     manager?: McpManager;
     credentials?: CredentialSource;
     idleUnloadMs?: number;
@@ -347,6 +348,7 @@ export type ThreadOptions = {
     mcpServers?: McpServers | ServerSet;
     mcp?: "managed" | "direct";
     provenance?: ToolPluginProvenance;
+    modelRequests?: "relayed" | "direct";
     principal?: string;
     onQuestion?: QuestionHandler;
     questionTimeoutMs?: number;

@@ -34,7 +34,6 @@ export async function timeCallsInCodex(calls: number, url: string | undefined): 
     codexHome: home,
     env: { PATH: process.env["PATH"] ?? "", HOME: home },
     flags: [],
-    apiKey: "sk-bench",
     clock: systemClock,
     log: silentLog,
     redactor: new Redactor(),

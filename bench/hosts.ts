@@ -10,10 +10,12 @@ import { FINAL_ANSWER, IDENTITY_HEADER, identityOf, MODEL, PROMPT_MARK, SERVER }
 /** What is compared. */
 export const VARIANTS = [
   "switchyard",
-  "switchyard+ca",
-  "switchyard+ca+ephemeral",
+  "switchyard+ephemeral",
+  "switchyard+direct-model",
+  "switchyard+direct-model+ca",
   "direct",
-  "direct+ca+ephemeral",
+  "direct+ephemeral",
+  "direct+direct-model",
   "sdk",
   "sdk+settings",
 ] as const;
@@ -48,14 +50,18 @@ export function createHost(options: HostOptions): Host {
   switch (options.variant) {
     case "switchyard":
       return switchyard(options, {}, false);
-    case "switchyard+ca":
-      return switchyard(options, { caFile: options.caFile }, false);
-    case "switchyard+ca+ephemeral":
-      return switchyard(options, { caFile: options.caFile }, true);
+    case "switchyard+ephemeral":
+      return switchyard(options, {}, true);
+    case "switchyard+direct-model":
+      return switchyard(options, { modelRequests: "direct" }, false);
+    case "switchyard+direct-model+ca":
+      return switchyard(options, { modelRequests: "direct", caFile: options.caFile }, false);
     case "direct":
       return switchyard(options, { mcp: "direct" }, false);
-    case "direct+ca+ephemeral":
-      return switchyard(options, { mcp: "direct", caFile: options.caFile }, true);
+    case "direct+ephemeral":
+      return switchyard(options, { mcp: "direct" }, true);
+    case "direct+direct-model":
+      return switchyard(options, { mcp: "direct", modelRequests: "direct" }, false);
     case "sdk":
       return sdk(options, false);
     case "sdk+settings":

@@ -12,6 +12,7 @@ import { type Log, silentLog } from "../base/log.ts";
 import { providerVariables } from "../base/variables.ts";
 import { Redactor } from "../base/redact.ts";
 import { StderrPipes } from "../process/stderr-pipe.ts";
+import { Certificates } from "./app-server/certificates.ts";
 import { CodexAppServer } from "./app-server/supervisor.ts";
 import { findCodex } from "./app-server/binary.ts";
 import { readCodexOptions, readThreadOptions, readTurnOptions } from "./read-options.ts";
@@ -25,6 +26,8 @@ import { closeHome, lacksLogin, prepareCodexHome, shareMcpLogins } from "./app-s
 import { InheritedServers } from "./direct/inherited-servers.ts";
 import { managedEnvironments } from "./managed/environments.ts";
 import { ManagedHost } from "./managed/managed-host.ts";
+import { Loopback } from "./relayed/loopback.ts";
+import { RelayHost } from "./relayed/relay-host.ts";
 import { collectTurn, type Turn } from "../thread/turn.ts";
 import type { CyberAccessProgram, Input, ThreadOptions, TurnOptions } from "../thread/options.ts";
 import type { CodexOptions } from "./options.ts";
@@ -69,7 +72,11 @@ export class Codex implements Engine, AsyncDisposable {
   readonly #context: CodexContext;
   readonly #clock: Clock;
   readonly #stderrPipes: StderrPipes;
+  readonly #loopback: Loopback;
+  readonly #relayHost: RelayHost;
   readonly #managedHost: ManagedHost;
+  /** Of the processes of Codex, from the first one's start. */
+  #certificates: Certificates | undefined;
 
   /** @throws {CodexError} `invalid_options` */
   constructor(options: CodexOptions = {}) {
@@ -81,8 +88,7 @@ export class Codex implements Engine, AsyncDisposable {
     const redactor = new Redactor();
     if (checked.apiKey !== undefined) redactor.add(checked.apiKey);
     const codexHome = chooseHome(checked, env);
-    // The built-in provider gets the key by login, one of ours with the configuration of each thread.
-    const loginKey = checked.baseUrl === undefined ? checked.apiKey : undefined;
+    const isUsersHome = codexHome === userCodexHome(env);
     const find = (): ReturnType<typeof findCodex> => findCodex(checked.codexPathOverride, env);
     this.#appServer = new CodexAppServer({
       findBinary: find,
@@ -94,10 +100,11 @@ export class Codex implements Engine, AsyncDisposable {
       onFiles: () => closeHome(codexHome, env),
       env: () => {
         const needed = providerVariables(configuredProviders(codexHome).tables);
-        return processEnvironment(checked, env, find().pathDirs, needed);
+        this.#certificates ??= Certificates.open({ codex: checked, codexHome, isUsersHome, env, log });
+        const own = processEnvironment(checked, env, find().pathDirs, needed);
+        return { ...own, ...this.#certificates?.variables };
       },
       flags: processFlags(checked),
-      apiKey: loginKey,
       environments: checked.environments ?? [],
       clock,
       log,
@@ -105,7 +112,10 @@ export class Codex implements Engine, AsyncDisposable {
       redactor,
     });
     this.#stderrPipes = new StderrPipes({ log, redactor });
+    this.#loopback = new Loopback(clock, log);
+    this.#relayHost = new RelayHost({ loopback: this.#loopback, caFile: checked.caFile, env, clock, log });
     this.#managedHost = new ManagedHost({
+      loopback: this.#loopback,
       manager: checked.manager,
       credentials: checked.credentials,
       codexHome,
@@ -119,6 +129,8 @@ export class Codex implements Engine, AsyncDisposable {
       appServer: this.#appServer,
       stderrPipes: this.#stderrPipes,
       managedHost: this.#managedHost,
+      relayHost: this.#relayHost,
+      certificates: () => this.#certificates,
       inherited: new InheritedServers(codexHome),
       clock,
       log,
@@ -126,7 +138,7 @@ export class Codex implements Engine, AsyncDisposable {
       idleUnloadMs: checked.idleUnloadMs ?? 60_000,
       reconnectTimeoutMs: checked.reconnectTimeoutMs ?? 120_000,
       readerStallMs: checked.readerStallMs ?? 60_000,
-      otherHome: codexHome === userCodexHome(env) ? undefined : userCodexHome(env),
+      otherHome: isUsersHome ? undefined : userCodexHome(env),
     });
     this.#context = { options: checked, env, sessions, codexHome };
   }
@@ -159,6 +171,9 @@ export class Codex implements Engine, AsyncDisposable {
     await this.#appServer.close();
     await threads;
     await this.#managedHost[Symbol.asyncDispose]();
+    await this.#relayHost[Symbol.asyncDispose]();
+    await this.#loopback[Symbol.asyncDispose]();
+    this.#certificates?.[Symbol.dispose]();
     this.#stderrPipes[Symbol.dispose]();
   }
 
@@ -238,7 +253,7 @@ export class Thread implements EngineThread, AsyncDisposable {
     };
     const { codexHome } = this.#context;
     const spec = buildThreadSpec(this.#context.options, options, this.#context.env, () =>
-      providerVariables(configuredProviders(codexHome).tables),
+      configuredProviders(codexHome),
     );
     this.#checkLogin(spec);
     // The user may have logged in to a server since the turn before.

@@ -9,7 +9,10 @@ export type CodexOptions = {
   codexPathOverride?: string;
   /** A Responses API endpoint, e.g. `https://example.com/v1`. It is reached over HTTP, without WebSocket. */
   baseUrl?: string;
-  /** Key for the model. Sent over the pipe; never in argv, environment or a file. @default the user's login */
+  /**
+   * Key for the model. It stays in this process where requests to the model are `"relayed"`, and is otherwise sent over the pipe; never in
+   * argv, environment or a file. @default the user's login
+   */
   apiKey?: string;
   /** Codex configuration for every thread, as nested objects or dotted keys. */
   config?: CodexConfigObject;
@@ -30,8 +33,9 @@ export type CodexOptions = {
    */
   home?: "switchyard" | "user" | { readonly path: string };
   /**
-   * A file with the root certificates to trust, instead of the system's. Codex parses all of them for every thread: a
-   * small file saves 60 % of its time per turn (bench/README.md). Commands of the agent see the setting too.
+   * A file with the root certificates to trust, instead of the system's: for a server or a model with an authority of its own, and for requests
+   * to the model that are `"direct"`, where Codex parses all certificates again and again, and a small file saves 60 % of its time per turn
+   * (bench/README.md). Commands of the agent see the setting too.
    */
   caFile?: string;
   /**
@@ -41,6 +45,8 @@ export type CodexOptions = {
   environments?: readonly CodexEnvironment[];
   /** Who runs the MCP servers of threads that do not say it: see `ThreadOptions`. @default "managed" */
   mcp?: "managed" | "direct";
+  /** Who asks the model in threads that do not say it: see `ThreadOptions`. */
+  modelRequests?: "relayed" | "direct";
   /** Runs the MCP servers of managed threads. Yours: it is not disposed here. @default one of our own, with `environments` and `credentials` */
   manager?: McpManager;
   /**

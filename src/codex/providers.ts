@@ -15,7 +15,7 @@ import { type Variables, variable } from "../servers/resolve.ts";
 import { CodexError } from "./errors.ts";
 
 /** Codex's own provider, which a login of Codex is for. */
-const OPENAI = "openai";
+export const OPENAI = "openai";
 
 /**
  * Fills in the references of the providers in `config` (P1). As in Codex, a header whose variable is not set is left out.

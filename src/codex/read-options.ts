@@ -105,6 +105,7 @@ const codexOptions: Reader<CodexOptions> = object(
     caFile: optional(refine(string, certificates)),
     environments: optional(list(environment)),
     mcp: optional(oneOf("managed", "direct")),
+    modelRequests: optional(oneOf("relayed", "direct")),
     manager: objectOf<McpManager>(),
     credentials: objectOf<CredentialSource>(),
     idleUnloadMs: milliseconds,

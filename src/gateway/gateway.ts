@@ -67,7 +67,22 @@ interface OpenedThread {
   readonly endpoints: Map<string | undefined, Endpoint>;
 }
 
+let startOn: (listener: Listener, options: GatewayOptions) => Gateway;
+
+/** A gateway on a socket that is there already, and stays when the gateway ends. */
+export function gatewayOn(listener: Listener, options: GatewayOptions): Gateway {
+  return startOn(listener, options);
+}
+
 export class Gateway implements AsyncDisposable {
+  static {
+    startOn = (listener, options) => {
+      const gateway = new Gateway(options);
+      gateway.#serveOn(listener);
+      return gateway;
+    };
+  }
+
   readonly #options: GatewayOptions;
   readonly #clock: Clock;
   readonly #limits: Limits;
@@ -79,6 +94,9 @@ export class Gateway implements AsyncDisposable {
   /** Compared with where there is no such thread (G1). */
   readonly #nobody = new Capability(Capability.random());
   #listener: Listener | undefined;
+  /** Closed with the gateway. */
+  #own: Listener | undefined;
+  #leave: () => void = () => {};
   #ending: Promise<void> | undefined;
 
   private constructor(options: GatewayOptions) {
@@ -93,15 +111,25 @@ export class Gateway implements AsyncDisposable {
     const { address = { host: "127.0.0.1", port: 0 }, token, threads, log = silentLog } = options;
     if (threads !== undefined) checkExposure(address, token !== undefined);
     const gateway = new Gateway(options);
-    gateway.#listener = await Listener.start({
+    const listener = await Listener.start({
       address,
-      route: (path, request) => gateway.#route(path, request),
-      endpoints: () => gateway.#endpoints(),
       background: options.background ?? false,
       clock: gateway.#clock,
       onError: (error) => log("warn", `The gateway: ${messageOf(error)}`),
     });
+    gateway.#own = listener;
+    gateway.#serveOn(listener);
     return gateway;
+  }
+
+  #serveOn(listener: Listener): void {
+    this.#listener = listener;
+    this.#leave = listener.add({
+      route: (path, request) => this.#route(path, request),
+      tick: () => {
+        for (const endpoint of this.#endpoints()) endpoint.tick();
+      },
+    });
   }
 
   /** Scheme, host and port. */
@@ -162,7 +190,8 @@ export class Gateway implements AsyncDisposable {
   async #end(): Promise<void> {
     await Promise.all([...this.#threads.keys()].map((key) => this.#revoke(key)));
     await Promise.all([...this.#served.values()].map((endpoint) => endpoint.end()));
-    await this.#listener?.[Symbol.asyncDispose]();
+    this.#leave();
+    await this.#own?.[Symbol.asyncDispose]();
   }
 
   async #revoke(key: string): Promise<void> {

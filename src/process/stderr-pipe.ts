@@ -15,7 +15,7 @@
  *   W4. Where there are no named pipes, there is no `StderrPipe`, and the program is started as it would be anyway.
  */
 import { execFile } from "node:child_process";
-import { closeSync, constants, mkdtempSync, openSync, readdirSync, rmSync } from "node:fs";
+import { closeSync, constants, openSync, rmSync } from "node:fs";
 import { Socket } from "node:net";
 import { constants as system, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,7 +24,7 @@ import { messageOf } from "../base/errors.ts";
 import { type Log, silentLog } from "../base/log.ts";
 import { toLogLine } from "../base/log-line.ts";
 import type { Redactor } from "../base/redact.ts";
-import { hostMark, isOwnerDead } from "./process-tree.ts";
+import { makeOwnFolder, removeOwnFolder } from "./own-folder.ts";
 
 const LINES_MAX = 20;
 const LINE_CHARS_MAX = 2_000;
@@ -189,12 +189,6 @@ export interface StderrPipesOptions {
 }
 
 const PREFIX = "switchyard-stderr-";
-/** What `mkdtemp` adds, after a hyphen. */
-const RANDOM_CHARS = 6;
-/** Of this process. They are removed also when it ends without disposing anything. */
-const folders = new Set<string>();
-let willRemove = false;
-
 export class StderrPipes implements Disposable {
   readonly #log: Log;
   readonly #redactor: Redactor | undefined;
@@ -234,17 +228,17 @@ export class StderrPipes implements Disposable {
     this.#isOver = true;
     this.#unused = [];
     for (const pipe of this.#open) pipe[Symbol.dispose]();
-    if (this.#folder !== undefined) remove(this.#folder);
+    if (this.#folder !== undefined) removeOwnFolder(this.#folder);
   }
 
   async #fill(): Promise<void> {
     try {
-      const folder = (this.#folder ??= makeOwnFolder());
+      const folder = (this.#folder ??= makeOwnFolder(tmpdir(), PREFIX));
       const paths = Array.from({ length: BATCH }, () => join(folder, String(++this.#made)));
       try {
         await promisify(execFile)("mkfifo", ["-m", "600", ...paths], { timeout: MKFIFO_TIMEOUT_MS });
       } catch (error) {
-        remove(folder);
+        removeOwnFolder(folder);
         this.#folder = undefined;
         throw error;
       }
@@ -255,31 +249,5 @@ export class StderrPipes implements Disposable {
       this.#isOver = true;
       this.#log("warn", `Cannot read the stderr of MCP servers: ${messageOf(error)}`);
     }
-  }
-}
-
-function makeOwnFolder(): string {
-  sweepFolders();
-  if (!willRemove) process.once("exit", () => folders.forEach(remove));
-  willRemove = true;
-  const folder = mkdtempSync(join(tmpdir(), `${PREFIX}${hostMark()}-`));
-  folders.add(folder);
-  return folder;
-}
-
-/** Removes what hosts that were killed have left (W3). */
-function sweepFolders(): void {
-  for (const name of readdirSync(tmpdir())) {
-    if (!name.startsWith(PREFIX)) continue;
-    if (isOwnerDead(name.slice(PREFIX.length, -RANDOM_CHARS - 1))) remove(join(tmpdir(), name));
-  }
-}
-
-function remove(folder: string): void {
-  folders.delete(folder);
-  try {
-    rmSync(folder, { recursive: true, force: true });
-  } catch {
-    // Another account's, or in use: nothing but empty pipes is in it.
   }
 }

@@ -61,6 +61,13 @@ export type ThreadOptions = {
    * are managed. @default none
    */
   provenance?: ToolPluginProvenance;
+  /**
+   * Who asks the model of a thread of Codex. `"relayed"`: we do, for Codex, which reaches us at a URL on this machine, so that the key is not in
+   * Codex, keys and endpoints may differ from thread to thread, and Codex need not read the machine's root certificates, a third to two
+   * thirds of what a turn costs. `"direct"`: Codex does. A login of Codex, a model provider of `config` and a SOCKS proxy are always direct; to ask for
+   * `"relayed"` there is an error. The engine `responses` has no such choice. @default that of `CodexOptions`, or `"relayed"` where there is an `apiKey`
+   */
+  modelRequests?: "relayed" | "direct";
   /** Whose credentials the thread works with, where its servers are managed: see `McpThreadOptions`. */
   principal?: string;
   /** Answers the engine's questions. @default decline them, with an event for each */
@@ -80,7 +87,7 @@ export type ThreadOptions = {
   env?: Record<string, string>;
   /** Whether the agent's commands also see the environment of Codex. @default only if `CodexOptions.env` is given */
   inheritEnv?: boolean;
-  /** The endpoint of this thread. @default that of `CodexOptions` */
+  /** The endpoint of this thread. @default that of `CodexOptions`, or OpenAI's */
   baseUrl?: string;
   /** The key of this thread. @default that of `CodexOptions` */
   apiKey?: string;

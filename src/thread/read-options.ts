@@ -60,6 +60,7 @@ export const threadFields: Fields<ThreadOptions> = {
   mcpServers: objectOf<McpServers>(),
   mcp: optional(oneOf("managed", "direct")),
   provenance: objectOf<ToolPluginProvenance>(),
+  modelRequests: optional(oneOf("relayed", "direct")),
   principal: text,
   onQuestion: functionOf<QuestionHandler>(),
   questionTimeoutMs: milliseconds,

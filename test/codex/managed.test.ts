@@ -76,7 +76,7 @@ function* memoryOf(pid: number): Generator<string> {
   }
 }
 
-test("nothing of a server is in Codex but the name: not in its memory, its arguments, its environment or its files (M1)", {
+test("nothing of a server is in Codex but the name, and no key: not in its memory, arguments, environment or files (M1, Q1)", {
   timeout,
 }, async (t) => {
   for (const [name, value] of Object.entries({
@@ -88,8 +88,9 @@ test("nothing of a server is in Codex but the name: not in its memory, its argum
   }
   await using http = await RecordingMcpServer.start();
   await using bench = await startBench();
-  const codex = bench.another();
+  const codex = bench.another({ apiKey: "planted-key-of-the-model" });
   const planted = [
+    "planted-key-of-the-model",
     "planted-header",
     "planted-token-in-host",
     "planted-variable",
@@ -123,6 +124,7 @@ test("nothing of a server is in Codex but the name: not in its memory, its argum
     http.calls.map(({ headers }) => headers["x-key"] ?? headers["authorization"]),
     ["planted-header", "Bearer planted-token-in-host"],
   );
+  assert.equal(bench.model.requests.at(-1)?.headers["authorization"], "Bearer planted-key-of-the-model");
   const found = (text: string): string[] => planted.filter((secret) => text.includes(secret));
   const pid = codex.pid as number;
   let searched = 0;

@@ -62,7 +62,6 @@ export class CodexConfig implements AsyncDisposable {
         codexHome: home,
         env: { PATH: process.env.PATH ?? "", HOME: home, RUST_BACKTRACE: "0" },
         flags: [],
-        apiKey: undefined,
         clock: systemClock,
         log: silentLog,
         redactor: new Redactor(),

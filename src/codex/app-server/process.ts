@@ -41,8 +41,6 @@ export interface AppServerProcessOptions {
   readonly env: Readonly<Record<string, string>>;
   /** `-c key=value` flags. No secret may be in them (A5). */
   readonly flags: readonly string[];
-  /** Given to Codex over the pipe and kept in its memory only. */
-  readonly apiKey: string | undefined;
   /** Those with a URL are announced to Codex before any thread, in addition to those of its `environments.toml`. @default none */
   readonly environments?: readonly CodexEnvironment[];
   readonly clock: Clock;
@@ -91,6 +89,7 @@ export class AppServerProcess {
   readonly #exited = Promise.withResolvers<CodexError>();
   #pauses = 0;
   #holds = 0;
+  #login: Promise<unknown> | undefined;
   #stopping: Promise<void> | undefined;
 
   /**
@@ -258,6 +257,21 @@ export class AppServerProcess {
     }
   }
 
+  /**
+   * Gives Codex's own provider its key, once. It goes over the pipe and is kept in memory only.
+   *
+   * @throws as `request` does
+   */
+  async login(apiKey: string): Promise<void> {
+    this.#login ??= this.request("account/login/start", { type: "apiKey", apiKey });
+    try {
+      await this.#login;
+    } catch (error) {
+      this.#login = undefined;
+      throw error;
+    }
+  }
+
   get paused(): boolean {
     return this.#pauses > 0;
   }
@@ -291,10 +305,6 @@ export class AppServerProcess {
       { timeoutMs },
     );
     this.#peer.notify("initialized");
-    const { apiKey } = this.#options;
-    if (apiKey !== undefined) {
-      await this.request("account/login/start", { type: "apiKey", apiKey }, { timeoutMs });
-    }
     for (const { id, url, bearerToken, connectTimeoutMs } of this.#announced) {
       if (bearerToken !== undefined) this.#options.redactor.add(bearerToken);
       const more = {

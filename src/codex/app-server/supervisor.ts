@@ -35,7 +35,6 @@ export interface CodexAppServerOptions {
   /** The environment of a process that is about to start. */
   readonly env: () => Readonly<Record<string, string>>;
   readonly flags: readonly string[];
-  readonly apiKey: string | undefined;
   readonly environments: readonly CodexEnvironment[];
   readonly clock: Clock;
   /** Random numbers for the jitter of restarts. @default Math.random */
@@ -150,7 +149,6 @@ export class CodexAppServer implements AsyncDisposable {
         codexHome: this.#options.prepareHome(),
         env: this.#options.env(),
         flags: this.#options.flags,
-        apiKey: this.#options.apiKey,
         environments: this.#options.environments,
         clock,
         log,

@@ -11,6 +11,7 @@ import type { Redactor } from "../../base/redact.ts";
 import type { Gateway } from "../../gateway/index.ts";
 import type { CredentialSource, EnvironmentDefinition, McpManager } from "../../mcp/index.ts";
 import type { Variables } from "../../servers/resolve.ts";
+import type { Loopback } from "../relayed/loopback.ts";
 
 export interface ManagedHostOptions {
   /** Made and ended by somebody else. @default one of our own */
@@ -21,6 +22,8 @@ export interface ManagedHostOptions {
   readonly credentials: CredentialSource | undefined;
   /** Where Codex keeps the user's logins. */
   readonly codexHome: string;
+  /** Where the gateway listens. */
+  readonly loopback: Loopback;
   readonly redactor: Redactor;
   readonly env: Variables;
   readonly clock: Clock;
@@ -70,11 +73,11 @@ export class ManagedHost implements AsyncDisposable {
   }
 
   async #open(): Promise<OpenParts> {
-    const { manager, clock, log } = this.#options;
+    const { manager, loopback, clock, log } = this.#options;
     // Loaded here: a host whose threads are all direct does without it.
-    const { Gateway } = await import("../../gateway/index.ts");
+    const { gatewayOn } = await import("../../gateway/gateway.ts");
     const own = manager === undefined ? await this.#ownManager() : undefined;
-    const gateway = await Gateway.start({ background: true, clock, log });
+    const gateway = gatewayOn(await loopback.listener(), { clock, log });
     return { gateway, manager: manager ?? (own as OwnManager).manager, own };
   }
 

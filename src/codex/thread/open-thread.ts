@@ -24,6 +24,7 @@ import type { Redactor } from "../../base/redact.ts";
 import { RpcError } from "../../jsonrpc/index.ts";
 import { TAG_VARIABLE } from "../../process/process-tree.ts";
 import type { StderrPipes } from "../../process/stderr-pipe.ts";
+import type { Certificates } from "../app-server/certificates.ts";
 import type { AppServerProcess } from "../app-server/process.ts";
 import type { ThreadOpened } from "../app-server/protocol.ts";
 import type { ThreadSink } from "../app-server/router.ts";
@@ -36,8 +37,10 @@ import { type ServerFailure, ThreadServers } from "../direct/thread-servers.ts";
 import { toWireServers, type WireServers } from "../direct/wire.ts";
 import type { ManagedHost } from "../managed/managed-host.ts";
 import { ManagedServers } from "../managed/managed-servers.ts";
+import type { RelayHost } from "../relayed/relay-host.ts";
+import { RelayedModel } from "../relayed/relayed-model.ts";
 import { CodexError } from "../errors.ts";
-import type { ThreadSpec } from "./spec.ts";
+import { PROVIDER, type ThreadSpec } from "./spec.ts";
 
 /** How a thread comes to be. */
 export type ThreadStart =
@@ -50,6 +53,9 @@ export interface OpenThreadOptions {
   readonly inherited: InheritedServers;
   readonly stderrPipes: StderrPipes;
   readonly managedHost: ManagedHost;
+  readonly relayHost: RelayHost;
+  /** Of Codex's process, once that has been started. */
+  readonly certificates: () => Certificates | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly redactor: Redactor;
@@ -93,12 +99,14 @@ export class OpenThread {
   #claimed: string | undefined;
   #state: State = { kind: "cold" };
   readonly #managed: ManagedServers;
+  readonly #relayed: RelayedModel;
   #missing: readonly ServerFailure[] = [];
 
   constructor(options: OpenThreadOptions, start: ThreadStart) {
     this.#options = options;
-    const { managedHost, redactor, log, onMissing } = options;
+    const { managedHost, relayHost, redactor, log, onMissing } = options;
     this.#managed = new ManagedServers(managedHost, redactor, log, onMissing);
+    this.#relayed = new RelayedModel(relayHost, redactor);
     this.#start = start;
     this.#threadId = start.kind === "existing" ? start.threadId : null;
   }
@@ -141,12 +149,29 @@ export class OpenThread {
    * @throws the signal's reason when it aborts before Codex is asked
    */
   async open(spec: ThreadSpec, signal: AbortSignal, onWait?: (why: string) => void): Promise<Loaded> {
-    const { appServer, inherited, stderrPipes, redactor, clock, log } = this.#options;
     this.#throwIfLost();
-    const process = await appServer.process(signal, onWait);
-    const [all, servers] = await Promise.all([
+    const process = await this.#options.appServer.process(signal, onWait);
+    const before = this.loaded;
+    const letGo = (spec.reachesOut ? this.#options.certificates()?.need() : undefined) ?? ((): void => {});
+    let loaded: Loaded;
+    try {
+      loaded = await this.#open(spec, process, signal);
+    } catch (error) {
+      letGo();
+      throw error;
+    }
+    if (loaded === before) letGo();
+    else void loaded.closed.promise.then(letGo);
+    return loaded;
+  }
+
+  async #open(given: ThreadSpec, process: AppServerProcess, signal: AbortSignal): Promise<Loaded> {
+    const { appServer, inherited, stderrPipes, redactor, clock, log } = this.#options;
+    const [all, servers, spec] = await Promise.all([
       inherited.names(process, signal),
-      this.#serversOf(spec, process, signal),
+      this.#serversOf(given, process, signal),
+      this.#withModel(given),
+      given.loginKey === undefined ? undefined : process.login(given.loginKey),
     ]);
     // A managed server has a URL of our own, which takes the place of the one in the files.
     const isSame = ({ name, config }: DirectServer): boolean => {
@@ -234,9 +259,32 @@ export class OpenThread {
     return prepared.servers;
   }
 
-  /** Ends the servers that we run for the thread. It must not be loaded any more. */
-  endServers(): void {
+  /** With our provider, where we ask the model. @throws {GatewayError} there is no socket to listen on */
+  async #withModel(spec: ThreadSpec): Promise<ThreadSpec> {
+    if (spec.relayed === undefined) {
+      this.#relayed.end();
+      return spec;
+    }
+    const { config } = spec.start;
+    const providers = (config?.model_providers ?? {}) as JsonObject;
+    // The configuration may say more of it: how often it is asked again.
+    const own = providers[PROVIDER] as JsonObject | undefined;
+    const model_providers = {
+      ...providers,
+      [PROVIDER]: { ...own, ...(await this.#relayed.prepare(spec.relayed)) },
+    };
+    return { ...spec, start: { ...spec.start, config: { ...config, model_providers } } };
+  }
+
+  /** Its requests to the model, where we pass them on. */
+  get model(): RelayedModel {
+    return this.#relayed;
+  }
+
+  /** Ends what we do for the thread: its servers, its way to the model. It must not be loaded any more. */
+  end(): void {
     this.#managed.end();
+    this.#relayed.end();
   }
 
   #throwIfLost(): void {
@@ -312,7 +360,8 @@ export class OpenThread {
     const start = this.#start;
     const { ephemeral, threadSource, ...common } = spec.start;
     // A command that leaves its process group is found by the tag, as an MCP server is: see `process-tree.ts`.
-    const environment = (common.config?.shell_environment_policy ?? {}) as JsonObject;
+    const policy = (common.config?.shell_environment_policy ?? {}) as JsonObject;
+    const environment = this.#options.certificates()?.forCommands(policy) ?? policy;
     const set = { ...(environment.set as JsonObject | undefined), [TAG_VARIABLE]: process.tag };
     const shell_environment_policy = { ...environment, set };
     const params = {

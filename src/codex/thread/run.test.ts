@@ -46,6 +46,8 @@ function bench(onQuestion?: QuestionHandler): Bench {
     readerStallMs: 2_000,
     usage: NO_USAGE,
     serverName: (name) => name,
+    ofModel: (message) => message,
+    isUnreachable: () => false,
     input: () => ({
       paused: false,
       pause: () => {

@@ -66,6 +66,10 @@ export interface ActiveRunOptions {
   readonly usage: Usage;
   /** The host's name of a server that Codex knows as `name`. */
   readonly serverName: (name: string) => string;
+  /** What Codex or the provider says of the model, in the host's words: where we ask it, Codex knows neither its URL nor why it fails. */
+  readonly ofModel: (message: string) => string;
+  /** Whether the model cannot be reached, as Codex would find where it asks itself. */
+  readonly isUnreachable: () => boolean;
   readonly input: () => PausableInput | undefined;
 }
 
@@ -282,13 +286,13 @@ export class ActiveRun {
       this.#reconnect = undefined;
       return;
     }
-    const { clock, reconnectTimeoutMs: limitMs, input } = this.#options;
+    const { clock, reconnectTimeoutMs: limitMs, input, ofModel } = this.#options;
     const { message } = params.error;
     const giveUp = (): void => {
       // While the pipe is stopped, the news that the model answers again may be in it.
       if (input()?.paused === true) this.#reconnect = clock.schedule(limitMs, giveUp);
       else {
-        const text = `The model could not be reached for ${limitMs} ms: ${message}`;
+        const text = `The model could not be reached for ${limitMs} ms: ${ofModel(message)}`;
         this.stop(new CodexError("model_unreachable", text));
       }
     };
@@ -313,10 +317,12 @@ export class ActiveRun {
 
   /** Hides secrets in messages of Codex and the provider. The output of tools and commands is the host's own data. */
   #clean(event: ThreadEvent): ThreadEvent {
-    const { redactor } = this.#options;
-    if (event.type === "error") return { ...event, message: redactor.redact(event.message) };
+    const { redactor, ofModel, isUnreachable } = this.#options;
+    if (event.type === "error") return { ...event, message: redactor.redact(ofModel(event.message)) };
     if (event.type === "turn.failed") {
-      return { ...event, error: { ...event.error, message: redactor.redact(event.error.message) } };
+      const code = event.error.code ?? (isUnreachable() ? "model_unreachable" : undefined);
+      const message = redactor.redact(ofModel(event.error.message));
+      return { ...event, error: { ...event.error, message, ...(code === undefined ? {} : { code }) } };
     }
     if (event.type === "item.completed" && event.item.type === "error") {
       return { ...event, item: { ...event.item, message: redactor.redact(event.item.message) } };

@@ -27,12 +27,14 @@ import type { Notification } from "../app-server/protocol.ts";
 import { refuse } from "../app-server/refusals.ts";
 import type { RejectedTool } from "../app-server/tool-log.ts";
 import type { ThreadSink } from "../app-server/router.ts";
+import type { Certificates } from "../app-server/certificates.ts";
 import type { CodexAppServer } from "../app-server/supervisor.ts";
 import type { InheritedServers } from "../direct/inherited-servers.ts";
 import { inHostsWords } from "../direct/reasons.ts";
 import type { ServerFailure } from "../direct/thread-servers.ts";
 import { CodexError } from "../errors.ts";
 import type { ManagedHost } from "../managed/managed-host.ts";
+import type { RelayHost } from "../relayed/relay-host.ts";
 import { NO_USAGE, toUsage } from "./event-mapper.ts";
 import { type Loaded, OpenThread, type ThreadStart } from "./open-thread.ts";
 import { toQuestion } from "./questions.ts";
@@ -46,6 +48,9 @@ export interface ThreadSessionOptions {
   readonly inherited: InheritedServers;
   readonly stderrPipes: StderrPipes;
   readonly managedHost: ManagedHost;
+  readonly relayHost: RelayHost;
+  /** Of Codex's process, once that has been started. */
+  readonly certificates: () => Certificates | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly redactor: Redactor;
@@ -99,7 +104,7 @@ export class ThreadSession implements ThreadSink {
   constructor(options: ThreadSessionOptions, registry: SessionRegistry, start: ThreadStart) {
     this.#options = options;
     this.#registry = registry;
-    const { appServer, inherited, stderrPipes, managedHost, clock, log, redactor, otherHome } = options;
+    const { appServer } = options;
     const onNamed = (threadId: string): void => {
       registry.onNamed(this, threadId);
       this.#active?.announce(threadId);
@@ -108,23 +113,7 @@ export class ThreadSession implements ThreadSink {
       if (this.#active !== undefined) this.#tellMissing(this.#active, failure, "Missing");
     };
     const onOpened = (): void => this.#active?.warn(appServer.threads.processWarnings);
-    this.#thread = new OpenThread(
-      {
-        appServer,
-        inherited,
-        stderrPipes,
-        managedHost,
-        clock,
-        log,
-        redactor,
-        otherHome,
-        sink: this,
-        onNamed,
-        onMissing,
-        onOpened,
-      },
-      start,
-    );
+    this.#thread = new OpenThread({ ...options, sink: this, onNamed, onMissing, onOpened }, start);
     this.#rejected = this.#noRejectedTools();
   }
 
@@ -330,6 +319,8 @@ export class ThreadSession implements ThreadSink {
       readerStallMs,
       usage: this.#usage,
       serverName: (name) => this.#hostName(name),
+      ofModel: (message) => this.#thread.model.inHostsWords(message),
+      isUnreachable: () => this.#thread.model.isUnreachable,
       input: () => this.#thread.loaded?.process,
     });
   }
@@ -398,7 +389,7 @@ export class ThreadSession implements ThreadSink {
 
   /** The thread is not loaded, and no run waits: nothing of it is kept but what is on disk. */
   #rest(): void {
-    this.#thread.endServers();
+    this.#thread.end();
     this.#forgetSecrets();
     this.#thread.release();
     this.#registry.onCold(this);

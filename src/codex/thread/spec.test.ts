@@ -168,14 +168,15 @@ suite("buildThreadSpec trusts nothing (F1)", () => {
 
 suite("buildThreadSpec chooses the provider", () => {
   test("of Codex when the thread has neither endpoint nor key", () => {
-    const { start, secrets } = build({ apiKey: "sk-process" });
+    const { start, secrets, loginKey } = build({ apiKey: "sk-process", modelRequests: "direct" });
     assert.equal(start.modelProvider, undefined);
+    assert.equal(loginKey, "sk-process");
     assert.equal((start.config as object as { model_providers?: unknown }).model_providers, undefined);
     assert.deepEqual(secrets, []);
   });
 
   const provider = (codex: CodexOptions, thread: ThreadOptions = {}): unknown => {
-    const { start } = build(codex, thread);
+    const { start } = build({ ...codex, modelRequests: "direct" }, thread);
     assert.equal(start.modelProvider, "switchyard");
     const providers = (start.config as object as { model_providers: Record<string, unknown> })
       .model_providers;
@@ -455,8 +456,9 @@ suite("buildThreadSpec sends", () => {
   });
 
   test("no key of a provider in the home for commands, unless the host gives the process an environment (F2)", () => {
+    const home = { selected: undefined, tables: { a: { env_key: "A_KEY" } }, openaiBaseUrl: undefined };
     const policy = (codex: CodexOptions, thread: ThreadOptions): unknown =>
-      buildThreadSpec(codex, thread, {}, () => ["A_KEY"]).start.config?.shell_environment_policy;
+      buildThreadSpec(codex, thread, {}, () => home).start.config?.shell_environment_policy;
     const config = { shell_environment_policy: { exclude: ["X"] } };
     assert.deepEqual(policy({}, { inheritEnv: true }), { inherit: "all", exclude: ["A_KEY"] });
     assert.deepEqual(policy({ config }, { inheritEnv: true }), { inherit: "all", exclude: ["X", "A_KEY"] });
@@ -465,7 +467,11 @@ suite("buildThreadSpec sends", () => {
   });
 
   test("a secret in the configuration and in the servers only, and lists every one of them (F3)", () => {
-    const codex = { baseUrl: "https://a.example/v1", apiKey: "SECRET-codex" };
+    const codex: CodexOptions = {
+      baseUrl: "https://a.example/v1",
+      apiKey: "SECRET-codex",
+      modelRequests: "direct",
+    };
     const thread: ThreadOptions = {
       apiKey: "SECRET-thread",
       model: "m",

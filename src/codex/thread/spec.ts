@@ -16,9 +16,14 @@ import { isObject, type JsonObject, type JsonValue } from "../../base/json.ts";
 import { messageOf } from "../../base/errors.ts";
 import { isRemovedDirectory, REMOVED_DIRECTORY } from "../../base/working-directory.ts";
 import type { Input, ThreadOptions } from "../../thread/options.ts";
+import { providerVariables } from "../../base/variables.ts";
+import type { ConfiguredProviders } from "../../config/layers/model-providers.ts";
 import { assign, codexConfig } from "../config-values.ts";
 import { CodexError } from "../errors.ts";
 import { fillInProviders } from "../providers.ts";
+import { reachesOut } from "../app-server/certificates.ts";
+import { modelProviderOf } from "../relayed/model-provider.ts";
+import type { RelayedSpec } from "../relayed/relayed-model.ts";
 import { processFeatures } from "../app-server/features.ts";
 import { checkedServers, type DirectServer, directServers } from "../direct/servers.ts";
 import type { ManagedSpec } from "../managed/managed-servers.ts";
@@ -33,23 +38,33 @@ export interface ThreadSpec {
   readonly servers: readonly DirectServer[];
   /** The same, where we run them. */
   readonly managed: ManagedSpec | undefined;
+  /** Where we ask the model. */
+  readonly relayed: RelayedSpec | undefined;
+  /** The key that Codex has to log in with first. */
+  readonly loginKey: string | undefined;
+  /** Whether Codex reaches other machines itself, or starts what does, and so needs the machine's certificates. */
+  readonly reachesOut: boolean;
   readonly secrets: readonly string[];
 }
 
-/** The name of the model provider we declare for a `baseUrl` or a thread's own key. */
-const PROVIDER = "switchyard";
-const OPENAI_BASE_URL = "https://api.openai.com/v1";
+/** The name of the model provider we declare where configuration's own does not do. */
+export const PROVIDER = "switchyard";
+const NOTHING_CONFIGURED: ConfiguredProviders = {
+  selected: undefined,
+  tables: undefined,
+  openaiBaseUrl: undefined,
+};
 
 /**
  * @param env where references in server configurations are looked up
- * @param homeVariables what Codex's process has for the providers in the files of its home
+ * @param home what the files of Codex's home say about model providers
  * @throws {CodexError} `invalid_options`, naming the option
  */
 export function buildThreadSpec(
   codex: CodexOptions,
   thread: ThreadOptions,
   env: Readonly<Record<string, string | undefined>>,
-  homeVariables: () => readonly string[] = () => [],
+  home: () => ConfiguredProviders = () => NOTHING_CONFIGURED,
 ): ThreadSpec {
   const cwd = checkDirectory(thread.workingDirectory ?? ".");
   const config = codexConfig(codex);
@@ -101,27 +116,47 @@ export function buildThreadSpec(
     const roots = thread.additionalDirectories.map((directory) => resolve(cwd, directory));
     assign(config, "sandbox_workspace_write.writable_roots", roots);
   }
-  config.shell_environment_policy = commandEnvironment(
-    codex,
-    thread,
-    config.shell_environment_policy,
-    homeVariables,
+  config.shell_environment_policy = commandEnvironment(codex, thread, config.shell_environment_policy, () =>
+    providerVariables(home().tables),
   );
 
   const start: ThreadStartParams = { cwd, approvalPolicy, config };
   const secrets = [...servers.flatMap((server) => server.secrets), ...fillInProviders(config, env)];
-  const provider = modelProvider(codex, thread, secrets);
-  if (provider !== undefined) {
-    assign(config, `model_providers.${PROVIDER}`, provider);
+  const provider = modelProviderOf({ codex, thread, config, env, home });
+  if (provider.kind !== "configured") {
     start.modelProvider = PROVIDER;
+    const apiKey = thread.apiKey ?? codex.apiKey;
+    if (apiKey !== undefined) secrets.push(apiKey);
   }
+  if (provider.kind === "direct") assign(config, `model_providers.${PROVIDER}`, provider.provider);
+  const relayed = provider.kind === "relayed" ? provider.relayed : undefined;
   if (thread.model !== undefined) start.model = thread.model;
   // In the user's own home, their own setting stays the default.
   if (thread.sandboxMode !== undefined || codex.home !== "user")
     start.sandbox = thread.sandboxMode ?? "read-only";
   if (thread.ephemeral === true) start.ephemeral = true;
   if (thread.threadSource !== undefined) start.threadSource = thread.threadSource;
-  return { start, servers, managed, secrets };
+  return {
+    start,
+    servers,
+    managed,
+    relayed,
+    // The built-in provider gets the key by login, one of ours with the configuration of each thread.
+    loginKey: provider.kind === "configured" ? codex.apiKey : undefined,
+    reachesOut:
+      relayed === undefined ||
+      (mcp === "direct" &&
+        servers.length > 0 &&
+        (codex.mcp === "managed" || servers.some(needsCertificates))) ||
+      reachesOut(Object.keys(config), config.features),
+    secrets,
+  };
+}
+
+/** A stdio server is started with the certificates of Codex. Logins of others are known where all threads are direct: see `certificates.ts`. */
+function needsCertificates({ config: { url }, enabled }: DirectServer): boolean {
+  const { protocol, hostname = "" } = (typeof url === "string" ? URL.parse(url) : null) ?? {};
+  return enabled && !(protocol === "http:" && /^(?:localhost|127\.[\d.]+|\[::1\])$/.test(hostname));
 }
 
 /** As `codex exec` sends it: images first, then the text parts as one. */
@@ -175,29 +210,4 @@ function commandEnvironment(
     policy.exclude = [...(Array.isArray(policy.exclude) ? policy.exclude : []), ...withheld];
   if (thread.env !== undefined) policy.set = { ...(isObject(policy.set) ? policy.set : {}), ...thread.env };
   return policy;
-}
-
-/**
- * A model provider of our own where the built-in one does not do: for another endpoint (with one that speaks only HTTP, the
- * built-in provider loses 6 s per thread to WebSocket attempts), or for the key of a single thread.
- */
-function modelProvider(
-  codex: CodexOptions,
-  thread: ThreadOptions,
-  secrets: string[],
-): JsonObject | undefined {
-  const baseUrl = thread.baseUrl ?? codex.baseUrl;
-  if (baseUrl === undefined && thread.apiKey === undefined) return undefined;
-  const apiKey = thread.apiKey ?? codex.apiKey;
-  if (apiKey !== undefined) secrets.push(apiKey);
-  if (baseUrl !== undefined && !/^https?:$/.test(URL.parse(baseUrl)?.protocol ?? "")) {
-    throw new CodexError("invalid_options", `baseUrl ${JSON.stringify(baseUrl)} is not an http or https URL`);
-  }
-  return {
-    name: "Switchyard",
-    base_url: baseUrl ?? OPENAI_BASE_URL,
-    wire_api: "responses",
-    supports_websockets: false,
-    ...(apiKey === undefined ? { requires_openai_auth: true } : { experimental_bearer_token: apiKey }),
-  };
 }

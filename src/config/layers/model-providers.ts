@@ -12,24 +12,40 @@ export interface ConfiguredProviders {
   readonly openaiBaseUrl: unknown;
 }
 
+/** Names of all root keys in the files of a home. @returns `undefined` where they cannot be read */
+export function configuredKeys(codexHome: string): readonly string[] | undefined {
+  return entriesOf(codexHome)?.names;
+}
+
 /** Nothing, where the files cannot be read: Codex says why, when it reads them. */
 export function configuredProviders(codexHome: string): ConfiguredProviders {
+  const valueOf = entriesOf(codexHome)?.valueOf ?? (() => undefined);
+  return {
+    selected: valueOf("model_provider"),
+    tables: valueOf("model_providers"),
+    openaiBaseUrl: valueOf("openai_base_url"),
+  };
+}
+
+interface Entries {
+  readonly names: readonly string[];
+  readonly valueOf: (key: string) => unknown;
+}
+
+function entriesOf(codexHome: string): Entries | undefined {
   try {
     // A home is no project, and Codex does not read our own files.
     const { layers } = loadConfigLayers({ codexHome, switchyardHome: "/dev/null", cwd: codexHome, env: {} });
     const { entries } = mergeLayers(layers);
-    const valueOf = (key: string): unknown => {
-      const entry = entries.get(key);
-      return entry === undefined ? undefined : toPlain(entry.value);
-    };
     return {
-      selected: valueOf("model_provider"),
-      tables: valueOf("model_providers"),
-      openaiBaseUrl: valueOf("openai_base_url"),
+      names: [...entries.keys()],
+      valueOf: (key) => {
+        const entry = entries.get(key);
+        return entry === undefined ? undefined : toPlain(entry.value);
+      },
     };
   } catch (error) {
-    if (error instanceof ConfigError)
-      return { selected: undefined, tables: undefined, openaiBaseUrl: undefined };
+    if (error instanceof ConfigError) return undefined;
     throw error;
   }
 }

@@ -46,6 +46,7 @@ import { header, headerProblem } from "./modern-headers.ts";
 import { paramHeaderProblem } from "./param-headers.ts";
 import { Rate } from "./rate.ts";
 import { readBody } from "./read-body.ts";
+import { GONE, json, refuse } from "./refusal.ts";
 import { HttpReply, type ReplyOptions } from "./reply.ts";
 
 export interface EndpointOptions {
@@ -338,7 +339,6 @@ const NO_MESSAGE: RpcError = {
   message: "Invalid Request: this is no JSON-RPC message",
 };
 const NO_SESSION_ID = "Bad Request: Mcp-Session-Id header is required";
-export const GONE: RpcError = { code: SERVER_ERROR, message: "There is nothing here" };
 
 const STATUS: ReadonlyMap<unknown, number> = new Map([
   [METHOD_NOT_FOUND, 404],
@@ -387,26 +387,4 @@ function named<Key extends string>(key: Key, value: string | undefined): { [K in
 function tooMany(response: ServerResponse, what: string, id: Id | undefined): void {
   const error = { code: SERVER_ERROR, message: `Too Many Requests: there are too many ${what}` };
   refuse(response, 429, error, id, { "retry-after": "1" });
-}
-
-export function refuse(
-  response: ServerResponse,
-  status: number,
-  { code, message, data }: RpcError,
-  id?: Id,
-  headers: Readonly<Record<string, string>> = {},
-): void {
-  json(response, status, errorMessage(id, { code, message, data }), headers);
-}
-
-function json(
-  response: ServerResponse,
-  status: number,
-  message: JsonObject,
-  headers: Readonly<Record<string, string>> = {},
-): void {
-  // As text: then Node sends head and body as one piece.
-  const body = JSON.stringify(message);
-  const own = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
-  response.writeHead(status, { ...own, ...headers }).end(body);
 }

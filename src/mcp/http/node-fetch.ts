@@ -18,9 +18,11 @@ import {
 } from "node:http";
 import { Agent as HttpsAgent, request as requestHttps } from "node:https";
 import type { Socket } from "node:net";
+import type { Readable } from "node:stream";
+import type { SecureContext } from "node:tls";
 import { type Clock, systemClock, type Timer } from "../../base/clock.ts";
 import { codeOf, messageOf } from "../../base/errors.ts";
-import { FetchError, type HttpAnswer, type HttpFetch, type HttpRequest } from "./http-fetch.ts";
+import { FetchError, type HttpAnswer, type HttpFetch } from "./http-fetch.ts";
 
 export interface NodeFetchOptions {
   /** Time, for tests. */
@@ -31,6 +33,20 @@ export interface NodeFetchOptions {
   readonly background?: boolean;
   /** How many exchanges may be in progress; the streams of servers are exchanges too. @default 4096 */
   readonly exchangesMax?: number;
+  /** Made when the first https server is asked: whose certificates are trusted. @default Node's own */
+  readonly secureContext?: () => SecureContext | undefined;
+}
+
+/** A request as it goes over the wire. */
+export interface NodeRequest {
+  readonly method: string;
+  /** Without user name and password. */
+  readonly url: URL;
+  /** Names and values in turn, as bytes of Latin-1; with `host`. */
+  readonly headers: string[];
+  /** A stream is read as fast as the server takes it. */
+  readonly body: string | Buffer | Readable | undefined;
+  readonly signal: AbortSignal;
 }
 
 /** How long a server has to accept a connection, its TLS handshake included. */
@@ -48,7 +64,8 @@ export class NodeFetch implements Disposable {
   readonly #exchangesMax: number;
   readonly #background: boolean;
   readonly #http: HttpAgent;
-  readonly #https: HttpsAgent;
+  readonly #makeHttps: () => HttpsAgent;
+  #https: HttpsAgent | undefined;
   #exchanges = 0;
   #disposed = false;
 
@@ -65,7 +82,10 @@ export class NodeFetch implements Disposable {
       proxyEnv: env,
     };
     this.#http = new HttpAgent(agentOptions);
-    this.#https = new HttpsAgent(agentOptions);
+    this.#makeHttps = () => {
+      const secureContext = options.secureContext?.();
+      return new HttpsAgent({ ...agentOptions, ...(secureContext === undefined ? {} : { secureContext }) });
+    };
   }
 
   /** Exchanges whose body was not read to its end. */
@@ -73,39 +93,58 @@ export class NodeFetch implements Disposable {
     return this.#exchanges;
   }
 
-  readonly fetch: HttpFetch = (request) => {
-    const { signal } = request;
-    if (signal.aborted) return Promise.reject(signal.reason as Error);
-    if (this.#disposed) return Promise.reject(new FetchError("is no longer used here", false));
-    if (this.#exchanges >= this.#exchangesMax) {
-      const what = `was not asked, because ${this.#exchanges} requests to servers are in progress already`;
-      return Promise.reject(new FetchError(what, false));
-    }
-    return new Promise((resolve, reject) => this.#send(request, resolve, reject));
-  };
-
-  [Symbol.dispose](): void {
-    this.#disposed = true;
-    this.#http.destroy();
-    this.#https.destroy();
-  }
-
-  #send(
-    { method, url, headers, body, signal }: HttpRequest,
-    resolve: (answer: HttpAnswer) => void,
-    reject: (error: unknown) => void,
-  ): void {
-    const isHttps = url.protocol === "https:";
+  readonly fetch: HttpFetch = ({ method, url, headers, body, signal }) => {
     const raw = ["host", url.host];
     for (const [name, value] of headers) {
       if (name === "host") raw[1] = toBytes(value);
       else raw.push(name, toBytes(value));
     }
     if (body !== undefined) raw.push("content-length", String(Buffer.byteLength(body)));
+    // Together with a string, Node would send the bytes of a header as text, once more as UTF-8.
+    const bytes = body !== undefined && raw.some((each) => NOT_LATIN.test(each)) ? Buffer.from(body) : body;
+    return new Promise((resolve, reject) =>
+      this.#start(
+        { method, url, headers: raw, body: bytes, signal },
+        (head) => resolve(new NodeAnswer(head)),
+        reject,
+      ),
+    );
+  };
+
+  /** The same, with headers and bodies as they are. @throws as `HttpFetch` does */
+  exchange(request: NodeRequest): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => this.#start(request, resolve, reject));
+  }
+
+  [Symbol.dispose](): void {
+    this.#disposed = true;
+    this.#http.destroy();
+    this.#https?.destroy();
+  }
+
+  #start(
+    request: NodeRequest,
+    resolve: (head: IncomingMessage) => void,
+    reject: (error: unknown) => void,
+  ): void {
+    if (request.signal.aborted) reject(request.signal.reason);
+    else if (this.#disposed) reject(new FetchError("is no longer used here", false));
+    else if (this.#exchanges >= this.#exchangesMax) {
+      const what = `was not asked, because ${this.#exchanges} requests to servers are in progress already`;
+      reject(new FetchError(what, false));
+    } else this.#send(request, resolve, reject);
+  }
+
+  #send(
+    { method, url, headers, body, signal }: NodeRequest,
+    resolve: (head: IncomingMessage) => void,
+    reject: (error: unknown) => void,
+  ): void {
+    const isHttps = url.protocol === "https:";
     const request = (isHttps ? requestHttps : requestHttp)(url, {
       method,
-      agent: isHttps ? this.#https : this.#http,
-      headers: raw,
+      agent: isHttps ? (this.#https ??= this.#makeHttps()) : this.#http,
+      headers,
       setDefaultHeaders: false,
       maxHeaderSize: HEAD_BYTES_MAX,
     });
@@ -117,7 +156,7 @@ export class NodeFetch implements Disposable {
     signal.addEventListener("abort", onAbort);
     request.once("response", (head) => {
       response = head;
-      resolve(new NodeAnswer(head));
+      resolve(head);
     });
     // Also after the response, whose reader gets the fault from the body.
     request.on("error", (cause) => {
@@ -129,8 +168,8 @@ export class NodeFetch implements Disposable {
       connection.end();
       signal.removeEventListener("abort", onAbort);
     });
-    // Together with a string, Node would send the bytes of a header as text, once more as UTF-8.
-    request.end(body !== undefined && raw.some((each) => NOT_LATIN.test(each)) ? Buffer.from(body) : body);
+    if (body === undefined || typeof body === "string" || Buffer.isBuffer(body)) request.end(body);
+    else body.pipe(request);
   }
 }
 
