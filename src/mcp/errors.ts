@@ -52,7 +52,7 @@ export class TransportError extends Error {
   readonly code: TransportErrorCode;
   /** The name of the server. */
   readonly server: string;
-  /** The message without the server's last words; `undefined` where it has none. */
+  /** The message without the server's last words, and without the code; `undefined` where it has no such words. */
   readonly brief: string | undefined;
 
   /**
@@ -65,11 +65,11 @@ export class TransportError extends Error {
     what: string,
     { lastWords, ...options }: ErrorOptions & { readonly lastWords?: string | undefined } = {},
   ) {
-    const sentence = (predicate: string): string => `MCP server "${server}" ${predicate} [${code}]`;
-    super(sentence(lastWords === undefined ? what : `${what}; its last words: ${lastWords}`), options);
+    const sentence = `MCP server "${server}" ${what}`;
+    super(`${sentence}${lastWords === undefined ? "" : `; its last words: ${lastWords}`} [${code}]`, options);
     this.code = code;
     this.server = server;
-    this.brief = lastWords === undefined ? undefined : sentence(what);
+    this.brief = lastWords === undefined ? undefined : sentence;
   }
 
   get remedy(): Remedy {

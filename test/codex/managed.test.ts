@@ -226,7 +226,7 @@ test("a server that does not start says why, joins when it is back, and what bec
   const errors = itemsOfType(events, "error");
   assert.equal(
     errors.find(({ server }) => server === "wordy")?.message,
-    'Missing in this turn: MCP server "wordy" ended with exit code 3 [process_exited]; the last lines of "sh" on stderr:\none\ntwo',
+    'Missing in this turn: MCP server "wordy" ended with exit code 3; the last lines of "sh" on stderr:\none\ntwo',
   );
   const missing = errors.find(({ server }) => server === "svc");
   assert.equal(missing?.code, "mcp_server_failed");
