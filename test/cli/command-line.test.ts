@@ -1,11 +1,11 @@
 /** Which command a command line names; help and version at every level; what a mistake prints. */
-import { existsSync, readFileSync } from "node:fs";
 import assert from "node:assert/strict";
 import { extname } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { MAIN } from "../support/command.ts";
 import { type Case, testCases } from "./support/cases.ts";
+import { modulesLoaded, packagesLoaded, REPORT_LOADS } from "./support/loads.ts";
 import { DOCS, OURS, SECRET, TestHome } from "./support/test-home.ts";
 
 const VERSION = /^\d+\.\d+\.\d+\n$/;
@@ -164,12 +164,6 @@ testCases("a command line", [
   },
 ]);
 
-/** A module by which Node names on stderr what it loads. */
-const REPORT_LOADS = `data:text/javascript,${encodeURIComponent(
-  'import module from "node:module"; const load = (url, context, next) => { ' +
-    "process.stderr.write(`${url}\\n`); return next(url, context); }; module.registerHooks({ load });",
-)}`;
-
 test("a command loads no other command (P1)", { timeout: 60_000 }, async () => {
   using home = new TestHome({ [OURS]: DOCS });
   const loaded = async (...args: string[]): Promise<string[]> => {
@@ -181,10 +175,7 @@ test("a command loads no other command (P1)", { timeout: 60_000 }, async () => {
     ]);
     assert.equal(code, 0, stderr);
     assert.doesNotMatch(stderr, /\/node_modules\//, "it starts about as fast as Node");
-    const files = stderr.split("\n").filter((url) => /\/(?:dist|src)\/.*\.[jt]s$/.test(url));
-    return files
-      .flatMap((url) => sourcesOf(url))
-      .flatMap((file) => /\/src\/cli\/(.*)\.ts$/.exec(file)?.[1] ?? []);
+    return modulesLoaded(stderr).flatMap((file) => /^cli\/(.*)$/.exec(file)?.[1] ?? []);
   };
   const commands = /^(?:run|runner|trust)$|^(?:executor|gateway|environments|demo|mcp)\//;
   assert.deepEqual(
@@ -205,20 +196,9 @@ test("a gateway without executors and modern clients loads no packages for them"
   const gateway = fileURLToPath(new URL(`../gateway/index${extname(MAIN)}`, pathToFileURL(MAIN)));
   const { stderr, code } = await home.runProgram(process.execPath, ["--import", REPORT_LOADS, gateway]);
   assert.equal(code, 0, stderr);
-  const packages = [...stderr.matchAll(/\/node_modules\/((?:@[\w-]+\/)?[\w-]+)\//g)].map(([, name]) => name);
+  const packages = packagesLoaded(stderr);
   assert.ok(packages.includes("@modelcontextprotocol/client"), stderr);
   for (const other of ["ws", "@modelcontextprotocol/server", "@modelcontextprotocol/node"]) {
     assert.ok(!packages.includes(other), other);
   }
 });
-
-/** The modules that a file of `dist/` was made of, or the file itself. */
-function sourcesOf(url: string): readonly string[] {
-  if (url.endsWith(".ts")) return [url];
-  // A file that only passes names on has no lines of a source.
-  if (!existsSync(new URL(`${url}.map`))) return [];
-  const map = JSON.parse(readFileSync(new URL(`${url}.map`), "utf8")) as {
-    readonly sources: readonly string[];
-  };
-  return map.sources;
-}
