@@ -187,6 +187,7 @@ export interface RunParams {
     readonly mcp_servers?: McpServers | ServerSet;
     readonly mcp?: "managed" | "direct";
     readonly config?: Readonly<Record<string, unknown>>;
+    readonly model_requests?: "relayed" | "direct";
     readonly base_url?: string;
     readonly api_key?: string;
     readonly questions?: "decline" | "host";

@@ -12,7 +12,7 @@ export const VARIANTS = [
   "switchyard",
   "switchyard+ephemeral",
   "switchyard+direct-model",
-  "switchyard+direct-model+ca",
+  "switchyard+direct-model+ephemeral",
   "direct",
   "direct+ephemeral",
   "direct+direct-model",
@@ -54,8 +54,8 @@ export function createHost(options: HostOptions): Host {
       return switchyard(options, {}, true);
     case "switchyard+direct-model":
       return switchyard(options, { modelRequests: "direct" }, false);
-    case "switchyard+direct-model+ca":
-      return switchyard(options, { modelRequests: "direct", caFile: options.caFile }, false);
+    case "switchyard+direct-model+ephemeral":
+      return switchyard(options, { modelRequests: "direct" }, true);
     case "direct":
       return switchyard(options, { mcp: "direct" }, false);
     case "direct+ephemeral":

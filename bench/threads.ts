@@ -5,6 +5,7 @@
  *   --rounds 3             the median of so many
  *   --only <variant>,...   of `VARIANTS`
  *   --env plain | user     an empty home and no settings, or the environment of the user who runs this
+ *   --in empty | repository  where the agents work
  *   --quiet 0.1            a case waits, and is run once more, where others take more of the machine than this
  *   --write                put the result into README.md
  *   --json <file>          keep what was measured, round by round
@@ -44,6 +45,7 @@ export async function benchThreads(args: string[]): Promise<void> {
       write: { type: "boolean", default: false },
       json: { type: "string" },
       env: { type: "string", default: "plain" },
+      in: { type: "string", default: "empty" },
       quiet: { type: "string", default: "0.1" },
     },
   });
@@ -54,7 +56,10 @@ export async function benchThreads(args: string[]): Promise<void> {
     throw new Error(`Use --n 1,20 --rounds 3 --only ${VARIANTS.join(",")}`);
   }
 
-  await using workspace = await Workspace.open(values.env === "user" ? "user" : "plain");
+  await using workspace = await Workspace.open(
+    values.env === "user" ? "user" : "plain",
+    values.in === "repository" ? "repository" : "empty",
+  );
   const load = loadavg()[0] ?? 0;
   const results: CaseResult[] = [];
   for (let round = 0; round < rounds; round++) {

@@ -22,6 +22,9 @@ import type { ModelQuestions } from "./servers/model.ts";
 /** So many root certificates are in the small file. */
 export const CA_CERTIFICATES = 3;
 
+/** Where the agents work: an empty folder, or a repository with one commit. */
+export type Folder = "empty" | "repository";
+
 /** What a library finds around it: `plain` (W2), or the environment of the user who runs the bench. */
 export type Environment = "plain" | "user";
 
@@ -33,17 +36,19 @@ export class Workspace implements AsyncDisposable {
   readonly model: Child<ModelQuestions> = new Child(join(import.meta.dirname, "servers", "model.ts"));
   readonly mcp: Child<McpQuestions> = new Child(join(import.meta.dirname, "servers", "mcp.ts"));
   readonly #environment: Environment;
+  readonly #workIn: Folder;
   #modelUrl = "";
   #mcpOrigin = "";
   #homes = 0;
   #disposed: Promise<void> | undefined;
 
-  private constructor(environment: Environment) {
+  private constructor(environment: Environment, workIn: Folder) {
     this.#environment = environment;
+    this.#workIn = workIn;
   }
 
-  static async open(environment: Environment = "plain"): Promise<Workspace> {
-    const workspace = new Workspace(environment);
+  static async open(environment: Environment = "plain", workIn: Folder = "empty"): Promise<Workspace> {
+    const workspace = new Workspace(environment, workIn);
     for (const signal of ["SIGINT", "SIGTERM"] as const) {
       process.once(signal, () => {
         void workspace[Symbol.asyncDispose]().finally(() => process.exit(130));
@@ -51,9 +56,15 @@ export class Workspace implements AsyncDisposable {
     }
     workspace.#modelUrl = (await workspace.model.ask("start", undefined)).baseUrl;
     workspace.#mcpOrigin = (await workspace.mcp.ask("start", undefined)).origin;
-    for (const name of ["empty", "user-home", "tmp"]) mkdirSync(join(workspace.#folder, name));
+    for (const name of ["empty", "repository", "user-home", "tmp"]) mkdirSync(join(workspace.#folder, name));
     mkdirSync(dirname(workspace.#codexPath), { recursive: true });
     copyFileSync(findCodex(undefined, {}).path, workspace.#codexPath);
+    const author = ["-c", "user.name=bench", "-c", "user.email=bench@example.com"];
+    for (const args of [
+      ["init", "-q"],
+      [...author, "commit", "-q", "--allow-empty", "-m", "first"],
+    ])
+      execFileSync("git", args, { cwd: join(workspace.#folder, "repository") });
     writeFileSync(workspace.#caFile, rootCertificates.slice(0, CA_CERTIFICATES).join("\n"));
     return workspace;
   }
@@ -65,9 +76,11 @@ export class Workspace implements AsyncDisposable {
 
   /** In words, for a report. */
   get environment(): string {
-    return this.#environment === "plain"
-      ? "an empty home directory and no other settings"
-      : "the home directory, login shell and settings of a developer";
+    const home =
+      this.#environment === "plain"
+        ? "an empty home directory and no other settings"
+        : "the home directory, login shell and settings of a developer";
+    return this.#workIn === "repository" ? `${home}; agents work in a git repository` : home;
   }
 
   get sdkVersion(): string {
@@ -99,7 +112,7 @@ export class Workspace implements AsyncDisposable {
       mcpOrigin: this.#mcpOrigin,
       codexPath: this.#codexPath,
       home,
-      workingDirectory: join(this.#folder, "empty"),
+      workingDirectory: join(this.#folder, this.#workIn),
       caFile: this.#caFile,
     });
     return driver;

@@ -17,7 +17,15 @@ import { folderOf } from "./mcp/target.ts";
 import { readInput, readStdin } from "./input.ts";
 import { shortPath, shortPaths, stopWhenOutputFails, tell, writeAside } from "./output.ts";
 import { environmentsOf } from "./run-environments.ts";
-import { MCP_FLAG, mcpModeOf, parseServerFlags, SERVER_FLAGS, startsPrograms } from "./server-flags.ts";
+import {
+  MCP_FLAG,
+  MODEL_REQUESTS_FLAG,
+  mcpModeOf,
+  modelRequestsOf,
+  parseServerFlags,
+  SERVER_FLAGS,
+  startsPrograms,
+} from "./server-flags.ts";
 import type { Stop } from "./signals.ts";
 import { type Line, TurnRenderer } from "./turn-renderer.ts";
 
@@ -41,6 +49,7 @@ export const run: Command = {
     { name: "output-schema", value: "FILE", about: "the JSON Schema that the answer must fit" },
     { name: "model", short: "m", value: "MODEL", about: "the model to ask" },
     { name: "base-url", value: "URL", about: "a Responses API endpoint to use instead of OpenAI's" },
+    MODEL_REQUESTS_FLAG,
     { name: "cd", short: "C", value: "DIR", about: "the directory to work in" },
     {
       name: "sandbox",
@@ -116,6 +125,7 @@ async function runTurn(args: Args, stop: Stop): Promise<number> {
           environments: environments.flatMap((each) => (each.kind === "local" ? [] : [each])),
           configOverrides,
           mcp: mcpModeOf(args),
+          ...modelRequestsOf(args),
           ...(userHome ? { home: "user" as const } : {}),
         });
   try {
@@ -149,7 +159,7 @@ async function runTurn(args: Args, stop: Stop): Promise<number> {
 
 /** @throws {UsageError} for a flag that says something about Codex */
 function checkForResponses(args: Args): void {
-  for (const flag of ["last", "sandbox", "user-home", "config", "mcp"])
+  for (const flag of ["last", "sandbox", "user-home", "config", "mcp", "model-requests"])
     if (args.has(flag)) throw new UsageError(`--${flag} needs the engine codex`);
   if (!args.has("model")) throw new UsageError("--engine responses needs the --model to ask");
 }

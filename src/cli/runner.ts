@@ -20,7 +20,7 @@ import { type DiagLevel, DiagnosticWriter, serveNdjson } from "../runner/index.t
 import { type Args, UsageError } from "./args/parse.ts";
 import type { Command } from "./command.ts";
 import { ENGINES, openAgent, openEngine, providerVariablesOf } from "./engine.ts";
-import { MCP_FLAG, mcpModeOf } from "./server-flags.ts";
+import { MCP_FLAG, MODEL_REQUESTS_FLAG, mcpModeOf, modelRequestsOf } from "./server-flags.ts";
 import type { Stop } from "./signals.ts";
 
 const SIGPIPE_EXIT_CODE = 141;
@@ -51,6 +51,7 @@ export const runner: Command = {
     },
     MCP_FLAG,
     { name: "base-url", value: "URL", about: "a Responses API endpoint, used over HTTP" },
+    MODEL_REQUESTS_FLAG,
     {
       name: "home",
       value: "HOME",
@@ -103,6 +104,7 @@ function optionsOf(args: Args): RunnerOptions {
     codex: {
       home: isNamed ? home : { path: resolve(home) },
       mcp: mcpModeOf(args),
+      ...modelRequestsOf(args),
       ...(baseUrl === undefined ? {} : { baseUrl }),
       ...(apiKey === undefined ? {} : { apiKey }),
       ...(caFile === undefined ? {} : { caFile }),

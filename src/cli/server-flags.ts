@@ -36,6 +36,20 @@ export const MCP_FLAG: Flag = {
   about: "who runs the MCP servers: managed, by Switchyard, or direct, by Codex itself",
 };
 
+export const MODEL_REQUESTS_FLAG: Flag = {
+  name: "model-requests",
+  value: "MODE",
+  choices: ["relayed", "direct"],
+  about:
+    "who asks the model: Switchyard, where it has the key, or direct, Codex itself (default: relayed where it can be)",
+};
+
+/** Who asks the model of Codex, where it is said. */
+export function modelRequestsOf(args: Args): { readonly modelRequests?: "relayed" | "direct" } {
+  const mode = args.one("model-requests");
+  return mode === "relayed" || mode === "direct" ? { modelRequests: mode } : {};
+}
+
 /** Who runs the servers of Codex. */
 export function mcpModeOf(args: Args): "managed" | "direct" {
   return args.one("mcp") === "direct" ? "direct" : "managed";

@@ -51,6 +51,8 @@ export interface RunParams {
   readonly mcp?: "managed" | "direct";
   /** More of Codex's configuration. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Who asks the model: `"relayed"`: the runner; `"direct"`: Codex itself. @default the runner's; `"relayed"` where there is a key */
+  readonly model_requests?: "relayed" | "direct";
   /** The Responses API endpoint of the run. @default that of the runner */
   readonly base_url?: string;
   /** The key of the run; it is sent to the model only. @default that of the runner */

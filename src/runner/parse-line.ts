@@ -192,13 +192,14 @@ const params: Reader<ReadParams> = refine(
     mcp_servers: optional(guard("an object of servers by name", isObject)),
     mcp: optional(oneOf("managed", "direct")),
     config: optional(configuration),
+    model_requests: optional(oneOf("relayed", "direct")),
     base_url: optional(url),
     api_key: optional(nonEmpty),
     questions: optional(oneOf("decline", "host")),
     question_timeout_ms: milliseconds,
     timeout_ms: milliseconds,
   }),
-  ({ engine, isolation, config, ephemeral, resume, fork, mcp }) => {
+  ({ engine, isolation, config, ephemeral, resume, fork, mcp, model_requests: requests }) => {
     const conflict = (what: string, field: string): Issue => new Issue("invalid_value", what, [field]);
     if (engine === "responses" && isolation === "process")
       return conflict("does not go with engine responses, which has no process of its own", "isolation");
@@ -206,6 +207,8 @@ const params: Reader<ReadParams> = refine(
       return conflict("does not go with engine responses: it is configuration of Codex", "config");
     if (engine === "responses" && mcp === "direct")
       return conflict("cannot be direct with engine responses: Codex runs no servers there", "mcp");
+    if (engine === "responses" && requests !== undefined)
+      return conflict("does not go with engine responses, which asks the model itself", "model_requests");
     if (resume === undefined) return undefined;
     if (fork !== undefined) {
       return conflict("does not go with resume: a run continues a thread or begins a new one", "fork");

@@ -31,6 +31,7 @@ export function toThreadOptions(
     config: params.config as CodexConfigObject | undefined,
     mcpServers: params.mcp_servers,
     mcp: params.mcp,
+    modelRequests: params.model_requests,
     questionTimeoutMs: params.question_timeout_ms,
     ephemeral: params.ephemeral,
     env: env && { ...env },
@@ -57,6 +58,7 @@ const FIELDS: Readonly<Partial<Record<string, keyof RunParams>>> = {
   sandboxMode: "sandbox",
   workingDirectory: "cwd",
   mcpServers: "mcp_servers",
+  modelRequests: "model_requests",
 } satisfies Partial<Record<keyof ThreadOptions, keyof RunParams>>;
 
 /** @param option a name of `ThreadOptions` */

@@ -134,6 +134,20 @@ for (const [what, args, message] of usage) {
   });
 }
 
+test("switchyard run asks the model itself where it has the key, and says why it cannot without one", {
+  timeout,
+}, async () => {
+  using home = new TestHome();
+  await using model = await ScriptedModel.start();
+  const run = ["run", "hi", "--base-url", model.baseUrl, "--model-requests", "relayed"];
+  const without = await home.run(run);
+  assert.equal(without.code, 2, without.stderr);
+  assert.match(without.stderr, /modelRequests "relayed": .* there is no apiKey/);
+  const { code, stderr } = await home.run(run, "", { OPENAI_API_KEY: SECRET });
+  assert.equal(code, 0, stderr);
+  assert.equal(model.requests.at(-1)?.headers["authorization"], `Bearer ${SECRET}`);
+});
+
 test("switchyard run shows the whole of an error", { timeout }, async () => {
   using home = new TestHome();
   await using model = await ScriptedModel.start();

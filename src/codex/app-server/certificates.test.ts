@@ -66,7 +66,7 @@ suite("Certificates", { skip: process.platform !== "linux" && "on Linux only" },
 
   test("are left as they are where Codex may reach out without a thread (Z2)", () => {
     const left: readonly [CodexOptions, Given?][] = [
-      [{}],
+      [{}, { files: { "auth.json": "{}" } }],
       [{ apiKey, modelRequests: "direct" }],
       [{ apiKey }, { isUsersHome: true }],
       [{ apiKey }, { env: { ...machine, CODEX_CA_CERTIFICATE: "/ca" } }],
@@ -81,6 +81,7 @@ suite("Certificates", { skip: process.platform !== "linux" && "on Linux only" },
     for (const [codex, given] of left)
       assert.equal(open(codex, given), undefined, JSON.stringify([codex, given]));
     for (const [codex, given] of [
+      [{}, {}],
       [{ apiKey, environments: [{ id: "near", url: "ws://127.0.0.1:1" }] }, {}],
       [{ apiKey }, { files: { "config.toml": 'model = "m"', ".credentials.json": "{}" } }],
     ] as const) {
@@ -93,7 +94,7 @@ suite("Certificates", { skip: process.platform !== "linux" && "on Linux only" },
   });
 
   test("of the host's file are all there are", () => {
-    using certificates = open({ caFile: join(root, "mine.pem") }) as Certificates;
+    using certificates = open({ caFile: join(root, "mine.pem"), modelRequests: "direct" }) as Certificates;
     assert.deepEqual(found(certificates), ["of the host", []]);
   });
 

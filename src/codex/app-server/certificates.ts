@@ -75,8 +75,9 @@ export interface CertificatesOptions {
 
 /** Whether the process may do with one certificate as long as no thread needs more (Z2). */
 function mayDoWithOne({ codex, codexHome, isUsersHome, env }: CertificatesOptions): boolean {
-  // Without a key, a login is used and refreshed.
-  if (codex.apiKey === undefined || codex.modelRequests === "direct" || isUsersHome) return false;
+  if (codex.modelRequests === "direct" || isUsersHome) return false;
+  // Without a key for all threads, a login is used, and refreshed at any time.
+  if (codex.apiKey === undefined && existsSync(join(codexHome, "auth.json"))) return false;
   if (env["CODEX_CA_CERTIFICATE"] !== undefined) return false;
   if ((codex.environments ?? []).some((each) => "url" in each && /^wss:/i.test(each.url))) return false;
   const files = codex.mcp === "direct" ? [...OUTWARD_FILES, LOGINS] : OUTWARD_FILES;

@@ -60,7 +60,7 @@ export function modelProviderOf(context: ProviderContext): ModelProvider {
   }
   if (asked === "relayed") {
     const message = `modelRequests "relayed": the requests of this thread cannot be passed on, because ${problem}`;
-    throw new CodexError("invalid_options", message);
+    throw new CodexError("invalid_options", message, { option: "modelRequests" });
   }
   if (!isOurs) return { kind: "configured" };
   const provider = {
