@@ -127,7 +127,8 @@ const usage: readonly (readonly [what: string, args: readonly string[], message:
 for (const [what, args, message] of usage) {
   test(`switchyard run exits 2 for ${what}`, { timeout }, async () => {
     using home = new TestHome({ "project/x.txt": SECRET, "project/list.json": "[]" });
-    const { code, stderr } = await home.run(["run", "hi", "--base-url", "http://127.0.0.1:9", ...args]);
+    const words = ["run", "hi", "--base-url", "http://127.0.0.1:9", ...args];
+    const { code, stderr } = await home.runInOneProcess(words);
     assert.equal(code, 2, stderr);
     assert.match(stderr, message);
     assert.ok(!stderr.includes(SECRET), stderr);

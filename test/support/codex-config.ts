@@ -45,10 +45,10 @@ export class CodexConfig implements AsyncDisposable {
   readonly #process: AppServerProcess;
   readonly #started: readonly number[];
 
-  private constructor(home: string, process_: AppServerProcess) {
+  private constructor(home: string, process_: AppServerProcess, others: readonly number[]) {
     this.home = home;
     this.#process = process_;
-    this.#started = descendants(process.pid);
+    this.#started = descendants(process.pid).filter((pid) => !others.includes(pid));
   }
 
   /** @param files of the home, by name, that are there from the start */
@@ -56,6 +56,8 @@ export class CodexConfig implements AsyncDisposable {
     const home = mkdtempSync(join(tmpdir(), "switchyard-config-"));
     mkdirSync(join(home, "work"));
     for (const [name, text] of Object.entries(files)) writeFileSync(join(home, name), text);
+    // What already runs stays: a process that tests share.
+    const others = descendants(process.pid);
     try {
       const appServer = await AppServerProcess.start({
         binary: findCodex(undefined, process.env),
@@ -69,7 +71,7 @@ export class CodexConfig implements AsyncDisposable {
         onNotification: () => {},
         onRequest: () => Promise.reject(new Error("Nothing is asked here")),
       });
-      return new CodexConfig(home, appServer);
+      return new CodexConfig(home, appServer, others);
     } catch (error) {
       rmSync(home, { recursive: true, force: true });
       throw error;

@@ -39,11 +39,11 @@ test("no output shows a secret, unless it is asked for", { timeout }, async () =
   ];
   using home = new TestHome({ [OURS]: SECRETS });
   await together(commands, async (args) => {
-    const { stdout, stderr } = await home.run(["mcp", ...args]);
+    const { stdout, stderr } = await home.runInOneProcess(["mcp", ...args]);
     assert.ok(!`${stdout}${stderr}`.includes(SECRET), `${args.join(" ")}: ${stdout}${stderr}`);
   });
   for (const args of [["list"], ["get", "web", "--json"], ["check", "--json"]]) {
-    assert.match((await home.run(["mcp", ...args, "--show-secrets"])).stdout, new RegExp(SECRET));
+    assert.match((await home.runInOneProcess(["mcp", ...args, "--show-secrets"])).stdout, new RegExp(SECRET));
   }
   const file = (await home.json(["mcp", "check", join(home.home, OURS), "--json"])) as {
     servers: object;
@@ -60,7 +60,7 @@ test("no output shows a secret, unless it is asked for", { timeout }, async () =
   await together(broken, async (text) => {
     using other = new TestHome({ "project/config.toml": text });
     for (const args of [[], ["--json"]]) {
-      const { code, stdout, stderr } = await other.run(["mcp", "check", "config.toml", ...args]);
+      const { code, stdout, stderr } = await other.runInOneProcess(["mcp", "check", "config.toml", ...args]);
       assert.equal(code, 1);
       assert.ok(!`${stdout}${stderr}`.includes(SECRET), `${text}: ${stdout}${stderr}`);
     }
@@ -86,10 +86,10 @@ test("a message shows no secret; check FILE --json has it word for word", { time
     ["list", "-c", `mcp_servers.a.env={A='${SECRET}',B=1}`],
   ];
   await together(commands, async (args) => {
-    const { stdout, stderr } = await home.run(["mcp", ...args]);
+    const { stdout, stderr } = await home.runInOneProcess(["mcp", ...args]);
     assert.ok(!`${stdout}${stderr}`.includes(SECRET), `${args.join(" ")}: ${stdout}${stderr}`);
   });
-  const shown = await home.run(["mcp", "check", "--show-secrets"]);
+  const shown = await home.runInOneProcess(["mcp", "check", "--show-secrets"]);
   assert.match(shown.stderr, new RegExp(`string "Bearer ${SECRET}", expected a map`));
   const { errors } = (await home.json(["mcp", "check", file, "--json"])) as {
     errors: { message: string; excerpt: string }[];
@@ -111,18 +111,18 @@ test("a secret in the place of a variable's name is refused, and not shown", { t
     ["set", "a", "env_http_headers", `{ A = "${secret}" }`, "--dry-run"],
   ];
   await together(commands, async (args) => {
-    const { code, stdout, stderr } = await home.run(["mcp", ...args]);
+    const { code, stdout, stderr } = await home.runInOneProcess(["mcp", ...args]);
     assert.equal(code, 1, `${args.join(" ")}: ${stdout}${stderr}`);
     assert.match(stderr, /takes the name of an environment variable, and this looks like its value/);
     assert.ok(!`${stdout}${stderr}`.includes(secret), `${stdout}${stderr}`);
   });
   home.write(OURS, `[mcp_servers.a]\nurl = "https://a.example"\nbearer_token_env_var = "${secret}"\n`);
   for (const args of [["check"], ["check", "--json"], ["list"], ["list", "--json"], ["get", "a"]]) {
-    const { code, stdout, stderr } = await home.run(["mcp", ...args]);
+    const { code, stdout, stderr } = await home.runInOneProcess(["mcp", ...args]);
     assert.equal(code, 0);
     assert.match(`${stdout}${stderr}`, /this looks like a value/);
     assert.ok(!`${stdout}${stderr}`.includes(secret), `${stdout}${stderr}`);
   }
   // What is there already is no reason to refuse another edit.
-  assert.equal((await home.run(["mcp", "set", "a", "enabled", "false"])).code, 0);
+  assert.equal((await home.runInOneProcess(["mcp", "set", "a", "enabled", "false"])).code, 0);
 });

@@ -24,10 +24,10 @@ const TEXT =
 
 test("list has a status and a reason for each, as a table and as JSON", { timeout }, async () => {
   using home = new TestHome({ [OURS]: TEXT, "notes.txt": "x" });
-  const table = await home.run(["mcp", "list"], "", { EMPTY: "" });
+  const table = await home.runInOneProcess(["mcp", "list"], "", { EMPTY: "" });
   assert.equal(table.code, 0);
   assert.match(table.stdout, /\ngood .* enabled /);
-  const { stdout } = await home.run(["mcp", "list", "--json"], "", { EMPTY: "" });
+  const { stdout } = await home.runInOneProcess(["mcp", "list", "--json"], "", { EMPTY: "" });
   const servers = JSON.parse(stdout) as {
     name: string;
     status: string;
@@ -46,7 +46,7 @@ test("list has a status and a reason for each, as a table and as JSON", { timeou
 
 test("check warns of each, and get says why", { timeout }, async () => {
   using home = new TestHome({ [OURS]: TEXT, "notes.txt": "x" });
-  const { code, stderr } = await home.run(["mcp", "check"], "", { EMPTY: "" });
+  const { code, stderr } = await home.runInOneProcess(["mcp", "check"], "", { EMPTY: "" });
   assert.equal(code, 0, stderr);
   for (const [name, , reason] of CANNOT_START) {
     const warning = stderr
@@ -56,12 +56,12 @@ test("check warns of each, and get says why", { timeout }, async () => {
   }
   assert.doesNotMatch(stderr, /"(?:good|remote)" will not run/);
   assert.match(
-    (await home.run(["mcp", "get", "program"])).stdout,
+    (await home.runInOneProcess(["mcp", "get", "program"])).stdout,
     /program: unstartable \(command: there is no program/,
   );
   // One file alone does not depend on the machine.
   assert.doesNotMatch(
-    (await home.run(["mcp", "list", "--file", `${home.home}/${OURS}`])).stdout,
+    (await home.runInOneProcess(["mcp", "list", "--file", `${home.home}/${OURS}`])).stdout,
     /no-such-program" in PATH/,
   );
 });

@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { MAIN, NODE_VARIABLES } from "../../support/command.ts";
+import { runInOneProcess } from "./one-process.ts";
 
 /** Below the home: Switchyard's file and Codex's. */
 export const OURS = ".switchyard/switchyard.toml";
@@ -75,6 +76,11 @@ export class TestHome implements Disposable {
     return this.runProgram(process.execPath, [MAIN, ...args], input, env);
   }
 
+  /** The same in a process that many commands share, from source: only where no start of a process is shown. */
+  runInOneProcess(args: readonly string[], input = "", env: Variables = {}): Promise<Finished> {
+    return runInOneProcess({ args, input, env: this.#environment(env), cwd: this.project });
+  }
+
   /** A script of bash: `"$0" "$1"` is the command. */
   shell(script: string): Promise<Finished> {
     return this.runProgram("bash", ["-c", script, process.execPath, MAIN]);
@@ -94,8 +100,11 @@ export class TestHome implements Disposable {
   }
 
   spawn(file: string, args: readonly string[], more: Variables): ChildProcessWithoutNullStreams {
-    const env = { ...NODE_VARIABLES, HOME: this.home, TMPDIR: tmpdir(), RUST_BACKTRACE: "0", ...more };
-    return spawn(file, args, { cwd: this.project, env });
+    return spawn(file, args, { cwd: this.project, env: this.#environment(more) });
+  }
+
+  #environment(more: Variables): Record<string, string> {
+    return { ...NODE_VARIABLES, HOME: this.home, TMPDIR: tmpdir(), RUST_BACKTRACE: "0", ...more };
   }
 
   async json(args: readonly string[]): Promise<unknown> {
