@@ -1,7 +1,8 @@
 /**
  * Model providers that configuration defines (`model_provider`, `model_providers.<name>`): Azure, OpenRouter, a proxy.
  *
- *   in options            their references to variables are filled in and go over the pipe, as those of MCP servers do
+ *   in options            their references to variables are filled in; the values stay here where we ask the model (`relayed/`), or go over the
+ *                         pipe, as those of MCP servers do
  *   in files of the home  Codex reads them itself, so the variables they name are passed on to its process
  *
  * Invariants

@@ -64,8 +64,9 @@ export type ThreadOptions = {
   /**
    * Who asks the model of a thread of Codex. `"relayed"`: we do, for Codex, which reaches us at a URL on this machine, so that the key is not in
    * Codex, keys and endpoints may differ from thread to thread, and Codex need not read the machine's root certificates, a third to two
-   * thirds of what a turn costs. `"direct"`: Codex does. A login of Codex, a model provider of `config` and a SOCKS proxy are always direct; to ask for
-   * `"relayed"` there is an error. The engine `responses` has no such choice. @default that of `CodexOptions`, or `"relayed"` where there is an `apiKey`
+   * thirds of what a turn costs. `"direct"`: Codex does. A login of Codex, a model provider in the files of the home and a SOCKS proxy are always direct; to
+   * ask for `"relayed"` there is an error. The engine `responses` has no such choice. @default that of `CodexOptions`, or `"relayed"` where it can be: with an
+   * `apiKey`, or a model provider of `config` with a key and a URL
    */
   modelRequests?: "relayed" | "direct";
   /** Whose credentials the thread works with, where its servers are managed: see `McpThreadOptions`. */

@@ -7,6 +7,7 @@ import { after, test } from "node:test";
 import { Codex, type CodexOptions } from "../../src/index.ts";
 import type { ScriptedModel } from "../../src/testing/index.ts";
 import { startBench } from "../support/codex-bench.ts";
+import { meddledCodex } from "../support/meddled-codex.ts";
 
 const timeout = 60_000;
 
@@ -53,15 +54,19 @@ test("a provider in the options of a Codex gets its key and headers, and the pro
     query_params: { "api-version": "2025-04-01" },
   });
   const options: CodexOptions = { config: { model_provider: "azure", model_providers: { azure } } };
-  await using codex = new Codex({ ...options, home: { path: bench.home } });
+  const recordTo = join(bench.cwd, "record");
+  const codexPathOverride = meddledCodex(bench.cwd, { recordTo });
+  await using codex = new Codex({ ...options, codexPathOverride, home: { path: bench.home } });
   const thread = codex.startThread({ workingDirectory: bench.cwd });
   for (const input of ["one", "two"]) {
     assert.equal((await thread.run(input)).finalResponse, `You said: ${input}`);
     const { authorization, "x-title": title, "x-fixed": fixed, "x-absent": absent } = headersOf(bench.model);
     assert.deepEqual([authorization, title, fixed], ["Bearer key-of-azure", "title-of-the-router", "fixed"]);
     assert.equal(absent, undefined);
+    assert.match(bench.model.requests.at(-1)?.path ?? "", /^\/v1\/responses\?api-version=2025-04-01$/);
   }
   assert.doesNotMatch(environmentOf(codex), VALUES);
+  assert.doesNotMatch(readFileSync(recordTo, "utf8"), VALUES, "what Codex was told");
 });
 
 test("threads of one process have providers of their own, written in any way a host can", {

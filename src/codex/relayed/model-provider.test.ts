@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
 import type { JsonObject } from "../../base/json.ts";
+import { pick } from "../../testing/index.ts";
 import type { ThreadOptions } from "../../thread/options.ts";
 import type { CodexOptions } from "../options.ts";
 import { modelProviderOf } from "./model-provider.ts";
@@ -22,8 +23,10 @@ function wayOf({ codex = {}, thread = {}, config = {}, env = {}, home = {} }: Gi
   if (provider.kind === "direct")
     return ["direct", provider.provider.base_url, provider.provider.experimental_bearer_token];
   const { upstream, provider: table } = provider.relayed;
-  assert.ok(!JSON.stringify(table).includes(upstream.apiKey));
-  return ["relayed", upstream.baseUrl.href, upstream.apiKey, table.name];
+  const { authorization = "" } = upstream.headers;
+  const key = authorization.replace("Bearer ", "");
+  assert.ok(!JSON.stringify(table).includes(key) || key === "");
+  return ["relayed", upstream.baseUrl.href, key, table.name];
 }
 
 suite("modelProviderOf", () => {
@@ -58,6 +61,55 @@ suite("modelProviderOf", () => {
     assert.equal(wayOf({ thread: { apiKey }, config: { model_provider: "mine" } })[0], "relayed");
   });
 
+  test("a provider of the options is relayed, with all that it sends (V1)", () => {
+    const mine = {
+      name: "Mine",
+      base_url: "https://mine.example/v1?a=1",
+      experimental_bearer_token: "sk-mine",
+      http_headers: { "X-Title": "ä", "api-key": "k" },
+      query_params: { "api-version": "1" },
+      request_max_retries: 2,
+    };
+    const relayed = (table: JsonObject, home: Record<string, unknown> = {}): unknown => {
+      const config = { model_provider: "mine", model_providers: { mine: table } };
+      const given = { codex: { apiKey }, thread: {}, config, env: {}, home: () => ({ ...NOTHING, ...home }) };
+      return modelProviderOf(given);
+    };
+    assert.deepEqual(relayed(mine), {
+      kind: "relayed",
+      relayed: {
+        id: "mine",
+        upstream: {
+          baseUrl: new URL("https://mine.example/v1?a=1&api-version=1"),
+          headers: { "x-title": "\u00c3\u00a4", "api-key": "k", authorization: "Bearer sk-mine" },
+        },
+        provider: { name: "Mine", request_max_retries: 2 },
+      },
+    });
+    const { experimental_bearer_token: _, ...open } = mine;
+    assert.deepEqual(pick(relayed(open), "kind"), "relayed");
+    assert.equal(
+      pick(
+        relayed({ ...mine, base_url: "https://a.openai.azure.com/openai" }),
+        "relayed",
+        "provider",
+        "name",
+      ),
+      "Azure",
+    );
+    for (const more of [
+      { requires_openai_auth: true },
+      { supports_websockets: true },
+      { wire_api: "chat" },
+      { auth: { command: "token" } },
+      { env_key: "NOT_SET" },
+      { base_url: "mine" },
+      { http_headers: { a: 1 } },
+    ])
+      assert.deepEqual(relayed({ ...mine, ...more }), { kind: "configured" }, JSON.stringify(more));
+    assert.deepEqual(relayed(mine, { tables: { mine: {} } }), { kind: "configured" });
+  });
+
   test("the host may have it direct, for all threads or one", () => {
     const direct = ["direct", baseUrl, apiKey];
     assert.deepEqual(wayOf({ codex: { baseUrl, apiKey, modelRequests: "direct" } }), direct);
@@ -82,7 +134,11 @@ suite("modelProviderOf", () => {
       { codex: { baseUrl } },
       /because there is no apiKey, and a login of Codex is used by Codex alone$/,
     );
-    rejected({ codex: { apiKey }, config: { model_provider: "mine" } }, /names the model provider "mine"$/);
-    rejected({ codex: { baseUrl: withUser, apiKey } }, /because baseUrl has a user name$/);
+    const config = { model_provider: "mine" };
+    rejected(
+      { codex: { apiKey }, config },
+      /the model provider "mine" is defined in a file, which Codex reads$/,
+    );
+    rejected({ codex: { baseUrl: withUser, apiKey } }, /because the URL of the model has a user name$/);
   });
 });

@@ -14,6 +14,8 @@ import type { RelayHost } from "./relay-host.ts";
 
 /** A model provider of Codex that leads to us, but for where and with what. */
 export interface RelayedSpec {
+  /** Of the provider, in `model_providers`. */
+  readonly id: string;
   readonly upstream: Upstream;
   readonly provider: JsonObject;
 }

@@ -40,7 +40,7 @@ import { ManagedServers } from "../managed/managed-servers.ts";
 import type { RelayHost } from "../relayed/relay-host.ts";
 import { RelayedModel } from "../relayed/relayed-model.ts";
 import { CodexError } from "../errors.ts";
-import { PROVIDER, type ThreadSpec } from "./spec.ts";
+import type { ThreadSpec } from "./spec.ts";
 
 /** How a thread comes to be. */
 export type ThreadStart =
@@ -266,12 +266,13 @@ export class OpenThread {
       return spec;
     }
     const { config } = spec.start;
+    const { id } = spec.relayed;
     const providers = (config?.model_providers ?? {}) as JsonObject;
-    // The configuration may say more of it: how often it is asked again.
-    const own = providers[PROVIDER] as JsonObject | undefined;
+    // The configuration may say more of ours: how often it is asked again.
+    const own = providers[id] as JsonObject | undefined;
     const model_providers = {
       ...providers,
-      [PROVIDER]: { ...own, ...(await this.#relayed.prepare(spec.relayed)) },
+      [id]: { ...own, ...(await this.#relayed.prepare(spec.relayed)) },
     };
     return { ...spec, start: { ...spec.start, config: { ...config, model_providers } } };
   }

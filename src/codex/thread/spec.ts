@@ -22,7 +22,7 @@ import { assign, codexConfig } from "../config-values.ts";
 import { CodexError } from "../errors.ts";
 import { fillInProviders } from "../providers.ts";
 import { reachesOut } from "../app-server/certificates.ts";
-import { modelProviderOf } from "../relayed/model-provider.ts";
+import { modelProviderOf, OURS } from "../relayed/model-provider.ts";
 import type { RelayedSpec } from "../relayed/relayed-model.ts";
 import { processFeatures } from "../app-server/features.ts";
 import { checkedServers, type DirectServer, directServers } from "../direct/servers.ts";
@@ -47,8 +47,6 @@ export interface ThreadSpec {
   readonly secrets: readonly string[];
 }
 
-/** The name of the model provider we declare where configuration's own does not do. */
-export const PROVIDER = "switchyard";
 const NOTHING_CONFIGURED: ConfiguredProviders = {
   selected: undefined,
   tables: undefined,
@@ -123,13 +121,16 @@ export function buildThreadSpec(
   const start: ThreadStartParams = { cwd, approvalPolicy, config };
   const secrets = [...servers.flatMap((server) => server.secrets), ...fillInProviders(config, env)];
   const provider = modelProviderOf({ codex, thread, config, env, home });
+  const relayed = provider.kind === "relayed" ? provider.relayed : undefined;
+  if (provider.kind === "direct") assign(config, `model_providers.${provider.id}`, provider.provider);
+  // What we know of it takes its place when the thread is opened.
+  if (relayed !== undefined && relayed.id !== OURS && isObject(config.model_providers))
+    delete config.model_providers[relayed.id];
   if (provider.kind !== "configured") {
-    start.modelProvider = PROVIDER;
+    start.modelProvider = relayed?.id ?? OURS;
     const apiKey = thread.apiKey ?? codex.apiKey;
     if (apiKey !== undefined) secrets.push(apiKey);
   }
-  if (provider.kind === "direct") assign(config, `model_providers.${PROVIDER}`, provider.provider);
-  const relayed = provider.kind === "relayed" ? provider.relayed : undefined;
   if (thread.model !== undefined) start.model = thread.model;
   // In the user's own home, their own setting stays the default.
   if (thread.sandboxMode !== undefined || codex.home !== "user")

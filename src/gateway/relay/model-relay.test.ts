@@ -33,7 +33,7 @@ async function start(answer: RawPeer["answer"], base = "/v1"): Promise<Bench> {
     fetches,
     log: (level, message) => void log.push(`${level} ${message}`),
   });
-  const way = relay.open({ baseUrl: new URL(base, peer.url), apiKey: KEY });
+  const way = relay.open({ baseUrl: new URL(base, peer.url), headers: { authorization: `Bearer ${KEY}` } });
   return {
     peer,
     relay,
@@ -135,7 +135,10 @@ suite("ModelRelay", () => {
   test("a bearer opens its own URL, until it is revoked; then nothing, and what is under way is cut (Y1, Y2)", async (t) => {
     await using bench = await start(ok);
     const { peer, relay, way } = bench;
-    const other = relay.open({ baseUrl: new URL("/other", peer.url), apiKey: "sk-other" });
+    const other = relay.open({
+      baseUrl: new URL("/other", peer.url),
+      headers: { authorization: "Bearer sk-other" },
+    });
     assert.deepEqual(await ask(way, "/responses"), [200, "answered"]);
     const refused = async (at: ModelWay, bearer: string): Promise<string> => {
       const [status, text] = await ask(at, "/responses", "{}", { bearer });
@@ -190,14 +193,18 @@ suite("ModelRelay", () => {
 
   test("another key and another model count from the next request on", async () => {
     await using bench = await start(ok);
-    await ask(bench.way, "/models", "", { method: "GET" });
-    bench.way.lead({ baseUrl: new URL("/v2", bench.peer.url), apiKey: "sk-new" });
+    const asking = { method: "GET", headers: { "x-own": "of the client" } };
+    await ask(bench.way, "/models", "", asking);
+    bench.way.lead({
+      baseUrl: new URL("/v2", bench.peer.url),
+      headers: { authorization: "Bearer sk-new", "x-own": "1" },
+    });
     await ask(bench.way, "/models", "", { method: "GET" });
     assert.deepEqual(
-      bench.peer.requests.map(({ path, headers }) => [path, headers["authorization"]]),
+      bench.peer.requests.map(({ path, headers }) => [path, headers["authorization"], headers["x-own"]]),
       [
-        ["/v1/models", `Bearer ${KEY}`],
-        ["/v2/models", "Bearer sk-new"],
+        ["/v1/models", `Bearer ${KEY}`, "of the client"],
+        ["/v2/models", "Bearer sk-new", "1"],
       ],
     );
   });
@@ -259,7 +266,10 @@ suite("ModelRelay", () => {
     const deaf = createServer((socket) => void sockets.push(socket.pause())).listen(0, "127.0.0.1");
     await once(deaf, "listening");
     const { port } = deaf.address() as { port: number };
-    bench.way.lead({ baseUrl: new URL(`http://127.0.0.1:${port}`), apiKey: KEY });
+    bench.way.lead({
+      baseUrl: new URL(`http://127.0.0.1:${port}`),
+      headers: { authorization: `Bearer ${KEY}` },
+    });
     const upload = send(bench.way, "/responses").on("error", () => {});
     let sent = 0;
     const fill = (): void => {

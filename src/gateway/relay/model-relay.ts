@@ -31,8 +31,8 @@ import { passedHeaders } from "./passed-headers.ts";
 export interface Upstream {
   /** `http:` or `https:`, without user name and password. Its query, if any, is sent with each request. */
   readonly baseUrl: URL;
-  /** Sent as `Authorization: Bearer …`. */
-  readonly apiKey: string;
+  /** Sent with each request, the key among them; names in lower case. They take the place of the client's own. */
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 /** Why a model could not be asked, or did not answer. */
@@ -136,7 +136,7 @@ class Way implements Handler {
     const [path = "", query = ""] = url.slice(this.#prefix.length).split(/\?(.*)/s, 2);
     if (PATHS.get(path) !== method)
       return tell(response, 404, `A model is not asked at ${method} ${path} here`);
-    const { baseUrl, apiKey } = this.upstream;
+    const { baseUrl, headers } = this.upstream;
     const stop = new AbortController();
     const cut = (): void => {
       stop.abort(new Error("cut"));
@@ -152,7 +152,7 @@ class Way implements Handler {
       answer = await this.#options.fetches.exchange({
         method,
         url: targetOf(baseUrl, path, query),
-        headers: requestHeaders(request, baseUrl, apiKey),
+        headers: requestHeaders(request, baseUrl, headers),
         body: hasBody(request) ? request : undefined,
         signal: stop.signal,
       });
@@ -204,9 +204,9 @@ function targetOf(baseUrl: URL, path: string, query: string): URL {
   return url;
 }
 
-function requestHeaders(request: IncomingMessage, { host }: URL, apiKey: string): string[] {
-  const headers = passedHeaders(request.rawHeaders, "host", "authorization");
-  headers.push("host", host, "authorization", `Bearer ${apiKey}`);
+function requestHeaders(request: IncomingMessage, { host }: URL, own: Upstream["headers"]): string[] {
+  const headers = passedHeaders(request.rawHeaders, "host", "authorization", ...Object.keys(own));
+  headers.push("host", host, ...Object.entries(own).flat());
   // Of a body whose length is not known; `setDefaultHeaders` is off.
   if (request.headers["transfer-encoding"] !== undefined) headers.push("transfer-encoding", "chunked");
   return headers;
