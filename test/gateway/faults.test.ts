@@ -68,7 +68,24 @@ suite("a gateway when something dies", { timeout }, () => {
       await kill("failed");
       assert.equal(await call(client, tool, { text: tool }), tool);
     }
-    assert.equal(starts(svc.record()).length, 4);
+    await kill("failed");
+    assert.equal((await own.listResources()).resources.length, 1);
+    assert.equal(starts(svc.record()).length, 5);
+  });
+
+  test("a server over HTTP that loses its sessions, or is away, again and again is back for each call", async () => {
+    await using server = await ScriptedHttpServer.start({ era: "legacy" });
+    await using bench = await GatewayBench.start();
+    const { at } = bench.open({ svc: { url: server.url } });
+    const client = await bench.connect(at.urlOf("svc"), at.bearer, "2025-11-25");
+    for (const text of ["a", "b", "c"]) {
+      server.sessions.clear();
+      assert.equal(await call(client, "echo", { text }), text);
+    }
+    await server.stop();
+    await assert.rejects(call(client, "echo", { text: "d" }), /cannot be connected to/);
+    await server.again();
+    assert.equal(await call(client, "echo", { text: "e" }), "e");
   });
 
   test("the link to an executor is cut in the middle of a call: the call goes on, once", async () => {

@@ -37,6 +37,7 @@ const STARTS: readonly StartRow[] = [
     message: /cannot be connected to \(ECONNREFUSED\); check that it runs, and its url/,
   },
   { what: "503 twice", answer: plain(503), times: 2, status: "ready" },
+  { what: "429 twice", answer: plain(429), times: 2, status: "ready" },
   {
     what: "503 for longer",
     answer: plain(503),

@@ -52,15 +52,14 @@ export class OneServer implements Backend {
   }
 
   async request(method: string, params: JsonObject, options: RelayOptions): Promise<RelayOutcome> {
-    const relay = (): Promise<RelayOutcome> => this.#thread.relay(this.#server, method, params, options);
+    const relay = (): Promise<RelayOutcome> =>
+      revived(this.#thread, this.#server, () => this.#thread.relay(this.#server, method, params, options));
     try {
       switch (method) {
         case "tools/list":
           return await this.#listTools(options.signal);
         case "tools/call":
-          return await throughGate(this.#thread, this.#server, textOf(params["name"]), options.signal, () =>
-            revived(this.#thread, this.#server, relay),
-          );
+          return await throughGate(this.#thread, this.#server, textOf(params["name"]), options.signal, relay);
         case "logging/setLevel":
           return this.#hasLevelOfItsOwn ? await relay() : { kind: "answer", era: "legacy", result: {} };
         default:

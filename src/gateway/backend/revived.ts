@@ -1,23 +1,34 @@
 /**
- * A server that worked and has ended again and again is tried later and later. That pause is for when nobody asks: a client's call of one
- * of its tools starts it at once. A server that does not even start keeps its pause.
+ * A server that worked and is lost again and again is tried later and later. That pause is for when nobody asks: a client's request
+ * has it tried at once. A program that does not even start keeps its pause.
  */
 import type { McpConnectionManager, RelayOutcome } from "../../mcp/index.ts";
 
-/** @param call made a second time when the first one certainly did not reach the server, because that had ended */
+/** @param send made a second time when the first one certainly did not reach the server, because that was lost */
 export async function revived(
   thread: McpConnectionManager,
   server: string,
-  call: () => Promise<RelayOutcome>,
+  send: () => Promise<RelayOutcome>,
 ): Promise<RelayOutcome> {
-  const outcome = await call();
+  const outcome = await send();
   const isUnavailable = outcome.kind === "not_sent" && outcome.reason === "server_unavailable";
-  if (!isUnavailable || !hasEnded(thread, server)) return outcome;
+  if (!isUnavailable || !isLost(thread, server)) return outcome;
   thread.retry(server);
-  return call();
+  return send();
 }
 
-function hasEnded(thread: McpConnectionManager, server: string): boolean {
-  const { status } = thread.server(server);
-  return status.state === "failed" && status.reason.code === "exited" && status.reason.step === undefined;
+function isLost(thread: McpConnectionManager, server: string): boolean {
+  const { status, config } = thread.server(server);
+  if (status.state !== "failed") return false;
+  const { code, step } = status.reason;
+  switch (code) {
+    case "exited":
+      return step === undefined;
+    case "session_lost":
+      return true;
+    case "unreachable":
+      return "url" in config.transport;
+    default:
+      return false;
+  }
 }

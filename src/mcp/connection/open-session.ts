@@ -1,7 +1,7 @@
 /**
  * From a server to a session: the start, and the starts again that are right within one start-up time-out.
  *
- *   - nothing answers at the URL, or something in front of the server has trouble: three attempts, as Codex 0.169
+ *   - nothing answers at the URL, or something in front of the server has trouble or says 429: three attempts, as Codex 0.171
  *   - the server dies of the question for its era: once more, as one of the legacy era
  *   - the remembered era is wrong: once more, asked anew
  */

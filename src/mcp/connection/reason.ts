@@ -88,9 +88,10 @@ function codeOfHttp({ kind, wanted }: HttpFailure): FailureCode {
   }
 }
 
-/** Whether it may work a moment later: nothing answers, or something in front of the server has trouble. */
+/** Whether it may work a moment later: nothing answers, or something in front of the server has trouble, or too much to do. */
 export function isPassing(thrown: unknown): boolean {
   const error = causeOf(thrown);
   if (!(error instanceof HttpFailure)) return false;
-  return error.kind === "refused" || error.kind === "reset" || (error.status ?? 0) >= 500;
+  const { kind, status = 0 } = error;
+  return kind === "refused" || kind === "reset" || status === 429 || status >= 500;
 }

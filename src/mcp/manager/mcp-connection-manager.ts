@@ -443,7 +443,7 @@ export class McpConnectionManager implements AsyncDisposable {
   }
 }
 
-/** Bytes of a result at most; the wire takes 8 MiB. */
+/** Bytes of a result at most; the wire takes 32 MiB. */
 const RESULT_BYTES_MAX: number = 4 * 1024 * 1024;
 
 function reasonText(reason: string | { readonly message: string }): string {

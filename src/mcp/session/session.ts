@@ -17,8 +17,8 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import {
   Client,
   type ClientCapabilities,
-  type ElicitResult,
   type Implementation,
+  isSpecType,
   type RequestOptions,
   SdkError,
   SdkErrorCode,
@@ -139,13 +139,12 @@ export class Session {
       );
     const answer = (request: ServerRequest, requestSignal: AbortSignal): Promise<JsonObject> =>
       options.onRequest(request, calls.getStore(), requestSignal);
-    if (capabilities.elicitation !== undefined) {
-      // The SDK checks what is answered.
-      client.setRequestHandler("elicitation/create", async ({ params }, { mcpReq }) => {
-        return (await answer({ method: "elicitation/create", params }, mcpReq.signal)) as ElicitResult;
-      });
-    }
     client.fallbackRequestHandler = async ({ method, params = {} }, { mcpReq }) => {
+      if (method === "elicitation/create" && capabilities.elicitation !== undefined) {
+        // A handler of the SDK's would check the answer, too: Codex gives the server what it is answered, as it is.
+        if (isSpecType.ElicitRequest({ method, params })) return answer({ method, params }, mcpReq.signal);
+        throw Object.assign(new Error("Invalid elicitation request"), { code: -32602 });
+      }
       // Codex answers this one without having declared it.
       if (method === "roots/list") return answer({ method, params: {} }, mcpReq.signal);
       if (method === "sampling/createMessage" && capabilities.sampling !== undefined)

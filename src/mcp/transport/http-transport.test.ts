@@ -202,6 +202,14 @@ suite("HttpTransport, how a request ends", () => {
       assert.equal((await desk.failure()).kind, "bad_answer");
     });
 
+    test(`${era}: with the answer, when the server gives its id back as text (H1)`, async () => {
+      await using desk = await serve((request, response) => {
+        const answer = resultOf(request, "as text");
+        json(response, { ...answer, id: String(request.id) });
+      });
+      assert.match(JSON.stringify(await desk.call()), /as text/);
+    });
+
     test(`${era}: with the error that has no id, because the server could not read the request (H1)`, async () => {
       const error = { code: -32_700, message: "parse error" };
       await using desk = await serve((_, response) => json(response, { jsonrpc: "2.0", id: null, error }));

@@ -76,7 +76,7 @@ export interface HttpTransportOptions {
 type SendOptions = NonNullable<Parameters<StreamableHTTPClientTransport["send"]>[1]>;
 
 /** Of a JSON answer, and of one event. */
-export const BODY_BYTES_MAX: number = 8 * 1024 * 1024;
+export const BODY_BYTES_MAX: number = 32 * 1024 * 1024;
 const RESUMES_MAX = 5;
 const GOODBYE_MS = 1_000;
 /** How long a stream may go on after its answer: most servers end it at once, and its connection serves again. */
@@ -423,7 +423,7 @@ export class HttpTransport extends StreamableHTTPClientTransport implements Serv
     // Servers have an error without an id for a request that they could not read.
     const isOurs =
       exchange !== undefined &&
-      (message.id === exchange.id || message.id === undefined || message.id === null);
+      (isSameId(message.id, exchange.id) || message.id === undefined || message.id === null);
     const owner = isOurs ? exchange : message.id === undefined ? undefined : this.#asked.get(message.id);
     if (owner === undefined) {
       if (exchange !== undefined) throw this.#badAnswer("answered with the id of another request");
@@ -475,4 +475,9 @@ export class HttpTransport extends StreamableHTTPClientTransport implements Serv
 function isModern(message: JSONRPCMessage | readonly JSONRPCMessage[]): boolean {
   if (!("method" in message) || !("id" in message)) return false;
   return typeof message.params?._meta?.[PROTOCOL_VERSION_META_KEY] === "string";
+}
+
+/** Some servers give the number back as text; Codex and the SDK take that for the same (0.171). */
+function isSameId(given: RequestId | null | undefined, own: RequestId | undefined): boolean {
+  return given === own || (typeof given === "string" && given === String(own));
 }

@@ -313,7 +313,7 @@ suite("ProcessTransport delivers", () => {
     await bench.settle();
     assert.equal(bench.messages.length, 1);
     assert.equal(bench.errors.length, 1);
-    isError("message_too_large", /a line of more than 8388608 bytes and was ended/)(bench.errors[0]);
+    isError("message_too_large", /a line of more than 33554432 bytes and was ended/)(bench.errors[0]);
     assert.deepEqual([bench.closes, bench.process.terminations], [1, 1]);
   });
 });

@@ -52,8 +52,8 @@ export interface ProcessTransportOptions {
   readonly clock?: Clock;
 }
 
-/** As Codex 0.169 has it. */
-export const LINE_BYTES_MAX: number = 8 * 1024 * 1024;
+/** Codex takes longer lines than its executors (8 MiB), and so must we, who stand between its threads and their servers. */
+export const LINE_BYTES_MAX: number = 32 * 1024 * 1024;
 const SEND_BYTES_MAX = 64 * 1024 * 1024;
 /** Of messages written together, unless one alone is larger. */
 const BATCH_BYTES_MAX = 64 * 1024;
