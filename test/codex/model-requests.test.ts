@@ -60,7 +60,7 @@ test("each thread has a key and an endpoint of its own, over TLS, in one process
   const certificates = (): string | undefined => certificatesIn(bench.home);
   const isLinux = process.platform === "linux";
 
-  const first = threadOf();
+  const first = threadOf({ ephemeral: false });
   assert.equal((await first.run(done)).finalResponse, "done");
   assert.equal(keyAt(bench.model), "Bearer sk-key-of-all");
   assert.ok(secureModel.connections > 0);
@@ -86,7 +86,14 @@ test("each thread has a key and an endpoint of its own, over TLS, in one process
   assert.equal(keyAt(bench.model), "Bearer sk-key-of-fourth");
   if (isLinux) assert.equal(certificates(), "all");
   await fourth.close();
-  assert.equal((await first.run(done)).finalResponse, "done");
+  const opened = givenIn(recordTo).length;
+  const renewed = codex.resumeThread(first.id as string, {
+    workingDirectory: bench.cwd,
+    apiKey: "sk-key-renewed",
+  });
+  assert.equal((await renewed.run(done)).finalResponse, "done");
+  assert.equal(keyAt(bench.model), "Bearer sk-key-renewed");
+  assert.equal(givenIn(recordTo).length, opened, "the thread was not opened again");
   assert.equal(codex.pid, pid);
 
   const [one, two, , direct] = givenIn(recordTo);
@@ -97,7 +104,7 @@ test("each thread has a key and an endpoint of its own, over TLS, in one process
     [secureModel.url, "sk-key-of-fourth"],
   );
   const told = readFileSync(recordTo, "utf8");
-  for (const secret of ["sk-key-of-all", "sk-key-of-second", other.baseUrl])
+  for (const secret of ["sk-key-of-all", "sk-key-of-second", "sk-key-renewed", other.baseUrl])
     assert.ok(!told.includes(secret), secret);
   assert.equal(await statusOf(one.base_url, one.experimental_bearer_token), 200);
   assert.equal(await statusOf(one.base_url, two.experimental_bearer_token), 401, "of another thread");

@@ -50,6 +50,9 @@ const OUTWARD_FEATURES: readonly string[] = [
   "plugins",
   "remote_control",
   "remote_plugin",
+  // What a login shell exports is given to commands later.
+  "shell_snapshot",
+  "shell_snapshot_v2",
 ];
 /** Files of a home that mean the same. */
 const OUTWARD_FILES: readonly string[] = ["hooks.json", "environments.toml"];
