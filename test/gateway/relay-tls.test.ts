@@ -45,6 +45,7 @@ suite("a model over TLS", () => {
         { env: { SSL_CERT_DIR: `${folder}/absent:${hashed}` } },
         { env: { CODEX_CA_CERTIFICATE: AUTHORITY } },
         { env: { NODE_EXTRA_CA_CERTS: AUTHORITY, SSL_CERT_FILE: "" } },
+        { env: { SSL_CERT_FILE: AUTHORITY, NODE_EXTRA_CA_CERTS: join(folder, "absent.pem") } },
       ])
         assert.equal(await asked(front.url, trusted), 200, JSON.stringify(trusted));
       const untrusted = await asked(front.url, { env: {} });

@@ -21,6 +21,8 @@ const HEAD_MS = 10_000;
 const REQUEST_MS = 60_000;
 /** Where requests are passed on as they come: the other end may be slow to take them. */
 const PASSED_ON_REQUEST_MS = 900_000;
+/** Codex describes the turn and the repository in a header of its requests to the model. */
+const HEAD_BYTES_MAX = 128 * 1024;
 /** Between two requests on one connection. */
 const KEEP_ALIVE_MS = 120_000;
 
@@ -60,6 +62,7 @@ export class Listener implements AsyncDisposable {
         headersTimeout: HEAD_MS,
         requestTimeout: options.passesOn === true ? PASSED_ON_REQUEST_MS : REQUEST_MS,
         keepAliveTimeout: KEEP_ALIVE_MS,
+        maxHeaderSize: HEAD_BYTES_MAX,
         highWaterMark: 64 * 1024,
       },
       (request, response) => this.#handle(request, response),

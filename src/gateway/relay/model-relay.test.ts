@@ -184,6 +184,8 @@ suite("ModelRelay", () => {
       ["POST", "/responses%2f..%2ffiles"],
     ] as const)
       assert.equal((await ask(way, path, "", { method }))[0], 404, `${method} ${path}`);
+    const headers = { "x-codex-turn-metadata": "m".repeat(100_000) };
+    assert.equal((await ask(way, "/files", "{}", { headers }))[0], 404, "and not 431");
     assert.equal(peer.requests.length, 0);
     const [status, text] = await ask(way, "/responses");
     assert.equal(status, 400);

@@ -18,18 +18,16 @@ export interface TrustedCertificates {
 /**
  * Reads and parses them: 45 ms for 300 of a system. Keep it.
  *
- * @throws the error of a file that is named and cannot be read
+ * As in Codex, what the environment names and cannot be read does not count.
+ *
+ * @throws the error of a `caFile` that cannot be read
  */
 export function secureContextOf({ caFile, env }: TrustedCertificates): tls.SecureContext {
   if (caFile !== undefined) return tls.createSecureContext({ ca: readFileSync(caFile, "latin1") });
   const { SSL_CERT_FILE: file, SSL_CERT_DIR: folders, CODEX_CA_CERTIFICATE, NODE_EXTRA_CA_CERTS } = env;
-  const ca = [
-    ...(isSet(file) ? [readFileSync(file, "latin1")] : []),
-    ...(isSet(folders) ? folders.split(":").flatMap(certificatesIn) : []),
-  ];
+  const ca = [...certificatesOf(file), ...(folders ?? "").split(":").flatMap(certificatesIn)];
   if (ca.length === 0) ca.push(...ofSystem());
-  for (const more of [CODEX_CA_CERTIFICATE, NODE_EXTRA_CA_CERTS])
-    if (isSet(more)) ca.push(readFileSync(more, "latin1"));
+  ca.push(...[CODEX_CA_CERTIFICATE, NODE_EXTRA_CA_CERTS].flatMap(certificatesOf));
   return tls.createSecureContext({ ca });
 }
 
@@ -37,29 +35,24 @@ export function secureContextOf({ caFile, env }: TrustedCertificates): tls.Secur
 function ofSystem(): readonly string[] {
   // Node 22.15 and later; elsewhere than on Linux, earlier ones cannot read them.
   const { getCACertificates } = tls as { readonly getCACertificates?: typeof tls.getCACertificates };
-  const system = getCACertificates?.("system") ?? certificatesOfFile(machineCertificates().file);
+  const system = getCACertificates?.("system") ?? certificatesOf(machineCertificates().file);
   return system.length > 0 ? system : tls.rootCertificates;
 }
 
-function certificatesOfFile(file: string | undefined): string[] {
-  return file === undefined ? [] : [readFileSync(file, "latin1")];
-}
-
-/** A folder has each certificate in a file of its own. As in Codex, what cannot be read does not count. */
-function certificatesIn(folder: string): string[] {
+function certificatesOf(file: string | undefined): string[] {
+  if (file === undefined || file === "") return [];
   try {
-    return readdirSync(folder).flatMap((name) => {
-      try {
-        return [readFileSync(join(folder, name), "latin1")];
-      } catch {
-        return [];
-      }
-    });
+    return [readFileSync(file, "latin1")];
   } catch {
     return [];
   }
 }
 
-function isSet(value: string | undefined): value is string {
-  return value !== undefined && value !== "";
+/** A folder has each certificate in a file of its own. */
+function certificatesIn(folder: string): string[] {
+  try {
+    return folder === "" ? [] : readdirSync(folder).flatMap((name) => certificatesOf(join(folder, name)));
+  } catch {
+    return [];
+  }
 }
