@@ -11,7 +11,9 @@ export declare class Gateway implements AsyncDisposable {
     static start(options?: GatewayOptions): Promise<Gateway>;
     get origin(): string;
     get clients(): number;
-    openThread(thread: McpConnectionManager): ThreadGateway;
+    openThread(thread: McpConnectionManager, { joins }?: {
+        readonly joins?: boolean;
+    }): ThreadGateway;
     [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -67,6 +69,7 @@ export interface ThreadGateway {
     }) => string;
     readonly bearer: string;
     readonly clients: number;
+    readonly listed: (server: string) => Promise<void>;
     readonly revoke: () => Promise<void>;
 }
 

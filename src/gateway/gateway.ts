@@ -56,12 +56,15 @@ export interface ThreadGateway {
   readonly bearer: string;
   /** Clients that are there now. */
   readonly clients: number;
+  /** Settles when a client was given the tools of a server that was ready, at the URL of that server. */
+  readonly listed: (server: string) => Promise<void>;
   /** Ends it (G2). The thread goes on. */
   readonly revoke: () => Promise<void>;
 }
 
 interface OpenedThread {
   readonly thread: McpConnectionManager;
+  readonly joins: boolean;
   readonly news: ThreadNews;
   readonly capability: Capability;
   readonly endpoints: Map<string | undefined, Endpoint>;
@@ -146,15 +149,21 @@ export class Gateway implements AsyncDisposable {
   /**
    * Makes the servers of a thread reachable, until it ends.
    *
+   * @param options `joins`: a client of one server that has failed is let in, and told of its tools when it is back; for clients that
+   * do not come again. A required server is excepted. @default it is told the reason as an error
    * @throws {GatewayError} `ended`
    */
-  openThread(thread: McpConnectionManager): ThreadGateway {
+  openThread(
+    thread: McpConnectionManager,
+    { joins = false }: { readonly joins?: boolean } = {},
+  ): ThreadGateway {
     if (this.#ending !== undefined || thread.ended.aborted)
       throw new GatewayError("ended", "The gateway, or the thread, has ended");
     const key = randomBytes(9).toString("base64url");
     const bearer = Capability.random();
     const opened: OpenedThread = {
       thread,
+      joins,
       news: new ThreadNews(thread),
       capability: new Capability(bearer),
       endpoints: new Map(),
@@ -170,6 +179,7 @@ export class Gateway implements AsyncDisposable {
     return {
       bearer,
       revoke,
+      listed: (server) => opened.news.listed(server),
       get clients() {
         return clientsOf(opened.endpoints.values());
       },
@@ -227,11 +237,14 @@ export class Gateway implements AsyncDisposable {
     return this.#serve(threads, server);
   }
 
-  #endpointOf({ thread, news, endpoints }: OpenedThread, server: string | undefined): Endpoint | undefined {
+  #endpointOf(
+    { thread, joins, news, endpoints }: OpenedThread,
+    server: string | undefined,
+  ): Endpoint | undefined {
     const known = endpoints.get(server);
     if (known !== undefined) return known;
     if (server !== undefined && !thread.servers.some(({ name }) => name === server)) return undefined;
-    const backend = backendOf(thread, server, news, this.#clock);
+    const backend = backendOf(thread, server, news, this.#clock, joins);
     const open = (): OpenBackend => ({ backend, end: async () => {} });
     const endpoint = new Endpoint({ open, limits: this.#limits, clock: this.#clock });
     endpoints.set(server, endpoint);

@@ -234,9 +234,21 @@ test("a server that does not start says why, joins when it is back, and what bec
     missing?.message ?? "",
     /^Missing in this turn: MCP server "svc" at .* cannot be connected to/,
   );
+  // Codex cannot open it anew.
+  const ephemeral = bench.codex.startThread({
+    workingDirectory: bench.cwd,
+    mcpServers: { svc: { url } },
+    ephemeral: true,
+  });
+  const [told] = itemsOfType(await collect(ephemeral.runStreamed(promptOf({ say: "without" }))), "error");
+  assert.equal(told?.message, missing?.message);
   await using _ = await RecordingMcpServer.start({ port: Number(new URL(url).port) });
   const { items } = await thread.run(whoami);
   assert.equal(items.find((item) => item.type === "mcp_tool_call")?.status, "completed");
+  const call = { call: { server: "svc", tool: "whoami" } };
+  const again = await collect(ephemeral.runStreamed(promptOf(call, call, { say: "done" })));
+  assert.equal(itemsOfType(again, "mcp_tool_call").at(-1)?.status, "completed");
+  assert.deepEqual(itemsOfType(again, "error"), []);
   const mine = news.filter(({ server }) => server === "svc");
   assert.deepEqual(mine.map(({ state }) => state).slice(0, 2), ["starting", "failed"]);
   assert.equal(mine.at(-1)?.state, "ready");

@@ -53,6 +53,10 @@ export class ManagedHost implements AsyncDisposable {
     this.#options = options;
   }
 
+  get clock(): Clock {
+    return this.#options.clock;
+  }
+
   /** @throws {GatewayError} it cannot listen */
   parts(): Promise<ManagedParts> {
     this.#opening ??= this.#open();

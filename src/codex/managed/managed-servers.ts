@@ -9,9 +9,11 @@
  * Invariants
  *   M1. What Codex is given holds no value of the server's own: no command, no variable, no header, no URL.
  *   M2. Codex is given a server before it is ready, and connects to it through the gateway, which waits for it. One that fails is missing
- *       with our reason; one that fails later comes back behind the same URL.
+ *       with our reason, and is tried again at the next turn; one that fails later comes back behind the same URL. Codex does not connect
+ *       again in a thread that it cannot open anew: there the gateway lets it in, and tells it of the tools when the server is back.
  *   M3. The URL and the bearer of a thread stay the same until it is closed or unloaded; afterwards they are refused.
  */
+import { abortable, within } from "../../base/abort.ts";
 import type { JsonObject } from "../../base/json.ts";
 import type { Log } from "../../base/log.ts";
 import type { Redactor } from "../../base/redact.ts";
@@ -52,6 +54,8 @@ interface Opened {
   readonly endpoints: ThreadGateway;
   readonly workspace: string;
   readonly principal: string | undefined;
+  /** Whether Codex connects to each server once. */
+  readonly once: boolean;
   /** The bearer is worth nothing any more. */
   readonly forget: () => void;
   /** Settles when the last news was told. */
@@ -77,6 +81,9 @@ const STARTUP_TIMEOUT_SEC = 30;
 const MARGIN_SEC = 5;
 /** More than this Codex never answers (0.169). */
 const TIMEOUT_MAX_SEC = 2 ** 31;
+
+/** How long the tools of a server that is back may take to be with Codex. */
+const JOIN_MS = 2_000;
 
 /** Codex offers its servers both kinds of questions, and nothing else (0.171). */
 const OFFERS = { elicitation: { form: {}, url: {} } } as const;
@@ -105,24 +112,31 @@ export class ManagedServers {
    * Starts what is new, and ends what is gone.
    *
    * @param servers as they would be given to Codex directly
+   * @param isOnce whether Codex cannot open the thread a second time: it is ephemeral
    * @param isLoaded whether Codex still has what was prepared before: then it waits until each server is ready or has failed
    * @throws the signal's reason
    */
   async prepare(
     servers: readonly DirectServer[],
     spec: ManagedSpec,
+    isOnce: boolean,
     isLoaded: boolean,
     signal: AbortSignal,
   ): Promise<PreparedServers> {
     this.#news.hear(spec.onMcpServer);
-    const { thread, endpoints } = await this.#open(spec);
+    const { thread, endpoints } = await this.#open(spec, isOnce);
     const enabled = servers.filter((server) => server.enabled).map(({ name }) => name);
     // Codex is given all of them at once, and its own connections wait for them at the gateway. A thread that it has already may go on
     // with servers that were lost meanwhile: they are looked after first.
     const reasons = await Promise.all(
-      enabled.map((name) => {
-        const waits = isLoaded && !isInBackground(thread.server(name).config);
-        return waits ? settle(thread, name, signal) : renew(thread, name, signal);
+      enabled.map(async (name) => {
+        const { config, status } = thread.server(name);
+        if (!isLoaded || isInBackground(config)) return renew(thread, name, signal);
+        const reason = await settle(thread, name, signal);
+        // Codex is told that it is back, and is to have its tools when the model is asked.
+        if (isOnce && status.state !== "ready" && reason === undefined)
+          await abortable(within(this.#host.clock, JOIN_MS, endpoints.listed(name)), signal);
+        return reason;
       }),
     );
     const failures = enabled.flatMap((server, n): ServerFailure[] => {
@@ -144,6 +158,16 @@ export class ManagedServers {
     };
   }
 
+  /** Those that failed without Codex being told (M2). */
+  get missing(): readonly ServerFailure[] {
+    if (this.#opened?.once !== true) return [];
+    return this.#opened.thread.servers.flatMap((view): ServerFailure[] => {
+      const { state } = view.status;
+      const reason = state === "failed" || state === "needs_login" ? reasonOf(view) : undefined;
+      return reason === undefined ? [] : [{ server: view.name, reason }];
+    });
+  }
+
   /** Why a server does not work now. */
   whyMissing(name: string): string | undefined {
     const view = this.#opened?.thread.servers.find((each) => each.name === name);
@@ -159,9 +183,12 @@ export class ManagedServers {
     this.#host.ending(opened.told);
   }
 
-  async #open({ configs, workspace, principal, provenance, env }: ManagedSpec): Promise<Opened> {
+  async #open(
+    { configs, workspace, principal, provenance, env }: ManagedSpec,
+    once: boolean,
+  ): Promise<Opened> {
     const before = this.#opened;
-    if (before?.workspace === workspace && before.principal === principal) {
+    if (before?.workspace === workspace && before.principal === principal && before.once === once) {
       await before.thread.update(configs);
       return before;
     }
@@ -175,18 +202,18 @@ export class ManagedServers {
       ...(principal === undefined ? {} : { principal }),
       ...(provenance === undefined ? {} : { provenance }),
     });
-    const endpoints = endpointsOf(gateway, thread);
+    const endpoints = endpointsOf(gateway, thread, once);
     const forget = this.#redactor.add(endpoints.bearer);
     const told = this.#news.follow(thread);
-    this.#opened = { thread, endpoints, workspace, principal, forget, told };
+    this.#opened = { thread, endpoints, workspace, principal, once, forget, told };
     return this.#opened;
   }
 }
 
 /** @throws {GatewayError} the gateway has ended; then the thread has, too */
-function endpointsOf(gateway: Gateway, thread: McpConnectionManager): ThreadGateway {
+function endpointsOf(gateway: Gateway, thread: McpConnectionManager, joins: boolean): ThreadGateway {
   try {
-    return gateway.openThread(thread);
+    return gateway.openThread(thread, { joins });
   } catch (error) {
     void thread[Symbol.asyncDispose]();
     throw error;

@@ -121,9 +121,9 @@ export class OpenThread {
     return this.#state.kind === "loaded" ? this.#state : undefined;
   }
 
-  /** The servers that Codex was not given, because they did not start. */
+  /** The servers that did not start, as far as Codex does not report them. */
   get missing(): readonly ServerFailure[] {
-    return this.#missing;
+    return [...this.#missing, ...this.#managed.missing];
   }
 
   /** Why a server that we run does not work now: a sentence that names it. */
@@ -237,7 +237,7 @@ export class OpenThread {
 
   /** The servers as Codex is given them. @throws {CodexError} `mcp_server_failed` where a required one is managed and does not start */
   async #serversOf(
-    { servers, managed }: ThreadSpec,
+    { servers, managed, start }: ThreadSpec,
     process: AppServerProcess,
     signal: AbortSignal,
   ): Promise<readonly DirectServer[]> {
@@ -247,7 +247,8 @@ export class OpenThread {
       return servers;
     }
     const isLoaded = this.loaded?.process === process;
-    const prepared = await this.#managed.prepare(servers, managed, isLoaded, signal);
+    const isOnce = start.ephemeral === true && this.#start.kind !== "existing";
+    const prepared = await this.#managed.prepare(servers, managed, isOnce, isLoaded, signal);
     const required = prepared.failures.filter((failure) =>
       servers.some(({ name, required: isRequired }) => isRequired && name === failure.server),
     );

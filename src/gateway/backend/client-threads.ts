@@ -34,16 +34,20 @@ export function openFor(
   return { backend, end: () => thread[Symbol.asyncDispose]() };
 }
 
-/** @param server @default all of them */
+/**
+ * @param server @default all of them
+ * @param joins of one server: see `OneServerOptions`
+ */
 export function backendOf(
   thread: McpConnectionManager,
   server: string | undefined,
   news: ThreadNews,
   clock: Clock,
+  joins = false,
 ): Backend {
   return server === undefined
     ? new AllServers({ thread, news, clock })
-    : new OneServer({ thread, server, news });
+    : new OneServer({ thread, server, news, joins });
 }
 
 /** The parts that make a server ask, for a server that is told once and for all. */

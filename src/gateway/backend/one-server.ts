@@ -23,17 +23,23 @@ export interface OneServerOptions {
   /** One of the thread's. */
   readonly server: string;
   readonly news: ThreadNews;
+  /** Whether a client is let in where the server has failed: it offers nothing until it is back. @default the client is told why */
+  readonly joins?: boolean;
 }
 
 export class OneServer implements Backend {
   readonly #thread: McpConnectionManager;
   readonly #server: string;
   readonly #news: ThreadNews;
+  readonly #joins: boolean;
+  /** Whether its tools were listed while it was ready. */
+  #wasReady = false;
 
-  constructor({ thread, server, news }: OneServerOptions) {
+  constructor({ thread, server, news, joins = false }: OneServerOptions) {
     this.#thread = thread;
     this.#server = server;
     this.#news = news;
+    this.#joins = joins;
   }
 
   get ended(): AbortSignal {
@@ -81,7 +87,14 @@ export class OneServer implements Backend {
   }
 
   async #listTools(signal: AbortSignal | undefined): Promise<RelayOutcome> {
-    const { status } = await this.#usable(signal);
+    const { status, config } = await this.#usable(signal);
+    if (status.state === "ready") {
+      this.#wasReady = true;
+      this.#news.noteListed(this.#server);
+    }
+    const isMissing = status.state === "failed" || status.state === "needs_login";
+    if (isMissing && !this.#wasReady && !isInBackground(config))
+      return { kind: "answer", era: "legacy", result: { tools: [] } };
     // Of a server that still starts, or cannot list them now, what is known of it.
     const waiting = signal === undefined ? {} : { signal };
     if (status.state === "ready") await this.#thread.currentTools(this.#server, waiting).catch(() => []);
@@ -102,7 +115,8 @@ export class OneServer implements Backend {
     if (view === undefined) throw new McpError("ended", "The thread has ended");
     const { status, name, config } = view;
     // What it has is told when it is ready, also where it failed before.
-    const mayJoin = isInBackground(config) && status.state !== "disabled" && status.state !== "ended";
+    const isAwaited = isInBackground(config) || (this.#joins && !config.required);
+    const mayJoin = isAwaited && status.state !== "disabled" && status.state !== "ended";
     if (mayJoin || status.state === "ready" || status.state === "starting" || status.state === "restarting")
       return view;
     if (status.state === "ended") throw new McpError("ended", `MCP server "${name}" was ended`);

@@ -23,11 +23,27 @@ const LIST: Readonly<Record<string, ListName>> = {
 export class ThreadNews {
   readonly #thread: McpConnectionManager;
   readonly #watches = new Set<Watch>();
+  readonly #listed = new Map<string, PromiseWithResolvers<void>>();
   #reading: AbortController | undefined;
   #answering: Disposable | undefined;
 
   constructor(thread: McpConnectionManager) {
     this.#thread = thread;
+  }
+
+  /** Settles when a client was given the tools of a server that was ready. */
+  listed(server: string): Promise<void> {
+    return this.#listedOf(server).promise;
+  }
+
+  noteListed(server: string): void {
+    this.#listedOf(server).resolve();
+  }
+
+  #listedOf(server: string): PromiseWithResolvers<void> {
+    const known = this.#listed.get(server) ?? Promise.withResolvers<void>();
+    this.#listed.set(server, known);
+    return known;
   }
 
   watch(server: string | undefined, watcher: Watcher): Disposable {
