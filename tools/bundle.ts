@@ -41,8 +41,9 @@ const places: Plugin = {
   },
 };
 
+/** As rolldown writes them. */
 const IMPORT =
-  /^import (?:\{ (?<names>[^}]*) \}|(?:\* as )?(?<whole>[\w$]+)) from "(?<from>node:[\w/]+)";$/gm;
+  /^import (?:(?:\* as )?(?<whole>[\w$]+))?(?:, )?(?:\{ (?<names>[^}]*) \})? from "(?<from>node:[\w/]+)";$/gm;
 
 /**
  * Node's own modules are taken without their ES module: for that, Node reads every export, and those of `node:http` load
@@ -50,18 +51,19 @@ const IMPORT =
  */
 const builtins: Plugin = {
   name: "builtins",
-  // Not in the command itself: it says to an old Node, in words, that it is too old.
-  renderChunk: (code, { fileName }) =>
-    fileName === "cli/main.js"
-      ? null
-      : {
-          code: code.replace(IMPORT, (...args) => {
-            const { names, whole, from } = args.at(-1) as Record<string, string | undefined>;
-            const taken = names === undefined ? whole : `{ ${names.replaceAll(" as ", ": ")} }`;
-            return `const ${taken} = process.getBuiltinModule("${from}");`;
-          }),
-          map: null,
-        },
+  renderChunk(code, { fileName }) {
+    // Not in the command itself: it says to an old Node, in words, that it is too old.
+    if (fileName === "cli/main.js") return null;
+    const taken = code.replace(IMPORT, (...args) => {
+      const { names, whole, from } = args.at(-1) as Record<string, string | undefined>;
+      const module = `process.getBuiltinModule("${from}")`;
+      const targets = [whole, names === undefined ? undefined : `{ ${names.replaceAll(" as ", ": ")} }`];
+      return targets.flatMap((each) => (each === undefined ? [] : `const ${each} = ${module};`)).join(" ");
+    });
+    const left = /^import .*"node:.*$/m.exec(taken);
+    if (left !== null) this.error(`${fileName} has an import that is not understood: ${left[0]}`);
+    return { code: taken, map: null };
+  },
 };
 
 /**

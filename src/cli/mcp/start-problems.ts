@@ -89,13 +89,17 @@ export function startWarnings(
   });
 }
 
+/** Why a program cannot be started, by what is looked for and where; most servers have one of a few programs. */
+type Searched = Map<string, { readonly error: unknown } | undefined>;
+
 function startProblems(place: Place): (server: EffectiveMcpServer) => StartProblem | undefined {
+  const searched: Searched = new Map();
   return ({ status, config, plugin }) => {
     if (status !== "enabled" || config === undefined) return undefined;
     const isHere = config.environment_id === LOCAL_ENVIRONMENT_ID;
     return (
       ofVariables(config, place) ??
-      (isHere ? ofProgram(config, place, plugin?.dataFolder) : ofEnvironment(config, place))
+      (isHere ? ofProgram(config, place, searched, plugin?.dataFolder) : ofEnvironment(config, place))
     );
   };
 }
@@ -110,6 +114,7 @@ function ofVariables(config: McpServerConfig, { env }: Place): StartProblem | un
 function ofProgram(
   { transport }: McpServerConfig,
   { cwd, env }: Place,
+  searched: Searched,
   dataFolder: string | undefined,
 ): StartProblem | undefined {
   // Windows searches in another way.
@@ -120,17 +125,27 @@ function ofProgram(
   if (!isThere && folder !== dataFolder)
     return { code: "folder", key: ["cwd"], what: `there is no folder ${folder}` };
   const path = resolveVariables(transport, env).variables.get("PATH") ?? env["PATH"];
+  const search = { program: transport.command, cwd: isThere ? folder : cwd, path };
+  const key = Object.values(search).join("\0");
+  if (!searched.has(key)) searched.set(key, whyNot(search));
+  const found = searched.get(key);
+  if (found === undefined) return undefined;
+  const { error } = found;
+  const [program = ""] = maskArgs([transport.command]);
+  const where = program.includes("/") ? "" : " in PATH";
+  const isMissing = codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR";
+  const what = isMissing
+    ? `there is no program ${JSON.stringify(program)}${where}: install it, or name it by its whole path`
+    : `${JSON.stringify(program)} cannot be executed (${codeOf(error) ?? "not a program"})`;
+  return { code: isMissing ? "program_missing" : "program_not_executable", key: ["command"], what };
+}
+
+function whyNot(search: Parameters<typeof findProgram>[0]): { readonly error: unknown } | undefined {
   try {
-    findProgram({ program: transport.command, cwd: isThere ? folder : cwd, path });
+    findProgram(search);
     return undefined;
   } catch (error) {
-    const [program = ""] = maskArgs([transport.command]);
-    const where = program.includes("/") ? "" : " in PATH";
-    const isMissing = codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR";
-    const what = isMissing
-      ? `there is no program ${JSON.stringify(program)}${where}: install it, or name it by its whole path`
-      : `${JSON.stringify(program)} cannot be executed (${codeOf(error) ?? "not a program"})`;
-    return { code: isMissing ? "program_missing" : "program_not_executable", key: ["command"], what };
+    return { error };
   }
 }
 
