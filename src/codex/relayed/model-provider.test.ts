@@ -50,6 +50,22 @@ suite("modelProviderOf", () => {
     ]);
   });
 
+  test("OpenAI is told organization and project, where the host gives them to Codex", () => {
+    const env = { OPENAI_ORGANIZATION: "org", OPENAI_PROJECT: "project" };
+    const headersOf = (codex: CodexOptions): unknown => {
+      const provider = modelProviderOf({ codex, thread: {}, config: {}, env, home: () => NOTHING });
+      return pick(provider, "relayed", "upstream", "headers");
+    };
+    const authorization = `Bearer ${apiKey}`;
+    assert.deepEqual(headersOf({ apiKey, env }), {
+      authorization,
+      "openai-organization": "org",
+      "openai-project": "project",
+    });
+    assert.deepEqual(headersOf({ apiKey }), { authorization });
+    assert.deepEqual(headersOf({ apiKey, baseUrl, env }), { authorization });
+  });
+
   test("a login of Codex and a provider of the configuration stay Codex's own (V1)", () => {
     assert.deepEqual(wayOf({}), ["configured"]);
     assert.deepEqual(wayOf({ codex: { baseUrl } }), ["direct", baseUrl, undefined]);

@@ -58,7 +58,7 @@ export function modelProviderOf(context: ProviderContext): ModelProvider {
   const asked = thread.modelRequests ?? codex.modelRequests;
   const isOurs = given !== undefined || thread.apiKey !== undefined;
   if (asked !== "direct") {
-    const found = isOurs ? ourProvider(given, apiKey) : configuredProvider(context, codex.apiKey);
+    const found = isOurs ? ourProvider(given, apiKey, codex.env) : configuredProvider(context, codex.apiKey);
     const problem = typeof found === "string" ? found : urlProblem(found.upstream.baseUrl, env);
     if (typeof found !== "string" && problem === undefined) return { kind: "relayed", relayed: found };
     if (asked === "relayed") {
@@ -78,20 +78,32 @@ export function modelProviderOf(context: ProviderContext): ModelProvider {
   return { kind: "direct", id: OURS, provider };
 }
 
-/** @returns why it cannot be relayed, or what is */
-function ourProvider(given: string | undefined, apiKey: string | undefined): RelayedSpec | string {
+/**
+ * @param ofCodex the environment that the host gives Codex
+ * @returns why it cannot be relayed, or what is
+ */
+function ourProvider(
+  given: string | undefined,
+  apiKey: string | undefined,
+  ofCodex: Variables = {},
+): RelayedSpec | string {
   if (apiKey === undefined) return "there is no apiKey, and a login of Codex is used by Codex alone";
   const name = given === undefined ? OPENAI_NAME : AZURE_URL.test(given) ? AZURE_NAME : OTHER_NAME;
+  const headers: Record<string, string> = { authorization: `Bearer ${apiKey}` };
+  // As Codex's own provider does.
+  const { OPENAI_ORGANIZATION: organization, OPENAI_PROJECT: project } = given === undefined ? ofCodex : {};
+  if (organization !== undefined) headers["openai-organization"] = organization;
+  if (project !== undefined) headers["openai-project"] = project;
   return {
     id: OURS,
-    upstream: { baseUrl: new URL(given ?? OPENAI_BASE_URL), headers: { authorization: `Bearer ${apiKey}` } },
+    upstream: { baseUrl: new URL(given ?? OPENAI_BASE_URL), headers },
     provider: { name, wire_api: "responses", supports_websockets: false },
   };
 }
 
 /** The one that the configuration names; a key alone is for OpenAI, where it names none. */
 function configuredProvider(
-  { config, home }: ProviderContext,
+  { codex, config, home }: ProviderContext,
   apiKey: string | undefined,
 ): RelayedSpec | string {
   const { selected: inHome, tables, openaiBaseUrl } = home();
@@ -99,7 +111,7 @@ function configuredProvider(
   if (selected === OPENAI) {
     if ((config.openai_base_url ?? openaiBaseUrl) !== undefined)
       return "the configuration has an openai_base_url";
-    return ourProvider(undefined, apiKey);
+    return ourProvider(undefined, apiKey, codex.env);
   }
   if (typeof selected !== "string") return "model_provider is not the name of one";
   const inOptions = isObject(config.model_providers) ? config.model_providers[selected] : undefined;
