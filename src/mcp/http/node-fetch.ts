@@ -16,7 +16,7 @@ import {
   type IncomingMessage,
   request as requestHttp,
 } from "node:http";
-import { Agent as HttpsAgent, request as requestHttps } from "node:https";
+import type * as Https from "node:https";
 import type { Socket } from "node:net";
 import type { Readable } from "node:stream";
 import type { SecureContext } from "node:tls";
@@ -64,8 +64,8 @@ export class NodeFetch implements Disposable {
   readonly #exchangesMax: number;
   readonly #background: boolean;
   readonly #http: HttpAgent;
-  readonly #makeHttps: () => HttpsAgent;
-  #https: HttpsAgent | undefined;
+  readonly #makeHttps: () => Https.Agent;
+  #https: Https.Agent | undefined;
   #exchanges = 0;
   #disposed = false;
 
@@ -84,7 +84,10 @@ export class NodeFetch implements Disposable {
     this.#http = new HttpAgent(agentOptions);
     this.#makeHttps = () => {
       const secureContext = options.secureContext?.();
-      return new HttpsAgent({ ...agentOptions, ...(secureContext === undefined ? {} : { secureContext }) });
+      return new (https().Agent)({
+        ...agentOptions,
+        ...(secureContext === undefined ? {} : { secureContext }),
+      });
     };
   }
 
@@ -141,7 +144,7 @@ export class NodeFetch implements Disposable {
     reject: (error: unknown) => void,
   ): void {
     const isHttps = url.protocol === "https:";
-    const request = (isHttps ? requestHttps : requestHttp)(url, {
+    const request = (isHttps ? https().request : requestHttp)(url, {
       method,
       agent: isHttps ? (this.#https ??= this.#makeHttps()) : this.#http,
       headers,
@@ -171,6 +174,11 @@ export class NodeFetch implements Disposable {
     if (body === undefined || typeof body === "string" || Buffer.isBuffer(body)) request.end(body);
     else body.pipe(request);
   }
+}
+
+/** Loaded when there is a need: Node's TLS costs 5 ms, and most servers are programs or on this machine. */
+function https(): typeof Https {
+  return process.getBuiltinModule("node:https");
 }
 
 class NodeAnswer implements HttpAnswer {
