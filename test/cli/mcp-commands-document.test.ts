@@ -56,7 +56,8 @@ test("the transcripts in docs/mcp-commands.md are what the commands print", {
       const configuration = command.startsWith("mcp status") ? THREE : MEMORY + EVERYTHING;
       // What was known of the servers would not count for a newer file.
       if (!home.has(OURS) || home.read(OURS) !== configuration) home.write(OURS, configuration);
-      const { stdout, stderr } = await home.run(parseArgsStringToArgv(command), "", { PATH });
+      const words = parseArgsStringToArgv(command);
+      const { stdout, stderr } = await home.runInOneProcess(words, "", { PATH });
       const printed = everyTime(`${stdout}${stderr}`);
       const shown = everyTime(lines.join("\n"));
       // A long text is shown by its beginning.

@@ -15,7 +15,7 @@ export function runInOneProcess(command: Command): Promise<Answer> {
 }
 
 async function play(command: Command): Promise<Answer> {
-  child ??= fork(join(import.meta.dirname, "commands-here.ts"), { env: NODE_VARIABLES });
+  child ??= fork(join(import.meta.dirname, "commands-here.ts"), { env: NODE_VARIABLES, execArgv: [] });
   child.ref();
   child.channel?.ref();
   try {
