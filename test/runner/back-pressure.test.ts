@@ -35,9 +35,9 @@ suite("a host that does not read stdout", () => {
         const calls = numbers.map((number) => ({
           call: { server: "svc", tool: "numbered", arguments: { number } },
         }));
-        // Results of servers that the runner runs pass through it, which would blur the figure.
+        // Results of servers that the runner runs pass through it, and so does what it asks the model: they would blur the figure.
         const mcp_servers = { svc: { url: server.url } };
-        runner.run(id, { input: promptOf(...calls), mcp: "direct", mcp_servers });
+        runner.run(id, { input: promptOf(...calls), mcp: "direct", model_requests: "direct", mcp_servers });
       }
       // Codex goes on, and keeps what it has to say; we do not take it in.
       const count = ids.length * numbers.length;
