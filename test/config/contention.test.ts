@@ -6,12 +6,13 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, suite, test } from "node:test";
+import { exhaustive } from "../support/sample.ts";
 
 const root = mkdtempSync(join(tmpdir(), "switchyard-contention-"));
 after(() => rmSync(root, { recursive: true, force: true }));
 
-const PROCESSES = 12;
-const KILLS = 8;
+const PROCESSES = exhaustive ? 12 : 7;
+const KILLS = exhaustive ? 8 : 4;
 const TIMES = 15;
 const program = join(import.meta.dirname, "support", "counting-editor.ts");
 

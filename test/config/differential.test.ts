@@ -23,7 +23,7 @@ import { isCodex } from "../support/codex-version.ts";
 import { runs } from "../support/sample.ts";
 import { randomServers } from "./support/random-servers.ts";
 
-const RUNS = runs(200);
+const RUNS = runs(120, 2_000);
 
 /** Asserts that our result is Codex's; where Codex has a line and no path, that line. */
 function assertSame(ours: ReadServersResult, theirs: CodexVerdict, toml: string): void {

@@ -34,7 +34,7 @@ import {
   withoutHollow,
 } from "./support/random-edits.ts";
 
-const RUNS = runs(400);
+const RUNS = runs(250, 4_000);
 
 function meaning(text: string): PlainTable {
   return asMaps(smolParse(text, { integersAsBigInt: true })) as PlainTable;

@@ -23,7 +23,7 @@ import { randomEnvironments } from "./support/random-environments.ts";
 
 /** Codex reads the file at its start only, so each document takes one: a sixth of them at a time. */
 const ONE_IN = 6;
-const RUNS = runs(20, 200);
+const RUNS = runs(12, 200);
 /** A Codex at a time for each of two processors. */
 const concurrency = 2;
 

@@ -12,7 +12,7 @@ import { runs } from "../support/sample.ts";
 import { readRecordings } from "./support/recorder.ts";
 import { TOML_SNIPPETS } from "./support/toml-snippets.ts";
 
-const RUNS = runs(600);
+const RUNS = runs(300, 6_000);
 const SERVER = '[mcp_servers.a]\ncommand = "x"\n';
 const DATE = "$__toml_private_datetime";
 

@@ -4,6 +4,7 @@ import { suite, test } from "node:test";
 import fc from "fast-check";
 import type { EnvironmentPolicy } from "../../src/executor/index.ts";
 import { childEnvironment } from "../../src/executor/local/env-policy.ts";
+import { runs } from "../support/sample.ts";
 import { startRealSide } from "./support/exec-server-peer.ts";
 
 const names = [
@@ -101,7 +102,7 @@ suite("childEnvironment agrees with codex exec-server", () => {
       fc.asyncProperty(variables, fc.option(policies, { nil: undefined, freq: 10 }), async (env, policy) => {
         assert.deepEqual(childEnvironment({ env, policy, own: whole }), await environmentOf(env, policy));
       }),
-      { numRuns: 150 },
+      { numRuns: runs(60, 150) },
     );
   });
 });

@@ -307,7 +307,7 @@ test("no process survives a host that is killed as soon as it has started one (E
     `import { LocalExecutor } from ${JSON.stringify(join(import.meta.dirname, "../../src/executor/index.ts"))};` +
     `const executor = new LocalExecutor(); const env = { PATH: process.env.PATH, SWITCHYARD_TEST_MARK: ${JSON.stringify(mark)} };` +
     `await executor.start({ argv: ["sleep", "340"], cwd: "/tmp", env }); process.kill(process.pid, "SIGKILL");`;
-  for (let round = 0; round < 8; round++) {
+  for (let round = 0; round < 4; round++) {
     const host = spawn(process.execPath, ["--input-type=module", "-e", program], { stdio: "ignore" });
     await once(host, "exit");
   }

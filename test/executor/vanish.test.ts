@@ -58,7 +58,7 @@ async function serves(url: string): Promise<void> {
 }
 
 /** Clients at once; each has three processes. */
-const CROWD = exhaustive ? 200 : 50;
+const CROWD = exhaustive ? 200 : 25;
 
 test(`${CROWD} clients that vanish leave no process after the retention, while another talks on`, {
   timeout,

@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { promptOf, RecordingMcpServer } from "../../src/testing/index.ts";
+import { exhaustive } from "../support/sample.ts";
 import { RunnerProcess } from "./support/runner-process.ts";
 
-const RUNS = 24;
+const RUNS = exhaustive ? 24 : 12;
 /** Codex sets it on every request after the handshake; a server with sessions would hand out its own. */
 const NAMES = [
   "Authorization",

@@ -1,9 +1,9 @@
 /** Which calls are made, asked about, and refused: by our table, and by real Codex, cell by cell. */
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
+import { after, suite, test } from "node:test";
 import type { ThreadOptions } from "../../src/index.ts";
 import { McpManager } from "../../src/mcp/index.ts";
-import { callTool, say, ScriptedModel } from "../../src/testing/index.ts";
+import { callTool, type ReplyPart, say, ScriptedModel } from "../../src/testing/index.ts";
 import { pick } from "../../src/testing/pick.ts";
 import {
   type ApprovalDecision,
@@ -12,7 +12,7 @@ import {
   elicitationsFor,
   type ToolHints,
 } from "../../src/tools/index.ts";
-import { collect, startBench } from "../support/codex-bench.ts";
+import { type CodexBench, collect, startBench } from "../support/codex-bench.ts";
 import { answering } from "./support/answering.ts";
 
 const MODES = ["auto", "writes", "prompt", "approve"] as const;
@@ -43,25 +43,56 @@ const POLICIES: readonly (readonly [what: string, ApprovalPolicy, ThreadOptions]
 
 const REFUSED = "MCP tool call requires approval, but approval policy is never";
 
+/** What the model answers each prompt: all calls at once, and then that it is done. */
+const replies = new Map<string, readonly ReplyPart[]>();
+let sharedBench: Promise<CodexBench> | undefined;
+after(async () => {
+  const bench = await sharedBench;
+  await bench?.[Symbol.asyncDispose]();
+  await bench?.model[Symbol.asyncDispose]();
+});
+
+async function start(): Promise<CodexBench> {
+  const steps = new Map<string, number>();
+  const model = await ScriptedModel.start({
+    script: ({ prompt }) => {
+      const step = steps.get(prompt) ?? 0;
+      steps.set(prompt, step + 1);
+      return step > 0 ? say("done") : (replies.get(prompt) ?? []);
+    },
+  });
+  return await startBench({}, model);
+}
+
+/** @returns what the model is given in the second step of a turn, in which it has made these calls */
+async function inputInCodex(
+  prompt: string,
+  calls: readonly ReplyPart[],
+  options: ThreadOptions,
+): Promise<{ readonly type: string; readonly output: unknown }[]> {
+  const bench = await (sharedBench ??= start());
+  replies.set(prompt, calls);
+  const thread = bench.codex.startThread({
+    ...options,
+    workingDirectory: bench.cwd,
+    skipGitRepoCheck: true,
+  });
+  await collect(thread.runStreamed(prompt));
+  await thread.close();
+  const asked = bench.model.requests.filter(({ request }) => request?.prompt === prompt);
+  return pick(asked, 1, "body", "input") as { type: string; output: unknown }[];
+}
+
 suite("the table of approvals is Codex's", () => {
   for (const [what, policy, options] of POLICIES) {
     test(`under the policy ${what}`, { timeout: 120_000 }, async () => {
       const tools = Object.entries(HINTS).map(([name, annotations]) => ({ name, annotations }));
       const cells = MODES.flatMap((mode) => tools.map(({ name }) => ({ mode, name })));
       const args = { answer: { result: { content: [{ type: "text", text: "made" }] } } };
-      let requests = 0;
-      await using model = await ScriptedModel.start({
-        script: () =>
-          requests++ > 0
-            ? say("done")
-            : cells.map(({ mode, name }) => callTool({ server: mode, tool: name, arguments: args })),
-      });
-      await using bench = await startBench({}, model);
+      const calls = cells.map(({ mode, name }) => callTool({ server: mode, tool: name, arguments: args }));
       const asked: string[] = [];
-      const thread = bench.codex.startThread({
+      const input = await inputInCodex(`call all, ${what}`, calls, {
         ...options,
-        workingDirectory: bench.cwd,
-        skipGitRepoCheck: true,
         mcpServers: Object.fromEntries(
           MODES.map((mode) => [mode, { ...answering(...tools), default_tools_approval_mode: mode }]),
         ),
@@ -70,9 +101,6 @@ suite("the table of approvals is Codex's", () => {
           return { decision: "accept" };
         },
       });
-      await collect(thread.runStreamed("go"));
-      await thread.close();
-      const input = pick(model.requests, 1, "body", "input") as { type: string; output: unknown }[];
       const outputs = input.filter(({ type }) => type === "function_call_output");
       const table = (of: (cell: (typeof cells)[number], at: number) => string): Record<string, string> =>
         Object.fromEntries(cells.map((cell, at) => [`${cell.mode} ${cell.name}`, of(cell, at)]));
@@ -97,20 +125,11 @@ suite("a question of a server is answered as by Codex", () => {
   ];
   for (const [what, policy, options] of POLICIES) {
     test(`under the policy ${what}`, { timeout: 120_000 }, async () => {
-      let requests = 0;
-      await using model = await ScriptedModel.start({
-        script: () =>
-          requests++ > 0
-            ? say("done")
-            : forms.map((ask) => callTool({ server: "svc", tool: "t", arguments: { ask } })),
-      });
-      await using bench = await startBench({}, model);
+      const calls = forms.map((ask) => callTool({ server: "svc", tool: "t", arguments: { ask } }));
       const theirQuestions: unknown[] = [];
       const server = { ...answering(), default_tools_approval_mode: "approve" } as const;
-      const thread = bench.codex.startThread({
+      const input = await inputInCodex(`ask, ${what}`, calls, {
         ...options,
-        workingDirectory: bench.cwd,
-        skipGitRepoCheck: true,
         mcpServers: { svc: server },
         onQuestion: (question) => {
           assert.ok(question.kind === "elicitation");
@@ -118,9 +137,6 @@ suite("a question of a server is answered as by Codex", () => {
           return { decision: "accept", content: { a: "b" } };
         },
       });
-      await collect(thread.runStreamed("go"));
-      await thread.close();
-      const input = pick(model.requests, 1, "body", "input") as { type: string; output: unknown[] }[];
       const theirs = input.flatMap(({ type, output }) =>
         type === "function_call_output"
           ? [JSON.parse(String(pick(output, 1, "text"))) as { action: string }]
