@@ -10,7 +10,7 @@ import { Agent, type AgentOptions, type HostTool, type ThreadEvent } from "../..
 import { RawPeer } from "../../src/testing/http-server/raw-peer.ts";
 import { callTool, cut, fail, hang, promptOf, raw, say, stdioServer } from "../../src/testing/index.ts";
 import type { Script } from "../../src/testing/index.ts";
-import { McpBench } from "../mcp/support/scripted.ts";
+import { McpBench, scriptedServer } from "../mcp/support/scripted.ts";
 import { AgentBench, collect, failureOf } from "./support/agent-bench.ts";
 
 /** Every call has exactly one output after it. */
@@ -35,7 +35,7 @@ suite("a turn that is stopped", () => {
     { reason: "first" },
     [
       { call: { server: "svc", tool: "echo", arguments: { text: "a" } } },
-      { call: { server: "svc", tool: "whoami" } },
+      { call: { server: "svc", tool: "echo", arguments: { text: "beside" } } },
     ],
     { call: { server: "svc", tool: "echo", arguments: { text: "b" } } },
     { say: "end" },
@@ -44,7 +44,7 @@ suite("a turn that is stopped", () => {
   for (const how of ["abort", "leave"] as const)
     test(`by ${how} at any event leaves a thread that can go on (T1)`, async () => {
       await using bench = await AgentBench.start();
-      const mcpServers = { svc: stdioServer() };
+      const mcpServers = { svc: scriptedServer({}) };
       const whole = await collect(bench.agent.startThread({ mcpServers }).runStreamed(PROMPT));
       for (let at = 1; at < whole.length; at++) {
         const thread = bench.agent.startThread({ mcpServers });

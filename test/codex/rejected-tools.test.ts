@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { type ErrorItem, type ThreadEvent } from "../../src/index.ts";
 import { fail, promptOf, ScriptedModel } from "../../src/testing/index.ts";
 import { collect, type CodexBench, itemsOfType, startBench, mcpMode } from "../support/codex-bench.ts";
+import { sample } from "../support/sample.ts";
 
 const timeout = 60_000;
 const GOOD = { name: "good", inputSchema: { type: "object", properties: {} } };
@@ -125,7 +126,7 @@ test("a schema that the model's provider rejects fails the turn with its tool an
     "dotted.name": offering(GOOD),
     "my-tools": offering({ ...GOOD, name: "list-all" }),
   };
-  for (const [said, of] of [
+  const names = [
     ["mcp__svc__good", '"good" of MCP server "svc"'],
     ["mcp__taken_2__good", '"good" of MCP server "taken"'],
     ["mcp__dotted_name__good", '"good" of MCP server "dotted.name"'],
@@ -133,7 +134,8 @@ test("a schema that the model's provider rejects fails the turn with its tool an
     ["list_all", '"list-all" of MCP server "my-tools"'],
     ["good", undefined],
     ["exec_command", undefined],
-  ] as const) {
+  ] as const;
+  for (const [said, of] of sample(names, 2)) {
     name = said;
     const last = (await turn(bench, servers, "hello")).at(-1);
     assert.ok(last?.type === "turn.failed");

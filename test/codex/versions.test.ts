@@ -5,10 +5,11 @@ import { promptOf } from "../../src/testing/index.ts";
 import type { CodexError } from "../../src/codex/errors.ts";
 import { startBench } from "../support/codex-bench.ts";
 import { dressedCodex } from "../support/dressed-codex.ts";
+import { sample } from "../support/sample.ts";
 
 const timeout = 60_000;
 
-for (const version of ["0.172.0", "0.180.3-alpha.2", "1.0.0"]) {
+for (const version of sample(["0.172.0", "0.180.3-alpha.2", "1.0.0"], 3)) {
   test(`a Codex that calls itself ${version} runs, with one warning`, { timeout }, async () => {
     await using bench = await startBench();
     const codexPathOverride = dressedCodex(bench.cwd, version);

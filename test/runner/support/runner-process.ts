@@ -52,6 +52,8 @@ export class RunnerProcess implements AsyncDisposable {
   /** The first line. */
   ready: ReadyMessage | undefined;
   readonly diagnostics: Diagnostic[] = [];
+  /** How many lines it was sent, without those of `write`. */
+  lines = 0;
   readonly #cleanups: (() => void | Promise<void>)[] = [];
   readonly #seen = new Set<number>();
   readonly #watch = new Watch();
@@ -106,6 +108,7 @@ export class RunnerProcess implements AsyncDisposable {
   }
 
   send(...messages: readonly Inbound[]): void {
+    this.lines += messages.length;
     for (const message of messages) this.write(`${JSON.stringify(message)}\n`);
   }
 
