@@ -1,11 +1,13 @@
 /** Everything that crosses the gateway, for clients of each version and servers of both eras. */
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { suite, test } from "node:test";
 import type { Client, ElicitRequest } from "@modelcontextprotocol/client";
 import { SdkError, SdkErrorCode } from "@modelcontextprotocol/client";
 import { ScriptedHttpServer } from "../mcp/support/scripted-http.ts";
 import { sample } from "../support/sample.ts";
 import { call, GatewayBench, type Version, VERSIONS } from "./support/gateway-bench.ts";
+import { raw, rpc, session } from "./support/raw-post.ts";
 import { until } from "../executor/support/until.ts";
 
 const timeout = 60_000;
@@ -168,4 +170,17 @@ suite("what crosses a gateway", { timeout }, () => {
       await using behind = await Behind.start(era, "stdio");
       await everythingCrosses(behind, version, era);
     });
+});
+
+test("an error of a server keeps its code and its data", { timeout }, async () => {
+  await using bench = await GatewayBench.start();
+  const error = { code: -32002, message: "Resource not found", data: { uri: "a:b", more: 1 } };
+  const described = { answers: { "tools/list": { tools: [] }, "resources/read": { error } } };
+  const args = [join(import.meta.dirname, "../mcp/support/described-server.ts"), JSON.stringify(described)];
+  const { at } = bench.open({ svc: { command: process.execPath, args } });
+  const { bearer } = at;
+  const url = at.urlOf("svc");
+  const headers = { "mcp-session-id": await session(url, bearer) };
+  const body = rpc(1, "resources/read", { uri: "a:b" });
+  assert.deepEqual((await raw(url, { bearer, headers, body })).message.error, error);
 });

@@ -343,7 +343,9 @@ for (const era of ["legacy", "modern"] as const) {
       const thread = bench.manager.openThread({ servers: { a: server } });
       await thread.ready();
       assert.equal((await thread.callTool("a", "wedge", {}, { timeoutMs: 100 })).kind, "timeout");
-      await inState(thread, "a", "restarting");
+      // Between two turns somebody asks, and has the verdict.
+      await thread.check();
+      assert.equal(thread.server("a").status.state, "restarting");
       assert.equal(textOf(await thread.callTool("a", "echo", { text: "back" })), "back");
       const [wedged = 0] = starts(server.record());
       assert.deepEqual(await waitUntilGone([wedged]), []);

@@ -245,7 +245,7 @@ export class Connection {
   /** Finds out whether the server still knows our session, and renews it if not. @throws the signal's reason */
   async check(signal: AbortSignal): Promise<void> {
     // It is being asked already, because a request got no answer.
-    while (this.#state.kind === "ready" && this.#isInDoubt(this.#state.session))
+    while (this.#state.kind === "ready" && this.#pulse.isAwaited)
       await abortable(this.#changed.promise, signal);
     if (this.#state.kind === "ready") await this.#life.check(this.#state.session, signal);
     // It has just ended, and the loop has not noticed yet.

@@ -7,7 +7,7 @@
  *   unknown       it may have been carried out
  *   bad_answer    it was carried out, and the answer cannot be used
  */
-import { ProtocolError, SdkError, SdkErrorCode } from "@modelcontextprotocol/client";
+import { type JSONRPCMessage, ProtocolError, SdkError, SdkErrorCode } from "@modelcontextprotocol/client";
 import { messageOf } from "../../base/errors.ts";
 import { type LoginWanted, TransportError } from "../errors.ts";
 import { HttpFailure, isCut } from "../http/http-failure.ts";
@@ -39,12 +39,31 @@ const BAD_ANSWER: ReadonlySet<string> = new Set([
   SdkErrorCode.UnsupportedResultType,
 ]);
 
+/** What the SDK is not to read. */
+class Kept {
+  readonly data: unknown;
+
+  constructor(data: unknown) {
+    this.data = data;
+  }
+}
+
+/** The 2025 era's "no such resource". */
+const NO_SUCH_RESOURCE = -32002;
+
+/** Of such an error the SDK would make one of the 2026 era, with its code; what a server answers is passed on with its own. */
+export function keepCode(message: JSONRPCMessage): void {
+  if ("error" in message && message.error.code === NO_SUCH_RESOURCE && message.error.data !== undefined)
+    message.error.data = new Kept(message.error.data);
+}
+
 /** @param ended why the transport has ended, if it has */
 export function failureOf(error: unknown, ended: TransportError | undefined): Failure {
   if (error instanceof HttpFailure) return ofHttp(error);
   if (isCut(error)) return { kind: "unknown", message: "the connection broke before the answer came" };
   if (error instanceof ProtocolError) {
-    const { code, message, data } = error;
+    const { code, message } = error;
+    const data = error.data instanceof Kept ? error.data.data : error.data;
     return { kind: "answered", code, message, ...(data === undefined ? {} : { data }) };
   }
   if (error instanceof TransportError) {

@@ -32,6 +32,7 @@ import type { JsonObject } from "../../base/json.ts";
 import type { TransportError } from "../errors.ts";
 import type { ServerTransport } from "../transport/server-transport.ts";
 import type { Era } from "./era.ts";
+import { keepCode } from "./failure.ts";
 
 /** A request of the server to its client. */
 export interface ServerRequest {
@@ -129,6 +130,8 @@ export class Session {
     });
     bringSchema(client);
     client.onerror = options.onError;
+    // It sees each message before the SDK does.
+    transport.onmessage = keepCode;
     transport.onStreamRestored = options.onGap;
     transport.onSessionLost = options.onLost;
     client.fallbackNotificationHandler = async (notification) =>
