@@ -23,7 +23,7 @@ export function messagesSuite(site: Site): void {
       assert.equal(server.errors.length, 1);
       transportError(
         "message_too_large",
-        /wrote a line of more than 8388608 bytes and was ended/,
+        new RegExp(`wrote a line of more than ${LINE_BYTES_MAX} bytes and was ended`),
       )(server.errors[0]);
       await server.client.close();
       assert.deepEqual(await waitUntilGone(server.launched.processes), []);
