@@ -55,6 +55,14 @@ suite("the answer to an HTTP request", () => {
     assert.match(await textOf(plain.socket), /application\/json[^]*\{"n":2\}$/);
   });
 
+  test("has half a character replaced, and nothing that only looks like one", async () => {
+    const { socket, response } = await asked();
+    const text = "cut \ud83d, whole \u{1f600}, spelled \\ud83d, and both \\\ude00";
+    new HttpReply(response, { takesStream: false }).end({ text });
+    const [, sent = ""] = (await textOf(socket)).split("\r\n\r\n");
+    assert.deepEqual(JSON.parse(sent), { text: text.toWellFormed() });
+  });
+
   test("costs a bounded queue when nobody reads: progress is left out, and then the connection closed (R1)", async () => {
     const { socket, response } = await asked();
     const reply = new HttpReply(response, { takesStream: true });

@@ -92,7 +92,7 @@ export class HttpReply implements Outlet {
       response.writeHead(204, headers).end();
     } else {
       // As text: then Node sends head and body as one piece.
-      const body = JSON.stringify(message);
+      const body = textOf(message);
       response
         .writeHead(statusOf?.(message) ?? 200, {
           "content-type": "application/json",
@@ -127,5 +127,18 @@ export class HttpReply implements Outlet {
 }
 
 function eventOf(message: JsonObject): string {
-  return `event: message\ndata: ${JSON.stringify(message)}\n\n`;
+  return `event: message\ndata: ${textOf(message)}\n\n`;
+}
+
+/** `JSON.stringify` writes a surrogate as an escape only where it stands alone. */
+const ESCAPE = /\\(?:(ud[89a-f][0-9a-f]{2})|.)/g;
+
+/**
+ * A server that cuts text in the middle of a character sends half of it, as an escape. Readers that know whole characters alone reject
+ * the message with it: Codex then waits for an answer until the time of the call is over (0.171).
+ */
+function textOf(message: JsonObject): string {
+  const text = JSON.stringify(message);
+  if (!text.includes("\\ud")) return text;
+  return text.replaceAll(ESCAPE, (found, half?: string) => (half === undefined ? found : "\\ufffd"));
 }
