@@ -73,7 +73,8 @@ async function hostOf(home: TestHome, pid: number | undefined, fits: (host: Host
   for (;;) {
     const host = (await found(home)).hosts.find((each) => each.pid === pid);
     if (host !== undefined && fits(host)) return host;
-    await sleep(50);
+    // Each look starts the command.
+    await sleep(250);
   }
 }
 

@@ -3,12 +3,19 @@ import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { suite, test } from "node:test";
+import { after, suite, test } from "node:test";
 import { promptOf, RecordingMcpServer, ScriptedModel, stdioServer } from "../../src/testing/index.ts";
 import type { RunnerProcess as Runner } from "./support/runner-process.ts";
 import { API_KEY, RunnerProcess } from "./support/runner-process.ts";
 
 const TIMEOUT = { timeout: 60_000 };
+
+let sharedRunner: Promise<Runner> | undefined;
+/** For tests that need nothing of their own but their runs. */
+const shared = (): Promise<Runner> => (sharedRunner ??= RunnerProcess.start());
+after(async () => {
+  await (await sharedRunner)?.[Symbol.asyncDispose]();
+});
 
 function commandOutput(runner: Runner, id: string): string {
   for (const { event } of runner.events(id)) {
@@ -62,13 +69,17 @@ suite("runs of one thread", () => {
   );
 
   test("of a thread that does not exist fail by name", TIMEOUT, async (t) => {
-    await using runner = await RunnerProcess.start();
+    const runner = await shared();
     const resume = "01a1fc80-bd26-7640-b84e-7ccb9df38efc";
-    const end = await runner.runToEnd("a", { input: "hello", resume }, t.signal);
+    const end = await runner.runToEnd("lost", { input: "hello", resume }, t.signal);
     assert.deepEqual([end.status, end.error?.code, end.thread_id], ["failed", "thread_not_found", resume]);
-    const isolated = await runner.runToEnd("b", { input: "hello", resume, isolation: "process" }, t.signal);
+    const isolated = await runner.runToEnd(
+      "lost-isolated",
+      { input: "hello", resume, isolation: "process" },
+      t.signal,
+    );
     assert.equal(isolated.error?.code, "thread_not_found");
-    const nowhere = await runner.runToEnd("c", { input: "hello", cwd: "/no/such/folder" }, t.signal);
+    const nowhere = await runner.runToEnd("nowhere", { input: "hello", cwd: "/no/such/folder" }, t.signal);
     assert.equal(nowhere.error?.code, "invalid_options");
   });
 });
@@ -109,16 +120,19 @@ suite("a fork", () => {
 
 test("a run that takes longer than its timeout_ms fails, and its turn is interrupted", TIMEOUT, async (t) => {
   await using server = await RecordingMcpServer.start();
-  await using runner = await RunnerProcess.start();
+  const runner = await shared();
   const input = promptOf({ call: { server: "svc", tool: "sleep", arguments: { ms: 600_000 } } });
   const mcp_servers = { svc: { url: server.url } };
-  const end = await runner.runToEnd("a", { input, mcp_servers, timeout_ms: 4_000 }, t.signal);
+  const end = await runner.runToEnd("late", { input, mcp_servers, timeout_ms: 4_000 }, t.signal);
   assert.deepEqual([end.status, end.error?.code], ["failed", "run_timeout"]);
   await server.waitFor(({ calls }) => calls.every(({ outcome }) => outcome === "cancelled"), {
     signal: t.signal,
   });
   const resume = end.thread_id ?? "";
-  assert.equal((await runner.runToEnd("b", { input: "go on", resume }, t.signal)).status, "completed");
+  assert.equal(
+    (await runner.runToEnd("after late", { input: "go on", resume }, t.signal)).status,
+    "completed",
+  );
 });
 
 suite("a question of Codex", () => {
@@ -130,7 +144,7 @@ suite("a question of Codex", () => {
 
   test("goes to the host that wants it, and its answer decides", TIMEOUT, async (t) => {
     await using server = await RecordingMcpServer.start();
-    await using runner = await RunnerProcess.start();
+    const runner = await shared();
     runner.run("yes", { ...asking(server.url, "granted"), questions: "host" });
     runner.run("no", { ...asking(server.url, "refused"), questions: "host" });
     for (const [id, decision, text] of [
@@ -144,12 +158,12 @@ suite("a question of Codex", () => {
       runner.send({ type: "answer", id, ask, decision });
       assert.equal((await runner.end(id, t.signal)).status, "completed");
       runner.send({ type: "answer", id, ask, decision });
+      assert.equal((await runner.error(runner.lines, t.signal)).code, "unknown_run");
     }
     assert.deepEqual(
       server.calls.map((call) => call.arguments),
       [{ text: "granted" }],
     );
-    assert.equal((await runner.error(4, t.signal)).code, "unknown_run");
   });
 
   test(
@@ -157,7 +171,7 @@ suite("a question of Codex", () => {
     TIMEOUT,
     async (t) => {
       await using server = await RecordingMcpServer.start();
-      await using runner = await RunnerProcess.start();
+      const runner = await shared();
       runner.run("unattended", asking(server.url, "a"));
       runner.run("silent", { ...asking(server.url, "b"), questions: "host", question_timeout_ms: 50 });
       for (const id of ["unattended", "silent"]) {
@@ -177,13 +191,14 @@ suite("a question of Codex", () => {
 
   test("that is open when its run is cancelled needs no answer", TIMEOUT, async (t) => {
     await using server = await RecordingMcpServer.start();
-    await using runner = await RunnerProcess.start();
-    runner.run("a", { ...asking(server.url, "a"), questions: "host" });
-    const { ask } = await runner.ask("a", t.signal);
-    runner.send({ type: "cancel", id: "a" });
-    assert.equal((await runner.end("a", t.signal)).status, "cancelled");
-    runner.send({ type: "answer", id: "a", ask, decision: "accept" });
-    assert.equal((await runner.error(3, t.signal)).code, "unknown_run");
+    const runner = await shared();
+    const id = "given up";
+    runner.run(id, { ...asking(server.url, "a"), questions: "host" });
+    const { ask } = await runner.ask(id, t.signal);
+    runner.send({ type: "cancel", id });
+    assert.equal((await runner.end(id, t.signal)).status, "cancelled");
+    runner.send({ type: "answer", id, ask, decision: "accept" });
+    assert.equal((await runner.error(runner.lines, t.signal)).code, "unknown_run");
     assert.deepEqual(server.calls, []);
   });
 });
