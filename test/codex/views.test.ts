@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import {
   fail,
   type ModelReply,
@@ -14,15 +14,22 @@ import {
   say,
   stdioServer,
 } from "../../src/testing/index.ts";
-import { collect, itemsOfType, mcpMode, startBench } from "../support/codex-bench.ts";
+import { type CodexBench, collect, itemsOfType, mcpMode, startBench } from "../support/codex-bench.ts";
 import { meddledCodex } from "../support/meddled-codex.ts";
 
 const timeout = 60_000;
 
+let sharedBench: Promise<CodexBench> | undefined;
+/** For tests that need nothing of Codex but threads of their own. */
+const shared = (): Promise<CodexBench> => (sharedBench ??= startBench());
+after(async () => {
+  await (await sharedBench)?.[Symbol.asyncDispose]();
+});
+
 test("a turn that waited behind one that failed to open, and a third view: all three end", {
   timeout,
 }, async () => {
-  await using bench = await startBench();
+  const bench = await shared();
   const workingDirectory = bench.cwd;
   const first = bench.codex.startThread({ workingDirectory });
   await first.run("hello");
@@ -37,7 +44,7 @@ test("a turn that waited behind one that failed to open, and a third view: all t
 });
 
 test("closing one view of a thread does not close the others", { timeout }, async () => {
-  await using bench = await startBench();
+  const bench = await shared();
   const workingDirectory = bench.cwd;
   const one = bench.codex.startThread({ workingDirectory });
   await one.run("hello");
@@ -61,7 +68,7 @@ test("a thread that Codex is still closing is opened again when it is closed", {
 });
 
 test("another view of an ephemeral thread does not end it", { timeout }, async () => {
-  await using bench = await startBench();
+  const bench = await shared();
   const workingDirectory = bench.cwd;
   const one = bench.codex.startThread({ workingDirectory, ephemeral: true });
   await one.run("hello");
@@ -103,7 +110,7 @@ test("an agent cannot reach another thread of the host, even if it knows its id"
 test("an abort is reported at once, even while another thread's reader holds the pipe (N2)", {
   timeout,
 }, async () => {
-  await using bench = await startBench();
+  const bench = await shared();
   await using http = await RecordingMcpServer.start();
   const options = { workingDirectory: bench.cwd, mcpServers: { svc: { url: http.url } } };
   const abort = new AbortController();

@@ -1,11 +1,17 @@
 /** Runs whose turn never began: their `end` has no id, and an id that nobody can resume is never taken for another. */
 import assert from "node:assert/strict";
-import { suite, test } from "node:test";
+import { after, suite, test } from "node:test";
 import { RecordingMcpServer } from "../../src/testing/index.ts";
 import { RunnerProcess } from "./support/runner-process.ts";
 
 const TIMEOUT = { timeout: 60_000 };
 const UNKNOWN = "01a1fc80-bd26-7640-b84e-7ccb9df38efc";
+
+let sharedRunner: Promise<RunnerProcess> | undefined;
+const shared = (): Promise<RunnerProcess> => (sharedRunner ??= RunnerProcess.start());
+after(async () => {
+  await (await sharedRunner)?.[Symbol.asyncDispose]();
+});
 
 function ids(runner: RunnerProcess, run: string): string[] {
   return runner
@@ -21,21 +27,25 @@ suite("a run whose server never answers", () => {
   ] as const) {
     test(`ends without an id when it is cancelled or takes too long, ${how}`, TIMEOUT, async (t) => {
       await using server = await RecordingMcpServer.start({ behaviour: { hangInitialize: true } });
-      await using runner = await RunnerProcess.start();
+      const runner = await shared();
       const mcp_servers = { svc: { url: server.url } };
-      runner.run("a", { input: "hello", mcp_servers, ...params });
+      runner.run(`a ${how}`, { input: "hello", mcp_servers, ...params });
       await server.waitFor(() => server.requests.length > 0);
-      runner.send({ type: "cancel", id: "a" });
-      assert.deepEqual(await runner.end("a", t.signal), { type: "end", id: "a", status: "cancelled" });
-      assert.deepEqual(runner.events("a"), []);
+      runner.send({ type: "cancel", id: `a ${how}` });
+      assert.deepEqual(await runner.end(`a ${how}`, t.signal), {
+        type: "end",
+        id: `a ${how}`,
+        status: "cancelled",
+      });
+      assert.deepEqual(runner.events(`a ${how}`), []);
       const late = await runner.runToEnd(
-        "b",
+        `b ${how}`,
         { input: "hello", mcp_servers, timeout_ms: 1_000, ...params },
         t.signal,
       );
       assert.deepEqual([late.status, late.error?.code, late.thread_id], ["failed", "run_timeout", undefined]);
-      const next = await runner.runToEnd("c", { input: "hello", ...params }, t.signal);
-      assert.deepEqual([next.status, ids(runner, "c")], ["completed", [next.thread_id]]);
+      const next = await runner.runToEnd(`c ${how}`, { input: "hello", ...params }, t.signal);
+      assert.deepEqual([next.status, ids(runner, `c ${how}`)], ["completed", [next.thread_id]]);
     });
   }
 
