@@ -19,7 +19,7 @@ for (const version of sample(["0.172.0", "0.180.3-alpha.2", "1.0.0"], 3)) {
       assert.equal((await thread.run(promptOf({ say: "hello" }))).finalResponse, "hello");
       const ended = codex.pid;
       process.kill(ended as number, "SIGKILL");
-      while (codex.pid === ended) await new Promise(setImmediate);
+      while (codex.pid === ended) await new Promise((resolve) => setTimeout(resolve, 5));
       assert.equal((await thread.run(promptOf({ say: "again" }))).finalResponse, "again");
       assert.notEqual(codex.pid, ended);
     }

@@ -139,7 +139,7 @@ test("close() does not wait for a server that hangs at its start", { timeout }, 
   };
   const run = bench.codex.startThread({ workingDirectory: bench.cwd, mcpServers }).run("hello");
   const closed = assert.rejects(run, { code: "closed" });
-  while (bench.codex.pid === undefined) await new Promise((resolve) => setImmediate(resolve));
+  while (bench.codex.pid === undefined) await new Promise((resolve) => setTimeout(resolve, 5));
   await bench.codex.close();
   await closed;
 });

@@ -34,7 +34,7 @@ async function started(owner: number): Promise<readonly number[]> {
   for (;;) {
     const pids = processesOfOwner(owner);
     if (pids.length >= PROCESSES) return pids;
-    await sleep(5);
+    await sleep(25);
   }
 }
 

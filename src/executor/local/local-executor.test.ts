@@ -233,7 +233,7 @@ suite("LocalExecutor", () => {
     const script = "head -c 1052000 /dev/zero | tr '\\0' a; printf END";
     const process_ = await executor.start(spec(script, { tty: true }));
     // It has ended, and more than is retained is unread.
-    while (process_.running) await new Promise((resolve) => setImmediate(resolve));
+    while (process_.running) await new Promise((resolve) => setTimeout(resolve, 5));
     let text = "";
     for await (const event of process_.events()) {
       if (event.type === "output") text += Buffer.from(event.chunk).toString("latin1");

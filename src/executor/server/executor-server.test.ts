@@ -255,7 +255,7 @@ suite("ExecutorServer", () => {
       link.push(start("last", "exec sleep 325"));
       link.drop("gone");
       assert.equal(server.connections, 1);
-      while (server.connections > 0) await new Promise(setImmediate);
+      while (server.connections > 0) await new Promise((resolve) => setTimeout(resolve, 5));
       assert.equal(server.processes, 1);
     },
   );
@@ -266,7 +266,7 @@ suite("ExecutorServer", () => {
     for (let at = 0; at < 300; at++) link.push("{}");
     link.push({ id: 1, result: {} });
     link.push(start("never", "true"));
-    while (server.connections > 0) await new Promise(setImmediate);
+    while (server.connections > 0) await new Promise((resolve) => setTimeout(resolve, 5));
     assert.equal(server.processes, 0);
     assert.equal(link.ended, "an answer without a request");
   });
@@ -491,7 +491,7 @@ suite("ExecutorServer", () => {
     await link.answer("one");
     link.push({ id: 2, method: "process/read", params: { processId: "one", afterSeq: 1, waitMs: 1_000 } });
     await link.answer(2);
-    while (server.processes > 0) await new Promise((resolve) => setImmediate(resolve));
+    while (server.processes > 0) await new Promise((resolve) => setTimeout(resolve, 5));
     for (let passed = 0; passed < 79_000; passed += 1_000) {
       await clock.advance(1_000);
       link.pong();
@@ -616,7 +616,7 @@ suite("ExecutorServer", () => {
       await link.answer("one");
       link.push({ id: 2, method: "process/terminate", params: { processId: "one" } });
       await link.answer(2);
-      while (server.processes > 0) await new Promise((resolve) => setImmediate(resolve));
+      while (server.processes > 0) await new Promise((resolve) => setTimeout(resolve, 5));
       link.push({
         ...start("two", "true"),
         params: { processId: "two", argv: ["no-such"], cwd: "file:///tmp", env, tty: false },

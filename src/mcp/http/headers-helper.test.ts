@@ -68,7 +68,8 @@ suite("http_headers_helper", () => {
     const run = desk.run("sleep 300 & echo $! > pid; sleep 300", { clock });
     const rejected = failsWith(run, "timed out after 10 seconds");
     const file = join(desk.folder, "pid");
-    while (!existsSync(file) || readFileSync(file, "utf8") === "") await new Promise(setImmediate);
+    while (!existsSync(file) || readFileSync(file, "utf8") === "")
+      await new Promise((resolve) => setTimeout(resolve, 5));
     await clock.advance(HELPER_MS);
     await rejected;
     assert.deepEqual(await waitUntilGone([Number(readFileSync(file, "utf8"))]), []);

@@ -2,7 +2,10 @@
 import assert from "node:assert/strict";
 import type { ManualClock } from "../../../src/testing/index.ts";
 
-const LOOK_MS = 2;
+/** Some facts are found by reading all of /proc. */
+const LOOK_MS = 10;
+/** Between two steps of a clock. */
+const STEP_MS = 2;
 
 export async function until(what: string, fact: () => boolean, timeoutMs = 20_000): Promise<void> {
   for (const deadlineMs = performance.now() + timeoutMs; !fact(); ) {
@@ -26,7 +29,7 @@ export async function advanceUntil(
   for (const deadlineMs = performance.now() + 20_000; !fact(); ) {
     assert.ok(performance.now() < deadlineMs, `not reached in time: ${what}`);
     await clock.advance(stepMs);
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    await new Promise((resolve) => setTimeout(resolve, STEP_MS));
   }
   return clock.now() - startMs;
 }

@@ -56,7 +56,8 @@ suite("the store of a Codex home", () => {
       store.write(LOGIN, signal).then(() => log.push("written")),
     ];
     // It waits as soon as the lock of our own is there, and cannot go on.
-    while (!fs.existsSync(join(locks(), `.${LOCK}.switchyard-lock`))) await new Promise(setImmediate);
+    while (!fs.existsSync(join(locks(), `.${LOCK}.switchyard-lock`)))
+      await new Promise((resolve) => setTimeout(resolve, 5));
     assert.deepEqual(log, []);
     assert.equal(fs.existsSync(credentials()), false);
     for (const each of codex) await each[Symbol.asyncDispose]();
@@ -74,7 +75,8 @@ suite("the store of a Codex home", () => {
     const reason = new Error("enough");
     const waiting = store.exclusively(LOGIN, async () => assert.fail("held"), stop.signal);
     const given = assert.rejects(waiting, (error) => error === reason);
-    while (!fs.existsSync(join(locks(), `.${LOCK}.switchyard-lock`))) await new Promise(setImmediate);
+    while (!fs.existsSync(join(locks(), `.${LOCK}.switchyard-lock`)))
+      await new Promise((resolve) => setTimeout(resolve, 5));
     stop.abort(reason);
     await given;
     assert.deepEqual(fs.readdirSync(locks()), [LOCK]);
@@ -124,7 +126,8 @@ suite("the store of a Codex home", () => {
     const codex = await holdAsCodex("file-store.lock");
     fs.writeFileSync(credentials(), text.slice(0, 50));
     const reading = store.read(LOGIN, signal);
-    while (!fs.existsSync(join(locks(), ".file-store.lock.switchyard-lock"))) await new Promise(setImmediate);
+    while (!fs.existsSync(join(locks(), ".file-store.lock.switchyard-lock")))
+      await new Promise((resolve) => setTimeout(resolve, 5));
     fs.writeFileSync(credentials(), text);
     await codex[Symbol.asyncDispose]();
     assert.equal((await reading)?.accessToken, "access-1");
