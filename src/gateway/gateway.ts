@@ -186,7 +186,7 @@ export class Gateway implements AsyncDisposable {
       urlOf: (server, { capability } = {}) => {
         if (server !== undefined) thread.server(server);
         const secret = capability === "path" ? `/c/${bearer}` : "";
-        return `${origin}/t/${key}${secret}${server === undefined ? "" : `/s/${encodeURIComponent(server)}`}`;
+        return `${origin}/t/${key}${secret}${server === undefined ? "" : `/s/${encoded(server)}`}`;
       },
     };
   }
@@ -265,9 +265,14 @@ function clientsOf(endpoints: Iterable<Endpoint>): number {
   return [...endpoints].reduce((sum, { clients }) => sum + clients, 0);
 }
 
+/** A server may be called `.` or `..`, which clients would take for a way through the path, also in percent signs. No name has a `~`. */
+function encoded(name: string): string {
+  return /^\.\.?$/.test(name) ? `~${name}` : encodeURIComponent(name);
+}
+
 function decoded(part: string): string | undefined {
   try {
-    return decodeURIComponent(part);
+    return decodeURIComponent(part.startsWith("~.") ? part.slice(1) : part);
   } catch {
     return undefined;
   }

@@ -91,6 +91,17 @@ suite("access to a gateway", { timeout }, () => {
     await Promise.all([one.revoke(), other.revoke()]);
   });
 
+  test("has a URL of its own for a server of any name", async () => {
+    const names = [".", "..", "../a", "a/../b", "a"];
+    const { at } = bench.open(Object.fromEntries(names.map((name) => [name, { url: server.url }])));
+    const urls = names.map((name) => new URL(at.urlOf(name)).href);
+    assert.equal(new Set([...urls, at.urlOf()]).size, names.length + 1);
+    for (const url of urls) {
+      const answer = await raw(url, { bearer: at.bearer, ...modern("tools/list") });
+      assert.match(answer.text, /"name":"echo"/, url);
+    }
+  });
+
   test("refuses a session of another URL, of a thread that has ended, and of one that is over (E1, G2)", async () => {
     const { thread, at } = bench.open({ a: { url: server.url }, b: { url: server.url } });
     const { bearer } = at;
