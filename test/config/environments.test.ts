@@ -21,8 +21,8 @@ import { codexEnvironments, type EnvironmentsVerdict } from "./support/codex-env
 import { DOCUMENTS, UNREACHABLE_URLS, URLS } from "./support/environment-documents.ts";
 import { randomEnvironments } from "./support/random-environments.ts";
 
-/** Codex reads the file at its start only, so each document takes one: a sixth of them at a time. */
-const ONE_IN = 6;
+/** Codex reads the file at its start only, so each document takes one: a twelfth of them at a time. */
+const ONE_IN = 12;
 const RUNS = runs(12, 200);
 /** A Codex at a time for each of two processors. */
 const concurrency = 2;
