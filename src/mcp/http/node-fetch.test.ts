@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createServer, type Socket } from "node:net";
 import { once } from "node:events";
+import { createGzip, gzipSync } from "node:zlib";
 import { suite, test } from "node:test";
 import { ManualClock } from "../../testing/index.ts";
 import { RawPeer } from "../../testing/http-server/raw-peer.ts";
@@ -55,6 +56,35 @@ suite("NodeFetch", () => {
     await peer.waitFor(({ requests }) => requests[1]?.isOver, t);
     await assert.rejects(fetches.fetch(post(peer.url, { signal: again.signal })), /^Error: enough$/);
     assert.equal(peer.requests.length, 2);
+  });
+
+  test("reads a body that is packed, each part of it when it comes, and bounds what comes out", async (t) => {
+    const gzip = createGzip();
+    await using peer = await RawPeer.start((_, response) => {
+      gzip.pipe(response.writeHead(200, { "content-encoding": "gzip" }));
+      gzip.write("first");
+      gzip.flush();
+    });
+    using fetches = new NodeFetch();
+    const answer = await fetches.fetch(post(peer.url));
+    const parts: string[] = [];
+    for await (const part of answer.body) {
+      parts.push(Buffer.from(part).toString());
+      if (parts.length === 1) gzip.end("second");
+    }
+    assert.equal(parts.join(), "first,second");
+    peer.answer = (_, response) =>
+      void response.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync("x".repeat(1000)));
+    await assert.rejects(readText(await fetches.fetch(post(peer.url)), 100));
+    await peer.waitFor(({ requests }) => requests.every(({ isOver }) => isOver), t);
+    peer.answer = (_, response) =>
+      void response.writeHead(200, { "content-encoding": "gzip" }).end("not gzip");
+    await assert.rejects(readText(await fetches.fetch(post(peer.url)), 100));
+    peer.answer = (_, response) =>
+      void response
+        .writeHead(200, { "content-encoding": "gzip" })
+        .write(gzipSync("half").subarray(0, 12), () => response.destroy());
+    await assert.rejects(readText(await fetches.fetch(post(peer.url)), 100));
   });
 
   test("ends every exchange when it is disposed (F1)", async (t) => {
