@@ -199,23 +199,15 @@ const seed = process.env["SWITCHYARD_SEED"] ?? String(randomInt(1_000_000));
 const versionTests = [
   "src/**/protocol.codex.test.ts",
   "test/config/{differential,recordings}.test.ts",
-  "test/codex/sdk-parity.test.ts",
-];
-/** The same; one of the lists in each run, both by name. */
-const moreVersionTests = [
-  ["test/executor/*-differential.test.ts", "test/executor/real-codex.test.ts"],
-  ["test/executor/differential.test.ts", "test/codex/isolation.test.ts"],
+  "test/executor/*-differential.test.ts",
+  "test/executor/{differential,real-codex}.test.ts",
+  "test/codex/{isolation,sdk-parity}.test.ts",
 ];
 
-/** What a thread promises whoever runs its servers; one of the lists in each run, both by name. */
+/** What a thread promises whoever runs its servers. */
 const modeTests = [
-  ["test/codex/{faults,isolation,questions}.test.ts"],
-  ["test/codex/{first-turn,mcp-logins,rejected-tools,ten-rules}.test.ts"],
+  "test/codex/{faults,first-turn,isolation,mcp-logins,questions,rejected-tools,ten-rules}.test.ts",
 ];
-
-function oneOf(lists: readonly (readonly string[])[], byName: boolean): readonly string[] {
-  return byName ? lists.flat() : (lists[Number(seed) % lists.length] ?? []);
-}
 
 /** Folders of test/ that are not a check of their own. */
 const noFolderCheck = ["package", "fixtures", "support"];
@@ -262,9 +254,9 @@ const checks: readonly Check[] = [
     about: "what depends on Codex's version, on the oldest one that we hold",
     needsBuild: true,
     variables: { SWITCHYARD_CODEX_PATH: floorCodex(), SWITCHYARD_RUNS: "50" },
-    jobs: (byName) =>
+    jobs: () =>
       fileJobs(
-        [...versionTests, ...oneOf(moreVersionTests, byName)].flatMap((pattern) => find(pattern)),
+        versionTests.flatMap((pattern) => find(pattern)),
         "codex-floor: ",
       ),
   },
@@ -273,8 +265,8 @@ const checks: readonly Check[] = [
     about: "threads whose servers Codex runs itself; in the check codex, we do",
     needsBuild: true,
     variables: { SWITCHYARD_TEST_MCP: "direct" },
-    jobs: (byName) =>
-      oneOf(modeTests, byName)
+    jobs: () =>
+      modeTests
         .flatMap((pattern) => find(pattern))
         .map((file) => testJob(`codex-direct: ${file}`, [file], 300 * seconds, 180 * seconds)),
   },
