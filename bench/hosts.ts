@@ -4,7 +4,8 @@
  * Both run the same Codex binary, the same model and the same MCP servers, in a home of their own.
  */
 import { Codex as SdkCodex } from "@openai/codex-sdk";
-import { Codex, type CodexOptions } from "../src/index.ts";
+import { Codex, type CodexOptions, type McpServerInput } from "../src/index.ts";
+import { stdioServer } from "../src/testing/index.ts";
 import { FINAL_ANSWER, IDENTITY_HEADER, identityOf, MODEL, PROMPT_MARK, SERVER } from "./scenario.ts";
 
 /** What is compared. */
@@ -19,7 +20,7 @@ export const VARIANTS = [
   "sdk",
   "sdk+settings",
 ] as const;
-export type Variant = (typeof VARIANTS)[number];
+export type Variant = (typeof VARIANTS)[number] | "stdio+shared" | "stdio+direct";
 
 export interface HostOptions {
   readonly variant: Variant;
@@ -62,6 +63,10 @@ export function createHost(options: HostOptions): Host {
       return switchyard(options, { mcp: "direct" }, true);
     case "direct+direct-model":
       return switchyard(options, { mcp: "direct", modelRequests: "direct" }, false);
+    case "stdio+shared":
+      return switchyard(options, {}, false, { ...stdioServer(), scope: "host" });
+    case "stdio+direct":
+      return switchyard(options, { mcp: "direct" }, false, stdioServer());
     case "sdk":
       return sdk(options, false);
     case "sdk+settings":
@@ -69,7 +74,13 @@ export function createHost(options: HostOptions): Host {
   }
 }
 
-function switchyard(options: HostOptions, extra: CodexOptions, ephemeral: boolean): Host {
+/** @param server the same one for every thread. @default an HTTP server for each */
+function switchyard(
+  options: HostOptions,
+  extra: CodexOptions,
+  ephemeral: boolean,
+  server?: McpServerInput,
+): Host {
   const { modelUrl, mcpOrigin, codexPath, workingDirectory } = options;
   const codex = new Codex({ codexPathOverride: codexPath, baseUrl: modelUrl, apiKey: "none", ...extra });
   return {
@@ -78,7 +89,10 @@ function switchyard(options: HostOptions, extra: CodexOptions, ephemeral: boolea
         model: MODEL,
         workingDirectory,
         mcpServers: {
-          [SERVER]: { url: `${mcpOrigin}/${name}`, http_headers: { [IDENTITY_HEADER]: identityOf(name) } },
+          [SERVER]: server ?? {
+            url: `${mcpOrigin}/${name}`,
+            http_headers: { [IDENTITY_HEADER]: identityOf(name) },
+          },
         },
         ...(ephemeral ? { ephemeral } : {}),
       });

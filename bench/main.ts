@@ -5,6 +5,7 @@ import { benchGateway } from "./gateway.ts";
 import { benchLoop } from "./loop.ts";
 import { benchMcp } from "./mcp.ts";
 import { benchParallel } from "./parallel.ts";
+import { benchShared } from "./shared.ts";
 import { benchSoak } from "./soak.ts";
 import { benchThreads } from "./threads.ts";
 import { benchTools } from "./tools.ts";
@@ -16,6 +17,7 @@ const BENCHMARKS: Readonly<Record<string, (args: string[]) => Promise<void>>> = 
   loop: benchLoop,
   mcp: benchMcp,
   parallel: benchParallel,
+  shared: benchShared,
   threads: benchThreads,
   soak: benchSoak,
   tools: benchTools,

@@ -3,7 +3,17 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 export function writeToReadme(
-  benchmark: "config" | "executor" | "gateway" | "loop" | "mcp" | "parallel" | "threads" | "soak" | "tools",
+  benchmark:
+    | "config"
+    | "executor"
+    | "gateway"
+    | "loop"
+    | "mcp"
+    | "parallel"
+    | "shared"
+    | "threads"
+    | "soak"
+    | "tools",
   result: string,
 ): void {
   const path = join(import.meta.dirname, "README.md");
