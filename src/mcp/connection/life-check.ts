@@ -3,7 +3,7 @@
  *
  * Invariants
  *   V1. A session that is lost over HTTP is renewed, whatever status or words the server has for that. A new session that looks just as
- *       lost is the server's way to answer: it is not checked again.
+ *       lost at once is the server's way to answer: it is not checked again.
  *   V2. A server that says nothing in time may be at work: it is left alone, and not waited for a second time.
  */
 import { ProtocolError } from "@modelcontextprotocol/client";
@@ -50,8 +50,9 @@ export class LifeCheck {
       const isLost = await looksLost(session, AbortSignal.any([silent.signal, signal]));
       signal.throwIfAborted();
       if (silent.signal.aborted) this.#isUseful = false;
+      else if (!isLost) this.#replacement = undefined;
       // A process that has ended is started again without us.
-      else if (isLost && session.hasPerRequestStream) {
+      else if (session.hasPerRequestStream) {
         this.#isUseful = session !== this.#replacement;
         this.#wasLost = this.#isUseful;
         if (this.#isUseful) {
