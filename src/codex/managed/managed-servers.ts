@@ -94,7 +94,7 @@ export class ManagedServers {
   readonly #news: ServerNews;
   #opened: Opened | undefined;
 
-  /** @param onMissing is told of a server for which nobody waits that it did not start */
+  /** @param onMissing called when a server in the background did not start */
   constructor(host: ManagedHost, redactor: Redactor, log: Log, onMissing: (failure: ServerFailure) => void) {
     this.#host = host;
     this.#redactor = redactor;
@@ -133,7 +133,7 @@ export class ManagedServers {
         const { config, status } = thread.server(name);
         if (!isLoaded || isInBackground(config)) return renew(thread, name, signal);
         const reason = await settle(thread, name, signal);
-        // Codex is told that it is back, and is to have its tools when the model is asked.
+        // The server is back: Codex lists its tools again, and has to have done so before the model is asked.
         if (isOnce && status.state !== "ready" && reason === undefined)
           await abortable(within(this.#host.clock, JOIN_MS, endpoints.listed(name)), signal);
         return reason;
@@ -247,7 +247,7 @@ async function settle(
 }
 
 /**
- * The same without waiting: whoever connects at the gateway does.
+ * Looks after a server as `settle` does, but does not wait for it: Codex waits, when it connects at the gateway.
  *
  * @returns why one in the background is missing now; the gateway says it of none
  * @throws the signal's reason

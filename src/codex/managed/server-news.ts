@@ -22,7 +22,7 @@ export class ServerNews {
 
   readonly #onMissing: (server: string, reason: string) => void;
 
-  /** @param onMissing is told of a server for which nobody waits that it did not start */
+  /** @param onMissing called when a server in the background did not start */
   constructor(redactor: Redactor, log: Log, onMissing: (server: string, reason: string) => void) {
     this.#redactor = redactor;
     this.#log = log;

@@ -42,7 +42,8 @@ export class RelayedModel {
    * @throws {GatewayError} there is no socket to listen on
    */
   async prepare({ upstream, provider }: RelayedSpec): Promise<JsonObject> {
-    const opened = (this.#opened ??= this.#open(await this.#host.relay(), upstream));
+    const relay = await this.#host.relay();
+    const opened = (this.#opened ??= this.#open(relay, upstream));
     const { way } = opened;
     opened.upstream = upstream;
     way.lead(upstream);

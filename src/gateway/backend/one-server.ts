@@ -1,6 +1,6 @@
 /**
- * One server of a thread, passed through: what a client asks goes to it as it is, and its results come back as they are. Only its
- * tools are listed here, because the thread's rules may take some away, and models are told of which plugin they are part.
+ * One server of a thread, passed through: requests go to it as they are, and its results come back as they are. Only the list of its tools
+ * is made here: the thread's rules may take some away, and the descriptions name the plugin that a tool is part of.
  */
 import type { Implementation, ServerCapabilities, Tool } from "@modelcontextprotocol/client";
 import type { JsonObject } from "../../base/json.ts";

@@ -112,7 +112,7 @@ function newsOf(event: McpEvent): readonly (readonly [string | undefined, News])
       return [[event.server, { kind: "log", params }]];
     }
     case "status":
-      // Whoever is there already has seen nothing of what it offers now.
+      // Clients that are connected already have not seen what it offers now.
       return event.status.state === "ready" ? allChanged(event.server) : [];
     case "dropped":
       return allChanged(undefined);

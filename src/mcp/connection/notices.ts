@@ -1,4 +1,4 @@
-/** What a server says without being asked, on its way to whoever it concerns. */
+/** Notifications of a server, each passed to the thread or the request that it concerns. */
 import type { JsonObject } from "../../base/json.ts";
 import type { Holder, InFlight } from "./in-flight.ts";
 import type { ListKind } from "./list-pages.ts";

@@ -1,5 +1,6 @@
 /**
- * A sign of life, asked for when something went wrong that may mean the end of a session: one question at a time, whoever asks for it.
+ * Asks a server for a sign of life after something went wrong that may mean the end of its session. One question at a time is enough,
+ * however many callers want an answer.
  *
  * A server over stdio that may be at work on another request is left alone until that one is over, too.
  */
